@@ -1,0 +1,55 @@
+"""Store, deploy, score, update and roll back models on IBM Watson Machine Learning (watsonx.ai Runtime)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wml_deployer.credentials import (
+        CloudCredentials,
+        Credentials,
+        LocalCredentials,
+        SoftwareCredentials,
+        load_credentials,
+    )
+    from wml_deployer.deployer import Deployer
+    from wml_deployer.deployment import Deployment, StoredModel
+    from wml_deployer.errors import WMLDeployerError
+    from wml_deployer.metadata import Metadata
+    from wml_deployer.payload import to_frame, to_input_data
+
+_HOMES = {
+    "CloudCredentials": "credentials",
+    "Credentials": "credentials",
+    "Deployer": "deployer",
+    "Deployment": "deployment",
+    "LocalCredentials": "credentials",
+    "Metadata": "metadata",
+    "SoftwareCredentials": "credentials",
+    "StoredModel": "deployment",
+    "WMLDeployerError": "errors",
+    "load_credentials": "credentials",
+    "to_frame": "payload",
+    "to_input_data": "payload",
+}
+
+__all__ = [  # noqa: PLE0604 - the table above is the one list; a test holds it against the imports
+    *_HOMES
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - importing the package costs nothing
+
+        return version("wml_deployer")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])

@@ -1,0 +1,38 @@
+"""What a model expects and what it answers: its input fields in order, and its classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ClassLabel", "Field", "Schema"]
+
+ClassLabel = bool | int | float | str
+"""A class label as JSON carries it."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input column.
+
+    Attributes:
+        name: Column name, exactly as the model was fitted on it.
+        dtype: Name of its pandas dtype (``"float64"``, ``"category"``, ``"object"``, ...).
+
+    """
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Input fields in the model's order and, for a classifier, its classes.
+
+    Attributes:
+        fields: The k input columns in the order the model was fitted on; empty where it was fitted without names.
+        classes: Labels in the order of the answered probabilities (``classes_``); empty where there are none.
+
+    """
+
+    fields: tuple[Field, ...] = ()
+    classes: tuple[ClassLabel, ...] = ()
