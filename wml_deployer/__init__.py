@@ -34,8 +34,19 @@ _HOMES = {
     "to_input_data": "payload",
 }
 
-__all__ = [  # noqa: PLE0604 - the table above is the one list; a test holds it against the imports
-    *_HOMES
+__all__ = [
+    "CloudCredentials",
+    "Credentials",
+    "Deployer",
+    "Deployment",
+    "LocalCredentials",
+    "Metadata",
+    "SoftwareCredentials",
+    "StoredModel",
+    "WMLDeployerError",
+    "load_credentials",
+    "to_frame",
+    "to_input_data",
 ]
 
 
