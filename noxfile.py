@@ -1,0 +1,105 @@
+"""What contributors and CI run.
+
+``nox -l`` lists the sessions, ``nox -s NAME`` runs one, ``nox -s tests -- -k NAME`` hands arguments on to its tool.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+SUITE = ("tests", "docs", "README.md", "LICENSE", "pyproject.toml", "noxfile.py", ".ci", ".github")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The requirements of a dependency group of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def install_wheel(session: nox.Session, *requirements: str) -> None:
+    """Build the wheel and install it as a user gets it, with the embedded service and the given requirements."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
+    (wheel,) = wheels.glob("*.whl")
+    session.install(f"{wheel}[local]", *requirements)
+    # pip keeps an installed wheel of the same version: in a reused environment that would be yesterday's code.
+    session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
+
+
+def lay_out_suite(session: nox.Session) -> Path:
+    """Copy the suite to a folder without the package's source, which would hide faults of the wheel."""
+    suite = Path(session.create_tmp()).resolve() / "suite"
+    shutil.rmtree(suite, ignore_errors=True)
+    suite.mkdir()
+    for name in SUITE:
+        if Path(name).is_dir():
+            shutil.copytree(name, suite / name, ignore=shutil.ignore_patterns("__pycache__", "site"))
+        else:
+            shutil.copy2(name, suite / name)
+    return suite
+
+
+def run_suite(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on the installed wheel, away from the working copy."""
+    checkout = Path.cwd()
+    install_wheel(session, *group("tests"))
+    session.chdir(lay_out_suite(session))
+    session.run("python", "-c", "import sys, wml_deployer as p; sys.exit(not p.__file__.startswith(sys.prefix))")
+    session.run("pytest", *arguments, *session.posargs, env={"WML_DEPLOYER_CHECKOUT": str(checkout)})
+
+
+@nox.session
+def quickstart(session: nox.Session) -> None:
+    """Store, deploy, update and roll back a real model on the embedded service, and tell the story."""
+    install_wheel(session)
+    session.run("python", str(Path("docs/examples/quickstart.py").resolve()), *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Build the wheel, install it and run the whole suite on it, in random order on two workers."""
+    run_suite(session, "-n", "2")
+
+
+@nox.session(python=PYTHONS)
+def matrix(session: nox.Session) -> None:
+    """Run the suite on every supported Python that this machine has."""
+    run_suite(session, "-n", "2")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, side by side with what the library is measured against; alone and in order, so that figures hold."""
+    run_suite(session, "-p", "no:randomly", "-s", "-o", "python_files=bench_*.py", "tests/benchmarks")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting; ``nox -s lint -- --fix`` mends what can be mended."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs, ".")
+    session.run("ruff", "format", *(() if session.posargs else ("--check",)), ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package, its tests and this file, strictly."""
+    install_wheel(session, *group("tests"), *group("types"))
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/site with warnings as errors; ``nox -s docs -- serve`` shows it while you write."""
+    session.install(*group("docs"))
+    command = session.posargs or ["build", "--strict"]
+    session.run("mkdocs", *command, "--config-file", "docs/mkdocs.yml")
