@@ -1,0 +1,1 @@
+"""Tell the main story on the embedded service."""

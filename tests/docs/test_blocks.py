@@ -1,0 +1,199 @@
+"""Every block of code in README.md and the docs runs, and prints what the page says it prints.
+
+A page is run top to bottom in one process, in an empty folder. What a fence is follows from how it is written:
+
+- ``python`` and ``bash`` run; a ``text`` fence right after one is what it prints (``...`` stands for what varies);
+- a title that is a file name (``title="metadata.yaml"``) makes the block that file;
+- a title ``Not run here: REASON`` is shown to the reader, and the block is compiled only;
+- commands that install the project are run by ``.ci/run`` instead.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Recorder = Callable[[str, object], None]
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg)|dvc\.yaml")
+NOT_RUN = ("Not run here: ", "Não executado aqui: ")
+INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
+SHELL = ("bash", "sh", "console", "shell")
+
+
+@dataclass
+class Step:
+    """One block of a page.
+
+    Attributes:
+        page: Path of the page.
+        line: Line of the opening fence, from 1.
+        kind: ``python``, ``shell``, ``file``, ``installation``, ``not run`` or ``text``.
+        title: What the fence is titled.
+        code: Its text, without the page's indentation.
+        expected: What the page says it prints; None where it says nothing.
+
+    """
+
+    page: str
+    line: int
+    kind: str
+    title: str
+    code: str
+    expected: str | None = None
+
+
+def kind_of(language: str, title: str, code: str) -> str:
+    """What is to be done with a fence."""
+    if title.startswith(NOT_RUN):
+        return "not run"
+    if FILE_NAME.fullmatch(title):
+        return "file"
+    if language in SHELL:
+        lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
+        return "installation" if all(INSTALLING.fullmatch(line) for line in lines) else "shell"
+    return "python" if language in {"python", "py", "python3"} else "text"
+
+
+def steps_of(page: Path) -> list[Step]:
+    """The fences of a page, each with the output that the page shows for it."""
+    text = page.read_text(encoding="utf-8")
+    steps: list[Step] = []
+    end_of_last = 0
+    for match in FENCE.finditer(text):
+        language, _, attributes = match["info"].partition(" ")
+        title = "".join(re.findall(r'title="([^"]*)"', attributes))
+        code = textwrap.dedent(match["code"])
+        kind = kind_of(language, title, code)
+        adjacent = steps and not text[end_of_last : match.start()].strip()
+        if language == "text" and adjacent and steps[-1].kind in {"python", "shell"} and steps[-1].expected is None:
+            steps[-1].expected = code
+        else:
+            steps.append(Step(str(page), text.count("\n", 0, match.start()) + 1, kind, title, code))
+        end_of_last = match.end()
+    return steps
+
+
+def run(page: Path, folder: Path) -> list[tuple[Step, str]]:
+    """Run a page's blocks in the folder; each with what it printed."""
+    steps = [step for step in steps_of(page) if step.kind in {"python", "shell", "file"}]
+    results = folder.with_suffix(".json")
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("run_page.py")), str(results)],
+        input=json.dumps([asdict(step) for step in steps]),
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return list(zip(steps, json.loads(results.read_text(encoding="utf-8")), strict=True))
+
+
+def differences(step: Step, printed: str) -> str:
+    """How what was printed differs from what the page shows; nothing where it does not."""
+    if step.expected is None:
+        return ""
+    checker = doctest.OutputChecker()
+    wanted, got = (re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE) for text in (step.expected, printed))
+    if checker.check_output(wanted, got, doctest.ELLIPSIS):
+        return ""
+    example = doctest.Example(step.code, wanted)
+    flags = doctest.ELLIPSIS | doctest.REPORT_NDIFF
+    return f"{step.page}:{step.line}:\n{checker.output_difference(example, got, flags)}"
+
+
+def identify(page: Path) -> str:
+    """The page's path in the project."""
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_page_runs_and_prints_what_it_shows(page: Path, tmp_path: Path, record_property: Recorder) -> None:
+    """Copied top to bottom into an empty folder, a page's blocks do what the page says."""
+    folder = tmp_path / "reader"
+    folder.mkdir()
+
+    done = run(page, folder)
+
+    record_property("blocks run", len(done))
+    assert [text for step, printed in done if (text := differences(step, printed))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_no_fence_is_overlooked(page: Path) -> None:
+    """The blocks found are all that are there: opening fences are counted another way."""
+    lines = [line.strip() for line in page.read_text(encoding="utf-8").splitlines()]
+    opened = [line for line in lines if line.startswith("```") and line != "```"]
+    shown = [step.expected for step in steps_of(page) if step.expected is not None]
+
+    assert lines.count("```") == len(opened) == len(steps_of(page)) + len(shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_block_that_does_not_run_says_why(page: Path) -> None:
+    """A block that needs what a test cannot have shows its reason to the reader, and is at least valid Python."""
+    for step in (step for step in steps_of(page) if step.kind == "not run"):
+        assert step.title.partition(": ")[2]
+        if step.code.lstrip().startswith(("from", "import", "deployer")):
+            compile(step.code, step.page, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_shown_script_is_run(page: Path) -> None:
+    """A Python file that a page shows is run or imported further down on that page."""
+    steps = steps_of(page)
+    for position, step in enumerate(steps):
+        if step.kind == "file" and step.title.endswith(".py"):
+            later = "\n".join(other.code for other in steps[position + 1 :] if other.kind in {"python", "shell"})
+            assert Path(step.title).stem in later, f"{step.page}:{step.line}: {step.title} is shown and never run"
+
+
+def test_readme_shows_the_commands_that_ci_runs() -> None:
+    """The two commands of a newcomer are in the README word for word, and CI runs both."""
+    commands = [f"python -m pip install nox && nox -s {session}" for session in ("quickstart", "tests")]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert [(command in readme, command in ci) for command in commands] == [(True, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("shown", "faults"),
+    [("1 + 1 = 2", 0), ("1 + ... = 2", 0), ("1 + 1 = 3", 1)],
+    ids=["the same text", "what varies left out", "another text"],
+)
+def test_runner_compares_what_is_printed(shown: str, faults: int, tmp_path: Path) -> None:
+    """The runner itself: a page that shows what its block does not print is found out."""
+    page = tmp_path / "page.md"
+    page.write_text(f'```python\nprint("1 + 1 =", 1 + 1)\n```\n\n```text\n{shown}\n```\n', encoding="utf-8")
+
+    assert faults == len([step for step, printed in run(page, tmp_path) if differences(step, printed)])
+
+
+@pytest.mark.parametrize("block", ["```python\nraise ValueError\n```", "```bash\nfalse\n```"], ids=["python", "bash"])
+def test_runner_stops_at_a_block_that_fails(block: str, tmp_path: Path) -> None:
+    """The runner itself: a block that raises, or ends with a bad status, fails its page and is named by its line."""
+    page = tmp_path / "page.md"
+    page.write_text(f"text\n\n{block}\n", encoding="utf-8")
+
+    with pytest.raises(AssertionError, match=r"page\.md(:3|\", line 4)"):
+        run(page, tmp_path)
