@@ -57,6 +57,15 @@ def run_suite(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", *arguments, *session.posargs, env={"WML_DEPLOYER_CHECKOUT": str(checkout)})
 
 
+@nox.session(venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """Set a checkout up for work: .venv with the package, editable, every tool, and the commit hooks."""
+    session.run("python", "-m", "venv", ".venv")
+    tools = sorted({tool for name in PROJECT["dependency-groups"] for tool in group(name)})
+    session.run(".venv/bin/python", "-m", "pip", "install", "--editable", ".[local]", "nox", "pre-commit>=4", *tools)
+    session.run(".venv/bin/pre-commit", "install")
+
+
 @nox.session
 def quickstart(session: nox.Session) -> None:
     """Store, deploy, update and roll back a real model on the embedded service, and tell the story."""
@@ -102,4 +111,5 @@ def docs(session: nox.Session) -> None:
     """Build the site into docs/site with warnings as errors; ``nox -s docs -- serve`` shows it while you write."""
     session.install(*group("docs"))
     command = session.posargs or ["build", "--strict"]
-    session.run("mkdocs", *command, "--config-file", "docs/mkdocs.yml")
+    # The theme announces its successor on every build.
+    session.run("mkdocs", *command, "--config-file", "docs/mkdocs.yml", env={"NO_MKDOCS_2_WARNING": "1"})

@@ -1,0 +1,70 @@
+"""Fill the site's generated parts: the map of the house is drawn from the source, so it cannot go stale."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "wml_deployer"
+MAP = "<!-- map of the house -->"
+SERVER_MAP = "<!-- map of the embedded service -->"
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Replace the marks of a page by what they stand for."""
+    for mark, folder in ((MAP, PACKAGE), (SERVER_MAP, PACKAGE / "server")):
+        if mark in markdown:
+            markdown = markdown.replace(mark, draw_map(folder))
+    return markdown
+
+
+def draw_map(folder: Path) -> str:
+    """A table of a package's modules, ground floor first: the floor, the module, and what it holds."""
+    rows = sorted((floor_of(path), path.relative_to(PACKAGE).as_posix(), path) for path in modules_of(folder))
+    lines = ["| floor | module | holds |", "| --: | --- | --- |"]
+    return "\n".join([*lines, *(f"| {floor} | `{name}` | {summary(path)} |" for floor, name, path in rows)])
+
+
+def modules_of(folder: Path) -> list[Path]:
+    """The modules of a package: the embedded service is a house of its own, and the top is only a list of names."""
+    inside = (path for path in folder.rglob("*.py") if path != PACKAGE / "__init__.py")
+    return [path for path in inside if folder == PACKAGE / "server" or PACKAGE / "server" not in path.parents]
+
+
+def summary(path: Path) -> str:
+    """The first paragraph of a module's docstring, on one line."""
+    documentation = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(documentation.partition("\n\n")[0].split()).replace("|", "\\|")
+
+
+@cache
+def floor_of(path: Path) -> int:
+    """How many modules stand below this one: the longest chain of imports down to the ground."""
+    return max((1 + floor_of(below) for below in imported_by(path)), default=0)
+
+
+def imported_by(path: Path) -> set[Path]:
+    """The modules of the package that a module imports when it runs, at the top or on demand."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {node for branch in ast.walk(tree) if is_for_types(branch) for node in ast.walk(branch)}
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node not in skipped)
+    names = (f"{node.module}.{alias.name}" for node in imports if node.module for alias in node.names)
+    return {found for name in names if (found := locate(name)) and found != path}
+
+
+def is_for_types(node: ast.AST) -> bool:
+    """Whether a branch is there for type checkers only."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def locate(name: str) -> Path | None:
+    """The file of a dotted name, or of the module that defines it."""
+    parts = name.split(".")
+    while parts and parts[0] == PACKAGE.name:
+        stem = PACKAGE.parent.joinpath(*parts)
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path.is_file():
+                return path
+        parts.pop()
+    return None
