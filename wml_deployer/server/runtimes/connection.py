@@ -1,0 +1,92 @@
+"""The service's end of a worker's socket: one question, one answer, without copies."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from wml_deployer.server.runtimes.frames import HEADER, Kind
+
+__all__ = ["Connection"]
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Writes a frame and hands out the frame that answers it.
+
+    The event loop reads straight into a buffer of the announced length, so that an answer of megabytes is never copied.
+    """
+
+    def __init__(self) -> None:
+        """Wait for a header."""
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[tuple[Kind, bytearray]] | None = None
+        self._kind: Kind | None = None
+        self._buffer = bytearray(HEADER.size)
+        self._filled = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the frame knows its length
+        """Hand out what the current header or body still lacks."""
+        return memoryview(self._buffer)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Go from header to body, and from body to the waiting caller."""
+        self._filled += nbytes
+        if self._filled < len(self._buffer):
+            return
+        if self._kind is None:
+            kind, length = HEADER.unpack(self._buffer)
+            self._kind, self._buffer, self._filled = Kind(kind), bytearray(length), 0
+            if length:
+                return
+        answer = (self._kind, self._buffer)
+        self._expect_header()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the waiting caller that no answer will come."""
+        self._transport = None
+        error = ConnectionResetError("the worker is gone")
+        error.__cause__ = exc
+        self._fail(error)
+
+    def close(self) -> None:
+        """Close without waiting for what is still to be written."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def ask(self, kind: Kind, body: bytes, *, seconds: float) -> tuple[Kind, bytearray]:
+        """Send a frame and wait for its answer; a caller who gives up leaves it to :meth:`answer`.
+
+        Raises:
+            ConnectionResetError: The worker is gone.
+            asyncio.TimeoutError: No answer in time; one that came later would be taken for the next request's.
+
+        """
+        if self._transport is None:
+            raise ConnectionResetError("the worker is gone")
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
+        timer = loop.call_later(seconds, self._fail, asyncio.TimeoutError())
+        self._answer.add_done_callback(lambda _: timer.cancel())
+        self._transport.writelines((HEADER.pack(kind, len(body)), body))
+        return await self.answer()
+
+    async def answer(self) -> tuple[Kind, bytearray]:
+        """Wait for the answer of the last frame sent."""
+        if self._answer is None:
+            raise ConnectionResetError("nothing was asked")
+        return await asyncio.shield(self._answer)
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+    def _expect_header(self) -> None:
+        self._kind = None
+        self._buffer = bytearray(HEADER.size)
+        self._filled = 0

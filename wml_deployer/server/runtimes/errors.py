@@ -1,0 +1,47 @@
+"""What can go wrong between the service and a model: it does not load, or it does not predict."""
+
+from __future__ import annotations
+
+__all__ = ["LoadError", "PredictionError"]
+
+
+class LoadError(Exception):
+    """The stored content cannot be served; the deployment fails with this.
+
+    Attributes:
+        code: The service's error code.
+        message: What happened and what to do about it, for the user.
+
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep both parts."""
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        """Say the message alone; the code travels in its own field."""
+        return self.message
+
+
+class PredictionError(Exception):
+    """One request was not answered; the next one may be.
+
+    Attributes:
+        status: HTTP status of the answer.
+        code: The service's error code.
+        message: What happened, in the runtime's own words where it has any.
+
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        """Keep the parts."""
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        """Say the message alone; status and code travel in their own fields."""
+        return self.message

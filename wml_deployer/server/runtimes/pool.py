@@ -1,0 +1,219 @@
+"""The worker processes of one deployment: requests in, answers out, whatever the model does to its process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wml_deployer.server.runtimes.content import Content
+from wml_deployer.server.runtimes.errors import LoadError, PredictionError
+from wml_deployer.server.runtimes.frames import Kind
+from wml_deployer.server.runtimes.limits import Limits
+from wml_deployer.server.runtimes.process import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from wml_deployer.server.runtimes.spares import Spares
+
+__all__ = ["WorkerPool"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class WorkerPool:
+    """Answers the prediction requests of one deployment.
+
+    It starts with one worker and grows up to its limit while requests wait. A worker that exits, is killed, hangs or
+    runs out of memory fails the request that it was at; the next request gets a new one.
+    """
+
+    def __init__(self, content: Content, directory: Path, *, workers: int, spares: Spares | None) -> None:
+        """Use :meth:`start`."""
+        self._content = content
+        self._directory = directory
+        self._limit = workers
+        self._spares = spares
+        self._workers: set[WorkerProcess] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self._waiting = 0
+        # Last in, first out: the worker whose caches are warm serves next, the others become idle and end.
+        self._idle: asyncio.LifoQueue[WorkerProcess | LoadError] = asyncio.LifoQueue()
+
+    @classmethod
+    async def start(
+        cls,
+        artifact: Path,
+        *,
+        model_type: str,
+        specification: str,
+        input_type: str | None = None,
+        directory: Path,
+        workers: int = 1,
+        fields: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        spares: Spares | None = None,
+    ) -> WorkerPool:
+        """Load the content in a first worker.
+
+        Args:
+            artifact: The content as it was uploaded: a tar archive, compressed or not, a gzipped file, or the file
+                itself.
+            model_type: WML's type of the model (``"scikit-learn_1.3"``), or ``"python"`` for a function.
+            specification: Name of its software specification.
+            input_type: Type of the stored input schema; ``"DataFrame"`` has each payload made a data frame.
+            directory: Where the content is unpacked, in a folder of the pool's own that :meth:`stop` removes.
+            workers: Largest number of processes; as many as there are cores lets requests use all of them.
+            fields: Dtype by name of the stored input schema's fields, in their order.
+            limits: What each process may take.
+            spares: Where warm workers come from; without it each one is started cold.
+
+        Returns:
+            A pool whose first worker has loaded the content.
+
+        Raises:
+            LoadError: The content cannot be unpacked, loaded or served.
+
+        """
+        content = Content(artifact, model_type, specification, input_type, fields or {}, limits or Limits())
+        pool = cls(content, Path(tempfile.mkdtemp(prefix="pool-", dir=directory)), workers=workers, spares=spares)
+        try:
+            pool._release(await pool._load())
+        except BaseException:
+            await pool.stop()
+            raise
+        pool._later(pool._end_idle())
+        return pool
+
+    async def predict(self, body: bytes) -> bytes:
+        """Answer one request.
+
+        Args:
+            body: The request's JSON as it came: ``{"input_data": [{"fields"?: [k], "values": [n rows of k]}]}``.
+
+        Returns:
+            The answer's JSON: ``{"predictions": [...]}``.
+
+        Raises:
+            PredictionError: The request is malformed, the model refused it, or the model took its process down.
+
+        """
+        worker = await self._acquire()
+        seconds = self._content.limits.predict_seconds
+        try:
+            kind, answer = await worker.connection.ask(Kind.PREDICT, body, seconds=seconds)
+        except asyncio.CancelledError:
+            # The model goes on; its answer must not be taken for that of the next request.
+            self._later(self._drain(worker))
+            raise
+        except (ConnectionResetError, asyncio.TimeoutError) as error:
+            raise await self._bury(worker, error) from error
+        self._release(worker)
+        if kind is Kind.FAILED:
+            raise PredictionError(**json.loads(answer))
+        return bytes(answer)
+
+    async def stop(self) -> None:
+        """End all workers and remove what was unpacked."""
+        self._limit = 0
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*map(self._end, tuple(self._workers)))
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+    async def _acquire(self) -> WorkerProcess:
+        """Wait for a free worker, and have one more started where there is room."""
+        self._waiting += 1
+        try:
+            while True:
+                self._grow()
+                item = await self._idle.get()
+                if isinstance(item, LoadError):
+                    raise PredictionError(400, item.code, item.message)
+                if item in self._workers and item.alive:
+                    item.idle_since = None
+                    return item
+                await self._end(item)
+        finally:
+            self._waiting -= 1
+            self._grow()
+
+    def _release(self, worker: WorkerProcess) -> None:
+        worker.idle_since = asyncio.get_running_loop().time()
+        self._idle.put_nowait(worker)
+
+    def _grow(self) -> None:
+        wanted = self._waiting - self._idle.qsize() - self._starting
+        if wanted > 0 and len(self._workers) + self._starting < self._limit:
+            self._starting += 1
+            self._later(self._add())
+
+    async def _add(self) -> None:
+        try:
+            self._release(await self._load())
+        except LoadError as error:
+            _LOGGER.warning("a further worker did not load: %s", error)
+            # Only where no other worker will serve those who wait.
+            if self._waiting and not self._workers:
+                self._idle.put_nowait(error)
+        finally:
+            self._starting -= 1
+
+    async def _load(self) -> WorkerProcess:
+        worker = await (self._spares.take() if self._spares is not None else WorkerProcess.start())
+        directory = tempfile.mkdtemp(prefix="content-", dir=self._directory)
+        try:
+            await self._content.load_into(worker, Path(directory))
+        except BaseException:
+            await worker.stop()
+            raise
+        self._workers.add(worker)
+        return worker
+
+    async def _drain(self, worker: WorkerProcess) -> None:
+        """Take back a worker whose caller has gone, once it has answered."""
+        try:
+            await worker.connection.answer()
+        except (ConnectionResetError, asyncio.TimeoutError) as error:
+            await self._bury(worker, error)
+        else:
+            self._release(worker)
+
+    async def _bury(self, worker: WorkerProcess, error: Exception) -> PredictionError:
+        """End a worker that does not answer, and say why it did not."""
+        if isinstance(error, asyncio.TimeoutError):
+            seconds = self._content.limits.predict_seconds
+            code, message = "model_timeout", f"The model did not answer within {seconds:g} seconds and was ended."
+        else:
+            code, message = "model_crashed", f"The model's process {await worker.ending()}."
+        _LOGGER.warning("%s Its last output: %s", message, worker.output or "none")
+        await self._end(worker)
+        self._grow()
+        return PredictionError(400, code, message)
+
+    async def _end(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        await worker.stop()
+
+    async def _end_idle(self) -> None:
+        """End workers that nobody has asked for a long time; the next request starts one."""
+        patience = self._content.limits.idle_seconds
+        while True:
+            await asyncio.sleep(patience / 2)
+            now = asyncio.get_running_loop().time()
+            for worker in tuple(self._workers):
+                if worker.idle_since is not None and now - worker.idle_since > patience:
+                    await self._end(worker)
+
+    def _later(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,164 @@
+"""One worker process, seen from the service: started, asked, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+
+from wml_deployer.server.runtimes.connection import Connection
+
+__all__ = ["WorkerProcess"]
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+# The package is put at the end of the path, where it shadows nothing, and the working directory is taken out: the
+# content of a model could otherwise stand in for a module of the standard library.
+_BOOTSTRAP = (
+    "import sys; sys.path[:] = [entry for entry in sys.path if entry] + [sys.argv[1]]; "
+    "from wml_deployer.server.runtimes.worker.main import main; main(int(sys.argv[2]))"
+)
+
+# The service's environment holds its keys; user code gets only what finding programs, files and the network needs.
+_INHERITED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "JAVA_HOME"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    }
+)
+
+# These choose the kernels that numpy and its like run on: with others the last bits of a prediction differ.
+_INHERITED_PREFIXES = ("LC_", "OMP_", "GOMP_", "OPENBLAS_", "MKL_", "NPY_", "BLIS_", "VECLIB_", "NVPL_")
+
+_TAIL_CHUNKS = 16
+
+
+class WorkerProcess:
+    """A child that imports the frameworks, loads one model and answers one request at a time.
+
+    Attributes:
+        connection: Where it is asked.
+        idle_since: Loop time since when nobody asks it; None while somebody does.
+
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, connection: Connection, output: _Output) -> None:
+        """Use :meth:`start`."""
+        self._process = process
+        self._output = output
+        self.connection = connection
+        self.idle_since: float | None = None
+        # Besides the socket the process itself is watched: what the model has forked may hold the socket open after its
+        # death.
+        self._watch = asyncio.create_task(self._close_when_dead())
+
+    @classmethod
+    async def start(cls, python: Path | None = None) -> WorkerProcess:
+        """Start a child; it imports while the caller goes on.
+
+        Args:
+            python: The interpreter to run it on; this process's own unless told.
+
+        """
+        ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(python or sys.executable),
+                *("-c", _BOOTSTRAP, str(_ROOT), str(theirs.fileno())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                env=_environment(),
+            )
+        except BaseException:
+            ours.close()
+            os.close(reading)
+            raise
+        finally:
+            theirs.close()
+            os.close(writing)
+        return await cls._attach(process, ours, reading)
+
+    @classmethod
+    async def _attach(cls, process: asyncio.subprocess.Process, ours: socket.socket, reading: int) -> WorkerProcess:
+        loop = asyncio.get_running_loop()
+        ours.setblocking(False)
+        _, connection = await loop.create_connection(Connection, sock=ours)
+        _, output = await loop.connect_read_pipe(_Output, os.fdopen(reading, "rb", 0))
+        return cls(process, connection, output)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.returncode is None
+
+    @property
+    def output(self) -> str:
+        """The last few kilobytes of what it printed."""
+        return self._output.text
+
+    async def ending(self) -> str:
+        """Say how the process ended; ends it where it has only closed its socket."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), timeout=1.0)
+        code = self._process.returncode
+        if code is None:
+            return "closed its connection to the service"
+        if code >= 0:
+            return f"exited with status {code}"
+        hint = ", which is what the system does when memory runs out" if -code == signal.SIGKILL else ""
+        return f"was ended by {signal.Signals(-code).name}{hint}"
+
+    async def stop(self) -> None:
+        """End the process and all that it has started."""
+        self.connection.close()
+        # The group outlives its leader as long as a child of the model does.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+        await self._watch
+        self._output.close()
+
+    async def _close_when_dead(self) -> None:
+        await self._process.wait()
+        self.connection.close()
+
+
+class _Output(asyncio.Protocol):
+    """Drains what user code prints and keeps the end of it."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data[-1024:])
+
+    @property
+    def text(self) -> str:
+        return b"".join(self._chunks).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _environment() -> dict[str, str]:
+    environment = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    # Threads of OpenMP that spin while they wait take the core from the next worker.
+    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", **environment}

@@ -1,0 +1,70 @@
+"""Predictions as JSON: every value exactly as the model gave it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from wml_deployer.server.runtimes.errors import PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["encode", "to_values"]
+
+
+def encode(answer: Any) -> bytes:
+    """Write an answer as strict JSON; NaN and infinity, which JSON does not have, become null.
+
+    Raises:
+        PredictionError: The model answered with what has no JSON form.
+
+    """
+    try:
+        return orjson.dumps(answer, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise PredictionError(
+            400, "invalid_model_output", f"The model's answer cannot be written as JSON: {error}"
+        ) from error
+
+
+def to_values(array: Any) -> list[Any]:
+    """Turn what a model returned into nested lists.
+
+    A float32 becomes the double of the same value, not the shortest decimal that a float32 is known by.
+    """
+    if hasattr(array, "toarray"):
+        array = array.toarray()
+    array = np.asarray(array)
+    if array.dtype.kind in "mM":
+        array = array.astype(str)
+    elif array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    values = array.tolist()
+    return values if isinstance(values, list) else [values]
+
+
+def _plain(value: Any) -> Any:
+    """Turn what orjson does not know into what it does; its own numpy support prints a float32 by fewer digits."""
+    for kinds, convert in _CONVERSIONS:
+        if isinstance(value, kinds):
+            return convert(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if type(value).__name__ in _MISSING:
+        return None
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+_MISSING = frozenset({"NAType", "NaTType"})
+
+_CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (np.ndarray, to_values),
+    ((np.datetime64, np.timedelta64), str),
+    (np.generic, lambda value: value.item()),
+    ((set, frozenset), list),
+    (Decimal, float),
+)

@@ -1,0 +1,41 @@
+"""Finding the model in unpacked content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer.server.runtimes.errors import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["content_files", "only_file"]
+
+
+def content_files(directory: Path) -> Iterator[Path]:
+    """Go through the files of unpacked content, but for what macOS adds to an archive."""
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not path.name.startswith("._") and "__MACOSX" not in path.parts:
+            yield path
+
+
+def only_file(directory: Path, suffixes: tuple[str, ...]) -> Path:
+    """Find the one model file: the only one with such a suffix, or the only file at all.
+
+    Raises:
+        LoadError: There is none, or more than one.
+
+    """
+    files = list(content_files(directory))
+    fitting = [path for path in files if path.suffix.lower() in suffixes]
+    # Nearest to the top: a package beside the model may bring pickles of its own.
+    top = [path for path in fitting if len(path.parts) == min(len(other.parts) for other in fitting)]
+    for candidates in (top, files):
+        if len(candidates) == 1:
+            return candidates[0]
+    found = ", ".join(str(path.relative_to(directory)) for path in files[:10]) or "nothing"
+    raise LoadError(
+        "invalid_model_content",
+        f"The content must hold exactly one model file ({', '.join(suffixes)}); it holds {found}.",
+    )

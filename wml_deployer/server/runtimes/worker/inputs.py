@@ -1,0 +1,101 @@
+"""JSON rows as the arrays and data frames that models are called with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from wml_deployer.server.runtimes.errors import PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["to_array", "to_frame"]
+
+_NUMBERS = frozenset("iufb")
+
+
+def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
+    """Make an array of rows: numbers where all values are numbers or null, objects otherwise.
+
+    Args:
+        values: n rows of k values, deeper where the model takes tensors.
+
+    Returns:
+        An array of n rows by k columns; null among numbers is NaN.
+
+    Raises:
+        PredictionError: The rows are not of one length.
+
+    """
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise PredictionError(
+            400, "invalid_input_argument", "The rows of 'values' do not all have the same length."
+        ) from error
+    if array.dtype.kind in _NUMBERS:
+        return array
+    # numpy would have made one text type of numbers and text, and numbers of text that looks like them.
+    array = np.array(values, dtype=object)
+    if all(value is None or isinstance(value, (int, float)) for value in array.flat):
+        return array.astype(np.float64)
+    return array
+
+
+def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Make a data frame of rows, each column of the type of its values.
+
+    Args:
+        values: n rows of k values.
+        columns: The k column names.
+        dtypes: The pandas dtype that a column is declared to have, where it is declared.
+
+    Returns:
+        n rows by k columns; null is NaN among numbers and None among text.
+
+    Raises:
+        PredictionError: A row is not of k values, or a column is not what it is declared to be.
+
+    """
+    try:
+        frame = _frame(values, columns)
+    except ValueError as error:
+        raise PredictionError(400, "invalid_input_argument", f"'values' does not match 'fields': {error}") from error
+    for name, dtype in dtypes.items():
+        if name in frame.columns:
+            _declare(frame, name, dtype)
+    return frame
+
+
+def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
+    # Ten times faster than from lists. The first row decides, as one float makes a float column of the whole.
+    if values and isinstance(values[0], list) and all(type(value) is float for value in values[0]):
+        array = _numbers(values)
+        if array is not None and array.ndim == 2:  # noqa: PLR2004 - rows and columns
+            # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
+            return cast("pd.DataFrame", pd.DataFrame(np.asfortranarray(array), columns=columns, copy=False))
+    return cast("pd.DataFrame", pd.DataFrame(values, columns=columns))
+
+
+def _numbers(values: list[Any]) -> np.ndarray[Any, Any] | None:
+    try:
+        array = np.array(values)
+    except ValueError:
+        return None
+    return array if array.dtype == np.float64 else None
+
+
+def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:
+    column = frame[name]
+    try:
+        if dtype.startswith("datetime64"):
+            frame[name] = pd.to_datetime(column)
+        elif dtype == "category" or (dtype.startswith("float") and column.dtype.kind in "iuO"):
+            frame[name] = column.astype(pd.api.types.pandas_dtype(dtype))
+    except (ValueError, TypeError) as error:
+        raise PredictionError(
+            400, "invalid_input_argument", f"The column {name!r} cannot be read as {dtype}: {error}"
+        ) from error

@@ -1,0 +1,126 @@
+"""The worker's life: import what models need, load one, answer requests until the service goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import resource
+import select
+import socket
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.runtimes.errors import LoadError, PredictionError
+from wml_deployer.server.runtimes.frames import Kind, receive, send
+
+if TYPE_CHECKING:
+    from wml_deployer.server.runtimes.worker.contract import Score
+
+__all__ = ["main"]
+
+# What nearly every pickled pipeline pulls in; a warm worker has it before it knows its model.
+_WARM = (
+    "joblib",
+    "orjson",
+    "pandas",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+)
+
+
+def main(descriptor: int) -> None:
+    """Serve one model over the inherited socket until the service closes it.
+
+    Args:
+        descriptor: Number of the socket's file descriptor.
+
+    """
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.set_inheritable(descriptor, False)
+    connection = socket.socket(fileno=descriptor)
+    threading.Thread(target=_exit_with_service, args=(descriptor,), daemon=True).start()
+    _warm_up()
+    score = _load(connection)
+    while score is not None and (frame := receive(connection)) is not None:
+        send(connection, *_answer(score, frame[1]))
+    # Not the interpreter's own shutdown: what the model has left behind could hold it up.
+    os._exit(0)
+
+
+def _exit_with_service(descriptor: int) -> None:
+    """End the process when the service is gone, whatever the model is doing."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    poll.poll()
+    os._exit(0)
+
+
+def _warm_up() -> None:
+    with contextlib.suppress(ImportError):
+        for name in _WARM:
+            import_module(name)
+
+
+def _load(connection: socket.socket) -> Score | None:
+    frame = receive(connection)
+    if frame is None:
+        return None
+    try:
+        score = _load_content(json.loads(frame[1]))
+    except LoadError as error:
+        send(connection, Kind.FAILED, json.dumps({"code": error.code, "message": error.message}).encode())
+        return None
+    except BaseException as error:  # noqa: BLE001 - user code runs here; SystemExit, too, is only this model's failure
+        message = f"The model cannot be loaded: {_describe(error)}"
+        send(connection, Kind.FAILED, json.dumps({"code": "model_load_failed", "message": message}).encode())
+        return None
+    send(connection, Kind.DONE, b"")
+    return score
+
+
+def _load_content(wanted: dict[str, Any]) -> Score:
+    from wml_deployer.server.runtimes.worker.archive import Bounds, unpack  # noqa: PLC0415 - after the warm-up
+    from wml_deployer.server.runtimes.worker.contract import Request  # noqa: PLC0415
+    from wml_deployer.server.runtimes.worker.registry import find_runtime  # noqa: PLC0415
+
+    if wanted["memory_bytes"] is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (wanted["memory_bytes"],) * 2)
+    runtime = find_runtime(wanted["model_type"])
+    directory = Path(wanted["directory"])
+    bounds = Bounds(wanted["unpacked_bytes"], wanted["unpacked_files"])
+    unpack(Path(wanted["artifact"]), directory, bounds)
+    request = Request(
+        directory, wanted["model_type"], wanted["specification"], bounds, wanted["input_type"], wanted["fields"]
+    )
+    return runtime.load(request)
+
+
+def _answer(score: Score, body: bytearray) -> tuple[Kind, bytes]:
+    from wml_deployer.server.runtimes.worker.answers import encode  # noqa: PLC0415 - needs numpy: after the warm-up
+    from wml_deployer.server.runtimes.worker.payload import decode  # noqa: PLC0415
+
+    try:
+        return Kind.DONE, encode(score(decode(body)))
+    except PredictionError as error:
+        failure = error
+    except MemoryError:
+        failure = PredictionError(400, "model_out_of_memory", "The model ran out of the memory that it may use.")
+    except ValueError as error:
+        # The runtime's own words, as the service gives them: "X has 3 features, but ... is expecting 4 features".
+        failure = PredictionError(400, "invalid_input_argument", str(error) or "ValueError")
+    except BaseException as error:  # noqa: BLE001 - user code runs here; SystemExit, too, fails this request alone
+        failure = PredictionError(400, "model_prediction_failed", _describe(error))
+    body_out = {"status": failure.status, "code": failure.code, "message": failure.message}
+    return Kind.FAILED, json.dumps(body_out).encode()
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

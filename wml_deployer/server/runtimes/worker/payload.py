@@ -1,0 +1,79 @@
+"""The request's JSON, checked: ``{"input_data": [{"fields"?: [k names], "values": [n rows]}]}``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wml_deployer.server.runtimes.errors import PredictionError
+
+__all__ = ["Block", "decode", "input_blocks"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One table of a payload.
+
+    Attributes:
+        fields: The k column names, where the payload gives them.
+        values: The n rows.
+
+    """
+
+    fields: list[str] | None
+    values: list[Any]
+
+
+def decode(body: bytes | bytearray) -> dict[str, Any]:
+    """Read strict JSON, in which ``NaN`` and ``Infinity`` do not exist.
+
+    Raises:
+        PredictionError: Not JSON, or not an object.
+
+    """
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _invalid(f"The request body is not valid JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise _invalid("The request body is not a JSON object.")
+    return payload
+
+
+def input_blocks(payload: dict[str, Any]) -> list[Block]:
+    """Check the tables of a payload.
+
+    Raises:
+        PredictionError: ``input_data`` or ``values`` is missing or not a list, or ``fields`` are no names.
+
+    """
+    blocks = payload.get("input_data")
+    if not isinstance(blocks, list) or not blocks:
+        raise _invalid("'input_data' is missing or is not a list with at least one element.")
+    return [_block(block, f"input_data[{index}]") for index, block in enumerate(blocks)]
+
+
+def _block(block: Any, where: str) -> Block:
+    if not isinstance(block, dict):
+        raise _invalid(f"'{where}' is not an object.")
+    values = block.get("values")
+    if not isinstance(values, list):
+        raise _invalid(f"'{where}.values' is missing or is not a list.")
+    return Block(_fields(block.get("fields"), where), values)
+
+
+def _fields(fields: Any, where: str) -> list[str] | None:
+    if fields is None:
+        return None
+    # Nested one level too deep is what published applications send.
+    if isinstance(fields, list) and len(fields) == 1 and isinstance(fields[0], list):
+        fields = fields[0]
+    if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+        raise _invalid(f"'{where}.fields' is not a list of strings.")
+    return fields
+
+
+def _invalid(message: str) -> PredictionError:
+    return PredictionError(400, "invalid_request_entity", message)
