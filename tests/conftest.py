@@ -1,4 +1,4 @@
-"""What the whole suite shares: the closing count of documentation blocks."""
+"""What the whole suite shares: the closing count of the documentation that ran."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many blocks of documentation ran: a runner that finds none would pass in silence."""
-    properties = (value for report in terminalreporter.getreports("passed") for value in report.user_properties)
-    counts = [count for name, count in properties if name == "blocks run"]
-    if counts:
-        terminalreporter.write_line(f"documentation: {sum(counts)} blocks run on {len(counts)} pages")
+    """Say how much of the documentation ran: a runner that finds none would pass in silence."""
+    properties = [value for report in terminalreporter.getreports("passed") for value in report.user_properties]
+    for what, where in (("blocks run", "pages"), ("examples run", "modules")):
+        counts = [count for name, count in properties if name == what]
+        if counts:
+            terminalreporter.write_line(f"documentation: {sum(counts)} {what} on {len(counts)} {where}")

@@ -75,6 +75,10 @@ class Fault:
         problem: What is wrong with it.
         expected: What would be right.
 
+    Example:
+        >>> print(Fault("url", "http is not encrypted", "https://eu-de.ml.cloud.ibm.com"))
+        url: http is not encrypted (https://eu-de.ml.cloud.ibm.com)
+
     """
 
     where: str
@@ -97,6 +101,13 @@ class WMLDeployerError(Exception):
         trace: The service's trace id, to be quoted to its support.
         next_step: What the caller can do about it.
         faults: Every single thing that is wrong, where several can be.
+
+    Example:
+        >>> faults = (Fault("age", "infinite in row 3", "a finite number, or NaN for unknown"),)
+        >>> print(PayloadError("1 value cannot be sent.", operation="score", faults=faults, next_step="Clean it."))
+        score: 1 value cannot be sent.
+          - age: infinite in row 3 (a finite number, or NaN for unknown)
+        Next: Clean it.
 
     """
 

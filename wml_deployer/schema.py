@@ -18,6 +18,10 @@ class Field:
         name: Column name, exactly as the model was fitted on it.
         dtype: Name of its pandas dtype (``"float64"``, ``"category"``, ``"object"``, ...).
 
+    Example:
+        >>> Field("age", "int64")
+        Field(name='age', dtype='int64')
+
     """
 
     name: str
@@ -31,6 +35,11 @@ class Schema:
     Attributes:
         fields: The k input columns in the order the model was fitted on; empty where it was fitted without names.
         classes: Labels in the order of the answered probabilities (``classes_``); empty where there are none.
+
+    Example:
+        >>> schema = Schema(fields=(Field("age", "int64"), Field("sex", "category")), classes=("died", "survived"))
+        >>> [field.name for field in schema.fields]
+        ['age', 'sex']
 
     """
 
