@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADER", "Kind", "receive", "send"]
 
 HEADER = struct.Struct("<BQ")
+"""One byte of kind, eight bytes of length, little endian."""
 
 
 class Kind(IntEnum):
