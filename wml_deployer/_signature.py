@@ -1,0 +1,73 @@
+"""What a fitted estimator takes and answers: its input fields and its classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from wml_deployer._estimators import first_step, is_booster, is_users_own, roots
+from wml_deployer.errors import Fault, SchemaError, UnsupportedModelError
+from wml_deployer.schema import ClassLabel, Field
+
+__all__ = ["class_labels", "input_fields"]
+
+
+def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
+    """Columns in the order of the fit, with the dtypes of the sample where it is a DataFrame, else ``""``."""
+    names = _fitted_names(estimator)
+    if "pandas" not in roots(sample) or not hasattr(sample, "columns"):
+        return tuple(Field(name, "") for name in names)
+    # scikit-learn's own estimators record the names that they were fitted on; a user's own transformer need not, and
+    # may select columns by name all the same.
+    if not names and not is_users_own(first_step(estimator)):
+        return ()
+    columns = [str(column) for column in sample.columns]
+    _check_columns(names, columns)
+    dtypes = dict(zip(columns, map(str, sample.dtypes), strict=True))
+    return tuple(Field(name, dtypes[name]) for name in names or columns)
+
+
+def _fitted_names(estimator: Any) -> tuple[str, ...]:
+    """The columns of the fit, in order; empty where it was fitted on bare arrays."""
+    if is_booster(estimator):
+        names = estimator.feature_names
+    else:
+        names = getattr(estimator, "feature_names_in_", getattr(first_step(estimator), "feature_names_in_", None))
+    return () if names is None else tuple(str(name) for name in names)
+
+
+def _check_columns(names: tuple[str, ...], columns: list[str]) -> None:
+    """Refuse a sample that cannot be what the model takes, all faults at once."""
+    present = Counter(columns)
+    faults = [Fault(repr(name), "missing", "the model was fitted on it") for name in names if name not in present]
+    faults += [Fault(repr(name), "appears more than once") for name, times in present.items() if times > 1]
+    if faults:
+        raise SchemaError(
+            "the sample does not have the columns of the model",
+            next_step="give rows of the frame that the model was fitted on",
+            faults=tuple(faults),
+        )
+
+
+def class_labels(estimator: Any) -> tuple[ClassLabel, ...]:
+    """Labels in the order of the probabilities; none for models with several outputs, which have a list for each."""
+    labels: Any = getattr(estimator, "classes_", None)
+    if getattr(labels, "ndim", None) != 1:
+        return ()
+    if labels.dtype.kind not in "biufUO":
+        raise _unanswerable(str(labels.dtype))
+    return tuple(_label(label) for label in labels.tolist())
+
+
+def _label(label: Any) -> ClassLabel:
+    plain = label.item() if "numpy" in roots(label) else label
+    if not isinstance(plain, bool | int | float | str):
+        raise _unanswerable(type(plain).__name__)
+    return plain
+
+
+def _unanswerable(kind: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"the class labels are {kind}, which an answer in JSON cannot carry",
+        next_step="fit the model on labels that are strings, numbers or booleans",
+    )

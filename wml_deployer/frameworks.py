@@ -1,0 +1,225 @@
+"""What a fitted estimator is, as the service has to be told: model type, libraries, input fields, classes.
+
+Nothing of scikit-learn, XGBoost or pandas is imported unless the object comes from there; an object is recognised by
+the modules of its classes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Literal
+
+from wml_deployer._estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
+from wml_deployer._signature import class_labels, input_fields
+from wml_deployer.errors import UnsupportedModelError
+from wml_deployer.schema import Schema
+
+__all__ = ["Framework", "ModelProfile", "major_minor", "profile", "recognise"]
+
+Framework = Literal["scikit-learn", "xgboost"]
+"""The frameworks whose estimators can be stored, by their names in a model type."""
+
+_STORABLE = (
+    "a fitted scikit-learn estimator or pipeline (XGBoost's scikit-learn API included), a trained xgboost.Booster, "
+    "or a path to a .joblib or .pkl file, a directory or a .tar.gz"
+)
+_WITHOUT_RUNTIME = {"catboost": "CatBoost", "lightgbm": "LightGBM"}
+_DISTRIBUTIONS = {"numpy": "numpy", "pandas": "pandas", "sklearn": "scikit-learn", "xgboost": "xgboost"}
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """A fitted estimator in the service's terms.
+
+    Attributes:
+        model_type: The service's model type, ``"scikit-learn_1.6"`` for instance.
+        libraries: Versions of ``python``, ``numpy`` and each library that the model needs, by the name pip knows;
+            pandas is among them where the model takes named columns.
+        schema: Input fields in the order of the fit, and classes.
+
+    """
+
+    model_type: str
+    libraries: dict[str, str]
+    schema: Schema
+
+    @property
+    def python(self) -> str:
+        """Version of the Python that describes, and packs, the model."""
+        return self.libraries["python"]
+
+
+def profile(estimator: object, sample: object = None) -> ModelProfile:
+    """Describe a fitted estimator.
+
+    The model type is the installed library's. XGBoost's scikit-learn estimators are stored as ``scikit-learn_*``, as
+    IBM's samples do (xgboost's version is in ``libraries``), and a bare ``xgboost.Booster`` as ``xgboost_*``.
+
+    Args:
+        estimator: A fitted scikit-learn estimator or pipeline, or a trained ``xgboost.Booster``.
+        sample: Some rows as the model gets them, n rows x k fields. Where it is a DataFrame, the dtypes of the fields
+            come from it; otherwise they are ``""``, which says unknown.
+
+    Returns:
+        Model type, library versions, fields and classes.
+
+    Raises:
+        UnsupportedModelError: No model of a framework that can be stored, or not fitted.
+        SchemaError: The sample does not have the columns that the model was fitted on.
+
+    Example:
+        >>> import pandas as pd
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> frame = pd.DataFrame({"petal": [1.4, 5.1], "count": [2, 3]})
+        >>> found = profile(DecisionTreeClassifier().fit(frame, ["setosa", "virginica"]), sample=frame)
+        >>> found.schema.fields
+        (Field(name='petal', dtype='float64'), Field(name='count', dtype='int64'))
+        >>> found.schema.classes
+        ('setosa', 'virginica')
+
+    """
+    framework = recognise(estimator)
+    fields = input_fields(estimator, sample)
+    libraries = _libraries(estimator, named=bool(fields))
+    return ModelProfile(
+        model_type=f"{framework}_{major_minor(libraries[framework])}",
+        libraries=libraries,
+        schema=Schema(fields=fields, classes=class_labels(estimator)),
+    )
+
+
+def recognise(estimator: object) -> Framework:
+    """Tell which framework a fitted estimator belongs to.
+
+    Args:
+        estimator: Anything.
+
+    Returns:
+        The framework, as model types name it.
+
+    Raises:
+        UnsupportedModelError: It cannot be stored; the error says what can be, or what to do first.
+
+    Example:
+        >>> from sklearn.dummy import DummyClassifier
+        >>> recognise(DummyClassifier().fit([[0], [1]], [0, 1]))
+        'scikit-learn'
+
+    """
+    _refuse_what_is_no_model(estimator)
+    _refuse_without_runtime(estimator)
+    if is_booster(estimator):
+        _refuse_untrained(estimator)
+        return "xgboost"
+    if is_sklearn(estimator):
+        _refuse_unready(estimator)
+        return "scikit-learn"
+    kind = type(estimator)
+    raise UnsupportedModelError(
+        f"a {kind.__module__}.{kind.__qualname__} is no model of a framework that can be stored",
+        next_step=f"hand in {_STORABLE}",
+    )
+
+
+def major_minor(version: str) -> str:
+    """Shorten a version to what the service's names carry.
+
+    Args:
+        version: A version such as ``"1.6.1"``.
+
+    Returns:
+        Its first two numbers.
+
+    Example:
+        >>> major_minor("1.6.1"), major_minor("2.0rc1")
+        ('1.6', '2.0')
+
+    """
+    found = re.match(r"\d+(\.\d+)?", version)
+    return found.group() if found else version
+
+
+def _refuse_what_is_no_model(estimator: object) -> None:
+    """Refuse the two things most often handed in instead of an estimator."""
+    if inspect.isclass(estimator):
+        raise UnsupportedModelError(
+            f"{estimator.__name__} is a class, not a fitted estimator",
+            next_step=f"make one and fit it: {estimator.__name__}().fit(X, y)",
+        )
+    if isinstance(estimator, str | os.PathLike):
+        raise UnsupportedModelError(
+            f"{os.fspath(estimator)!r} is a path, and a path is not opened to see what it holds",
+            next_step="name the model type, or hand in the estimator itself",
+        )
+
+
+def _refuse_without_runtime(estimator: object) -> None:
+    """Refuse libraries that no runtime carries, wherever in a pipeline they are."""
+    for part in parts(estimator):
+        for root in roots(part) & _WITHOUT_RUNTIME.keys():
+            raise UnsupportedModelError(
+                f"{type(part).__name__} comes from {_WITHOUT_RUNTIME[root]}, which no runtime of the service carries",
+                next_step="convert the model to ONNX (onnxmltools) and store it as onnxruntime_*, or fit an XGBoost "
+                "model instead",
+            )
+
+
+def _refuse_untrained(booster: Any) -> None:
+    from xgboost.core import XGBoostError  # noqa: PLC0415 - the object's own library, loaded already
+
+    try:
+        rounds = booster.num_boosted_rounds()
+    except XGBoostError:  # A booster that has never seen data does not even count.
+        rounds = 0
+    if not rounds:
+        raise UnsupportedModelError("the Booster is not trained", next_step="train it first: xgboost.train(...)")
+
+
+def _refuse_unready(estimator: object) -> None:
+    """Refuse a scikit-learn estimator that cannot predict, or not yet."""
+    from sklearn.exceptions import NotFittedError  # noqa: PLC0415 - the object's own library, loaded already
+    from sklearn.utils.validation import check_is_fitted  # noqa: PLC0415
+
+    name = type(estimator).__name__
+    if not hasattr(estimator, "predict"):
+        raise UnsupportedModelError(
+            f"{name} has no predict, and the service answers with what predict gives",
+            next_step="put it into a Pipeline that ends in a classifier, regressor or clusterer that predicts",
+        )
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        if _tells_whether_fitted(last_step(estimator)):
+            raise UnsupportedModelError(f"{name} is not fitted", next_step="fit it first: .fit(X, y)") from error
+
+
+def _tells_whether_fitted(estimator: object) -> bool:
+    """Whether scikit-learn's check knows this class: users' own may keep what they learnt under any name."""
+    return not is_users_own(estimator) or hasattr(estimator, "__sklearn_is_fitted__")
+
+
+def _libraries(estimator: object, *, named: bool) -> dict[str, str]:
+    """Versions of everything that the runtime needs to load and run the model."""
+    used = {root for part in parts(estimator) for root in roots(part)}
+    used -= {"__main__", *sys.stdlib_module_names}
+    used |= {"numpy", "sklearn"} | ({"pandas"} if named else set())
+    found = {"python": platform.python_version()}
+    for root in sorted(used):
+        name = _distribution(root)
+        if name is not None:
+            found[name] = getattr(sys.modules.get(root), "__version__", None) or metadata.version(name)
+    return found
+
+
+def _distribution(root: str) -> str | None:
+    """The name that pip knows a package by; none where it is somebody's own module."""
+    if root in _DISTRIBUTIONS:
+        return _DISTRIBUTIONS[root]
+    names = metadata.packages_distributions().get(root)
+    return names[0] if names else None

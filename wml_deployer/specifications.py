@@ -1,0 +1,231 @@
+"""Which software specification of the service a model needs, and whether that one still takes new models.
+
+The service is asked what it offers: specifications vanish under running code, so none is wired in. What is shipped
+here is only which model types IBM's own samples and tests store under which specification, for the ones that do not
+list their packages.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from wml_deployer.errors import Fault, SpecificationError
+from wml_deployer.frameworks import major_minor
+
+__all__ = ["LifeCycle", "Specification", "choose_specification", "fits"]
+
+logger = logging.getLogger(__name__)
+
+LifeCycle = Literal["supported", "deprecated", "constricted", "retired"]
+"""Deprecated ones still take new models, constricted ones only keep what they have, retired ones are gone."""
+
+_PREFERENCE: dict[LifeCycle, int] = {"supported": 0, "deprecated": 1}
+"""The states in which a specification takes new models, best first."""
+
+_KNOWN_TYPES: dict[str, frozenset[str]] = {
+    "default_py3.7": frozenset({"scikit-learn_0.23", "tensorflow_2.1", "xgboost_0.90"}),
+    "default_py3.7_opence": frozenset({"scikit-learn_0.23", "tensorflow_2.1", "xgboost_0.90"}),
+    "runtime-22.1-py3.9": frozenset({"scikit-learn_1.0", "tensorflow_2.7", "tensorflow_rt22.1", "xgboost_1.5"}),
+    "runtime-22.2-py3.10": frozenset({"scikit-learn_1.1", "tensorflow_2.9", "tensorflow_rt22.2", "xgboost_1.6"}),
+    "runtime-23.1-py3.10": frozenset({"scikit-learn_1.1", "tensorflow_2.12", "tensorflow_rt23.1", "xgboost_1.6"}),
+    "runtime-24.1-py3.11": frozenset({"scikit-learn_1.3", "tensorflow_2.14", "tensorflow_rt24.1", "xgboost_2.0"}),
+    "runtime-25.1-py3.12": frozenset({"scikit-learn_1.6", "xgboost_2.1"}),
+    "onnxruntime_opset_19": frozenset({"onnxruntime_1.16"}),
+    "onnxruntime_opset_21": frozenset({"onnxruntime_1.17"}),
+    "spark-mllib_3.3": frozenset({"mllib_3.3"}),
+    "spark-mllib_3.4": frozenset({"mllib_3.4"}),
+    "pmml-3.0_4.3": frozenset({"pmml_4.2.1"}),
+}
+"""Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store; public user code for 25.1."""
+
+_PACKAGES = {
+    "scikit-learn": ("scikit-learn",),
+    "xgboost": ("xgboost", "py-xgboost", "libxgboost", "xgboost-cpu"),
+}
+"""The packages whose version decides a pair, by framework. A TensorFlow runtime takes types of older TensorFlows too."""
+
+_RUNTIME = re.compile(r"runtime-\d+\.\d+-py\d+\.\d+")
+"""IBM's general runtimes. Others carry scikit-learn as well (AutoAI's, AI services', users'), for other kinds of asset."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A software specification as the service lists it.
+
+    Attributes:
+        id: The service's id of it.
+        name: Its name, ``"runtime-25.1-py3.12"`` for instance.
+        state: Where it is in its life cycle.
+        replacement: Name of the one that follows it, where the service says so.
+        packages: Version by name of each package it includes (``included_packages``); empty where not listed.
+
+    """
+
+    id: str
+    name: str
+    state: LifeCycle = "supported"
+    replacement: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+def choose_specification(
+    model_type: str, specifications: Sequence[Specification], *, name: str | None = None
+) -> Specification:
+    """Choose the software specification to store a model under, before anything is uploaded.
+
+    Among IBM's runtimes that fit the type, a supported one comes before a deprecated one, and a newer one before an
+    older one. Constricted and retired ones take no new models. Specifications of other kinds (a user's own, derived
+    from a runtime) are taken when named.
+
+    Args:
+        model_type: The service's model type, ``"scikit-learn_1.6"`` for instance.
+        specifications: What the service offers.
+        name: The specification to use; chosen if not given.
+
+    Returns:
+        One of the specifications.
+
+    Raises:
+        SpecificationError: None fits, or the named one is unknown, of another version, or takes no new models.
+
+    Example:
+        >>> offered = [
+        ...     Specification("45f1", "runtime-24.1-py3.11", "deprecated", "runtime-25.1-py3.12"),
+        ...     Specification("f47a", "runtime-25.1-py3.12"),
+        ... ]
+        >>> choose_specification("scikit-learn_1.6", offered).name
+        'runtime-25.1-py3.12'
+
+    """
+    if not specifications:
+        raise SpecificationError(
+            "the service lists no software specification",
+            next_step="check that the credentials may read the software specifications of this service",
+        )
+    if name is not None:
+        chosen = _named(name, model_type, specifications)
+    else:
+        chosen = _best(model_type, specifications)
+    if chosen.state == "deprecated":
+        logger.warning("%s is deprecated: %s", chosen.name, _successor(chosen))
+    return chosen
+
+
+def fits(model_type: str, specification: Specification) -> bool | None:
+    """Tell whether a specification runs models of a type.
+
+    Args:
+        model_type: The service's model type.
+        specification: Any specification.
+
+    Returns:
+        Yes or no by the packages it lists, or else by the pairs known to work; ``None`` where neither knows it.
+
+    Example:
+        >>> fits("xgboost_2.0", Specification("1", "mine", packages={"xgboost": "2.0.3"}))
+        True
+        >>> fits("scikit-learn_1.6", Specification("2", "unheard-of")) is None
+        True
+
+    """
+    framework, _, version = model_type.rpartition("_")
+    carried = _carried(framework, specification)
+    if carried is not None:
+        return carried == version
+    known = _KNOWN_TYPES.get(specification.name)
+    return None if known is None else model_type in known
+
+
+def _best(model_type: str, specifications: Sequence[Specification]) -> Specification:
+    fitting = [each for each in specifications if fits(model_type, each) and _is_chosen_unasked(each)]
+    usable = [each for each in fitting if each.state in _PREFERENCE]
+    if not usable:
+        raise _nothing_fits(model_type, specifications, fitting)
+    return min(usable, key=_rank)
+
+
+def _named(name: str, model_type: str, specifications: Sequence[Specification]) -> Specification:
+    found = next((each for each in specifications if each.name == name), None)
+    if found is None:
+        raise _unknown(name, specifications)
+    if found.state not in _PREFERENCE:
+        raise SpecificationError(f"{name} is {found.state} and takes no new models", next_step=_successor(found))
+    if fits(model_type, found) is False:
+        framework = model_type.rpartition("_")[0]
+        carried = _carried(framework, found)
+        raise SpecificationError(
+            f"{name} does not run {model_type}: it carries {framework} {carried}"
+            if carried
+            else f"{name} does not run {model_type}",
+            next_step=_way_out(model_type, specifications),
+        )
+    return found
+
+
+def _rank(specification: Specification) -> tuple[int, list[int], int]:
+    """Life cycle, then newest, then the plain one before its variants (``-cuda``)."""
+    numbers = [-int(number) for number in re.findall(r"\d+", specification.name)]
+    return _PREFERENCE[specification.state], numbers, len(specification.name)
+
+
+def _is_chosen_unasked(specification: Specification) -> bool:
+    return specification.name in _KNOWN_TYPES or _RUNTIME.match(specification.name) is not None
+
+
+def _carried(framework: str, specification: Specification) -> str | None:
+    """Major and minor version of a framework that a specification includes, as far as it says."""
+    for package in _PACKAGES.get(framework, ()):
+        if package in specification.packages:
+            return major_minor(specification.packages[package])
+    for known in sorted(_KNOWN_TYPES.get(specification.name, ())) if not specification.packages else ():
+        if known.rpartition("_")[0] == framework and framework in _PACKAGES:
+            return known.rpartition("_")[2]
+    return None
+
+
+def _unknown(name: str, specifications: Sequence[Specification]) -> SpecificationError:
+    names = sorted(each.name for each in specifications)
+    close = difflib.get_close_matches(name, names, n=1)
+    return SpecificationError(
+        f"the service has no software specification {name!r}",
+        next_step=f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}",
+    )
+
+
+def _nothing_fits(
+    model_type: str, specifications: Sequence[Specification], fitting: Sequence[Specification]
+) -> SpecificationError:
+    framework, _, version = model_type.rpartition("_")
+    closed = [Fault(each.name, f"runs {model_type}, but is {each.state}", _successor(each)) for each in fitting]
+    return SpecificationError(
+        f"{framework} {version} has no runtime here",
+        next_step=_way_out(model_type, specifications),
+        faults=tuple(closed),
+    )
+
+
+def _way_out(model_type: str, specifications: Sequence[Specification]) -> str:
+    """Say which version of the framework to fit with instead, best runtime first."""
+    framework = model_type.rpartition("_")[0]
+    usable = [each for each in specifications if each.state in _PREFERENCE and _is_chosen_unasked(each)]
+    carried = [(each.name, _carried(framework, each)) for each in sorted(usable, key=_rank)]
+    ways = [f"{name} carries {version}: {_install(framework, version)}" for name, version in carried if version]
+    if not ways:
+        return f"store a model of another framework: no runtime here is known to carry {framework}"
+    return "; or ".join(ways) + " and fit again"
+
+
+def _install(framework: str, version: str) -> str:
+    major, _, minor = version.partition(".")
+    return f"pip install '{framework}>={version},<{major}.{int(minor or 0) + 1}'"
+
+
+def _successor(specification: Specification) -> str:
+    if specification.replacement:
+        return f"use {specification.replacement}"
+    return "use a supported one"
