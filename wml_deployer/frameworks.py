@@ -43,6 +43,10 @@ class ModelProfile:
             pandas is among them where the model takes named columns.
         schema: Input fields in the order of the fit, and classes.
 
+    Example:
+        >>> ModelProfile("scikit-learn_1.6", {"python": "3.12.4", "scikit-learn": "1.6.1"}, Schema()).python
+        '3.12.4'
+
     """
 
     model_type: str

@@ -10,12 +10,14 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from wml_deployer.errors import Fault, SpecificationError
 from wml_deployer.frameworks import major_minor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["LifeCycle", "Specification", "choose_specification", "fits"]
 
@@ -30,27 +32,49 @@ _PREFERENCE: dict[LifeCycle, int] = {"supported": 0, "deprecated": 1}
 _KNOWN_TYPES: dict[str, frozenset[str]] = {
     "default_py3.7": frozenset({"scikit-learn_0.23", "tensorflow_2.1", "xgboost_0.90"}),
     "default_py3.7_opence": frozenset({"scikit-learn_0.23", "tensorflow_2.1", "xgboost_0.90"}),
-    "runtime-22.1-py3.9": frozenset({"scikit-learn_1.0", "tensorflow_2.7", "tensorflow_rt22.1", "xgboost_1.5"}),
-    "runtime-22.2-py3.10": frozenset({"scikit-learn_1.1", "tensorflow_2.9", "tensorflow_rt22.2", "xgboost_1.6"}),
-    "runtime-23.1-py3.10": frozenset({"scikit-learn_1.1", "tensorflow_2.12", "tensorflow_rt23.1", "xgboost_1.6"}),
-    "runtime-24.1-py3.11": frozenset({"scikit-learn_1.3", "tensorflow_2.14", "tensorflow_rt24.1", "xgboost_2.0"}),
+    "runtime-22.1-py3.9": frozenset(
+        {"pytorch-onnx_1.10", "scikit-learn_1.0", "tensorflow_2.7", "tensorflow_rt22.1", "xgboost_1.5"}
+    ),
+    "runtime-22.2-py3.10": frozenset(
+        {
+            "pytorch-onnx_1.12",
+            "scikit-learn_1.1",
+            "tensorflow_2.7",
+            "tensorflow_2.9",
+            "tensorflow_rt22.2",
+            "xgboost_1.6",
+        }
+    ),
+    "runtime-23.1-py3.10": frozenset(
+        {
+            "pytorch-onnx_2.0",
+            "scikit-learn_1.1",
+            "tensorflow_2.7",
+            "tensorflow_2.12",
+            "tensorflow_rt23.1",
+            "xgboost_1.6",
+        }
+    ),
+    "runtime-24.1-py3.11": frozenset(
+        {"pytorch-onnx_2.1", "scikit-learn_1.3", "tensorflow_2.14", "tensorflow_rt24.1", "xgboost_2.0"}
+    ),
     "runtime-25.1-py3.12": frozenset({"scikit-learn_1.6", "xgboost_2.1"}),
     "onnxruntime_opset_19": frozenset({"onnxruntime_1.16"}),
     "onnxruntime_opset_21": frozenset({"onnxruntime_1.17"}),
+    "pmml-3.0_4.3": frozenset({"pmml_4.2.1"}),
     "spark-mllib_3.3": frozenset({"mllib_3.3"}),
     "spark-mllib_3.4": frozenset({"mllib_3.4"}),
-    "pmml-3.0_4.3": frozenset({"pmml_4.2.1"}),
 }
-"""Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store; public user code for 25.1."""
+"""Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store; 25.1's are users'."""
 
 _PACKAGES = {
     "scikit-learn": ("scikit-learn",),
     "xgboost": ("xgboost", "py-xgboost", "libxgboost", "xgboost-cpu"),
 }
-"""The packages whose version decides a pair, by framework. A TensorFlow runtime takes types of older TensorFlows too."""
+"""The packages whose version decides, by framework. TensorFlow is not among them: runtimes take its older types too."""
 
-_RUNTIME = re.compile(r"runtime-\d+\.\d+-py\d+\.\d+")
-"""IBM's general runtimes. Others carry scikit-learn as well (AutoAI's, AI services', users'), for other kinds of asset."""
+_RUNTIME = re.compile(r"runtime-\d+\.\d+-py\d+\.\d+(-cuda)?")
+"""IBM's general runtimes. AutoAI's, AI services' and users' own carry scikit-learn too, for other kinds of asset."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,10 @@ class Specification:
         state: Where it is in its life cycle.
         replacement: Name of the one that follows it, where the service says so.
         packages: Version by name of each package it includes (``included_packages``); empty where not listed.
+
+    Example:
+        >>> Specification("f47a", "runtime-25.1-py3.12", packages={"scikit-learn": "1.6.1"}).state
+        'supported'
 
     """
 
@@ -107,10 +135,7 @@ def choose_specification(
             "the service lists no software specification",
             next_step="check that the credentials may read the software specifications of this service",
         )
-    if name is not None:
-        chosen = _named(name, model_type, specifications)
-    else:
-        chosen = _best(model_type, specifications)
+    chosen = _best(model_type, specifications) if name is None else _named(name, model_type, specifications)
     if chosen.state == "deprecated":
         logger.warning("%s is deprecated: %s", chosen.name, _successor(chosen))
     return chosen
@@ -158,11 +183,9 @@ def _named(name: str, model_type: str, specifications: Sequence[Specification]) 
     if fits(model_type, found) is False:
         framework = model_type.rpartition("_")[0]
         carried = _carried(framework, found)
+        reason = f": it carries {framework} {carried}" if carried else ""
         raise SpecificationError(
-            f"{name} does not run {model_type}: it carries {framework} {carried}"
-            if carried
-            else f"{name} does not run {model_type}",
-            next_step=_way_out(model_type, specifications),
+            f"{name} does not run {model_type}{reason}", next_step=_way_out(model_type, specifications)
         )
     return found
 
@@ -174,7 +197,7 @@ def _rank(specification: Specification) -> tuple[int, list[int], int]:
 
 
 def _is_chosen_unasked(specification: Specification) -> bool:
-    return specification.name in _KNOWN_TYPES or _RUNTIME.match(specification.name) is not None
+    return specification.name in _KNOWN_TYPES or _RUNTIME.fullmatch(specification.name) is not None
 
 
 def _carried(framework: str, specification: Specification) -> str | None:
@@ -182,10 +205,8 @@ def _carried(framework: str, specification: Specification) -> str | None:
     for package in _PACKAGES.get(framework, ()):
         if package in specification.packages:
             return major_minor(specification.packages[package])
-    for known in sorted(_KNOWN_TYPES.get(specification.name, ())) if not specification.packages else ():
-        if known.rpartition("_")[0] == framework and framework in _PACKAGES:
-            return known.rpartition("_")[2]
-    return None
+    known = (model_type.rpartition("_") for model_type in _KNOWN_TYPES.get(specification.name, ()))
+    return next((version for name, _, version in known if name == framework and framework in _PACKAGES), None)
 
 
 def _unknown(name: str, specifications: Sequence[Specification]) -> SpecificationError:
