@@ -28,6 +28,8 @@ FLOORS = (
     "credentials",
     "metadata",
     "frameworks",
+    "specifications",
+    "pickles",
     "packaging",
     "payload",
     "_transport",
