@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
     from types import ModuleType
 
-    from pytest import MonkeyPatch, TempPathFactory  # noqa: PT013 - types only
-
 T = TypeVar("T")
 HERE = Path(__file__).parent
 
@@ -87,8 +85,8 @@ def loop() -> Iterator[Loop]:
 
 
 @pytest.fixture(scope="session")
-def spares(loop: Loop) -> Iterator[Spares]:
-    """Warm workers, so that a test does not wait for imports."""
+def spares(loop: Loop, misbehaving: ModuleType) -> Iterator[Spares]:
+    """Warm workers, so that a test does not wait for imports; they know where the misbehaving models are."""
     spares = Spares()
     loop.run(spares.fill())
     yield spares
@@ -97,7 +95,7 @@ def spares(loop: Loop) -> Iterator[Spares]:
 
 @pytest.fixture(scope="session")
 def serving(loop: Loop, spares: Spares) -> Callable[..., Any]:
-    """``with serving(artifact, directory) as served``: a pool for the time of the block."""
+    """A context manager that serves an artifact for the time of its block."""
 
     @contextmanager
     def serve(artifact: Path, directory: Path, **options: Any) -> Iterator[Served]:

@@ -52,10 +52,10 @@ def _plain(value: Any) -> Any:
     for kinds, convert in _CONVERSIONS:
         if isinstance(value, kinds):
             return convert(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
     if type(value).__name__ in _MISSING:
         return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 

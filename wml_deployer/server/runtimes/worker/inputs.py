@@ -60,10 +60,15 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
         PredictionError: A row is not of k values, or a column is not what it is declared to be.
 
     """
-    try:
-        frame = _frame(values, columns)
-    except ValueError as error:
-        raise PredictionError(400, "invalid_input_argument", f"'values' does not match 'fields': {error}") from error
+    # pandas would fill short rows up.
+    widths = {len(row) if isinstance(row, list) else 1 for row in values} - {len(columns)}
+    if widths:
+        raise PredictionError(
+            400,
+            "invalid_input_argument",
+            f"'values' does not match 'fields': a row of {min(widths)} values for {len(columns)} fields.",
+        )
+    frame = _frame(values, columns)
     for name, dtype in dtypes.items():
         if name in frame.columns:
             _declare(frame, name, dtype)
@@ -73,19 +78,11 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
 def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
     # Ten times faster than from lists. The first row decides, as one float makes a float column of the whole.
     if values and isinstance(values[0], list) and all(type(value) is float for value in values[0]):
-        array = _numbers(values)
-        if array is not None and array.ndim == 2:  # noqa: PLR2004 - rows and columns
+        array = np.array(values)
+        if array.dtype == np.float64:
             # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
             return cast("pd.DataFrame", pd.DataFrame(np.asfortranarray(array), columns=columns, copy=False))
     return cast("pd.DataFrame", pd.DataFrame(values, columns=columns))
-
-
-def _numbers(values: list[Any]) -> np.ndarray[Any, Any] | None:
-    try:
-        array = np.array(values)
-    except ValueError:
-        return None
-    return array if array.dtype == np.float64 else None
 
 
 def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:
