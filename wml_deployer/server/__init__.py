@@ -1,1 +1,38 @@
-"""The embedded service."""
+"""The embedded service: Watson Machine Learning on this machine, for development, tests and quickstarts.
+
+It answers IBM's clients over HTTPS as the real service does, and runs the models. Needs the extra ``local``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wml_deployer.server.launch import ServerStartError, join_or_start
+    from wml_deployer.server.running import EmbeddedServer
+    from wml_deployer.server.settings import ServerInfo, Settings
+
+__all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "join_or_start"]
+
+_HOMES = {
+    "EmbeddedServer": "running",
+    "ServerInfo": "settings",
+    "ServerStartError": "launch",
+    "Settings": "settings",
+    "join_or_start": "launch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "EmbeddedServer":
+        import_module(f"{__name__}.launch").require_extra()
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

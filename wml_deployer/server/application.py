@@ -1,0 +1,134 @@
+"""The application: the tables of all services, behind one front."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from wml_deployer.server.artifacts import urls as artifacts
+from wml_deployer.server.assets import urls as assets
+from wml_deployer.server.control import urls as control
+from wml_deployer.server.deployments import models as deployments_state
+from wml_deployer.server.deployments import urls as deployments
+from wml_deployer.server.deployments.loading import resume
+from wml_deployer.server.errors import NotFoundError, ServiceError
+from wml_deployer.server.front import Front
+from wml_deployer.server.routing import respond
+from wml_deployer.server.spaces import urls as spaces
+from wml_deployer.server.specifications import urls as specifications
+from wml_deployer.server.tokens import urls as tokens
+from wml_deployer.server.version import urls as version
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from typing import Any
+
+    from starlette.types import ASGIApp
+
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.routing import Route
+
+__all__ = ["ROUTES", "build"]
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Everything that the service answers. Predictions stand first: they are asked for most.
+ROUTES = (
+    *deployments.ROUTES,
+    *version.ROUTES,
+    *tokens.ROUTES,
+    *spaces.ROUTES,
+    *specifications.ROUTES,
+    *artifacts.ROUTES,
+    *assets.ROUTES,
+)
+
+
+class _MethodError(ServiceError):
+    status = 405
+    code = "method_not_allowed"
+
+
+def build(context: Context, abort: Callable[[Any], None], *, controllable: bool) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        context: The running service.
+        abort: Closes the connection of a client address at once.
+        controllable: Whether it has the control API.
+
+    """
+    routes = (*ROUTES, *control.ROUTES) if controllable else ROUTES
+    tables: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        tables.setdefault(route.path, {})[route.method] = route
+    app = Starlette(
+        routes=[StarletteRoute(path, _endpoint(context, table), methods=list(table)) for path, table in tables.items()],
+        exception_handlers={HTTPException: _unrouted(context, routes)},
+        lifespan=_lifespan(context),
+    )
+    # A path with a slash too many is another path here, not a redirect, which would lose the body.
+    app.router.redirect_slashes = False
+    return Front(app, context, abort)
+
+
+def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with context.store.transaction() as transaction:
+            interrupted = transaction.find(deployments_state.KIND)
+        context.spawn(context.serving.warm_up())
+        resume(context, interrupted)
+        try:
+            yield
+        finally:
+            await context.close()
+
+    return lifespan
+
+
+def _endpoint(context: Context, table: dict[str, Route]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        # Starlette answers HEAD wherever there is a GET.
+        route = table["GET" if request.method == "HEAD" else request.method]
+        try:
+            return await respond(route, context, request)
+        except ServiceError as error:
+            return _refusal(context, error)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception:
+            _LOGGER.exception("%s %s failed", request.method, request.url.path)
+            return _refusal(context, ServiceError("The service failed to answer; its log says why."))
+
+    return endpoint
+
+
+def _unrouted(context: Context, routes: tuple[Route, ...]) -> Callable[[Request, Exception], Response]:
+    templates = sorted({f"{route.method} {route.path}" for route in routes})
+
+    def handler(request: Request, error: Exception) -> Response:
+        asked = f"{request.method} {request.url.path}"
+        near = difflib.get_close_matches(asked, templates, n=3, cutoff=0.4)
+        hint = f" Near it are: {'; '.join(near)}." if near else ""
+        if isinstance(error, HTTPException) and error.status_code == _MethodError.status:
+            refusal: ServiceError = _MethodError(f"The service does not answer {asked}.{hint}", headers=dict(error.headers or {}))
+        else:
+            refusal = NotFoundError(f"The service does not answer {asked}.{hint}", code="operation_does_not_exist")
+        return _refusal(context, refusal)
+
+    return handler
+
+
+def _refusal(context: Context, error: ServiceError) -> Response:
+    body = orjson.dumps(error.body(context.identifiers.trace()))
+    return Response(body, error.status, headers=error.headers, media_type="application/json")

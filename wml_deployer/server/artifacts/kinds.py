@@ -1,0 +1,34 @@
+"""What kinds of artifacts there are, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FUNCTION", "KINDS", "MODEL", "Kind"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of artifact.
+
+    Attributes:
+        name: What it is called; records are stored under it.
+        collection: Where it is found under ``/ml/v4``.
+        asset_type: Its name among the assets of the platform.
+        content: Last part of the path that takes its content; None where it has none.
+        download: Last part of the path that gives it back.
+        type: The type of all of them; None where each has its own.
+
+    """
+
+    name: str
+    collection: str
+    asset_type: str
+    content: str | None = None
+    download: str | None = None
+    type: str | None = None
+
+
+MODEL = Kind("model", "models", "wml_model", content="content", download="download")
+FUNCTION = Kind("function", "functions", "wml_function", content="code", download="code", type="python")
+KINDS = {kind.name: kind for kind in (MODEL, FUNCTION)}

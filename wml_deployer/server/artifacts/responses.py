@@ -1,0 +1,107 @@
+"""Artifacts over HTTP. Every handler takes the kind of artifact first; the table of routes fixes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server import patch
+from wml_deployer.server.artifacts import models
+from wml_deployer.server.containers import container_of, named_container, require
+from wml_deployer.server.errors import InvalidRequestError
+from wml_deployer.server.paging import page, size_of
+from wml_deployer.server.records import Content
+from wml_deployer.server.routing import Answer, Download
+
+if TYPE_CHECKING:
+    from wml_deployer.server.artifacts.kinds import Kind
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.routing import Call, Stream
+
+__all__ = ["commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
+
+
+def create(kind: Kind, call: Call) -> Answer:
+    """Store the document of a new artifact."""
+    container = container_of(call)
+    record = models.create(call.context, call.transaction, call.caller, kind, container, call.fields)
+    return Answer(201, _document(record.document))
+
+
+def listing(kind: Kind, call: Call) -> Answer:
+    """List the artifacts of a space."""
+    where = {"metadata.name": call.query["name"]} if "name" in call.query else None
+    container = container_of(call).id
+    return Answer(200, page(call, kind.name, container, lambda record: _document(record.document), where=where))
+
+
+def show(kind: Kind, call: Call) -> Answer:
+    """Show an artifact, or one of its revisions."""
+    return Answer(200, _document(models.at_revision(call.transaction, _record(kind, call), call.query.get("rev"))))
+
+
+def update(kind: Kind, call: Call) -> Answer:
+    """Patch an artifact's document."""
+    record = _record(kind, call)
+    models.update(call.context, call.transaction, record, patch.parse(call.body))
+    return Answer(200, _document(record.document))
+
+
+def delete(kind: Kind, call: Call) -> Answer:
+    """Delete an artifact with its revisions and contents."""
+    models.delete(call.transaction, _record(kind, call))
+    return Answer(204)
+
+
+async def upload(kind: Kind, stream: Stream) -> Answer:
+    """Store an artifact's content."""
+    with stream.context.store.transaction() as transaction:
+        _addressed(kind, stream, transaction)
+    # The declared type of the body is of no use: both clients call a gzip stream JSON.
+    blob = await stream.context.blobs.receive(stream.request.stream(), limit=stream.context.limits.content)
+    with stream.context.store.transaction() as transaction:
+        record = _addressed(kind, stream, transaction)
+        models.attach(stream.context, transaction, record, Content(blob))
+        attachment = stream.context.identifiers.new()
+    form = stream.query.get("content_format", "native")
+    return Answer(201, {"attachment_id": attachment, "content_format": form, "persisted": True})
+
+
+def download(kind: Kind, call: Call) -> Download:
+    """Give an artifact's content back, or that of a revision."""
+    revision = call.query.get("revision_id") or call.query.get("rev")
+    content = models.content_of(call.transaction, _record(kind, call), revision)
+    return Download(call.context.blobs.path(content.blob.digest), content.media_type)
+
+
+def commit(kind: Kind, call: Call) -> Answer:
+    """Freeze an artifact as its next revision."""
+    message = call.fields.get("commit_message")
+    if message is not None and not isinstance(message, str):
+        raise InvalidRequestError("The commit_message must be a string.", target={"type": "field", "name": "commit_message"})
+    return Answer(201, _document(models.commit(call.context, call.transaction, _record(kind, call), message)))
+
+
+def list_revisions(kind: Kind, call: Call) -> Answer:
+    """List an artifact's revisions, newest first, without their entities."""
+    limit = size_of(call)
+    resources = [{"metadata": document["metadata"]} for document in call.transaction.revisions(_record(kind, call))]
+    scope = "&".join(f"{key}={call.query[key]}" for key in ("space_id", "project_id") if key in call.query)
+    first = f"{call.location.partition('?')[0]}?{scope}&limit={limit}"
+    return Answer(200, {"first": {"href": first}, "limit": limit, "resources": resources[:limit]})
+
+
+def _record(kind: Kind, call: Call) -> Record:
+    identifier = call.path["artifact_id"]
+    return require(call, kind.name, identifier, error=models.absent(kind, identifier))
+
+
+def _addressed(kind: Kind, stream: Stream, transaction: Any) -> Record:
+    container = named_container(transaction, stream.query)
+    record: Record | None = transaction.get(kind.name, stream.path["artifact_id"])
+    if record is None or record.container != container.id:
+        raise models.absent(kind, stream.path["artifact_id"])
+    return record
+
+
+def _document(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "system": {"warnings": []}}

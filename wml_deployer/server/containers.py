@@ -1,0 +1,77 @@
+"""Spaces and projects as what other resources are in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.routing import Call
+    from wml_deployer.server.store import Transaction
+
+__all__ = ["PROJECT", "SPACE", "container_of", "named_container", "require", "require_runtime", "scope_of"]
+
+SPACE = "space"
+PROJECT = "project"
+_KEYS = {"space_id": SPACE, "project_id": PROJECT}
+
+
+def container_of(call: Call) -> Record:
+    """Return the space or project that the query, or else the body, names.
+
+    Raises:
+        InvalidRequestError: Neither is named (recorded text).
+        NotFoundError: It is not there.
+
+    """
+    body = call.body if isinstance(call.body, dict) else {}
+    return named_container(call.transaction, {**body, **call.query})
+
+
+def named_container(transaction: Transaction, source: Mapping[str, Any]) -> Record:
+    """Return the space or project that a mapping names under ``space_id`` or ``project_id``."""
+    for key, kind in _KEYS.items():
+        identifier = source.get(key)
+        if identifier:
+            found = transaction.get(kind, str(identifier))
+            if found is None:
+                raise NotFoundError(f"The {kind} with id '{identifier}' does not exist.", code=f"{kind}_does_not_exist")
+            return found
+    raise InvalidRequestError("Missing either space_id or project_id or wml_instance_crn")
+
+
+def scope_of(container: Record) -> dict[str, str]:
+    """Return how documents say that they are in this container."""
+    return {f"{container.kind}_id": container.id}
+
+
+def require(call: Call, kind: str, identifier: str, *, error: NotFoundError) -> Record:
+    """Return the record with this id in the container that the request names.
+
+    Raises:
+        NotFoundError: The given error: there is none, or it is somewhere else.
+
+    """
+    container = container_of(call)
+    record = call.transaction.get(kind, identifier)
+    if record is None or record.container != container.id:
+        raise error
+    return record
+
+
+def require_runtime(container: Record) -> None:
+    """Refuse a space or project that no machine learning instance is associated with.
+
+    Raises:
+        ForbiddenError: As the service says it.
+
+    """
+    if not container.entity.get("compute"):
+        raise ForbiddenError(
+            f"{container.kind}_id {container.id} is not associated with a WML instance",
+            code="no_associated_service_instance_error",
+        )

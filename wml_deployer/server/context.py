@@ -1,0 +1,91 @@
+"""What every part of the service shares while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.control.models import Control
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+    from wml_deployer.server.blobs import Blobs
+    from wml_deployer.server.clock import Clock
+    from wml_deployer.server.identifiers import Identifiers
+    from wml_deployer.server.serving import Serving
+    from wml_deployer.server.store import Store
+    from wml_deployer.server.tokens.models import Account, Tokens
+
+__all__ = ["Context", "Limits"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the service takes in one request, in bytes.
+
+    Attributes:
+        document: A JSON body.
+        content: An uploaded content.
+
+    """
+
+    document: int = 64 * 2**20
+    content: int = 4 * 2**30
+
+
+@dataclass
+class Context:
+    """The running service.
+
+    Attributes:
+        directory: Its folder.
+        url: Where it answers, without a slash at the end.
+        store: Its database.
+        blobs: Its contents.
+        clock: Its time.
+        identifiers: Its ids.
+        account: The one account it knows.
+        tokens: The tokens it issues.
+        serving: The pools that serve deployments.
+        limits: What it takes.
+        control: What tests asked it to do.
+
+    """
+
+    directory: Path
+    url: str
+    store: Store
+    blobs: Blobs
+    clock: Clock
+    identifiers: Identifiers
+    account: Account
+    tokens: Tokens
+    serving: Serving
+    limits: Limits = field(default_factory=Limits)
+    control: Control = field(default_factory=Control)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something after the answer was sent."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.serving.close()
+        self.store.close()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOGGER.error("a background task failed", exc_info=task.exception())

@@ -1,0 +1,1 @@
+"""What tests may do to the service: faults, the log of requests, time and ids."""

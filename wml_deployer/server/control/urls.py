@@ -1,0 +1,16 @@
+"""Routes of the control API."""
+
+from __future__ import annotations
+
+from wml_deployer.server.control import responses
+from wml_deployer.server.control.models import PREFIX
+from wml_deployer.server.routing import Route
+
+ROUTES = (
+    Route("POST", f"{PREFIX}/faults", responses.add_fault),
+    Route("GET", f"{PREFIX}/faults", responses.list_faults),
+    Route("DELETE", f"{PREFIX}/faults", responses.clear_faults),
+    Route("GET", f"{PREFIX}/requests", responses.list_log),
+    Route("DELETE", f"{PREFIX}/requests", responses.clear_log),
+    Route("POST", f"{PREFIX}/reset", responses.reset),
+)

@@ -1,0 +1,1 @@
+"""Deployments: assets that answer predictions."""

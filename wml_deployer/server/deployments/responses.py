@@ -1,0 +1,85 @@
+"""Deployments over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server import patch
+from wml_deployer.server.containers import container_of, require
+from wml_deployer.server.deployments import models
+from wml_deployer.server.deployments.documents import document
+from wml_deployer.server.deployments.errors import ServingNameTakenError, absent
+from wml_deployer.server.deployments.loading import bring_up
+from wml_deployer.server.paging import page
+from wml_deployer.server.routing import Answer
+
+if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.routing import Call
+
+__all__ = ["create", "delete", "listing", "show", "update"]
+
+#: What a list can be narrowed by, and where the document has it.
+_FILTERS = {
+    "asset_id": "entity.asset.id",
+    "name": "entity.name",
+    "serving_name": "entity.online.parameters.serving_name",
+    "state": "entity.status.state",
+}
+
+
+def create(call: Call) -> Answer:
+    """Start a deployment."""
+    container = container_of(call)
+    record = models.create(call.context, call.transaction, call.caller, container, call.fields)
+    if "online" in record.entity:
+        _bring_up_afterwards(call, record)
+    return Answer(202, _document(call, record))
+
+
+def listing(call: Call) -> Answer:
+    """List the deployments of a space; with `conflict`, tell whether a serving name is taken anywhere."""
+    if call.query.get("conflict") == "true" and "serving_name" in call.query:
+        if models.with_serving_name(call.transaction, call.query["serving_name"]) is None:
+            return Answer(204)
+        raise ServingNameTakenError(f"The serving name '{call.query['serving_name']}' is used by a deployment.")
+    where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
+    container = container_of(call).id
+    return Answer(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
+
+
+def show(call: Call) -> Answer:
+    """Show a deployment."""
+    return Answer(200, _document(call, _record(call)))
+
+
+def update(call: Call) -> Answer:
+    """Patch a deployment; another asset, another number of copies and another serving name take a while."""
+    record = _record(call)
+    operations = patch.parse(call.body)
+    if models.update(call.context, call.transaction, record, operations):
+        _bring_up_afterwards(call, record)
+        return Answer(202, _document(call, record))
+    renamed = any(operation.root == "online" for operation in operations)
+    return Answer(202 if renamed else 200, _document(call, record))
+
+
+def delete(call: Call) -> Answer:
+    """Delete a deployment."""
+    record = _record(call)
+    call.transaction.remove(record)
+    call.afterwards.append(lambda: call.context.spawn(call.context.serving.stop(record.id)))
+    return Answer(204)
+
+
+def _record(call: Call) -> Record:
+    identifier = call.path["deployment_id"]
+    return require(call, models.KIND, identifier, error=absent(identifier))
+
+
+def _bring_up_afterwards(call: Call, record: Record) -> None:
+    call.afterwards.append(lambda: call.context.spawn(bring_up(call.context, record.id)))
+
+
+def _document(call: Call, record: Record) -> dict[str, Any]:
+    return document(record, call.url, call.caller.flavour)

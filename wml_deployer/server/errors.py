@@ -1,0 +1,112 @@
+"""Errors of the service: each renders itself as the service's error body.
+
+``{"trace": ..., "errors": [{"code", "message", "more_info"?, "target"?}], "status_code"?}``, as recorded. Where a recording
+exists, code and text are the recorded ones; the others are this service's own and stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AuthenticationError",
+    "ConflictError",
+    "ForbiddenError",
+    "InvalidRequestError",
+    "NotFoundError",
+    "ServiceError",
+    "TooLargeError",
+    "TooManyRequestsError",
+]
+
+MORE_INFO = "https://cloud.ibm.com/apidocs/machine-learning"
+
+
+class ServiceError(Exception):
+    """A request that the service refuses.
+
+    Args:
+        message: What happened, to what, and why.
+        code: The service's snake_case code; the class's own unless given.
+        target: The field it is about, as ``{"type": "field", "name": ...}``.
+        headers: HTTP headers that go with the answer.
+
+    """
+
+    status = 500
+    code = "internal_server_error"
+    #: The repository's errors carry ``status_code`` as a string, the deployments' carry none (both recorded).
+    shows_status = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        target: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.target = target
+        self.headers = headers or {}
+
+    def body(self, trace: str) -> dict[str, Any]:
+        """Return the error body as the service sends it, under the given trace id."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message, "more_info": MORE_INFO}
+        if self.target is not None:
+            error["target"] = self.target
+        if not self.shows_status:
+            del error["more_info"]
+            return {"trace": trace, "errors": [error]}
+        return {"trace": trace, "errors": [error], "status_code": str(self.status)}
+
+
+class InvalidRequestError(ServiceError):
+    """400: the request itself is wrong."""
+
+    status = 400
+    code = "invalid_request_entity"
+
+
+class AuthenticationError(ServiceError):
+    """401: no token, or one that is not valid here."""
+
+    status = 401
+    code = "authentication_token_not_valid"
+
+
+class ForbiddenError(ServiceError):
+    """403: known, but not allowed."""
+
+    status = 403
+    code = "authorization_rejected"
+
+
+class NotFoundError(ServiceError):
+    """404: nothing there."""
+
+    status = 404
+    code = "does_not_exist"
+
+
+class ConflictError(ServiceError):
+    """409: it contradicts what is there."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLargeError(ServiceError):
+    """413: the body is larger than the service takes."""
+
+    status = 413
+    code = "request_entity_too_large"
+
+
+class TooManyRequestsError(ServiceError):
+    """429: over the rate or the quota."""
+
+    status = 429
+    code = "too_many_requests"

@@ -1,0 +1,127 @@
+"""The service's folder: what lies in it, who has it, and who uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from wml_deployer.server.files import write_atomically
+from wml_deployer.server.settings import ServerInfo
+
+__all__ = ["Folder", "FolderInUseError", "Lock"]
+
+
+class FolderInUseError(RuntimeError):
+    """Another process serves this folder."""
+
+
+class Lock:
+    """An advisory lock on a file; the kernel gives it back when its holder ends, however it ends.
+
+    Args:
+        path: The file; made when it is not there.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self, *, shared: bool = False, wait: bool = False) -> bool:
+        """Take the lock, and tell whether that succeeded."""
+        try:
+            fcntl.flock(self._descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the lock back and close the file."""
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The paths of a service's folder.
+
+    Attributes:
+        path: The folder.
+
+    """
+
+    path: Path
+
+    def prepare(self) -> None:
+        """Make the folder, readable by its owner only, and keep it out of version control."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            write_atomically(ignore, b"*\n")
+
+    @property
+    def database(self) -> Path:
+        """The database."""
+        return self.path / "service.sqlite3"
+
+    @property
+    def blobs(self) -> Path:
+        """The uploaded contents."""
+        return self.path / "blobs"
+
+    @property
+    def running(self) -> Path:
+        """Where running pools unpack what they serve."""
+        return self.path / "running"
+
+    @property
+    def log(self) -> Path:
+        """The log of a server that was started in the background."""
+        return self.path / "server.log"
+
+    def server_lock(self) -> Lock:
+        """Return the lock that the one server of the folder holds."""
+        return Lock(self.path / "server.lock")
+
+    def users_lock(self) -> Lock:
+        """Return the lock that each process which uses the folder shares."""
+        return Lock(self.path / "users.lock")
+
+    def start_lock(self) -> Lock:
+        """Return the lock under which a server is looked for or started."""
+        return Lock(self.path / "start.lock")
+
+    def apikey(self, given: str | None) -> str:
+        """Return the folder's key: the given one from now on, or else the kept one, made the first time."""
+        path = self.path / "apikey"
+        if given is None and path.exists():
+            return path.read_text("utf-8")
+        key = given if given is not None else secrets.token_urlsafe(32)
+        write_atomically(path, key.encode(), mode=0o600)
+        return key
+
+    def announce(self, info: ServerInfo) -> None:
+        """Say where the folder's server answers; in a file that its owner alone can read."""
+        write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}), mode=0o600)
+
+    def announced(self) -> ServerInfo | None:
+        """Return where the folder's server answers, if it said so."""
+        try:
+            document = orjson.loads(self._announcement.read_bytes())
+        except FileNotFoundError:
+            return None
+        return ServerInfo(
+            **{key: value for key, value in document.items() if key not in ("ca_bundle", "pid")},
+            ca_bundle=Path(document["ca_bundle"]),
+        )
+
+    def withdraw(self) -> None:
+        """Say that nobody answers any more."""
+        self._announcement.unlink(missing_ok=True)
+
+    @property
+    def _announcement(self) -> Path:
+        return self.path / "server.json"

@@ -1,0 +1,129 @@
+"""What every request passes first: a clean path, the faults that tests inject, and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer.server.control.models import PREFIX, Entry
+from wml_deployer.server.errors import MORE_INFO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.control.models import Fault
+
+__all__ = ["Front"]
+
+_LOGGER = logging.getLogger(__name__)
+_SLICES = 10
+
+
+class Front:
+    """The outermost application.
+
+    Args:
+        app: What answers.
+        context: The running service.
+        abort: Closes the connection of a client address at once.
+
+    """
+
+    def __init__(self, app: ASGIApp, context: Context, abort: Callable[[Any], None]) -> None:
+        self._app, self._context, self._abort = app, context, abort
+        self._connections: dict[Any, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Both clients glue a page's link to the host with a second slash.
+        scope["path"] = re.sub("/{2,}", "/", scope["path"])
+        if scope["path"].startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        await self._observed(scope, receive, send)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._with_faults(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - started
+            query = scope["query_string"].decode("latin-1")
+            number = self._connections.setdefault(scope["client"], len(self._connections) + 1)
+            self._context.control.log.append(Entry(scope["method"], scope["path"], query, status, seconds, number))
+            _LOGGER.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
+
+    async def _with_faults(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self._context.control.fault_for(scope["method"], scope["path"])
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        await asyncio.sleep(fault.stall)
+        if fault.drop == "before":
+            await self._drop(scope)
+        elif fault.status is not None:
+            await _drain(receive)
+            await self._refuse(fault, fault.status, send)
+        elif fault.drop == "after":
+            await self._app(scope, receive, _swallow)
+            await self._drop(scope)
+        else:
+            await self._app(scope, receive, _slowed(send, fault.slow))
+
+    async def _drop(self, scope: Scope) -> None:
+        self._abort(scope["client"])
+        # The transport tells the protocol about its end in the loop's next round; only then may this return.
+        await asyncio.sleep(0.01)
+
+    async def _refuse(self, fault: Fault, status: int, send: Send) -> None:
+        error = {"code": fault.code, "message": fault.message, "more_info": MORE_INFO}
+        body = {"trace": self._context.identifiers.trace(), "errors": [error], "status_code": str(status)}
+        headers = {"content-type": "application/json", **fault.headers}
+        pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        await send({"type": "http.response.body", "body": orjson.dumps(body)})
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what the client still sends: it should see the answer, not a broken pipe."""
+    while (await receive()).get("more_body", False):
+        pass
+
+
+async def _swallow(_message: Message) -> None:
+    """Send nothing."""
+
+
+def _slowed(send: Send, seconds: float) -> Send:
+    """Return a `send` that spreads each body over so many seconds."""
+
+    async def slow(message: Message) -> None:
+        body = message.get("body", b"")
+        if not seconds or len(body) < _SLICES:
+            await send(message)
+            return
+        size = -(-len(body) // _SLICES)
+        for start in range(0, len(body), size):
+            await asyncio.sleep(seconds / _SLICES)
+            last = start + size >= len(body)
+            more = message.get("more_body", False) or not last
+            await send({"type": "http.response.body", "body": body[start : start + size], "more_body": more})
+
+    return slow

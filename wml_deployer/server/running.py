@@ -1,0 +1,207 @@
+"""A server from its folder to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import shutil
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from wml_deployer.server.application import build
+from wml_deployer.server.blobs import Blobs
+from wml_deployer.server.certificates import ensure_certificates
+from wml_deployer.server.clock import Clock
+from wml_deployer.server.context import Context
+from wml_deployer.server.folder import Folder, FolderInUseError
+from wml_deployer.server.identifiers import Identifiers
+from wml_deployer.server.serving import Serving
+from wml_deployer.server.settings import ServerInfo, Settings
+from wml_deployer.server.spaces.models import ensure_default
+from wml_deployer.server.store import Store
+from wml_deployer.server.tokens.models import Account, Caller, Tokens, signing_key
+from wml_deployer.server.version.responses import RELEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["EmbeddedServer", "RemoteAddressError"]
+
+_LOGGER = logging.getLogger(__name__)
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+#: How long, in seconds, an idle connection stays open, and a stopping server waits for answers that are under way.
+_KEEP_ALIVE, _GRACE = 75, 5
+
+
+class RemoteAddressError(ValueError):
+    """The server was to listen where others reach it, and nobody said that it may."""
+
+
+class EmbeddedServer:
+    """The embedded service of one folder.
+
+    Making one takes the folder, opens its port and says in `info` how to reach it; `run` answers until `stop`.
+
+    Args:
+        settings: How it is to run.
+
+    Raises:
+        FolderInUseError: Another process serves the folder.
+        RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        _require_local(settings)
+        self._settings = settings
+        self._folder = Folder(settings.directory.absolute())
+        self._folder.prepare()
+        self._lock = self._folder.server_lock()
+        if not self._lock.take():
+            self._lock.release()
+            raise FolderInUseError(f"Another server has the folder {self._folder.path}; join that one, or stop it first.")
+        self._open()
+
+    def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
+        """Answer requests until somebody calls `stop`, or the process is told to end.
+
+        Args:
+            ready: Called once requests are answered.
+
+        """
+
+        def announce() -> None:
+            self._folder.announce(self.info)
+            if ready is not None:
+                ready(self.info)
+
+        self._uvicorn.ready = announce
+        try:
+            self._uvicorn.run(sockets=[self._socket])
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Let `run` end after the answers that are under way. Any thread may call it."""
+        self._uvicorn.should_exit = True
+
+    def close(self) -> None:
+        """Give the folder back."""
+        self._socket.close()
+        self._folder.withdraw()
+        self._lock.release()
+
+    def _open(self) -> None:
+        folder, settings = self._folder, self._settings
+        clock = Clock()
+        store = Store(folder.database)
+        shutil.rmtree(folder.running, ignore_errors=True)
+        folder.running.mkdir()
+        certificates = ensure_certificates(folder.path, {*_LOCAL_NAMES, settings.host} - {"0.0.0.0", "::"})  # noqa: S104
+        account = Account(settings.username, folder.apikey(settings.apikey))
+        with store.transaction() as transaction:
+            self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
+            port = self._socket.getsockname()[1]
+            transaction.set("port", str(port))
+            context = Context(
+                directory=folder.path,
+                url=f"https://{_reachable(settings.host)}:{port}",
+                store=store,
+                blobs=Blobs(folder.blobs),
+                clock=clock,
+                identifiers=Identifiers(),
+                account=account,
+                tokens=Tokens(signing_key(transaction), clock),
+                serving=Serving(folder.running),
+            )
+            space_id = ensure_default(context, transaction, Caller(account.username, "software"))
+            context.blobs.collect(transaction.digests())
+        version = ".".join(RELEASE.split(".")[:2])
+        self.info = ServerInfo(context.url, certificates.ca_bundle, account.username, account.apikey, space_id, version)
+        self._uvicorn = _Uvicorn(self._configure(context, str(certificates.server)))
+        if settings.until_unused:
+            self._uvicorn.watch = self._stop_when_unused
+
+    def _configure(self, context: Context, certificate: str) -> uvicorn.Config:
+        app = build(context, lambda client: self._uvicorn.abort(client), controllable=self._settings.controllable)
+        return uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            ssl_certfile=certificate,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+        )
+
+    async def _stop_when_unused(self) -> None:
+        """Stop when no process shares the users' lock any more, and keep it until the end: nobody joins a dying server."""
+        lock = self._folder.users_lock()
+        while not lock.take():
+            await asyncio.sleep(1)
+        _LOGGER.info("no process uses the folder any more")
+        self.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which says when it is ready and lets a connection be dropped."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready: Callable[[], None] = lambda: None
+        self.watch: Callable[[], Any] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.ready()
+
+    async def main_loop(self) -> None:
+        """Answer requests, watching whether anybody still wants that."""
+        watching = asyncio.create_task(self.watch()) if self.watch is not None else None
+        await super().main_loop()
+        if watching is not None:
+            watching.cancel()
+
+    def abort(self, client: Any) -> None:
+        """Drop the connection of this client address, as a network that breaks does."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == tuple(client):
+                connection.transport.abort()
+
+
+def _require_local(settings: Settings) -> None:
+    local = settings.host == "localhost"
+    with contextlib.suppress(ValueError):
+        local = local or ipaddress.ip_address(settings.host).is_loopback
+    if not local and not settings.allow_remote:
+        raise RemoteAddressError(
+            f"{settings.host} is no loopback address: whoever reaches it and knows the key runs code on this machine."
+            " Say --allow-remote if that is wanted."
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port, or any free one where that is taken: the port of last time is a wish, not a must."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.bind((host, 0))
+    listener.listen(2048)
+    return listener
+
+
+def _reachable(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,139 @@
+"""The worker pools that serve deployments: one for each, made when it is first needed, replaced as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wml_deployer.server.runtimes import LoadError, Spares, WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+__all__ = ["Plan", "Serving"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be served.
+
+    Attributes:
+        artifact: The stored content.
+        model_type: Its model type; ``python`` for a function.
+        specification: Name of the software specification it asks for.
+        input_type: Type of its input schema, if it has one.
+        fields: Type by name of the input schema's fields, in their order.
+        replicas: How many copies the deployment asks for.
+
+    """
+
+    artifact: Path
+    model_type: str
+    specification: str
+    input_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    replicas: int = 1
+
+
+class _Served:
+    """A pool that serves a deployment, and how many requests it is at."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool = pool
+        self.asked = 0
+        self.quiet = asyncio.Event()
+
+    async def retire(self) -> None:
+        """Stop the pool once nobody waits for it any more."""
+        self.quiet.clear()
+        if self.asked:
+            await self.quiet.wait()
+        await self.pool.stop()
+
+
+class Serving:
+    """All pools of the service.
+
+    Args:
+        directory: Where pools unpack what they serve.
+
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._served: dict[str, _Served] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._spares = Spares()
+
+    async def warm_up(self) -> None:
+        """Have a worker ready before the first deployment asks for one."""
+        await self._spares.fill()
+
+    async def start(self, plan: Plan) -> WorkerPool:
+        """Start a pool that serves nobody yet.
+
+        Raises:
+            LoadError: The content cannot be loaded.
+
+        """
+        if not plan.artifact.exists():
+            raise LoadError("content_missing", "The asset has no content: nothing was uploaded to it.")
+        return await WorkerPool.start(
+            plan.artifact,
+            model_type=plan.model_type,
+            specification=plan.specification,
+            input_type=plan.input_type,
+            fields=plan.fields,
+            directory=self._directory,
+            workers=max(plan.replicas, os.cpu_count() or 1),
+            spares=self._spares,
+        )
+
+    async def predict(self, deployment_id: str, plan: Callable[[], Plan], body: bytes) -> bytes:
+        """Answer a prediction request.
+
+        Args:
+            deployment_id: Who is asked.
+            plan: What it serves; asked for when nothing serves it yet, as after a restart of the service.
+            body: The request's JSON.
+
+        Raises:
+            LoadError: The content cannot be loaded any more.
+            PredictionError: The request is not answered.
+
+        """
+        served = self._served.get(deployment_id) or await self._ensure(deployment_id, plan)
+        served.asked += 1
+        try:
+            return await served.pool.predict(body)
+        finally:
+            served.asked -= 1
+            if not served.asked:
+                served.quiet.set()
+
+    async def replace(self, deployment_id: str, pool: WorkerPool) -> None:
+        """Let the pool serve the deployment from now on; the one before answers what it was asked, and stops."""
+        before, self._served[deployment_id] = self._served.get(deployment_id), _Served(pool)
+        if before is not None:
+            await before.retire()
+
+    async def stop(self, deployment_id: str) -> None:
+        """Stop serving a deployment."""
+        self._locks.pop(deployment_id, None)
+        served = self._served.pop(deployment_id, None)
+        if served is not None:
+            await served.pool.stop()
+
+    async def _ensure(self, deployment_id: str, plan: Callable[[], Plan]) -> _Served:
+        async with self._locks.setdefault(deployment_id, asyncio.Lock()):
+            if deployment_id not in self._served:
+                self._served[deployment_id] = _Served(await self.start(plan()))
+            return self._served[deployment_id]
+
+    async def close(self) -> None:
+        """Stop serving."""
+        await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
+        await self._spares.stop()

@@ -1,0 +1,122 @@
+"""Deployment spaces: what is in them is their own, and a machine learning instance serves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.containers import SPACE
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError
+from wml_deployer.server.patch import Operation, apply
+from wml_deployer.server.records import Record
+
+if TYPE_CHECKING:
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.tokens.models import Caller
+
+__all__ = ["DEFAULT_NAME", "create", "delete", "ensure_default", "find", "update"]
+
+DEFAULT_NAME = "Default space"
+
+_COMPUTE = {
+    "crn": "crn:v1:cpd:private:pm-20:private:a/cpduser:99999999-9999-9999-9999-999999999999::",
+    "guid": "99999999-9999-9999-9999-999999999999",
+    "name": "Watson Machine Learning",
+    "type": "machine_learning",
+}
+#: Kinds of what lives in a space and goes with it.
+_PATCHABLE = ("name", "description", "tags", "compute", "stage")
+
+
+def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
+    """Make a space.
+
+    Raises:
+        InvalidRequestError: It has no name.
+        ConflictError: There is one of that name.
+
+    """
+    name = _free_name(transaction, fields.get("name"))
+    now = context.clock.stamp()
+    record = Record(SPACE, context.identifiers.new(), "", name, {"metadata": {}, "entity": {}})
+    record.metadata.update(
+        created_at=now, creator_id=caller.user_id, id=record.id, updated_at=now, url=f"/v2/spaces/{record.id}"
+    )
+    record.entity.update({key: fields[key] for key in ("description", "tags", "type", "settings") if key in fields})
+    record.entity.update(
+        compute=_compute(caller, fields),
+        name=name,
+        scope={"bss_account_id": "cpdaccount"},
+        stage={"production": bool((fields.get("stage") or {}).get("production", False))},
+        status={"state": "active"},
+    )
+    record.private["members"] = [{"id": caller.user_id, "role": "admin", "state": "active", "type": "user"}]
+    transaction.add(record)
+    return record
+
+
+def find(transaction: Transaction, identifier: str) -> Record:
+    """Return the space.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    record = transaction.get(SPACE, identifier)
+    if record is None:
+        raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
+    return record
+
+
+def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> None:
+    """Patch a space.
+
+    Raises:
+        InvalidRequestError: The patch is about something that cannot be changed.
+        ConflictError: There is another of the new name.
+
+    """
+    for operation in operations:
+        if operation.root not in _PATCHABLE:
+            raise InvalidRequestError(f"/{operation.root} of a space cannot be changed.")
+        if operation.path == ("name",) and operation.value != record.name:
+            record.name = _free_name(transaction, operation.value)
+        apply(record.entity, operation)
+    record.metadata["updated_at"] = context.clock.stamp()
+    transaction.save(record)
+
+
+def delete(transaction: Transaction, record: Record) -> list[Record]:
+    """Remove a space with everything in it; return the deployments that went with it."""
+    inside = transaction.inside(record.id)
+    for member in inside:
+        transaction.remove(member)
+    transaction.remove(record)
+    return [member for member in inside if member.kind == "deployment"]
+
+
+def ensure_default(context: Context, transaction: Transaction, caller: Caller) -> str:
+    """Return the id of the space that the first start made."""
+    kept = transaction.setting("default_space")
+    if kept is None or transaction.get(SPACE, kept) is None:
+        taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
+        space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME})
+        kept = space.id
+        transaction.set("default_space", kept)
+    return kept
+
+
+def _free_name(transaction: Transaction, name: Any) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidRequestError("A space needs a name.", target={"type": "field", "name": "name"})
+    if transaction.find(SPACE, where={"entity.name": name}, limit=1):
+        raise ConflictError(f"A space with the name '{name}' exists already.", code="space_name_exists")
+    return name
+
+
+def _compute(caller: Caller, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the instances that serve the space: Cloud Pak's own one, on the cloud those that the caller names."""
+    if caller.flavour == "software":
+        return [dict(_COMPUTE)]
+    given = fields.get("compute") or []
+    return [{"guid": str(item.get("crn", "")).split(":")[7:8][0] if item.get("crn") else "", **item} for item in given]

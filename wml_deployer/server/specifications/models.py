@@ -1,0 +1,203 @@
+"""Software and hardware specifications, and where each is in its life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError
+from wml_deployer.server.specifications.catalogue import HARDWARE, PACKAGES, REPLACEMENTS, SOFTWARE, STATES
+from wml_deployer.server.specifications.pairs import check_pair
+
+if TYPE_CHECKING:
+    from wml_deployer.server.store import Transaction
+
+__all__ = [
+    "SOFTWARE_KIND",
+    "Software",
+    "choose",
+    "find_software",
+    "hardware",
+    "hardware_document",
+    "hardware_documents",
+    "software_documents",
+]
+
+SOFTWARE_KIND = "software_specification"
+_SINCE = "2019-11-01T00:00:00.000Z"
+_STATES = ("supported", "deprecated", "constricted", "retired")
+
+
+@dataclass(frozen=True)
+class Software:
+    """A software specification.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        state: ``supported``, ``deprecated``, ``constricted`` or ``retired``.
+        replacement: The name of what is to be used instead, or None.
+        base: The name of the base specification; its own name unless it is derived.
+        document: What answers show.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    replacement: str | None
+    base: str
+    document: dict[str, Any]
+
+
+def software_documents(transaction: Transaction, container: str | None, name: str | None) -> list[Software]:
+    """Return the base specifications and those derived from them in a container, or those of one name."""
+    names = SOFTWARE if name is None else [name] if name in SOFTWARE else []
+    found = [_base(transaction, each) for each in names]
+    where = {"metadata.name": name} if name is not None else None
+    if container is not None:
+        found += [_derived(transaction, record.document) for record in transaction.find(SOFTWARE_KIND, container, where=where)]
+    return found
+
+
+def find_software(transaction: Transaction, identifier: str) -> Software:
+    """Return the specification with this id.
+
+    Raises:
+        NotFoundError: There is none.
+
+    """
+    # Of two names that share an id the later one is meant.
+    for name in reversed(SOFTWARE):
+        if SOFTWARE[name] == identifier:
+            return _base(transaction, name)
+    record = transaction.get(SOFTWARE_KIND, identifier)
+    if record is None:
+        raise NotFoundError(f"The software specification with id '{identifier}' does not exist.")
+    return _derived(transaction, record.document)
+
+
+def choose(transaction: Transaction, container: str, reference: Any, model_type: str | None) -> Software:
+    """Return the specification that a new asset names, if it may.
+
+    Args:
+        transaction: Where derived ones are.
+        container: Where the asset is to be.
+        reference: ``{"id": ...}`` or ``{"name": ...}``.
+        model_type: The asset's type; None for what runs on any.
+
+    Raises:
+        InvalidRequestError: There is none such, it is out of use, or it does not serve the type.
+
+    """
+    software = _referenced(transaction, container, reference)
+    if software.state in ("retired", "constricted"):
+        raise _unsupported(software.name)
+    if model_type is not None:
+        check_pair(model_type, software.base)
+    return software
+
+
+def hardware_documents(name: str | None) -> list[dict[str, Any]]:
+    """Return all hardware specifications, or those of one name."""
+    return [hardware_document(each) for each in HARDWARE if name in (None, each)]
+
+
+def hardware_document(name: str) -> dict[str, Any]:
+    """Return what answers show of a hardware specification."""
+    identifier, cores, memory = HARDWARE[name]
+    return {
+        "metadata": {
+            "name": name,
+            "description": f"A hardware specification with {cores} cores and {memory} of memory",
+            "asset_type": "hardware_specification",
+            "asset_id": identifier,
+            "href": f"/v2/hardware_specifications/{identifier}",
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+        },
+        "entity": {
+            "hardware_specification": {"nodes": {"cpu": {"units": cores}, "mem": {"size": memory}, "num_nodes": 1}}
+        },
+    }
+
+
+def hardware(reference: dict[str, Any]) -> tuple[str, str]:
+    """Return id and name of the hardware specification that a deployment names.
+
+    Raises:
+        InvalidRequestError: There is none such.
+
+    """
+    for name, (identifier, _, _) in HARDWARE.items():
+        if reference.get("id") == identifier or ("id" not in reference and reference.get("name") == name):
+            return identifier, name
+    wanted = reference.get("id") or reference.get("name")
+    raise InvalidRequestError(f"Invalid request entity: Unsupported hardware specification '{wanted}'.")
+
+
+def _referenced(transaction: Transaction, container: str, reference: Any) -> Software:
+    if not isinstance(reference, dict) or not (reference.get("id") or reference.get("name")):
+        raise InvalidRequestError(
+            "Invalid request entity: the software_spec needs an id or a name.",
+            target={"type": "field", "name": "software_spec"},
+        )
+    if not reference.get("id"):
+        found = software_documents(transaction, container, str(reference["name"]))
+        if not found:
+            raise _unsupported(reference["name"])
+        return found[0]
+    try:
+        return find_software(transaction, str(reference["id"]))
+    except NotFoundError as error:
+        raise _unsupported(reference["id"]) from error
+
+
+def _unsupported(name: Any) -> InvalidRequestError:
+    return InvalidRequestError(f"Invalid request entity: Unsupported software specification '{name}'.")
+
+
+def _base(transaction: Transaction, name: str) -> Software:
+    state = transaction.setting(f"state of {name}") or STATES.get(name, "retired")
+    replacement = REPLACEMENTS.get(name)
+    packages = dict(PACKAGES.get(name, {}))
+    python = packages.pop("python", name.partition("-py")[2] or "3.12")
+    document = {
+        "metadata": {
+            "name": name,
+            "description": f"The base software specification {name}",
+            "asset_type": "software_specification",
+            "asset_id": SOFTWARE[name],
+            "href": f"/v2/software_specifications/{SOFTWARE[name]}",
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+            "life_cycle": _life_cycle(state, replacement),
+        },
+        "entity": {
+            "software_specification": {
+                "type": "base",
+                "built_in": True,
+                "package_extensions": [],
+                "display_name": name,
+                "software_configuration": {
+                    "included_packages": [{"name": key, "version": value} for key, value in packages.items()],
+                    "platform": {"name": "python", "version": python},
+                },
+            }
+        },
+    }
+    return Software(SOFTWARE[name], name, state, replacement, name, document)
+
+
+def _derived(transaction: Transaction, document: dict[str, Any]) -> Software:
+    """Return a derived specification, which lives as long as its base."""
+    specification = document["entity"]["software_specification"]
+    base = find_software(transaction, specification["base_software_specification"]["guid"])
+    metadata = document["metadata"]
+    return Software(metadata["asset_id"], metadata["name"], base.state, base.replacement, base.base, document)
+
+
+def _life_cycle(state: str, replacement: str | None) -> dict[str, Any]:
+    """Return every state that was reached so far, and what comes instead."""
+    reached: dict[str, Any] = {name: {} for name in _STATES[: _STATES.index(state) + 1]}
+    return reached if state == "supported" or replacement is None else {**reached, "replacement_name": replacement}

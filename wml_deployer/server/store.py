@@ -1,0 +1,252 @@
+"""The database: one SQLite file in WAL mode, one transaction for each request.
+
+Everything the service keeps is a `Record`: a resource of some kind in some container (a space or a project; "" for what
+belongs to neither), with the public document that answers show and private facts that they do not. Contents (the bytes
+of a model, say) are blobs; the `contents` table says which record refers to which digest. Revisions are frozen copies
+of both.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer.server.blobs import Blob
+from wml_deployer.server.records import Content, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["FORMAT", "Store", "StoreFormatError", "Transaction"]
+
+#: Version of the on-disk format. A change of the tables adds a step to `_MIGRATIONS` and raises this number by itself.
+_MIGRATIONS = (
+    """
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE records (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        container TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL,
+        private TEXT NOT NULL,
+        UNIQUE (kind, id)
+    );
+    CREATE INDEX records_in_container ON records (kind, container, sequence);
+    CREATE INDEX records_by_name ON records (kind, name);
+    CREATE INDEX records_inside ON records (container);
+    CREATE TABLE revisions (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (kind, id, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE contents (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        slot TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        media_type TEXT NOT NULL,
+        PRIMARY KEY (kind, id, number, slot)
+    ) WITHOUT ROWID;
+    CREATE INDEX contents_by_digest ON contents (digest);
+    """,
+)
+FORMAT = len(_MIGRATIONS)
+
+#: The revision number under which a record's present content is kept.
+HEAD = 0
+
+
+class StoreFormatError(RuntimeError):
+    """The folder was written by a newer version of this service."""
+
+
+class Store:
+    """The database of one folder.
+
+    Args:
+        path: The SQLite file; made when it is not there.
+
+    Raises:
+        StoreFormatError: A newer version wrote it.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        # WAL with synchronous=NORMAL survives the death of the process at any point; an fsync for each commit would
+        # only add safety against the loss of the whole machine, at a price that every request would pay.
+        for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
+            self._connection.execute(f"PRAGMA {setting}").fetchall()
+        self._migrate()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Do everything inside, or nothing of it."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield Transaction(self._connection)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _migrate(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > FORMAT:
+            raise StoreFormatError(f"The folder is in format {version}; this version reads formats up to {FORMAT}.")
+        for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
+            self._connection.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
+
+
+class Transaction:
+    """What one request reads and writes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def setting(self, key: str) -> str | None:
+        """Return a setting of the folder, or None."""
+        row = self._connection.execute("SELECT value FROM settings WHERE key=?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set(self, key: str, value: str) -> None:
+        """Keep a setting of the folder."""
+        self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    def add(self, record: Record) -> None:
+        """Store a new record."""
+        cursor = self._connection.execute(
+            "INSERT INTO records (kind, id, container, name, document, private) VALUES (?, ?, ?, ?, ?, ?)",
+            (record.kind, record.id, record.container, record.name, *_encode(record)),
+        )
+        record.sequence = cursor.lastrowid or 0
+
+    def get(self, kind: str, identifier: str) -> Record | None:
+        """Return the record, or None."""
+        found = self._select("kind=? AND id=?", (kind, identifier))
+        return found[0] if found else None
+
+    def save(self, record: Record) -> None:
+        """Store what has changed in a record."""
+        self._connection.execute(
+            "UPDATE records SET name=?, document=?, private=? WHERE kind=? AND id=?",
+            (record.name, *_encode(record), record.kind, record.id),
+        )
+
+    def remove(self, record: Record) -> None:
+        """Remove a record with its revisions and its claims on contents."""
+        for table in ("records", "revisions", "contents"):
+            self._connection.execute(f"DELETE FROM {table} WHERE kind=? AND id=?", (record.kind, record.id))  # noqa: S608
+
+    def find(
+        self,
+        kind: str,
+        container: str | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        after: int = 0,
+        limit: int = -1,
+    ) -> list[Record]:
+        """Return records in the order of their creation.
+
+        Args:
+            kind: What they are.
+            container: Where they are; anywhere when None.
+            where: Paths into the document (``entity.asset.id``) and the values that they must have.
+            after: Only those that come later than this sequence.
+            limit: At most so many; all when negative.
+
+        """
+        clauses, values = ["kind=?", "sequence>?"], [kind, after]
+        if container is not None:
+            clauses.append("container=?")
+            values.append(container)
+        for path, value in (where or {}).items():
+            clauses.append("json_extract(document, ?)=?")
+            values += [f"$.{path}", value]
+        return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
+
+    def inside(self, container: str) -> list[Record]:
+        """Return everything in a container."""
+        return self._select("container=?", (container,))
+
+    def count(self, kind: str, container: str | None = None) -> int:
+        """Return how many records there are."""
+        clause = "" if container is None else " AND container=?"
+        values = (kind,) if container is None else (kind, container)
+        (number,) = self._connection.execute(f"SELECT count(*) FROM records WHERE kind=?{clause}", values).fetchone()  # noqa: S608
+        return int(number)
+
+    def freeze(self, record: Record, document: dict[str, Any]) -> None:
+        """Keep a document, and the record's present contents, as the revision that the document's metadata names."""
+        number = int(document["metadata"]["rev"])
+        self._connection.execute(
+            "INSERT INTO revisions VALUES (?, ?, ?, ?)", (record.kind, record.id, number, orjson.dumps(document).decode())
+        )
+        self._connection.execute(
+            "INSERT INTO contents SELECT kind, id, ?, slot, digest, size, media_type FROM contents"
+            " WHERE kind=? AND id=? AND number=?",
+            (number, record.kind, record.id, HEAD),
+        )
+
+    def revision(self, record: Record, number: int) -> dict[str, Any] | None:
+        """Return a frozen document, or None."""
+        row = self._connection.execute(
+            "SELECT document FROM revisions WHERE kind=? AND id=? AND number=?", (record.kind, record.id, number)
+        ).fetchone()
+        return orjson.loads(row[0]) if row else None
+
+    def revisions(self, record: Record) -> list[dict[str, Any]]:
+        """Return the frozen documents of a record, newest first."""
+        rows = self._connection.execute(
+            "SELECT document FROM revisions WHERE kind=? AND id=? ORDER BY number DESC", (record.kind, record.id)
+        )
+        return [orjson.loads(row[0]) for row in rows]
+
+    def attach(self, record: Record, content: Content) -> None:
+        """Let the record refer to a content, in place of what it had in that slot."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (record.kind, record.id, HEAD, content.slot, content.blob.digest, content.blob.size, content.media_type),
+        )
+
+    def detach(self, record: Record, slot: str) -> None:
+        """Let the record refer to nothing in that slot."""
+        self._connection.execute(
+            "DELETE FROM contents WHERE kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, HEAD, slot)
+        )
+
+    def content(self, record: Record, *, number: int = HEAD, slot: str = "content") -> Content | None:
+        """Return what a record, or one of its revisions, refers to in that slot."""
+        row = self._connection.execute(
+            "SELECT digest, size, slot, media_type FROM contents WHERE kind=? AND id=? AND number=? AND slot=?",
+            (record.kind, record.id, number, slot),
+        ).fetchone()
+        return Content(Blob(row[0], row[1]), row[2], row[3]) if row else None
+
+    def digests(self) -> set[str]:
+        """Return the digests of all contents that anything refers to."""
+        return {row[0] for row in self._connection.execute("SELECT DISTINCT digest FROM contents")}
+
+    def _select(self, clause: str, values: tuple[Any, ...]) -> list[Record]:
+        columns = "kind, id, container, name, document, private, sequence"
+        rows = self._connection.execute(f"SELECT {columns} FROM records WHERE {clause}", values)  # noqa: S608
+        return [Record(*row[:4], orjson.loads(row[4]), orjson.loads(row[5]), row[6]) for row in rows]
+
+
+def _encode(record: Record) -> tuple[str, str]:
+    return orjson.dumps(record.document).decode(), orjson.dumps(record.private).decode()

@@ -1,0 +1,8 @@
+"""Routes of the tokens."""
+
+from __future__ import annotations
+
+from wml_deployer.server.routing import Route
+from wml_deployer.server.tokens import responses
+
+ROUTES = (Route("POST", "/icp4d-api/v1/authorize", responses.authorize, public=True),)

@@ -1,0 +1,8 @@
+"""Routes of the release."""
+
+from __future__ import annotations
+
+from wml_deployer.server.routing import Route
+from wml_deployer.server.version import responses
+
+ROUTES = (Route("GET", "/ml/wml_services/v2/version", responses.show, public=True),)
