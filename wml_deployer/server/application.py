@@ -41,7 +41,6 @@ __all__ = ["ROUTES", "build"]
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Everything that the service answers. Predictions stand first: they are asked for most.
 ROUTES = (
     *deployments.ROUTES,
     *version.ROUTES,
@@ -51,6 +50,7 @@ ROUTES = (
     *artifacts.ROUTES,
     *assets.ROUTES,
 )
+"""Everything that the service answers. Predictions stand first: they are asked for most."""
 
 
 class _MethodError(ServiceError):
@@ -121,7 +121,9 @@ def _unrouted(context: Context, routes: tuple[Route, ...]) -> Callable[[Request,
         near = difflib.get_close_matches(asked, templates, n=3, cutoff=0.4)
         hint = f" Near it are: {'; '.join(near)}." if near else ""
         if isinstance(error, HTTPException) and error.status_code == _MethodError.status:
-            refusal: ServiceError = _MethodError(f"The service does not answer {asked}.{hint}", headers=dict(error.headers or {}))
+            refusal: ServiceError = _MethodError(
+                f"The service does not answer {asked}.{hint}", headers=dict(error.headers or {})
+            )
         else:
             refusal = NotFoundError(f"The service does not answer {asked}.{hint}", code="operation_does_not_exist")
         return _refusal(context, refusal)

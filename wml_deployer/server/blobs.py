@@ -41,6 +41,7 @@ class Blobs:
     """
 
     def __init__(self, directory: Path) -> None:
+        """Keep what it works with."""
         self._directory = directory
         self._incoming = directory / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)

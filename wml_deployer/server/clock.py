@@ -22,6 +22,7 @@ class Clock:
     """Tells the time, which a test may move or stop."""
 
     def __init__(self) -> None:
+        """Keep what it works with."""
         self._offset = timedelta()
         self._stopped_at: datetime | None = None
 

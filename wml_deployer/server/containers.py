@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["PROJECT", "SPACE", "container_of", "named_container", "require", "require_runtime", "scope_of"]
 
 SPACE = "space"
+"""The kind of deployment spaces."""
 PROJECT = "project"
+"""The kind of projects."""
 _KEYS = {"space_id": SPACE, "project_id": PROJECT}
 
 

@@ -1,7 +1,7 @@
 """Errors of the service: each renders itself as the service's error body.
 
-``{"trace": ..., "errors": [{"code", "message", "more_info"?, "target"?}], "status_code"?}``, as recorded. Where a recording
-exists, code and text are the recorded ones; the others are this service's own and stay as they are.
+``{"trace": ..., "errors": [{"code", "message", "more_info"?, "target"?}], "status_code"?}``, as recorded. Where a
+recording exists, code and text are the recorded ones; the others are this service's own and stay as they are.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class ServiceError(Exception):
         target: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
+        """Keep what it works with."""
         super().__init__(message)
         self.message = message
         self.code = code or self.code

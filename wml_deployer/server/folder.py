@@ -29,6 +29,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
+        """Keep what it works with."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self, *, shared: bool = False, wait: bool = False) -> bool:

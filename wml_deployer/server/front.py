@@ -38,6 +38,7 @@ class Front:
     """
 
     def __init__(self, app: ASGIApp, context: Context, abort: Callable[[Any], None]) -> None:
+        """Keep what it works with."""
         self._app, self._context, self._abort = app, context, abort
         self._connections: dict[Any, int] = {}
 

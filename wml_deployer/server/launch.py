@@ -51,8 +51,8 @@ def require_extra() -> None:
 def join_or_start(directory: Path, *, timeout: float = 30) -> ServerInfo:
     """Return the running service of a folder, starting it where none runs.
 
-    The service is a process of its own. It goes on as long as any process that called this function is alive, and ends by
-    itself within a second or two after the last one.
+    The service is a process of its own. It goes on as long as any process that called this function is alive, and ends
+    by itself within a second or two after the last one.
 
     Args:
         directory: The folder that the service keeps everything in; made when it is not there.
@@ -115,7 +115,12 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
     with folder.log.open("ab") as log:
         # A session of its own: a Ctrl-C in the notebook that started it must not end what others use.
         process = subprocess.Popen(  # noqa: S603 - this interpreter and this package
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment()
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+            env=_environment(),
         )
     _wait(lambda: folder.announced() is not None or process.poll() is not None, deadline, folder)
     info = _answering(folder)

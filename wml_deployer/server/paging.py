@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "page", "size_of"]
 
-#: Members of a page: unless asked for, and at most.
-USUAL, LARGEST = 100, 200
+_USUAL = 100
+LARGEST = 200
+"""Members of a page, at most."""
 
 
 def size_of(call: Call) -> int:
@@ -26,10 +27,11 @@ def size_of(call: Call) -> int:
         InvalidRequestError: It is no number from 1 to 200.
 
     """
-    given = call.query.get("limit", str(USUAL))
+    given = call.query.get("limit", str(_USUAL))
     if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LARGEST:
         raise InvalidRequestError(
-            f"The limit '{given}' is not valid: it is a number from 1 to {LARGEST}.", target={"type": "query", "name": "limit"}
+            f"The limit '{given}' is not valid: it is a number from 1 to {LARGEST}.",
+            target={"type": "query", "name": "limit"},
         )
     return int(given)
 

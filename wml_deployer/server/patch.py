@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) as the service takes it: add, replace and remove, where add of a member that is there replaces it."""
+"""JSON Patch (RFC 6902) as the service takes it: add, replace and remove; to add a member that is there replaces it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def apply(target: dict[str, Any], operation: Operation) -> None:
     for part in operation.path[:-1]:
         child = parent.setdefault(part, {})
         if not isinstance(child, dict):
-            raise InvalidRequestError(f"The path /{'/'.join(operation.path)} leads through something that has no members.")
+            raise InvalidRequestError(
+                f"The path /{'/'.join(operation.path)} leads through something that has no members."
+            )
         parent = child
     if operation.kind == "remove":
         parent.pop(operation.path[-1], None)

@@ -1,16 +1,16 @@
 """Routes as data, and the two kinds of handlers behind them.
 
 A plain handler is a function of a `Call`: it runs inside one transaction, which is committed before its answer is sent
-and rolled back when it raises. A streaming handler is a coroutine function of a `Stream`: it takes or gives bytes of any
+and rolled back when it raises. A streaming handler is a coroutine function of a `Stream`: it takes bytes of any
 size, or waits for a model, and opens its own short transactions.
 """
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import orjson
 from starlette.responses import FileResponse, Response
@@ -94,8 +94,8 @@ class Stream:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The parameters after the path; where one is repeated, the first, as both clients repeat them when they page."""
-        return {key: value for key, value in reversed(self.request.query_params.multi_items())}
+        """The parameters after the path, the first where one is repeated: both clients repeat them when they page."""
+        return dict(reversed(self.request.query_params.multi_items()))
 
     @property
     def url(self) -> str:
@@ -185,13 +185,13 @@ async def respond(route: Route, context: Context, request: Request) -> Response:
     caller = _NOBODY if route.public else context.tokens.verify(request.headers.get("authorization"))
     stream = Stream(context, request, caller)
     if inspect.iscoroutinefunction(route.handler):
-        answer = await route.handler(stream)
+        answer: Answer | Download | Response = await cast("StreamHandler", route.handler)(stream)
     else:
-        answer = await _plain(route, stream)
+        answer = await _plain(cast("PlainHandler", route.handler), stream)
     return answer if isinstance(answer, Response) else answer.response()
 
 
-async def _plain(route: Route, stream: Stream) -> Answer | Download:
+async def _plain(handler: PlainHandler, stream: Stream) -> Answer | Download:
     body = _parse(await stream.body(stream.context.limits.document))
     with stream.context.store.transaction() as transaction:
         call = Call(
@@ -204,7 +204,7 @@ async def _plain(route: Route, stream: Stream) -> Answer | Download:
             location=_location(stream.request),
             body=body,
         )
-        answer = route.handler(call)
+        answer = handler(call)
     for work in call.afterwards:
         work()
     return answer
@@ -216,7 +216,9 @@ def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidRequestError(f"The request body is not valid JSON: {error}.", code="json_validation_error") from error
+        raise InvalidRequestError(
+            f"The request body is not valid JSON: {error}.", code="json_validation_error"
+        ) from error
 
 
 def _location(request: Request) -> str:

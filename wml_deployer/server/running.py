@@ -7,7 +7,9 @@ import contextlib
 import ipaddress
 import logging
 import shutil
+import signal
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -27,7 +29,7 @@ from wml_deployer.server.tokens.models import Account, Caller, Tokens, signing_k
 from wml_deployer.server.version.responses import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["EmbeddedServer", "RemoteAddressError"]
 
@@ -53,9 +55,22 @@ class EmbeddedServer:
         FolderInUseError: Another process serves the folder.
         RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
 
+    Example:
+        >>> import tempfile, threading
+        >>> from pathlib import Path
+        >>> server = EmbeddedServer(Settings(Path(tempfile.mkdtemp())))
+        >>> ready = threading.Event()
+        >>> thread = threading.Thread(target=server.run, args=[lambda info: ready.set()])
+        >>> thread.start()
+        >>> ready.wait(timeout=10)
+        True
+        >>> server.stop()
+        >>> thread.join()
+
     """
 
     def __init__(self, settings: Settings) -> None:
+        """Keep what it works with."""
         _require_local(settings)
         self._settings = settings
         self._folder = Folder(settings.directory.absolute())
@@ -63,7 +78,9 @@ class EmbeddedServer:
         self._lock = self._folder.server_lock()
         if not self._lock.take():
             self._lock.release()
-            raise FolderInUseError(f"Another server has the folder {self._folder.path}; join that one, or stop it first.")
+            raise FolderInUseError(
+                f"Another server has the folder {self._folder.path}; join that one, or stop it first."
+            )
         self._open()
 
     def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -106,7 +123,7 @@ class EmbeddedServer:
         with store.transaction() as transaction:
             self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
             port = self._socket.getsockname()[1]
-            transaction.set("port", str(port))
+            transaction.keep("port", str(port))
             context = Context(
                 directory=folder.path,
                 url=f"https://{_reachable(settings.host)}:{port}",
@@ -127,7 +144,11 @@ class EmbeddedServer:
             self._uvicorn.watch = self._stop_when_unused
 
     def _configure(self, context: Context, certificate: str) -> uvicorn.Config:
-        app = build(context, lambda client: self._uvicorn.abort(client), controllable=self._settings.controllable)
+        # The application and uvicorn know each other; uvicorn comes later.
+        def abort(client: Any) -> None:
+            self._uvicorn.abort(client)
+
+        app = build(context, abort, controllable=self._settings.controllable)
         return uvicorn.Config(
             app,
             log_config=None,
@@ -141,9 +162,10 @@ class EmbeddedServer:
         )
 
     async def _stop_when_unused(self) -> None:
-        """Stop when no process shares the users' lock any more, and keep it until the end: nobody joins a dying server."""
+        """Stop once no process shares the users' lock; keep it until the end, so that nobody joins a dying server."""
         lock = self._folder.users_lock()
-        while not lock.take():
+        # The kernel does not tell when a file lock becomes free without blocking a thread for it.
+        while not lock.take():  # noqa: ASYNC110
             await asyncio.sleep(1)
         _LOGGER.info("no process uses the folder any more")
         self.stop()
@@ -156,6 +178,19 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self.ready: Callable[[], None] = lambda: None
         self.watch: Callable[[], Any] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End gracefully when told to; uvicorn's own way ends the process before the folder is given back."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""

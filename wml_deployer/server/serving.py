@@ -63,6 +63,7 @@ class Serving:
     """
 
     def __init__(self, directory: Path) -> None:
+        """Keep what it works with."""
         self._directory = directory
         self._served: dict[str, _Served] = {}
         self._locks: dict[str, asyncio.Lock] = {}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["ServerInfo", "Settings"]
 
@@ -21,6 +24,7 @@ class ServerInfo:
         version: The release of Cloud Pak for Data that it speaks.
 
     Example:
+        >>> from pathlib import Path
         >>> ServerInfo("https://127.0.0.1:8443", Path("ca.pem"), "admin", "secret", "id", "5.0").url
         'https://127.0.0.1:8443'
 
@@ -58,6 +62,11 @@ class Settings:
         allow_remote: Whether it may listen on an address that others reach.
         until_unused: Whether it stops by itself when no process uses the folder any more.
         controllable: Whether it has the control API.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Settings(Path(".wml"), port=8443).host
+        '127.0.0.1'
 
     """
 

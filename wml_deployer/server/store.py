@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Store", "StoreFormatError", "Transaction"]
 
-#: Version of the on-disk format. A change of the tables adds a step to `_MIGRATIONS` and raises this number by itself.
+# A change of the tables adds a step here, which raises the version of the format by itself.
 _MIGRATIONS = (
     """
     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -61,6 +61,7 @@ _MIGRATIONS = (
     """,
 )
 FORMAT = len(_MIGRATIONS)
+"""Version of the on-disk format: how many steps of the migration this version knows."""
 
 #: The revision number under which a record's present content is kept.
 HEAD = 0
@@ -82,6 +83,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        """Keep what it works with."""
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         # WAL with synchronous=NORMAL survives the death of the process at any point; an fsync for each commit would
         # only add safety against the loss of the whole machine, at a price that every request would pay.
@@ -116,6 +118,7 @@ class Transaction:
     """What one request reads and writes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        """Keep what it works with."""
         self._connection = connection
 
     def setting(self, key: str) -> str | None:
@@ -123,7 +126,7 @@ class Transaction:
         row = self._connection.execute("SELECT value FROM settings WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
 
-    def set(self, key: str, value: str) -> None:
+    def keep(self, key: str, value: str) -> None:
         """Keep a setting of the folder."""
         self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
@@ -195,7 +198,8 @@ class Transaction:
         """Keep a document, and the record's present contents, as the revision that the document's metadata names."""
         number = int(document["metadata"]["rev"])
         self._connection.execute(
-            "INSERT INTO revisions VALUES (?, ?, ?, ?)", (record.kind, record.id, number, orjson.dumps(document).decode())
+            "INSERT INTO revisions VALUES (?, ?, ?, ?)",
+            (record.kind, record.id, number, orjson.dumps(document).decode()),
         )
         self._connection.execute(
             "INSERT INTO contents SELECT kind, id, ?, slot, digest, size, media_type FROM contents"
@@ -245,8 +249,13 @@ class Transaction:
     def _select(self, clause: str, values: tuple[Any, ...]) -> list[Record]:
         columns = "kind, id, container, name, document, private, sequence"
         rows = self._connection.execute(f"SELECT {columns} FROM records WHERE {clause}", values)  # noqa: S608
-        return [Record(*row[:4], orjson.loads(row[4]), orjson.loads(row[5]), row[6]) for row in rows]
+        return [_decode(row) for row in rows]
 
 
 def _encode(record: Record) -> tuple[str, str]:
     return orjson.dumps(record.document).decode(), orjson.dumps(record.private).decode()
+
+
+def _decode(row: tuple[Any, ...]) -> Record:
+    kind, identifier, container, name, document, private, sequence = row
+    return Record(kind, identifier, container, name, orjson.loads(document), orjson.loads(private), sequence)

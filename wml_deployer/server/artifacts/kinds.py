@@ -30,5 +30,8 @@ class Kind:
 
 
 MODEL = Kind("model", "models", "wml_model", content="content", download="download")
+"""Models."""
 FUNCTION = Kind("function", "functions", "wml_function", content="code", download="code", type="python")
+"""Python functions."""
 KINDS = {kind.name: kind for kind in (MODEL, FUNCTION)}
+"""All kinds, by name."""

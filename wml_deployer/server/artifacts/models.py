@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
 
-__all__ = ["absent", "attach", "at_revision", "commit", "content_of", "create", "delete", "find_any", "update"]
+__all__ = ["absent", "at_revision", "attach", "commit", "content_of", "create", "delete", "find_any", "update"]
 
 #: What lives in an artifact's metadata; everything else is its entity.
 _IN_METADATA = ("name", "description", "tags")
@@ -26,7 +26,13 @@ _SCOPE = ("space_id", "project_id")
 
 
 def create(
-    context: Context, transaction: Transaction, caller: Caller, kind: Kind, container: Record, fields: dict[str, Any]
+    context: Context,
+    transaction: Transaction,
+    caller: Caller,
+    fields: dict[str, Any],
+    *,
+    kind: Kind,
+    container: Record,
 ) -> Record:
     """Store the document of a new artifact.
 
@@ -147,9 +153,7 @@ def find_any(transaction: Transaction, identifier: str) -> Record | None:
 
 def absent(kind: Kind, identifier: str) -> NotFoundError:
     """Return the error for an artifact that is not there."""
-    return NotFoundError(
-        f"The {kind.name} with id '{identifier}' does not exist.", code=f"{kind.name}_does_not_exist"
-    )
+    return NotFoundError(f"The {kind.name} with id '{identifier}' does not exist.", code=f"{kind.name}_does_not_exist")
 
 
 def _entity(transaction: Transaction, kind: Kind, container: Record, fields: dict[str, Any]) -> dict[str, Any]:

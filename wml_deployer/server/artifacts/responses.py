@@ -22,8 +22,9 @@ __all__ = ["commit", "create", "delete", "download", "list_revisions", "listing"
 
 def create(kind: Kind, call: Call) -> Answer:
     """Store the document of a new artifact."""
-    container = container_of(call)
-    record = models.create(call.context, call.transaction, call.caller, kind, container, call.fields)
+    record = models.create(
+        call.context, call.transaction, call.caller, call.fields, kind=kind, container=container_of(call)
+    )
     return Answer(201, _document(record.document))
 
 
@@ -77,7 +78,9 @@ def commit(kind: Kind, call: Call) -> Answer:
     """Freeze an artifact as its next revision."""
     message = call.fields.get("commit_message")
     if message is not None and not isinstance(message, str):
-        raise InvalidRequestError("The commit_message must be a string.", target={"type": "field", "name": "commit_message"})
+        raise InvalidRequestError(
+            "The commit_message must be a string.", target={"type": "field", "name": "commit_message"}
+        )
     return Answer(201, _document(models.commit(call.context, call.transaction, _record(kind, call), message)))
 
 

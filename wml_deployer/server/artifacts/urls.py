@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from wml_deployer.server.artifacts.kinds import Kind
 
 
+__all__ = ["ROUTES"]
+
+
 def _routes(kind: Kind) -> Iterator[Route]:
     collection = f"/ml/v4/{kind.collection}"
     one = f"{collection}/{{artifact_id}}"
@@ -31,3 +34,4 @@ def _routes(kind: Kind) -> Iterator[Route]:
 
 
 ROUTES = tuple(route for kind in KINDS.values() for route in _routes(kind))
+"""What these operations are."""

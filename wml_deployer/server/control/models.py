@@ -11,8 +11,8 @@ from wml_deployer.server.errors import InvalidRequestError
 
 __all__ = ["PREFIX", "Control", "Entry", "Fault"]
 
-#: Where the control API is; nothing under it is logged or has faults.
 PREFIX = "/control/v1"
+"""Where the control API is; nothing under it is logged or has faults."""
 
 _KEPT = 10_000
 
@@ -110,6 +110,7 @@ class Control:
     """What tests asked for, and what they can look at."""
 
     def __init__(self) -> None:
+        """Keep what it works with."""
         self.faults: list[Fault] = []
         self.log: deque[Entry] = deque(maxlen=_KEPT)
 

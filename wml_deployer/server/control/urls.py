@@ -5,8 +5,12 @@ from __future__ import annotations
 from wml_deployer.server.control import responses
 from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.routing import Route
+from wml_deployer.server.tokens.responses import authorize
+
+__all__ = ["ROUTES"]
 
 ROUTES = (
+    Route("POST", f"{PREFIX}/authorize", authorize, public=True),
     Route("POST", f"{PREFIX}/faults", responses.add_fault),
     Route("GET", f"{PREFIX}/faults", responses.list_faults),
     Route("DELETE", f"{PREFIX}/faults", responses.clear_faults),
@@ -14,3 +18,4 @@ ROUTES = (
     Route("DELETE", f"{PREFIX}/requests", responses.clear_log),
     Route("POST", f"{PREFIX}/reset", responses.reset),
 )
+"""What these operations are."""

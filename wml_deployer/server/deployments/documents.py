@@ -15,7 +15,9 @@ __all__ = ["document"]
 # Both texts are recorded; the old client fails on an empty list of warnings.
 _WARNINGS: dict[Flavour, str] = {
     "software": "online_url is deprecated and will be removed in a future release. Use serving_urls instead.",
-    "cloud": "online_url and serving_urls are deprecated and will be removed in a future release. Use inference instead.",
+    "cloud": (
+        "online_url and serving_urls are deprecated and will be removed in a future release. Use inference instead."
+    ),
 }
 
 

@@ -47,7 +47,7 @@ def absent(identifier: str) -> NotFoundError:
 def invalid_serving_name() -> DeploymentError:
     """Return the error for a serving name that breaks the rule."""
     return DeploymentError(
-        "Field 'serving_name' is either blank or has invalid characters in it. Serving name can be up to 36 characters and"
-        " can include _, a-z and 0-9. Try again with a valid serving name",
+        "Field 'serving_name' is either blank or has invalid characters in it. Serving name can be up to 36 characters"
+        " and can include _, a-z and 0-9. Try again with a valid serving name",
         code="invalid_serving_name",
     )

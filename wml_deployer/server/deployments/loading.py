@@ -73,7 +73,9 @@ def _read(context: Context, transaction: Transaction, record: Record, asset: dic
         model_type=entity["type"],
         specification=entity["software_spec"]["name"],
         input_type=schema.get("type"),
-        fields={str(field["name"]): str(field.get("type", "")) for field in schema.get("fields", ()) if "name" in field},
+        fields={
+            str(field["name"]): str(field.get("type", "")) for field in schema.get("fields", ()) if "name" in field
+        },
         replicas=scaling.get("requested_replicas") or record.entity["hardware_spec"].get("num_nodes", 1),
     )
 

@@ -1,8 +1,8 @@
 """Deployments: what they serve, under which names, and the states they go through.
 
-``initializing`` becomes ``ready`` or ``failed``. A change of the asset makes a ready deployment ``updating``: it goes on
-serving the asset it had until the new one is loaded, and when that cannot be loaded it is ``ready`` with the old one again,
-and says why in ``status.failure``.
+``initializing`` becomes ``ready`` or ``failed``. A change of the asset makes a ready deployment ``updating``: it goes
+on serving the asset it had until the new one is loaded, and when that cannot be loaded it is ``ready`` with the old one
+again, and says why in ``status.failure``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.containers import require_runtime, scope_of
-from wml_deployer.server.deployments.errors import BusyError, DeploymentError, ServingNameTakenError, invalid_serving_name
+from wml_deployer.server.deployments.errors import (
+    BusyError,
+    DeploymentError,
+    ServingNameTakenError,
+    invalid_serving_name,
+)
 from wml_deployer.server.errors import NotFoundError
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
@@ -26,16 +31,30 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "UNSETTLED", "create", "find", "serving_name_of", "settle", "update", "with_serving_name"]
 
 KIND = "deployment"
+"""Under which deployments are stored."""
 UNSETTLED = ("initializing", "updating")
+"""States that a deployment leaves by itself."""
 
 _SERVING_NAME = re.compile(r"[a-z0-9_]{1,36}")
 _IN_BOTH = ("name", "description")
-_PATCHABLE = ("name", "description", "tags", "custom", "asset", "hardware_spec", "hybrid_pipeline_hardware_specs", "online", "owner")
+_PATCHABLE = (
+    "name",
+    "description",
+    "tags",
+    "custom",
+    "asset",
+    "hardware_spec",
+    "hybrid_pipeline_hardware_specs",
+    "online",
+    "owner",
+)
 #: Most copies of an online deployment.
 _MOST_COPIES = 10
 
 
-def create(context: Context, transaction: Transaction, caller: Caller, container: Record, fields: dict[str, Any]) -> Record:
+def create(
+    context: Context, transaction: Transaction, caller: Caller, container: Record, fields: dict[str, Any]
+) -> Record:
     """Start a deployment of an artifact.
 
     Raises:
@@ -56,7 +75,11 @@ def create(context: Context, transaction: Transaction, caller: Caller, container
         created_at=now, **told, id=record.id, modified_at=now, name=name, owner=caller.user_id, **scope_of(container)
     )
     record.entity.update(
-        {key: value for key, value in fields.items() if key not in ("tags", "space_id", "project_id") and value is not None}
+        {
+            key: value
+            for key, value in fields.items()
+            if key not in ("tags", "space_id", "project_id") and value is not None
+        }
     )
     record.entity.update(asset=asset, custom=fields.get("custom") or {}, **scope_of(container))
     record.entity["deployed_asset_type"] = _deployed_type(transaction, asset["id"])
@@ -99,7 +122,9 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     for unknown in sorted(roots - set(_PATCHABLE)):
         raise DeploymentError(f"/{unknown} of a deployment cannot be changed.", code="invalid_request_entity")
     if roots & {"asset", "hardware_spec"} and record.entity["status"]["state"] in UNSETTLED:
-        raise BusyError(f"Deployment with id '{record.id}' is being updated already. Try again once its state is ready.")
+        raise BusyError(
+            f"Deployment with id '{record.id}' is being updated already. Try again once its state is ready."
+        )
     before = {"asset": record.entity["asset"], "hardware_spec": record.entity["hardware_spec"]}
     for operation in operations:
         _apply(record, operation)
@@ -134,7 +159,9 @@ def settle(context: Context, transaction: Transaction, record: Record, failure: 
             record.entity.update(previous)
     elif scaling is not None:
         record.entity["hardware_spec"]["num_nodes"] = scaling["requested_replicas"]
-        status["message"] = _message(_scaling_text("completed", scaling["requested_replicas"], scaling["requested_replicas"]))
+        status["message"] = _message(
+            _scaling_text("completed", scaling["requested_replicas"], scaling["requested_replicas"])
+        )
     elif previous is not None:
         status["message"] = _message("Successfully patched the asset.")
     if previous is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_NAME", "create", "delete", "ensure_default", "find", "update"]
 
 DEFAULT_NAME = "Default space"
+"""Name of the space that the first start of a folder makes."""
 
 _COMPUTE = {
     "crn": "crn:v1:cpd:private:pm-20:private:a/cpduser:99999999-9999-9999-9999-999999999999::",
@@ -102,7 +103,7 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
         taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
         space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME})
         kept = space.id
-        transaction.set("default_space", kept)
+        transaction.keep("default_space", kept)
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server import patch
@@ -45,8 +46,12 @@ def delete(call: Call) -> Answer:
     """Delete a space with everything in it."""
     record = models.find(call.transaction, call.path["space_id"])
     for deployment in models.delete(call.transaction, record):
-        call.afterwards.append(lambda gone=deployment: call.context.spawn(call.context.serving.stop(gone.id)))
+        call.afterwards.append(partial(_stop, call, deployment.id))
     return Answer(202, record.document)
+
+
+def _stop(call: Call, deployment_id: str) -> None:
+    call.context.spawn(call.context.serving.stop(deployment_id))
 
 
 def _with_members(record: Record) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The base software and hardware specifications.
 
-Ids are constants: they are the same in every release, on the cloud and in Cloud Pak for Data (recorded). Two names of one
-Spark runtime share an id there. Specifications whose ids nobody recorded have ones that are made of their names.
+Ids are constants: they are the same in every release, on the cloud and in Cloud Pak for Data (recorded). Two names of
+one Spark runtime share an id there. Specifications whose ids nobody recorded have ones that are made of their names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from uuid import NAMESPACE_URL, uuid5
 
 __all__ = ["HARDWARE", "PACKAGES", "REPLACEMENTS", "SOFTWARE", "STATES"]
 
-#: Id by name of software specification.
 SOFTWARE = {
     "ai-function_0.1-py3.6": "0cdb0f1e-5376-4f4d-92dd-da3b69aa9bda",
     "ai-function_0.2-py3.6": "435bfa8f-ddae-549a-826a-894368887231",
@@ -74,6 +73,7 @@ SOFTWARE = {
     "xgboost_0.82-py3.6": "39e31acd-5f30-41dc-ae44-60233c80306e",
     "xgboost_0.90-py3.6": "4ff8d6c2-1343-4c18-85e1-689c965304d3",
 }
+"""Id by name of software specification."""
 
 _UNRECORDED = (
     "pmml-3.0_4.3",
@@ -88,7 +88,6 @@ _UNRECORDED = (
 )
 SOFTWARE.update({name: str(uuid5(NAMESPACE_URL, f"/v2/software_specifications/{name}")) for name in _UNRECORDED})
 
-#: Where each is in its life. Whatever is not named here is retired: listed, shown, and refused for new assets.
 STATES = {
     "autoai-obm_2.0 with Spark 3.0": "constricted",
     "genai-A25-py3.12": "supported",
@@ -105,8 +104,8 @@ STATES = {
     "spss-modeler_18.2": "supported",
     "tensorflow_rt24.1-py3.11": "deprecated",
 }
+"""Where each is in its life. Whatever is not named here is retired: listed, shown, and refused for new assets."""
 
-#: What is to be used instead.
 REPLACEMENTS = {
     "default_py3.6": "runtime-25.1-py3.12",
     "default_py3.7": "runtime-25.1-py3.12",
@@ -120,8 +119,8 @@ REPLACEMENTS = {
     "tensorflow_rt23.1-py3.10": "runtime-25.1-py3.12",
     "tensorflow_rt24.1-py3.11": "runtime-25.1-py3.12",
 }
+"""What is to be used instead."""
 
-#: The libraries that matter to a stored model, as the runtimes carry them.
 PACKAGES = {
     "runtime-22.1-py3.9": {"python": "3.9", "numpy": "1.20.3", "scikit-learn": "1.0.2", "xgboost": "1.5.1"},
     "runtime-22.2-py3.10": {"python": "3.10", "numpy": "1.23.1", "scikit-learn": "1.1.1", "xgboost": "1.6.1"},
@@ -146,11 +145,12 @@ PACKAGES = {
         "xgboost": "2.1.4",
     },
 }
+"""The libraries that matter to a stored model, as the runtimes carry them."""
 
-#: Hardware specifications: id, number of cores, memory.
 HARDWARE = {
     "S": ("e7ed1d6c-2e89-42d7-aed5-863b972c1d2b", "2", "8Gi"),
     "M": ("c076e82c-b2a7-4d20-9c0f-1f0c2fdf5a24", "4", "16Gi"),
     "L": ("a6c4923b-b8e4-444c-9f43-8a7ec3020110", "8", "32Gi"),
     "S-Spark": ("d92943ba-9f47-407d-9280-c85281687a1e", "2", "8Gi"),
 }
+"""Hardware specifications: id, number of cores, memory."""

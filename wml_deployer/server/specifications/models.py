@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 SOFTWARE_KIND = "software_specification"
+"""Under which derived software specifications are stored."""
 _SINCE = "2019-11-01T00:00:00.000Z"
 _STATES = ("supported", "deprecated", "constricted", "retired")
 
@@ -56,7 +57,9 @@ def software_documents(transaction: Transaction, container: str | None, name: st
     found = [_base(transaction, each) for each in names]
     where = {"metadata.name": name} if name is not None else None
     if container is not None:
-        found += [_derived(transaction, record.document) for record in transaction.find(SOFTWARE_KIND, container, where=where)]
+        found += [
+            _derived(transaction, record.document) for record in transaction.find(SOFTWARE_KIND, container, where=where)
+        ]
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from wml_deployer.server.routing import Route
 from wml_deployer.server.specifications import responses
 
+__all__ = ["ROUTES"]
+
 ROUTES = (
     Route("GET", "/v2/software_specifications", responses.list_software),
     Route("GET", "/v2/software_specifications/{specification_id}", responses.show_software),
@@ -12,3 +14,4 @@ ROUTES = (
     Route("GET", "/v2/hardware_specifications", responses.list_hardware),
     Route("GET", "/v2/hardware_specifications/{specification_id}", responses.show_hardware),
 )
+"""What these operations are."""

@@ -27,6 +27,7 @@ __all__ = ["Account", "Caller", "Flavour", "Tokens", "signing_key"]
 LIFETIME = 12 * 3600
 
 Flavour = Literal["software", "cloud"]
+"""Which of the two platforms a caller takes this for."""
 _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
 _USER_IDS: dict[Flavour, str] = {"software": "1000330999", "cloud": "IBMid-270000LOCAL"}
 
@@ -64,6 +65,7 @@ class Account:
     apikey: str
 
     def __repr__(self) -> str:
+        """Show the name, never the key."""
         return f"Account(username={self.username!r})"
 
     def owns(self, secret: Any, username: Any | None = None) -> bool:
@@ -82,6 +84,7 @@ class Tokens:
     """
 
     def __init__(self, key: bytes, clock: Clock) -> None:
+        """Keep what it works with."""
         self._key, self._clock = key, clock
 
     def issue(self, username: str, flavour: Flavour, *, lifetime: int = LIFETIME) -> tuple[str, int]:
@@ -115,7 +118,9 @@ class Tokens:
             raise AuthenticationError("The request has no bearer token.", code="authorization_missing")
         claims = self._claims(token.strip())
         if claims["exp"] <= self._clock.now().timestamp():
-            raise AuthenticationError("The bearer token has expired. Get a new one.", code="authentication_token_expired")
+            raise AuthenticationError(
+                "The bearer token has expired. Get a new one.", code="authentication_token_expired"
+            )
         return Caller(claims["username"], "software" if claims["iss"] == "KNOXSSO" else "cloud")
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -135,7 +140,7 @@ def signing_key(transaction: Transaction) -> bytes:
     kept = transaction.setting("signing_key")
     if kept is None:
         kept = secrets.token_hex(32)
-        transaction.set("signing_key", kept)
+        transaction.keep("signing_key", kept)
     return bytes.fromhex(kept)
 
 

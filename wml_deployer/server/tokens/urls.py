@@ -5,4 +5,7 @@ from __future__ import annotations
 from wml_deployer.server.routing import Route
 from wml_deployer.server.tokens import responses
 
+__all__ = ["ROUTES"]
+
 ROUTES = (Route("POST", "/icp4d-api/v1/authorize", responses.authorize, public=True),)
+"""What these operations are."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RELEASE", "show"]
 
-#: The one release of Cloud Pak for Data that both clients speak.
 RELEASE = "5.0.0"
+"""The one release of Cloud Pak for Data that both clients speak."""
 
 
 def show(_call: Call) -> Answer:

@@ -1,0 +1,200 @@
+"""What your own tests need: the embedded service as a context manager, with faults, a log of requests, and a clean end.
+
+A test that stores, deploys and scores needs no account and no network::
+
+    from wml_deployer.testing import LocalServer
+
+    with LocalServer() as server:
+        server.fault("POST", r"/ml/v4/models$", status=503, times=1)
+        ...
+        assert ("POST", 503) in [(request.method, request.status) for request in server.requests]
+
+Needs the extra ``local``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import urllib3
+from typing_extensions import Self
+
+from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+__all__ = ["LocalServer", "LoggedRequest"]
+
+_CONTROL = "/control/v1"
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """One request that the service was asked.
+
+    Attributes:
+        method: HTTP method.
+        path: Path, without the query.
+        query: The query, as it was sent.
+        status: Status of the answer; 0 where the connection was dropped instead.
+        seconds: How long it took.
+        connection: Number of the connection that it came by; the first one is 1.
+
+    Example:
+        >>> LoggedRequest("GET", "/v2/spaces", "limit=1", 200, 0.002, 1).status
+        200
+
+    """
+
+    method: str
+    path: str
+    query: str
+    status: int
+    seconds: float
+    connection: int
+
+
+class LocalServer:
+    """The embedded service, in a thread of this process, for as long as a ``with`` block lasts.
+
+    Args:
+        directory: The folder that it keeps everything in, and finds again; None takes one that is gone afterwards.
+        port: The port; 0 takes any that is free.
+
+    Raises:
+        ImportError: The extra ``local`` is not installed.
+
+    Example:
+        >>> with LocalServer() as server:
+        ...     server.url.startswith("https://127.0.0.1:")
+        True
+
+    """
+
+    def __init__(self, directory: Path | None = None, *, port: int = 0) -> None:
+        """Take the folder; the service starts with the ``with`` block."""
+        self._kept = directory
+        self._port = port
+
+    def __enter__(self) -> Self:
+        """Start the service and wait until it answers."""
+        self._directory = self._kept or Path(tempfile.mkdtemp(prefix="wml-"))
+        self._server = EmbeddedServer(Settings(self._directory, port=self._port, controllable=True))
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=[ready], name="LocalServer", daemon=True)
+        self._thread.start()
+        if not ready.wait(_START_SECONDS) or not self._thread.is_alive():
+            raise RuntimeError("The embedded service did not start; its log says why.")
+        self._pool = urllib3.PoolManager(ca_certs=str(self.info.ca_bundle), timeout=30, retries=False)
+        self._token = self._log_in()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the service; a folder of its own making is removed."""
+        self._pool.clear()
+        self._server.stop()
+        self._thread.join()
+        if self._kept is None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def info(self) -> ServerInfo:
+        """How to reach the service: URL, certificate authority, user name, key and the id of a space."""
+        info: ServerInfo = self._server.info
+        return info
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return self.info.url
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """What was asked, in the order of the answers; the calls of this object are not among it."""
+        return [LoggedRequest(**entry) for entry in self._call("GET", "/requests")["resources"]]
+
+    def fault(
+        self,
+        method: str | None,
+        path: str,
+        *,
+        status: int | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        drop: Literal["before", "after"] | None = None,
+        stall: float = 0.0,
+        slow: float = 0.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let requests go wrong.
+
+        Args:
+            method: Which HTTP method; any when None.
+            path: Regular expression that is searched for in the request's path.
+            status: Answer with this status instead of doing the work.
+            times: How many requests; all that follow when None.
+            skip: How many matching requests go well first.
+            drop: Close the connection ``before`` the work, or do it and close ``after``, without an answer.
+            stall: Wait so many seconds before anything else.
+            slow: Spread the body of the answer over so many seconds.
+            headers: Headers of the answer with `status`, ``Retry-After`` for one.
+
+        Example:
+            >>> with LocalServer() as server:
+            ...     server.fault("GET", "^/v2/spaces$", status=503, headers={"Retry-After": "1"})
+
+        """
+        fault = {
+            "method": method,
+            "path": path,
+            "status": status,
+            "times": times,
+            "skip": skip,
+            "drop": drop,
+            "stall": stall,
+            "slow": slow,
+            "headers": dict(headers or {}),
+        }
+        self._call("POST", "/faults", fault)
+
+    def clear_faults(self) -> None:
+        """Let everything go well again."""
+        self._call("DELETE", "/faults")
+
+    def clear_requests(self) -> None:
+        """Forget what was asked so far."""
+        self._call("DELETE", "/requests")
+
+    def _run(self, ready: threading.Event) -> None:
+        try:
+            self._server.run(lambda _info: ready.set())
+        finally:
+            ready.set()
+
+    def _log_in(self) -> str:
+        body = json.dumps({"username": self.info.username, "api_key": self.info.apikey})
+        # Logging in by itself would stand in the log; the control API has its own way.
+        answer = self._pool.request("POST", f"{self.url}{_CONTROL}/authorize", body=body)
+        return str(json.loads(answer.data)["token"])
+
+    def _call(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> Any:
+        answer = self._pool.request(
+            method,
+            f"{self.url}{_CONTROL}{path}",
+            body=None if document is None else json.dumps(document),
+            headers={"Authorization": f"Bearer {self._token}"},
+        )
+        if answer.status >= 400:  # noqa: PLR2004
+            raise ValueError(f"The embedded service refused {method} {path}: {answer.data.decode()}")
+        return json.loads(answer.data) if answer.data else None
