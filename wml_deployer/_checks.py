@@ -1,0 +1,138 @@
+"""Checks of single values in credentials; each says what is wrong and what would be right, and never shows a secret."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic_core import PydanticCustomError
+
+from wml_deployer.regions import REGIONS, find_region, nearest_region, resembles_cloud_host
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+__all__ = [
+    "bundle_of_certificates",
+    "cloud_url",
+    "filled",
+    "https_url",
+    "password",
+    "release",
+    "secret",
+    "usable_folder",
+]
+
+
+def _wrong(problem: str, expected: str) -> PydanticCustomError:
+    """A fault as pydantic carries it: the model's base class turns it into one of ours."""
+    return PydanticCustomError("fault", "{problem}", {"problem": problem, "expected": expected})
+
+
+def filled(text: str) -> str:
+    """Take a text that says something."""
+    if not text.strip():
+        raise _wrong("empty", "a value, or no such key")
+    return text.strip()
+
+
+def secret(value: SecretStr) -> SecretStr:
+    """Take an API key or a token: visible ASCII without a break, for it travels in a header."""
+    text = value.get_secret_value().strip()
+    if not text:
+        raise _wrong("empty", "a value, or no such key")
+    if re.search(r"[^!-~]", text):
+        raise _wrong("holds white space or characters that no key has", "the key alone, on one line")
+    return type(value)(text)
+
+
+def https_url(text: str) -> str:
+    """Take the URL of a host: https, nothing before the host, nothing behind it; the slash at its end goes."""
+    parts = _split(filled(text))
+    if parts is None or not parts.scheme or not parts.hostname:
+        raise _wrong("not a URL", "https://HOST, or the name of a region of IBM Cloud")
+    host = parts.netloc.rpartition("@")[2]
+    if "@" in parts.netloc:
+        raise _wrong("carries a user name or password", f"https://{host}, and the secrets under their own keys")
+    if parts.scheme != "https":
+        raise _wrong(f"{parts.scheme} is not encrypted", f"https://{host}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise _wrong("is the address of a page", f"https://{host}")
+    return f"https://{host}"
+
+
+def _split(text: str) -> SplitResult | None:
+    """Take a URL apart; None where brackets or port are malformed."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # read, because only then it is checked
+    except ValueError:
+        return None
+    return parts
+
+
+def cloud_url(text: str) -> str:
+    """Take a region of IBM Cloud, by code, place, host or URL, and give its URL; private endpoints stay private."""
+    text = filled(text)
+    known = find_region(text)
+    if "://" not in text:
+        if known is None:
+            # What stands here may be a key in the wrong place, so it is not repeated.
+            raise _wrong("no region of IBM Cloud is called that", _meant(text, nearest_region(text).name))
+        return f"https://{known.private_host}" if text.casefold() == known.private_host else known.url
+    if text.startswith("http://"):
+        raise _wrong("http is not encrypted", known.url if known else _meant(text, nearest_region(text).url))
+    url = https_url(text)
+    if known is None:
+        raise _wrong(f"{urlsplit(url).hostname} is no host of IBM Cloud", _meant(text, nearest_region(text).url))
+    return url
+
+
+def _meant(text: str, nearest: str) -> str:
+    """What would be right instead of a region that is not known."""
+    hint = f"did you mean {nearest}? " if resembles_cloud_host(text) else ""
+    return f"{hint}Regions: {', '.join(region.name for region in REGIONS)}"
+
+
+def password(value: SecretStr) -> SecretStr:
+    """Take a password, exactly as it is."""
+    if not value.get_secret_value():
+        raise _wrong("empty", "a value, or no such key")
+    return value
+
+
+def release(text: str) -> str:
+    """Take a release of Cloud Pak for Data, such as ``4.8``."""
+    if not re.fullmatch(r"\d+(\.\d+)+", filled(text)):
+        raise _wrong("not a release of Cloud Pak for Data", "such as 4.8")
+    return text.strip()
+
+
+def bundle_of_certificates(path: Path) -> Path:
+    """Take a file with at least one certificate in PEM form, and give its absolute path."""
+    path = path.expanduser().absolute()
+    if not path.exists():
+        raise _wrong(f"there is no file {path}", "a file with the certificates of the authority, in PEM form")
+    if not path.is_file():
+        raise _wrong(f"{path} is not a file", "one file with the certificates of the authority, in PEM form")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+        found = context.cert_store_stats()["x509"]
+    except OSError:  # ssl.SSLError is one: nothing in the file reads as a certificate
+        found = 0
+    if not found:
+        raise _wrong(f"{path} holds no certificate that can be read", "-----BEGIN CERTIFICATE----- and what follows it")
+    return path
+
+
+def usable_folder(path: Path) -> Path:
+    """Take a path that is a folder or can become one, and give it absolute."""
+    path = path.expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise _wrong(f"{path} is a file", "a folder, which is made where it is missing")
+    return path

@@ -1,0 +1,159 @@
+"""Where credentials come from - mapping, environment, file - and which of them wins."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yaml.nodes import Node, ScalarNode, SequenceNode
+
+from wml_deployer._kinds import LOCAL, service_of
+from wml_deployer._yaml import plain, read
+from wml_deployer.errors import CredentialsError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "SECRETS",
+    "VARIABLES",
+    "Source",
+    "from_environment",
+    "from_file",
+    "from_mapping",
+    "merge",
+]
+
+VARIABLES = {
+    "WML_URL": "url",
+    "WML_APIKEY": "apikey",
+    "WML_TOKEN": "token",
+    "WML_USERNAME": "username",
+    "WML_PASSWORD": "password",
+    "WML_VERSION": "version",
+    "WML_CA_BUNDLE": "ca_bundle",
+    "WML_SPACE_ID": "space_id",
+    "WML_SPACE": "space",
+}
+"""Environment variable -> key of credentials."""
+
+SECRETS = frozenset({"apikey", "token", "password"})
+"""Keys whose values are never shown."""
+
+# Ways of saying one thing: whoever says it in one way replaces what others say in another.
+_ALTERNATIVES = (frozenset({"url", "region"}), SECRETS, frozenset({"space_id", "space"}))
+_PATHS = frozenset({"ca_bundle", "directory"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one source says.
+
+    Attributes:
+        name: What errors call it.
+        values: Key -> value.
+        places: Key -> what errors call it: the line of a file, a variable.
+        empty: Keys whose environment variable is set, but empty, which counts as not set.
+        left_out: Names of sources that were not heard, because they speak of another service.
+
+    """
+
+    name: str
+    values: dict[str, Any] = field(repr=False)
+    places: dict[str, str]
+    empty: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
+
+    def locate(self, fault: Fault) -> Fault:
+        """Say where a fault of a model stands, or where the missing value could."""
+        key = fault.where
+        if fault.problem != "missing":
+            region = self.places.get("region", key) if key == "url" else key
+            return replace(fault, where=self.places.get(key, region))
+        variable = next((name for name, named in VARIABLES.items() if named == key), "")
+        expected = fault.expected or "a region of IBM Cloud such as eu-de, or the https:// URL of your Cloud Pak"
+        problem = f"missing; {variable} is set, but empty" if key in self.empty else "missing"
+        return Fault(key, problem, f"{expected}; here or as {variable}")
+
+
+def from_mapping(mapping: Mapping[str, Any]) -> Source:
+    """What a mapping says; None counts as nothing said."""
+    values = {str(key): value for key, value in mapping.items() if value is not None}
+    return Source("the mapping", values, {key: key for key in values})
+
+
+def from_environment(environment: Mapping[str, str]) -> Source:
+    """What the environment says; an empty variable counts as not set."""
+    found = {name: environment[name] for name in VARIABLES if name in environment}
+    values = {VARIABLES[name]: text for name, text in found.items() if text.strip()}
+    places = {VARIABLES[name]: name for name in found}
+    return Source("the environment", values, places, empty=frozenset(places) - frozenset(values))
+
+
+def from_file(path: str | os.PathLike[str]) -> Source:
+    """What a YAML file says, each value as the text that is written; its paths are relative to its folder."""
+    place, name = Path(path).expanduser(), os.fspath(path)
+    advice = "Create it with the keys url, apikey and space_id, or set WML_URL, WML_APIKEY and WML_SPACE_ID instead."
+    document = read(place, name=name, error=CredentialsError, next_step=advice)
+    values = {key.value: _written(node) for key, node in document.root.value}
+    places = {key.value: f"{name}, line {key.start_mark.line + 1}, {key.value}" for key, _ in document.root.value}
+    for key in _PATHS & values.keys():
+        if values[key] and isinstance(values[key], str):
+            values[key] = place.parent / Path(values[key]).expanduser()
+    if values.keys() & SECRETS:
+        _warn_if_readable_by_all(place)
+    return Source(name, values, places)
+
+
+def _written(node: Node) -> Any:
+    """What stands in the file: the text of a scalar, nothing for null, an empty list or mapping for any other."""
+    if isinstance(node, ScalarNode):
+        return plain(node) or ""
+    return [] if isinstance(node, SequenceNode) else {}
+
+
+def _warn_if_readable_by_all(path: Path) -> None:
+    """Warn the caller of ``load_credentials`` about a file of secrets that every user of the machine can read."""
+    if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
+        warnings.warn(
+            f"{path} holds a secret and every user of this machine can read it. Next: chmod 600 {path}",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def merge(sources: Sequence[Source]) -> Source:
+    """Put sources together, the one that wins first.
+
+    Whoever names the ``url`` names the service. Sources that name another one are left out, so that no key is ever sent
+    to a host that it was not given for. Regions of IBM Cloud whose keys hold in each other are one service.
+    """
+    service = next((named for source in sources if (named := service_of(source.values))), None)
+    heard = [source for source in sources if service_of(source.values) in {None, service}]
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for source in heard:
+        new = [key for key in source.values if _counts(key, source, service) and not _said(key, places)]
+        values.update((key, source.values[key]) for key in new)
+        places.update((key, source.places[key]) for key in new)
+    return Source(
+        name=" and ".join(source.name for source in heard if source.values) or "the environment",
+        values=values,
+        places=places,
+        empty=frozenset[str]().union(*(source.empty for source in heard)),
+        left_out=tuple(source.name for source in sources if source not in heard),
+    )
+
+
+def _counts(key: str, source: Source, service: str | None) -> bool:
+    """Whether a key is meant: the embedded service signs in by itself, and keys that lie around are for others."""
+    return service != LOCAL or key == "space" or service_of(source.values) == LOCAL
+
+
+def _said(key: str, by_others: Mapping[str, str]) -> bool:
+    """Whether sources that win have said a key already, or said it in another way."""
+    return key in by_others or any(key in group and group & by_others.keys() for group in _ALTERNATIVES)

@@ -1,0 +1,161 @@
+"""Strict reading of the small YAML files that people write: UTF-8, one mapping, no key twice, faults with their line.
+
+Files are composed into nodes, never into objects: a node knows the text of its scalar (``1.10`` stays ``1.10``) and
+where it stands.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from wml_deployer.errors import ConfigurationError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Document", "children", "construct", "has_aliases", "parse", "plain", "read"]
+
+# libyaml composes ten times faster; PyYAML is built without it on some platforms.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = "tag:yaml.org,2002:null"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file taken apart.
+
+    Attributes:
+        name: What errors call it: its path.
+        text: Its text, without a byte order mark.
+        mark: The byte order mark before it, or nothing.
+        root: Its mapping, as nodes.
+
+    """
+
+    name: str
+    text: str
+    mark: bytes
+    root: MappingNode
+
+    def find(self, key: str) -> tuple[ScalarNode, Node] | None:
+        """The nodes of a key of the mapping and of its value; None where it is not there."""
+        return next((pair for pair in self.root.value if pair[0].value == key), None)
+
+
+def read(path: Path, *, name: str, error: type[ConfigurationError], next_step: str) -> Document:
+    """Read a file and take it apart; raises ``error`` with every fault where it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as missing:
+        raise error(f"There is no file {name}.", faults=(Fault(name, "missing"),), next_step=next_step) from missing
+    except OSError as failure:
+        fault = Fault(name, failure.strerror or type(failure).__name__, "a file that you may read")
+        raise error(f"{name} cannot be read.", faults=(fault,)) from failure
+    return parse(data, name=name, error=error)
+
+
+def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> Document:
+    """Take the bytes of a file apart; raises ``error`` with every fault."""
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    root, text, faults = None, "", []
+    try:
+        text = data[len(mark) :].decode()
+        root = yaml.compose(text, Loader=_LOADER)
+    except UnicodeDecodeError as failure:
+        line = data.count(b"\n", 0, len(mark) + failure.start) + 1
+        faults = [Fault(f"line {line}", "not UTF-8", "a file saved as UTF-8")]
+    except yaml.YAMLError as failure:
+        faults = list(_diagnose(text, failure))
+    faults = faults or list(_unfit(root))
+    # Raised out here, not where the parser's error is being handled: its text may show a line with a secret.
+    if faults or not isinstance(root, MappingNode):
+        raise error(f"{name} cannot be read.", faults=tuple(faults), next_step=f"Correct {name}; nothing was done.")
+    return Document(name, text, mark, root)
+
+
+def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
+    """Say why a text is no YAML: every tab at once, or what the parser stumbled on, without quoting the line."""
+    mark = getattr(failure, "problem_mark", None)
+    line = mark.line if mark else text.count("\n", 0, getattr(failure, "position", 0))
+    lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
+    tabs = [number for number, content in enumerate(lines, 1) if re.match(r"\s*\t", content)]
+    if mark and not tabs and lines[line][mark.column : mark.column + 1] == "\t":
+        tabs = [line + 1]
+    if tabs:
+        yield from (Fault(f"line {number}", "a tab", "spaces: YAML knows no tabs there") for number in tabs)
+    else:
+        problem = getattr(failure, "problem", None) or "a character that YAML does not allow"
+        yield Fault(
+            f"line {line + 1}",
+            re.sub(r""" ?(['"])[^'"]{3,}\1""", "", problem),
+            "values with special characters in quotes",
+        )
+
+
+def _unfit(root: Node | None) -> Iterator[Fault]:
+    """Say why a document is no mapping of plain keys, each once."""
+    if root is None:
+        yield Fault("the file", "is empty", "one `key: value` a line")
+    elif not isinstance(root, MappingNode):
+        kind = "a list" if isinstance(root, SequenceNode) else "a text"
+        yield Fault("the file", f"is {kind}", "one `key: value` a line")
+    else:
+        yield from _bad_keys(root)
+
+
+def _bad_keys(root: Node) -> Iterator[Fault]:
+    """Keys that stand twice in one mapping, or are no scalars, at any depth."""
+    for node in _nodes(root):
+        lines: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, MappingNode) else ():
+            line = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode):
+                yield Fault(f"line {line}", "a key that is a list or a mapping", "a plain key")
+            elif key.value in lines:
+                yield Fault(f"line {line}, {key.value}", "stands twice", f"once; it is in line {lines[key.value]}, too")
+            else:
+                lines[key.value] = line
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    """Each node below a node and itself, once, however often aliases repeat it."""
+    todo, seen = [root], set[int]()
+    while todo:
+        node = todo.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            todo.extend(reversed(list(children(node))))
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes right below a node, in their order in the file."""
+    for child in node.value if isinstance(node, (MappingNode, SequenceNode)) else ():
+        yield from child if isinstance(child, tuple) else (child,)
+
+
+def has_aliases(root: Node) -> bool:
+    """Whether a node stands more than once below another (``*name`` in the file)."""
+    return sum(1 for node in _nodes(root) for _ in children(node)) != sum(1 for _ in _nodes(root)) - 1
+
+
+def plain(node: Node, *, typed: frozenset[str] = frozenset()) -> Any:
+    """Lists and mappings of texts as they are written; None for null; YAML's own types below the ``typed`` keys."""
+    if isinstance(node, MappingNode):
+        return {k.value: construct(v) if k.value in typed else plain(v, typed=typed) for k, v in node.value}
+    if isinstance(node, SequenceNode):
+        return [plain(child, typed=typed) for child in node.value]
+    return None if node.tag == _NULL else node.value
+
+
+def construct(node: Node) -> Any:
+    """The value of a node as ``yaml.safe_load`` gives it."""
+    return SafeConstructor().construct_document(node)

@@ -1,0 +1,279 @@
+"""Credentials of the service: typed, checked as a whole, from a YAML file, the environment or a mapping.
+
+There are three kinds, told apart by what they say: IBM Cloud (a region or its URL), Cloud Pak for Data software (any
+other host) and the embedded service (``url: local``). Secrets are ``SecretStr``: no representation, error or pickle
+shows them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from wml_deployer import _checks
+from wml_deployer._kinds import SOFTWARE_ONLY, TITLES, sort_out
+from wml_deployer._sources import Source, from_environment, from_file, from_mapping, merge
+from wml_deployer._strict import StrictModel, kind_of
+from wml_deployer.errors import CredentialsError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["CloudCredentials", "Credentials", "LocalCredentials", "SoftwareCredentials", "load_credentials"]
+
+_Text = Annotated[str, AfterValidator(_checks.filled)]
+_Key = Annotated[SecretStr, AfterValidator(_checks.secret)]
+
+
+class _RemoteCredentials(StrictModel):
+    """What credentials of a service elsewhere have in common."""
+
+    error = CredentialsError
+    signs_in_with: ClassVar[tuple[str, ...]]
+
+    kind: Literal["cloud", "software"]
+    url: str
+    apikey: _Key | None = None
+    token: _Key | None = None
+    space_id: _Text | None = None
+    space: _Text | None = None
+    ca_bundle: Annotated[Path, AfterValidator(_checks.bundle_of_certificates)] | None = None
+
+    def __getstate__(self) -> NoReturn:
+        """Refuse to be pickled: the secrets would lie there in plain text."""
+        raise CredentialsError(
+            "Credentials are not pickled, because their secrets would lie there in plain text.",
+            next_step="Load them where they are needed: load_credentials() reads a file or the worker's environment.",
+        )
+
+    @classmethod
+    def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
+        """One way to sign in, and one name for the space at most."""
+        given = [key for key in data if data[key] is not None]
+        for alternatives in (cls.signs_in_with, ("space_id", "space")):
+            first, *others = [key for key in alternatives if key in given] or [""]
+            yield from (Fault(other, f"stands beside {first}", "one of the two") for other in others)
+        if not set(cls.signs_in_with) & set(given):
+            yield Fault("apikey", "missing", " or ".join(cls.signs_in_with))
+
+
+class CloudCredentials(_RemoteCredentials):
+    """Credentials of IBM Cloud.
+
+    Attributes:
+        url: A region by code (``"eu-de"``), place (``"Frankfurt"``) or URL, public or private; kept as the URL.
+        apikey: API key of IBM Cloud; the better choice, because tokens made from it are renewed.
+        token: A bearer token instead of the key; about an hour old, it is no longer accepted.
+        space_id: Id of the deployment space.
+        space: Its name instead.
+        ca_bundle: File of certificates (PEM) to trust, for a proxy that signs with its own.
+
+    Raises:
+        CredentialsError: Something is missing, malformed or contradictory; ``faults`` has all of it.
+
+    Example:
+        >>> credentials = CloudCredentials(url="eu-de", apikey="jD3-example", space="churn")
+        >>> credentials.url, credentials.apikey
+        ('https://eu-de.ml.cloud.ibm.com', SecretStr('**********'))
+
+    """
+
+    signs_in_with = ("apikey", "token")
+
+    kind: Literal["cloud"] = "cloud"
+    url: Annotated[str, AfterValidator(_checks.cloud_url)]
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            url: str,
+            apikey: str | SecretStr | None = None,
+            token: str | SecretStr | None = None,
+            space_id: str | None = None,
+            space: str | None = None,
+            ca_bundle: str | Path | None = None,
+        ) -> None:
+            """Take plain text for secrets, as pydantic does."""
+
+    @classmethod
+    def unknown(cls, key: str) -> Fault:
+        """A key of a Cloud Pak is more likely another service's file than a slip of the pen."""
+        if key in SOFTWARE_ONLY:
+            return Fault(
+                key, "belongs to Cloud Pak for Data, not IBM Cloud", "no such key, or the url of your Cloud Pak"
+            )
+        return super().unknown(key)
+
+
+class SoftwareCredentials(_RemoteCredentials):
+    """Credentials of Cloud Pak for Data software, at your own host.
+
+    Attributes:
+        url: URL of the Cloud Pak: https, host and port.
+        username: Whom the key or the password belongs to.
+        apikey: The user's API key; the better choice, because a password can be used for everything.
+        password: The user's password instead.
+        token: A bearer token instead of both.
+        version: Release of the Cloud Pak, such as ``"4.8"``; None to ask it.
+        space_id: Id of the deployment space.
+        space: Its name instead.
+        ca_bundle: File of certificates (PEM) to trust: a Cloud Pak usually signs with its own authority.
+
+    Raises:
+        CredentialsError: Something is missing, malformed or contradictory; ``faults`` has all of it.
+
+    Example:
+        >>> SoftwareCredentials(url="https://cpd.example.com/", username="ana", apikey="x1", version="4.8").url
+        'https://cpd.example.com'
+
+    """
+
+    signs_in_with = ("apikey", "password", "token")
+
+    kind: Literal["software"] = "software"
+    url: Annotated[str, AfterValidator(_checks.https_url)]
+    username: _Text | None = None
+    password: Annotated[SecretStr, AfterValidator(_checks.password)] | None = None
+    version: Annotated[str, AfterValidator(_checks.release)] | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            url: str,
+            username: str | None = None,
+            apikey: str | SecretStr | None = None,
+            password: str | SecretStr | None = None,
+            token: str | SecretStr | None = None,
+            version: str | None = None,
+            space_id: str | None = None,
+            space: str | None = None,
+            ca_bundle: str | Path | None = None,
+        ) -> None:
+            """Take plain text for secrets, as pydantic does."""
+
+    @classmethod
+    def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
+        """A key or a password is somebody's."""
+        yield from super().contradictions(data)
+        given = [key for key in ("apikey", "password") if data.get(key) is not None]
+        if given and data.get("username") is None:
+            yield Fault("username", "missing", f"the user whose {given[0]} it is")
+
+
+class LocalCredentials(StrictModel):
+    """The embedded service: no account, no network.
+
+    Attributes:
+        directory: Folder that it keeps everything in; None for ``.wml`` beside metadata.yaml.
+        space: Name of the deployment space; None for the only one there is.
+
+    Raises:
+        CredentialsError: A key is unknown, or the folder is a file.
+
+    Example:
+        >>> LocalCredentials(space="trial")
+        LocalCredentials(kind='local', directory=None, space='trial')
+
+    """
+
+    error = CredentialsError
+
+    kind: Literal["local"] = "local"
+    directory: Annotated[Path, AfterValidator(_checks.usable_folder)] | None = None
+    space: _Text | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, directory: str | Path | None = None, space: str | None = None) -> None:
+            """Take plain text for the folder, as pydantic does."""
+
+    @classmethod
+    def unknown(cls, key: str) -> Fault:
+        """A key of another service is no slip of the pen."""
+        if key in SoftwareCredentials.model_fields:
+            return Fault(key, "does not belong to the embedded service", "no such key, or the url of a service")
+        return super().unknown(key)
+
+
+Credentials = Annotated[CloudCredentials | SoftwareCredentials | LocalCredentials, Field(discriminator="kind")]
+"""Any of the three kinds, told apart by ``kind``."""
+
+_MODELS: dict[str, Callable[..., CloudCredentials | SoftwareCredentials | LocalCredentials]] = {
+    "cloud": CloudCredentials,
+    "software": SoftwareCredentials,
+    "local": LocalCredentials,
+}
+
+
+def load_credentials(
+    source: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+    """Load credentials from a mapping or a YAML file, and from the environment.
+
+    A mapping wins over the environment, and the environment over a file, key by key. Ways of saying one thing replace
+    each other: ``WML_APIKEY`` takes the place of a file's ``token``, ``WML_SPACE`` that of its ``space_id``. Whoever
+    names the ``url`` names the service: what speaks of another one is left out as a whole, so that no key is sent to a
+    host that it was not given for.
+
+    The variables are ``WML_URL``, ``WML_APIKEY``, ``WML_TOKEN``, ``WML_USERNAME``, ``WML_PASSWORD``, ``WML_VERSION``,
+    ``WML_CA_BUNDLE``, ``WML_SPACE_ID`` and ``WML_SPACE``. An empty one counts as not set.
+
+    Args:
+        source: Keys and values, or the path of a YAML file with them; None for the environment alone. Besides the
+            fields of the three kinds it may say ``region`` (``eu-de``) instead of ``url``, and ``instance_id`` for a
+            Cloud Pak, which is ignored. The kind is what ``kind`` says; else ``local`` for ``url: local``, ``cloud``
+            for IBM's hosts and regions, and ``software`` for others.
+        environment: Variables to read instead of the process's own.
+
+    Returns:
+        The credentials, checked.
+
+    Raises:
+        CredentialsError: Something is missing, malformed or contradictory; ``faults`` has all of it, and where.
+
+    Warns:
+        UserWarning: The file holds a secret, and every user of the machine can read it.
+
+    Example:
+        >>> environment = {"WML_APIKEY": "jD3-example"}
+        >>> load_credentials({"region": "eu-de", "space": "churn"}, environment=environment).url
+        'https://eu-de.ml.cloud.ibm.com'
+
+    """
+    sources = [from_environment(os.environ if environment is None else environment)]
+    if isinstance(source, Mapping):
+        sources.insert(0, from_mapping(source))
+    elif isinstance(source, (str, os.PathLike)):
+        sources.append(from_file(source))
+    elif source is not None:
+        fault = Fault("source", f"is {kind_of(source)}", "a mapping, or the path of a YAML file")
+        raise CredentialsError("There are no credentials in this.", faults=(fault,))
+    return _build(merge(sources))
+
+
+def _build(said: Source) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+    """Make credentials of the kind that the values speak of, or say everything that is wrong with them."""
+    kind, values, faults = sort_out(said.values)
+    credentials = None
+    try:
+        credentials = _MODELS[kind](**values)
+    except CredentialsError as error:
+        faults.extend(error.faults)
+    if faults or credentials is None:
+        left_out = f"; {said.left_out[0]} was left out, for it speaks of another service" if said.left_out else ""
+        raise CredentialsError(
+            f"What {said.name} says cannot be used for {TITLES[kind]}{left_out}.",
+            faults=tuple(said.locate(fault) for fault in faults),
+            next_step="Correct what is listed; nothing was sent.",
+        )
+    return credentials
