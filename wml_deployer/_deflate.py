@@ -74,6 +74,10 @@ class GzipWriter:
             self._submit(bytes(self._pending[:_BLOCK]))
             del self._pending[:_BLOCK]
 
+    def tell(self) -> int:
+        """Return how many bytes were taken in."""
+        return self._size + len(self._pending)
+
     def close(self) -> None:
         """Write what is left, the checksum and the size."""
         if self._pending:

@@ -1,0 +1,176 @@
+"""Pack a model into the ``.tar.gz`` that the service takes: an estimator, a pickle, a directory, or a ready archive.
+
+IBM's client lays a scikit-learn model out as one ``.pkl`` at the archive's root, and so does this. Everything happens
+in a temporary folder (never in the working directory), in one pass, with memory bounded by a buffer.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._archive import check_archive, write_archive
+from wml_deployer._directory import files_of
+from wml_deployer.errors import PackagingError
+from wml_deployer.frameworks import Framework, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ["Package", "pack"]
+
+_NAMES: dict[Framework, str] = {"scikit-learn": "scikit_model.pkl", "xgboost": "xgboost_model.pkl"}
+"""What IBM's client calls the pickle in the archive; ``load`` of either client looks for ``.pkl`` only."""
+
+_ARCHIVES = (".tar.gz", ".tgz")
+_PICKLES = (".joblib", ".pkl")
+_NEXT_STEP = "hand in a .joblib or .pkl file, a directory, a .tar.gz, or the fitted estimator itself"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A model's archive, ready to be uploaded; leave its ``with`` block when it is.
+
+    Attributes:
+        path: The ``.tar.gz``.
+        digest: SHA-256 of the content, 64 hexadecimal digits: the same for the same model, whatever the file's name,
+            time and compression.
+        size: Bytes of the archive.
+
+    Example:
+        >>> from sklearn.dummy import DummyRegressor
+        >>> with pack(DummyRegressor().fit([[1.0]], [2.0])) as package:
+        ...     package.path.name
+        'model.tar.gz'
+        >>> package.path.exists()
+        False
+
+    """
+
+    path: Path
+    digest: str
+    size: int
+    _folder: TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
+
+    def close(self) -> None:
+        """Remove the temporary folder; an archive of the user's own stays."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        """Return the package."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Clean up, whatever happened."""
+        self.close()
+
+    def __fspath__(self) -> str:
+        """Stand for the archive's path."""
+        return os.fspath(self.path)
+
+
+def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> Package:
+    """Pack a model for the service.
+
+    A path is never unpickled: a ``.joblib`` or ``.pkl`` file is wrapped as it is, a directory's content goes to the
+    archive's root, and a ``.tar.gz`` is read once, to see that it is whole and safe, and taken as it is.
+
+    The digest of an estimator depends neither on the process nor on whether the estimator was just fitted or loaded
+    from a file. (A fit that records how long it took, as a grid search does, makes another model each time.)
+
+    Args:
+        model: A fitted estimator, or a path to a ``.joblib`` or ``.pkl`` file, a directory or a ``.tar.gz``.
+        directory: Where the temporary folder is made; the system's own place if not given.
+
+    Returns:
+        The archive, to be used in a ``with`` block.
+
+    Raises:
+        UnsupportedModelError: The object is no fitted estimator of a framework that can be stored.
+        PackagingError: A path is missing, empty or of another kind, an archive broken or unsafe, or an estimator
+            cannot be pickled.
+
+    Example:
+        >>> from sklearn.dummy import DummyRegressor
+        >>> with pack(DummyRegressor().fit([[1.0]], [2.0])) as one, pack(DummyRegressor().fit([[1.0]], [2.0])) as other:
+        ...     one.digest == other.digest
+        True
+
+    """
+    try:
+        if isinstance(model, str | os.PathLike):
+            return _pack_path(Path(model), directory)
+        return _pack_estimator(model, directory)
+    except OSError as error:
+        raise PackagingError(
+            f"cannot pack the model: {error}",
+            next_step="see that the files can be read, and that the temporary folder (directory=) has room",
+        ) from error
+
+
+def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None) -> Package:
+    from wml_deployer._pickling import dump  # noqa: PLC0415 - joblib, which only estimators need, takes 0.1 s to import
+
+    framework = recognise(estimator)
+
+    def members(folder: Path) -> dict[str, Path]:
+        # A tar header tells the size first, so the pickle has to be whole before it can be archived.
+        pickled = folder / "model.pkl"
+        with pickled.open("wb") as file:
+            dump(_as_stored(estimator, framework), file)
+        return {_NAMES[framework]: pickled}
+
+    return _packed(members, directory)
+
+
+def _as_stored(estimator: Any, framework: Framework) -> object:
+    """What IBM's client pickles: a Booster goes into a regressor, whose predict is the Booster's own."""
+    if framework != "xgboost":
+        return estimator
+    from xgboost import XGBRegressor  # noqa: PLC0415 - the object's own library, loaded already
+
+    wrapper = XGBRegressor()
+    wrapper._Booster = estimator  # noqa: SLF001 - as IBM's XGBoostModelReader does
+    return wrapper
+
+
+def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
+    if path.is_dir():
+        return _packed(lambda _: files_of(path), directory)
+    if not path.exists():
+        raise PackagingError(f"{path} does not exist", next_step=_NEXT_STEP)
+    if not path.is_file():
+        raise PackagingError(f"{path} is no regular file", next_step=_NEXT_STEP)
+    if not path.stat().st_size:
+        raise PackagingError(f"{path} is empty", next_step="save the model again")
+    if path.name.endswith(_ARCHIVES):
+        return Package(path, check_archive(path), path.stat().st_size)
+    if path.suffix in _PICKLES:
+        return _packed(lambda _: {_NAMES["scikit-learn"]: path}, directory)
+    raise PackagingError(f"{path} is of a kind that is not known", next_step=_NEXT_STEP)
+
+
+def _packed(members: Callable[[Path], dict[str, Path]], directory: str | os.PathLike[str] | None) -> Package:
+    """Make the temporary folder, archive what ``members`` finds or puts there, and leave nothing on failure."""
+    folder = TemporaryDirectory(prefix="wml_deployer-", dir=directory)
+    try:
+        inside = Path(folder.name)
+        target = inside / "model.tar.gz"
+        found = members(inside)
+        digest = write_archive(found, target)
+        for path in found.values():
+            if path.parent == inside:
+                path.unlink()
+        return Package(target, digest, target.stat().st_size, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
