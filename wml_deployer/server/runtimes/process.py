@@ -160,5 +160,5 @@ def _environment() -> dict[str, str]:
     environment = {
         name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
-    # Threads of OpenMP that spin while they wait take the core from the next worker.
-    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", **environment}
+    # Threads of OpenMP and OpenBLAS that spin while they wait take the core from the next worker.
+    return {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4", "PYTHONUNBUFFERED": "1", **environment}

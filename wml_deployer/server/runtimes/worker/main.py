@@ -97,6 +97,8 @@ def _load_content(wanted: dict[str, Any]) -> Score:
     directory = Path(wanted["directory"])
     bounds = Bounds(wanted["unpacked_bytes"], wanted["unpacked_files"])
     unpack(Path(wanted["artifact"]), directory, bounds)
+    # What user code writes without saying where belongs to the deployment, not to where the service was started.
+    os.chdir(directory)
     request = Request(
         directory, wanted["model_type"], wanted["specification"], bounds, wanted["input_type"], wanted["fields"]
     )

@@ -17,7 +17,9 @@ _GROUP = "wml_deployer.runtimes"
 
 # By the part of the model type before its version: the module, and the pip package that it cannot do without.
 _OWN = {
+    "python": ("python_function", "orjson"),
     "scikit-learn": ("scikit_learn", "scikit-learn"),
+    "xgboost": ("xgboost_booster", "xgboost"),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.runtimes.worker.contract import Request, Score
 
-__all__ = ["load"]
+__all__ = ["load", "serve", "unpickle"]
 
 _SUFFIXES = (".joblib", ".pkl", ".pickle", ".sav", ".gz", ".z")
 
@@ -34,13 +34,43 @@ def load(request: Request) -> Score:
         LoadError: There is not exactly one pickle, it does not load, or it cannot predict.
 
     """
-    model = _unpickle(only_file(request.directory, _SUFFIXES))
+    return serve(unpickle(only_file(request.directory, _SUFFIXES)), request)
+
+
+def serve(model: Any, request: Request) -> Score:
+    """Answer with an estimator's predictions.
+
+    Raises:
+        LoadError: It cannot predict.
+
+    """
     if not hasattr(model, "predict"):
         raise LoadError(
             "invalid_model_content",
             f"A {type(model).__name__} has no 'predict': only what predicts can be deployed online.",
         )
     return _Estimator(model, request).score
+
+
+def unpickle(path: Path) -> Any:
+    """Load a pickle.
+
+    Raises:
+        LoadError: It is damaged, or a package that it needs is missing.
+
+    """
+    try:
+        return joblib.load(path)
+    except ModuleNotFoundError as error:
+        raise LoadError(
+            "missing_package",
+            f"The model needs the Python package {error.name!r}, which is not installed where it is served. "
+            "Install it beside the service, or add it to the software specification as a package extension.",
+        ) from error
+    except Exception as error:
+        raise LoadError(
+            "model_load_failed", f"The model cannot be unpickled: {type(error).__name__}: {error}"
+        ) from error
 
 
 class _Estimator:
@@ -92,18 +122,3 @@ def _probabilities(answer: Any) -> list[Any]:
     if isinstance(answer, list):
         return list(zip(*map(to_values, answer), strict=True))
     return to_values(answer)
-
-
-def _unpickle(path: Path) -> Any:
-    try:
-        return joblib.load(path)
-    except ModuleNotFoundError as error:
-        raise LoadError(
-            "missing_package",
-            f"The model needs the Python package {error.name!r}, which is not installed where it is served. "
-            "Install it beside the service, or add it to the software specification as a package extension.",
-        ) from error
-    except Exception as error:
-        raise LoadError(
-            "model_load_failed", f"The model cannot be unpickled: {type(error).__name__}: {error}"
-        ) from error
