@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from wml_deployer.server import transfers
 from wml_deployer.server.artifacts import urls as artifacts
 from wml_deployer.server.assets import urls as assets
 from wml_deployer.server.control import urls as control
@@ -22,6 +23,12 @@ from wml_deployer.server.deployments import urls as deployments
 from wml_deployer.server.deployments.loading import resume
 from wml_deployer.server.errors import NotFoundError, ServiceError
 from wml_deployer.server.front import Front
+from wml_deployer.server.instances import urls as instances
+from wml_deployer.server.jobs import models as jobs_state
+from wml_deployer.server.jobs import running as jobs_running
+from wml_deployer.server.jobs import urls as jobs
+from wml_deployer.server.package_extensions import urls as package_extensions
+from wml_deployer.server.projects import urls as projects
 from wml_deployer.server.routing import respond
 from wml_deployer.server.spaces import urls as spaces
 from wml_deployer.server.specifications import urls as specifications
@@ -48,7 +55,12 @@ ROUTES = (
     *spaces.ROUTES,
     *specifications.ROUTES,
     *artifacts.ROUTES,
+    *jobs.ROUTES,
     *assets.ROUTES,
+    *transfers.ROUTES,
+    *package_extensions.ROUTES,
+    *projects.ROUTES,
+    *instances.ROUTES,
 )
 """Everything that the service answers. Predictions stand first: they are asked for most."""
 
@@ -85,9 +97,11 @@ def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyn
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with context.store.transaction() as transaction:
-            interrupted = transaction.find(deployments_state.KIND)
+            deployed = transaction.find(deployments_state.KIND)
+            queued = transaction.find(jobs_state.KIND)
         context.spawn(context.serving.warm_up())
-        resume(context, interrupted)
+        resume(context, deployed)
+        jobs_running.resume(context, queued)
         try:
             yield
         finally:

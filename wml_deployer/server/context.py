@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.models import Control
+from wml_deployer.server.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.clock import Clock
     from wml_deployer.server.identifiers import Identifiers
     from wml_deployer.server.serving import Serving
+    from wml_deployer.server.signatures import Signatures
     from wml_deployer.server.store import Store
     from wml_deployer.server.tokens.models import Account, Tokens
 
@@ -52,9 +54,11 @@ class Context:
         identifiers: Its ids.
         account: The one account it knows.
         tokens: The tokens it issues.
+        signatures: The signed URLs it gives out.
         serving: The pools that serve deployments.
         limits: What it takes.
         control: What tests asked it to do.
+        job_places: Where jobs run: two of a deployment at a time.
 
     """
 
@@ -66,9 +70,11 @@ class Context:
     identifiers: Identifiers
     account: Account
     tokens: Tokens
+    signatures: Signatures
     serving: Serving
     limits: Limits = field(default_factory=Limits)
     control: Control = field(default_factory=Control)
+    job_places: Places = field(default_factory=lambda: Places(2))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

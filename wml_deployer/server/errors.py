@@ -17,6 +17,7 @@ __all__ = [
     "ServiceError",
     "TooLargeError",
     "TooManyRequestsError",
+    "wrong_field",
 ]
 
 MORE_INFO = "https://cloud.ibm.com/apidocs/machine-learning"
@@ -69,6 +70,11 @@ class InvalidRequestError(ServiceError):
 
     status = 400
     code = "invalid_request_entity"
+
+
+def wrong_field(name: str, message: str) -> InvalidRequestError:
+    """Return the error for a field of the request that is missing or wrong."""
+    return InvalidRequestError(message, target={"type": "field", "name": name})
 
 
 class AuthenticationError(ServiceError):

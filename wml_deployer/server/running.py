@@ -23,6 +23,7 @@ from wml_deployer.server.folder import Folder, FolderInUseError
 from wml_deployer.server.identifiers import Identifiers
 from wml_deployer.server.serving import Serving
 from wml_deployer.server.settings import ServerInfo, Settings
+from wml_deployer.server.signatures import Signatures
 from wml_deployer.server.spaces.models import ensure_default
 from wml_deployer.server.store import Store
 from wml_deployer.server.tokens.models import Account, Caller, Tokens, signing_key
@@ -124,6 +125,7 @@ class EmbeddedServer:
             self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
             port = self._socket.getsockname()[1]
             transaction.keep("port", str(port))
+            key = signing_key(transaction)
             context = Context(
                 directory=folder.path,
                 url=f"https://{_reachable(settings.host)}:{port}",
@@ -132,7 +134,8 @@ class EmbeddedServer:
                 clock=clock,
                 identifiers=Identifiers(),
                 account=account,
-                tokens=Tokens(signing_key(transaction), clock),
+                tokens=Tokens(key, clock),
+                signatures=Signatures(key, clock),
                 serving=Serving(folder.running),
             )
             space_id = ensure_default(context, transaction, Caller(account.username, "software"))

@@ -194,9 +194,8 @@ class Transaction:
         (number,) = self._connection.execute(f"SELECT count(*) FROM records WHERE kind=?{clause}", values).fetchone()  # noqa: S608
         return int(number)
 
-    def freeze(self, record: Record, document: dict[str, Any]) -> None:
-        """Keep a document, and the record's present contents, as the revision that the document's metadata names."""
-        number = int(document["metadata"]["rev"])
+    def freeze(self, record: Record, number: int, document: dict[str, Any]) -> None:
+        """Keep a document, and the record's present contents, as the revision of this number."""
         self._connection.execute(
             "INSERT INTO revisions VALUES (?, ?, ?, ?)",
             (record.kind, record.id, number, orjson.dumps(document).decode()),
@@ -226,6 +225,14 @@ class Transaction:
         self._connection.execute(
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)",
             (record.kind, record.id, HEAD, content.slot, content.blob.digest, content.blob.size, content.media_type),
+        )
+
+    def copy_contents(self, source: Record, target: Record) -> None:
+        """Let a record refer to what another one refers to now."""
+        self._connection.execute(
+            "INSERT INTO contents SELECT kind, ?, number, slot, digest, size, media_type FROM contents"
+            " WHERE kind=? AND id=? AND number=?",
+            (target.id, source.kind, source.id, HEAD),
         )
 
     def detach(self, record: Record, slot: str) -> None:

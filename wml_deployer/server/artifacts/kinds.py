@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FUNCTION", "KINDS", "MODEL", "Kind"]
+__all__ = ["EXPERIMENT", "FUNCTION", "KINDS", "MODEL", "PIPELINE", "Kind"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Kind:
         content: Last part of the path that takes its content; None where it has none.
         download: Last part of the path that gives it back.
         type: The type of all of them; None where each has its own.
+        runs: Whether it runs by itself, for which it needs a type and a software specification.
 
     """
 
@@ -27,11 +28,16 @@ class Kind:
     content: str | None = None
     download: str | None = None
     type: str | None = None
+    runs: bool = True
 
 
 MODEL = Kind("model", "models", "wml_model", content="content", download="download")
 """Models."""
 FUNCTION = Kind("function", "functions", "wml_function", content="code", download="code", type="python")
 """Python functions."""
-KINDS = {kind.name: kind for kind in (MODEL, FUNCTION)}
+PIPELINE = Kind("pipeline", "pipelines", "wml_pipeline", runs=False)
+"""Pipelines: kept and shown; nothing is trained here."""
+EXPERIMENT = Kind("experiment", "experiments", "wml_experiment", runs=False)
+"""Experiments: kept and shown; nothing is trained here."""
+KINDS = {kind.name: kind for kind in (MODEL, FUNCTION, PIPELINE, EXPERIMENT)}
 """All kinds, by name."""

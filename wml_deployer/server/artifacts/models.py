@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts.kinds import KINDS, MODEL
 from wml_deployer.server.containers import require_runtime, scope_of
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Content, Record
 from wml_deployer.server.specifications.models import choose
@@ -73,7 +73,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
             raise InvalidRequestError(f"/{operation.root} of a {kind.name} cannot be changed.")
         apply(record.metadata if operation.root in _IN_METADATA else record.entity, operation)
     record.name = _name(record.metadata.get("name"))
-    if any(operation.root in ("software_spec", "type") for operation in operations):
+    if kind.runs and any(operation.root in ("software_spec", "type") for operation in operations):
         record.entity.update(_specification(transaction, kind, record.container, record.entity))
     _touch(context, record)
     transaction.save(record)
@@ -95,7 +95,7 @@ def commit(context: Context, transaction: Transaction, record: Record, message: 
     # The document of a revision says which it is; the head's says only when something was committed (recorded).
     metadata = {**record.metadata, "commit_info": information, "rev": str(record.private["revisions"])}
     document = {"metadata": metadata, "entity": record.entity}
-    transaction.freeze(record, document)
+    transaction.freeze(record, record.private["revisions"], document)
     record.metadata["commit_info"] = {"committed_at": information["committed_at"]}
     transaction.save(record)
     return document
@@ -160,7 +160,8 @@ def _entity(transaction: Transaction, kind: Kind, container: Record, fields: dic
     entity = {key: value for key, value in fields.items() if key not in (*_IN_METADATA, *_SCOPE) and value is not None}
     if kind.type is not None:
         entity.setdefault("type", kind.type)
-    entity.update(_specification(transaction, kind, container.id, entity))
+    if kind.runs:
+        entity.update(_specification(transaction, kind, container.id, entity))
     if kind is MODEL:
         entity.setdefault("hybrid_pipeline_software_specs", [])
     return entity
@@ -170,7 +171,7 @@ def _specification(transaction: Transaction, kind: Kind, container: str, entity:
     """Return type and software specification as they are stored, once they have proved to fit."""
     model_type = entity.get("type")
     if not isinstance(model_type, str) or not model_type:
-        raise InvalidRequestError(f"A {kind.name} needs a type.", target={"type": "field", "name": "type"})
+        raise wrong_field("type", f"A {kind.name} needs a type.")
     software = choose(transaction, container, entity.get("software_spec"), model_type if kind is MODEL else None)
     return {"software_spec": {"id": software.id, "name": software.name}, "type": model_type}
 
@@ -198,5 +199,5 @@ def _touch(context: Context, record: Record) -> None:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
-        raise InvalidRequestError("An artifact needs a name.", target={"type": "field", "name": "name"})
+        raise wrong_field("name", "An artifact needs a name.")
     return name

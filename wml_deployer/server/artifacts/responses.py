@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server import patch
 from wml_deployer.server.artifacts import models
 from wml_deployer.server.containers import container_of, named_container, require
-from wml_deployer.server.errors import InvalidRequestError
+from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.paging import page, size_of
 from wml_deployer.server.records import Content
 from wml_deployer.server.routing import Answer, Download
@@ -78,9 +78,7 @@ def commit(kind: Kind, call: Call) -> Answer:
     """Freeze an artifact as its next revision."""
     message = call.fields.get("commit_message")
     if message is not None and not isinstance(message, str):
-        raise InvalidRequestError(
-            "The commit_message must be a string.", target={"type": "field", "name": "commit_message"}
-        )
+        raise wrong_field("commit_message", "The commit_message must be a string.")
     return Answer(201, _document(models.commit(call.context, call.transaction, _record(kind, call), message)))
 
 

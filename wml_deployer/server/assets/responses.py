@@ -2,24 +2,163 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server import patch
 from wml_deployer.server.artifacts import models as artifacts
+from wml_deployer.server.artifacts.kinds import KINDS
+from wml_deployer.server.assets import models
 from wml_deployer.server.containers import container_of
-from wml_deployer.server.errors import NotFoundError
+from wml_deployer.server.errors import InvalidRequestError
 from wml_deployer.server.routing import Answer
+from wml_deployer.server.signatures import Grant
+from wml_deployer.server.transfers import signed_url
 
 if TYPE_CHECKING:
+    from wml_deployer.server.assets.models import Attachment
+    from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
 
-__all__ = ["delete"]
+__all__ = [
+    "attach",
+    "commit",
+    "complete",
+    "create",
+    "delete",
+    "detach",
+    "list_revisions",
+    "show",
+    "show_attachment",
+    "update",
+    "update_attributes",
+]
+
+
+def create(call: Call) -> Answer:
+    """Store a new asset."""
+    container = container_of(call)
+    record = models.create(call.context, call.transaction, call.caller, call.fields, container=container)
+    return Answer(201, _shown(call, record.document, record))
+
+
+def show(call: Call) -> Answer:
+    """Show an asset, one of its revisions, or an artifact as an asset."""
+    record = _record(call)
+    if record.kind in KINDS:
+        return Answer(200, _shown(call, models.of_artifact(record), record))
+    document = models.at_revision(call.transaction, record, call.query.get("revision_id"))
+    return Answer(200, _shown(call, document, record))
+
+
+def update(call: Call) -> Answer:
+    """Patch an asset."""
+    record = _own(call)
+    models.update(call.context, call.transaction, record, patch.parse(call.body))
+    return Answer(200, _shown(call, record.document, record))
+
+
+def update_attributes(call: Call) -> Answer:
+    """Patch the part of an asset's entity that is named in the path."""
+    record, attribute = _own(call), call.path["attribute"]
+    operations = [
+        patch.Operation(operation.kind, ("entity", attribute, *operation.path), operation.value)
+        for operation in patch.parse(call.body)
+    ]
+    models.update(call.context, call.transaction, record, operations)
+    return Answer(200, record.entity.get(attribute, {}))
 
 
 def delete(call: Call) -> Answer:
     """Delete an asset; this is how clients delete models and functions."""
-    container = container_of(call)
-    artifact = artifacts.find_any(call.transaction, call.path["asset_id"])
-    if artifact is None or artifact.container != container.id:
-        raise NotFoundError(f"The asset with id '{call.path['asset_id']}' does not exist.", code="asset_does_not_exist")
-    artifacts.delete(call.transaction, artifact)
+    record = _record(call)
+    if record.kind in KINDS:
+        artifacts.delete(call.transaction, record)
+    else:
+        call.transaction.remove(record)
     return Answer(204)
+
+
+def attach(call: Call) -> Answer:
+    """Announce a content of an asset; the answer says where to put it."""
+    record = _own(call)
+    attachment = models.attach(call.context, call.transaction, record, call.fields)
+    answer = {**attachment.document, "attachment_id": attachment.id}
+    if not attachment.document["is_remote"]:
+        answer["url1"] = _url(call, record, attachment, 0)
+    return Answer(201, answer)
+
+
+def show_attachment(call: Call) -> Answer:
+    """Show an attachment; the answer says where to get its content."""
+    record = _own(call)
+    attachment = models.attachment(record, call.path["attachment_id"])
+    revision = call.query.get("revision_id")
+    number = 0
+    if revision is not None:
+        models.at_revision(call.transaction, record, revision)
+        number = models.revision_number(record, revision)
+    url = {} if attachment.document["is_remote"] else {"url": _url(call, record, attachment, number)}
+    return Answer(200, {**attachment.document, "attachment_id": attachment.id, **url})
+
+
+def complete(call: Call) -> Answer:
+    """Say that an announced content is there.
+
+    Raises:
+        InvalidRequestError: It is not.
+
+    """
+    record = _own(call)
+    attachment = models.attachment(record, call.path["attachment_id"])
+    content = call.transaction.content(record, slot=models.slot(attachment.id))
+    if content is None:
+        raise InvalidRequestError(f"Nothing was uploaded to the attachment with id '{attachment.id}'.")
+    attachment.document["size"] = content.blob.size
+    record.metadata["size"] = sum(each.get("size", 0) for each in record.document["attachments"])
+    call.transaction.save(record)
+    return Answer(200, {**attachment.document, "attachment_id": attachment.id})
+
+
+def detach(call: Call) -> Answer:
+    """Delete an attachment with its content."""
+    record = _own(call)
+    models.detach(call.transaction, record, models.attachment(record, call.path["attachment_id"]))
+    return Answer(204)
+
+
+def commit(call: Call) -> Answer:
+    """Freeze an asset as its next revision."""
+    record = _own(call)
+    message = call.body.get("commit_message") if isinstance(call.body, dict) else None
+    document = models.commit(call.context, call.transaction, record, message)
+    return Answer(201, _shown(call, document, record))
+
+
+def list_revisions(call: Call) -> Answer:
+    """List an asset's revisions, newest first."""
+    record = _own(call)
+    documents = call.transaction.revisions(record)
+    results = [_shown(call, document, record) for document in documents]
+    return Answer(200, {"total_rows": len(results), "results": results})
+
+
+def _record(call: Call) -> Record:
+    return models.find(call.transaction, container_of(call), call.path["asset_id"])
+
+
+def _own(call: Call) -> Record:
+    """Return an asset proper: artifacts are changed where they live."""
+    record = _record(call)
+    if record.kind in KINDS:
+        raise InvalidRequestError(f"A {record.kind} is changed under /ml/v4/{KINDS[record.kind].collection}.")
+    return record
+
+
+def _url(call: Call, record: Record, attachment: Attachment, number: int) -> str:
+    grant = Grant(record.kind, record.id, models.slot(attachment.id), number)
+    return signed_url(call, record.metadata["asset_type"], grant)
+
+
+def _shown(call: Call, document: dict[str, Any], record: Record) -> dict[str, Any]:
+    href = models.href({**document["metadata"], "asset_id": record.id})
+    return {**document, "href": href if call.caller.flavour == "software" else call.url + href}

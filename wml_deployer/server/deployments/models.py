@@ -21,7 +21,7 @@ from wml_deployer.server.deployments.errors import (
 from wml_deployer.server.errors import NotFoundError
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
-from wml_deployer.server.specifications.models import hardware
+from wml_deployer.server.specifications import hardware
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
@@ -83,7 +83,7 @@ def create(
     )
     record.entity.update(asset=asset, custom=fields.get("custom") or {}, **scope_of(container))
     record.entity["deployed_asset_type"] = _deployed_type(transaction, asset["id"])
-    record.entity["hardware_spec"] = _hardware(fields.get("hardware_spec") or {"name": "S"})
+    record.entity["hardware_spec"] = _hardware(transaction, container.id, fields.get("hardware_spec") or {"name": "S"})
     record.entity["status"] = {"state": "initializing" if method == "online" else "ready"}
     _check_serving_name(transaction, record)
     transaction.add(record)
@@ -259,10 +259,10 @@ def _deployed_type(transaction: Transaction, asset_id: str) -> str:
     return artifact.kind if artifact is not None else ""
 
 
-def _hardware(reference: Any) -> dict[str, Any]:
+def _hardware(transaction: Transaction, container: str, reference: Any) -> dict[str, Any]:
     if not isinstance(reference, dict):
         raise DeploymentError("The hardware_spec is an object.", target={"type": "field", "name": "hardware_spec"})
-    identifier, name = hardware(reference)
+    identifier, name = hardware.choose(transaction, container, reference)
     return {"id": identifier, "name": name, "num_nodes": reference.get("num_nodes", 1)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import SPACE
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
 
-__all__ = ["DEFAULT_NAME", "create", "delete", "ensure_default", "find", "update"]
+__all__ = ["DEFAULT_NAME", "compute_of", "create", "delete", "ensure_default", "find", "update"]
 
 DEFAULT_NAME = "Default space"
 """Name of the space that the first start of a folder makes."""
@@ -45,7 +45,7 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
     )
     record.entity.update({key: fields[key] for key in ("description", "tags", "type", "settings") if key in fields})
     record.entity.update(
-        compute=_compute(caller, fields),
+        compute=compute_of(caller, fields),
         name=name,
         scope={"bss_account_id": "cpdaccount"},
         stage={"production": bool((fields.get("stage") or {}).get("production", False))},
@@ -107,17 +107,22 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
     return kept
 
 
+def compute_of(caller: Caller, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the instances that serve a space or project: Cloud Pak's own one, or those that a cloud's caller names."""
+    if caller.flavour == "software":
+        return [dict(_COMPUTE)]
+    return [{"guid": _guid(item), **item} for item in fields.get("compute") or () if isinstance(item, dict)]
+
+
+def _guid(item: dict[str, Any]) -> str:
+    """Return the instance's id, which is the eighth part of its cloud resource name."""
+    parts = str(item.get("crn", "")).split(":")
+    return parts[7] if len(parts) > 7 else ""  # noqa: PLR2004
+
+
 def _free_name(transaction: Transaction, name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
-        raise InvalidRequestError("A space needs a name.", target={"type": "field", "name": "name"})
+        raise wrong_field("name", "A space needs a name.")
     if transaction.find(SPACE, where={"entity.name": name}, limit=1):
         raise ConflictError(f"A space with the name '{name}' exists already.", code="space_name_exists")
     return name
-
-
-def _compute(caller: Caller, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the instances that serve the space: Cloud Pak's own one, on the cloud those that the caller names."""
-    if caller.flavour == "software":
-        return [dict(_COMPUTE)]
-    given = fields.get("compute") or []
-    return [{"guid": str(item.get("crn", "")).split(":")[7:8][0] if item.get("crn") else "", **item} for item in given]

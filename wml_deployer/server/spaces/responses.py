@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server import patch
 from wml_deployer.server.containers import SPACE
-from wml_deployer.server.paging import page
+from wml_deployer.server.paging import page, size_of
 from wml_deployer.server.routing import Answer
-from wml_deployer.server.spaces import models
+from wml_deployer.server.spaces import members, models
 
 if TYPE_CHECKING:
     from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
 
-__all__ = ["create", "delete", "listing", "show", "update"]
+__all__ = [
+    "add_members",
+    "create",
+    "delete",
+    "list_members",
+    "listing",
+    "remove_member",
+    "show",
+    "show_member",
+    "update",
+    "update_member",
+]
 
 
 def create(call: Call) -> Answer:
@@ -48,6 +59,39 @@ def delete(call: Call) -> Answer:
     for deployment in models.delete(call.transaction, record):
         call.afterwards.append(partial(_stop, call, deployment.id))
     return Answer(202, record.document)
+
+
+def add_members(call: Call) -> Answer:
+    """Let others into a space."""
+    record = models.find(call.transaction, call.path["space_id"])
+    return Answer(200, {"resources": members.add(call.transaction, record, call.fields.get("members"))})
+
+
+def list_members(call: Call) -> Answer:
+    """List who may work in a space."""
+    found = members.members_of(models.find(call.transaction, call.path["space_id"]))
+    href = f"{call.url}/v2/spaces/{call.path['space_id']}/members?limit={size_of(call)}"
+    return Answer(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
+
+
+def show_member(call: Call) -> Answer:
+    """Show one of them."""
+    return Answer(200, members.find(models.find(call.transaction, call.path["space_id"]), call.path["member_id"]))
+
+
+def update_member(call: Call) -> Answer:
+    """Patch role or state of one of them."""
+    record = models.find(call.transaction, call.path["space_id"])
+    member = members.find(record, call.path["member_id"])
+    members.update(call.transaction, record, member, patch.parse(call.body))
+    return Answer(200, member)
+
+
+def remove_member(call: Call) -> Answer:
+    """Take one of them out."""
+    record = models.find(call.transaction, call.path["space_id"])
+    members.remove(call.transaction, record, members.find(record, call.path["member_id"]))
+    return Answer(204)
 
 
 def _stop(call: Call, deployment_id: str) -> None:

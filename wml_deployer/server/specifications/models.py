@@ -1,31 +1,30 @@
-"""Software and hardware specifications, and where each is in its life."""
+"""Software specifications, and where each is in its life."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError
-from wml_deployer.server.specifications.catalogue import HARDWARE, PACKAGES, REPLACEMENTS, SOFTWARE, STATES
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.specifications.catalogue import PACKAGES, REPLACEMENTS, SOFTWARE, STATES
 from wml_deployer.server.specifications.pairs import check_pair
 
 if TYPE_CHECKING:
     from wml_deployer.server.store import Transaction
 
 __all__ = [
+    "SINCE",
     "SOFTWARE_KIND",
     "Software",
     "choose",
     "find_software",
-    "hardware",
-    "hardware_document",
-    "hardware_documents",
     "software_documents",
 ]
 
 SOFTWARE_KIND = "software_specification"
 """Under which derived software specifications are stored."""
-_SINCE = "2019-11-01T00:00:00.000Z"
+SINCE = "2019-11-01T00:00:00.000Z"
+"""When the base specifications came into being, as far as answers show."""
 _STATES = ("supported", "deprecated", "constricted", "retired")
 
 
@@ -101,50 +100,9 @@ def choose(transaction: Transaction, container: str, reference: Any, model_type:
     return software
 
 
-def hardware_documents(name: str | None) -> list[dict[str, Any]]:
-    """Return all hardware specifications, or those of one name."""
-    return [hardware_document(each) for each in HARDWARE if name in (None, each)]
-
-
-def hardware_document(name: str) -> dict[str, Any]:
-    """Return what answers show of a hardware specification."""
-    identifier, cores, memory = HARDWARE[name]
-    return {
-        "metadata": {
-            "name": name,
-            "description": f"A hardware specification with {cores} cores and {memory} of memory",
-            "asset_type": "hardware_specification",
-            "asset_id": identifier,
-            "href": f"/v2/hardware_specifications/{identifier}",
-            "created_at": _SINCE,
-            "updated_at": _SINCE,
-        },
-        "entity": {
-            "hardware_specification": {"nodes": {"cpu": {"units": cores}, "mem": {"size": memory}, "num_nodes": 1}}
-        },
-    }
-
-
-def hardware(reference: dict[str, Any]) -> tuple[str, str]:
-    """Return id and name of the hardware specification that a deployment names.
-
-    Raises:
-        InvalidRequestError: There is none such.
-
-    """
-    for name, (identifier, _, _) in HARDWARE.items():
-        if reference.get("id") == identifier or ("id" not in reference and reference.get("name") == name):
-            return identifier, name
-    wanted = reference.get("id") or reference.get("name")
-    raise InvalidRequestError(f"Invalid request entity: Unsupported hardware specification '{wanted}'.")
-
-
 def _referenced(transaction: Transaction, container: str, reference: Any) -> Software:
     if not isinstance(reference, dict) or not (reference.get("id") or reference.get("name")):
-        raise InvalidRequestError(
-            "Invalid request entity: the software_spec needs an id or a name.",
-            target={"type": "field", "name": "software_spec"},
-        )
+        raise wrong_field("software_spec", "Invalid request entity: the software_spec needs an id or a name.")
     if not reference.get("id"):
         found = software_documents(transaction, container, str(reference["name"]))
         if not found:
@@ -172,8 +130,8 @@ def _base(transaction: Transaction, name: str) -> Software:
             "asset_type": "software_specification",
             "asset_id": SOFTWARE[name],
             "href": f"/v2/software_specifications/{SOFTWARE[name]}",
-            "created_at": _SINCE,
-            "updated_at": _SINCE,
+            "created_at": SINCE,
+            "updated_at": SINCE,
             "life_cycle": _life_cycle(state, replacement),
         },
         "entity": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wml_deployer.server.errors import InvalidRequestError
+from wml_deployer.server.errors import wrong_field
 
 __all__ = ["check_pair"]
 
@@ -80,12 +80,9 @@ def check_pair(model_type: str, specification: str) -> None:
             return
     supported = _PAIRS.get(model_type)
     if supported is None:
-        raise InvalidRequestError(
-            f"Invalid request entity: Unsupported model type '{model_type}'.", target={"type": "field", "name": "type"}
-        )
+        raise wrong_field("type", f"Invalid request entity: Unsupported model type '{model_type}'.")
     if specification not in supported:
         verb = "is" if len(supported) == 1 else "are"
-        raise InvalidRequestError(
-            f"Supported software specifications for {model_type} {verb}: {', '.join(supported)}",
-            target={"type": "field", "name": "software_spec"},
+        raise wrong_field(
+            "software_spec", f"Supported software specifications for {model_type} {verb}: {', '.join(supported)}"
         )

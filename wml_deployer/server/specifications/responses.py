@@ -4,26 +4,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import NotFoundError
+from wml_deployer.server.containers import container_of
 from wml_deployer.server.routing import Answer
-from wml_deployer.server.specifications import models
-from wml_deployer.server.specifications.catalogue import HARDWARE
+from wml_deployer.server.specifications import derived, hardware, models
 
 if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
     from wml_deployer.server.specifications.models import Software
 
-__all__ = ["list_hardware", "list_software", "list_states", "show_hardware", "show_software"]
+__all__ = [
+    "create_hardware",
+    "create_software",
+    "delete_hardware",
+    "delete_software",
+    "extend_software",
+    "list_hardware",
+    "list_software",
+    "list_states",
+    "reduce_software",
+    "show_hardware",
+    "show_software",
+]
 
 
 def list_software(call: Call) -> Answer:
     """List the software specifications, or those of a name."""
-    return _collection([software.document for software in _software(call, call.query.get("name"))])
+    return _collection([_document(call, software) for software in _software(call, call.query.get("name"))])
 
 
 def show_software(call: Call) -> Answer:
     """Show a software specification."""
-    return Answer(200, models.find_software(call.transaction, call.path["specification_id"]).document)
+    return Answer(200, _document(call, models.find_software(call.transaction, call.path["specification_id"])))
+
+
+def create_software(call: Call) -> Answer:
+    """Derive a software specification."""
+    record = derived.create(call.context, call.transaction, call.fields, container=container_of(call))
+    return Answer(201, derived.show(call.transaction, record))
+
+
+def delete_software(call: Call) -> Answer:
+    """Delete a derived software specification."""
+    call.transaction.remove(_derived(call))
+    return Answer(204)
+
+
+def extend_software(call: Call) -> Answer:
+    """Add a package extension to a derived software specification."""
+    derived.extend(call.transaction, _derived(call), call.path["extension_id"])
+    return Answer(204)
+
+
+def reduce_software(call: Call) -> Answer:
+    """Take a package extension away from a derived software specification."""
+    derived.reduce(call.transaction, _derived(call), call.path["extension_id"])
+    return Answer(204)
 
 
 def list_states(call: Call) -> Answer:
@@ -35,21 +71,44 @@ def list_states(call: Call) -> Answer:
 
 def list_hardware(call: Call) -> Answer:
     """List the hardware specifications, or those of a name."""
-    return _collection(models.hardware_documents(call.query.get("name")))
+    found = hardware.documents(call.transaction, _scope(call), call.query.get("name"))
+    return _collection(found)
 
 
 def show_hardware(call: Call) -> Answer:
     """Show a hardware specification."""
-    identifier = call.path["specification_id"]
-    for name, (known, _, _) in HARDWARE.items():
-        if known == identifier:
-            return Answer(200, models.hardware_document(name))
-    raise NotFoundError(f"The hardware specification with id '{identifier}' does not exist.")
+    return Answer(200, hardware.document(call.transaction, call.path["specification_id"]))
+
+
+def create_hardware(call: Call) -> Answer:
+    """Make a hardware specification."""
+    return Answer(
+        201, hardware.create(call.context, call.transaction, call.fields, container=container_of(call)).document
+    )
+
+
+def delete_hardware(call: Call) -> Answer:
+    """Delete a hardware specification."""
+    call.transaction.remove(hardware.find(call.transaction, container_of(call).id, call.path["specification_id"]))
+    return Answer(204)
 
 
 def _software(call: Call, name: str | None) -> list[Software]:
-    container = call.query.get("space_id") or call.query.get("project_id")
-    return models.software_documents(call.transaction, container, name)
+    return models.software_documents(call.transaction, _scope(call), name)
+
+
+def _scope(call: Call) -> str | None:
+    """Return the container that is asked about: base specifications are asked for without one, too."""
+    return call.query.get("space_id") or call.query.get("project_id")
+
+
+def _derived(call: Call) -> Record:
+    return derived.find(call.transaction, container_of(call).id, call.path["specification_id"])
+
+
+def _document(call: Call, software: Software) -> dict[str, Any]:
+    record = call.transaction.get(models.SOFTWARE_KIND, software.id)
+    return software.document if record is None else derived.show(call.transaction, record)
 
 
 def _state(software: Software) -> dict[str, Any]:

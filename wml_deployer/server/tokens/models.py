@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from wml_deployer.server.clock import Clock
     from wml_deployer.server.store import Transaction
 
-__all__ = ["Account", "Caller", "Flavour", "Tokens", "signing_key"]
+__all__ = ["LIFETIME", "Account", "Caller", "Flavour", "Tokens", "signing_key"]
 
-#: How long a token lives, in seconds. The old client logs in before every call when it is under 50 minutes.
 LIFETIME = 12 * 3600
+"""How long a token lives, in seconds. The old client logs in before every call when it is under 50 minutes."""
 
 Flavour = Literal["software", "cloud"]
 """Which of the two platforms a caller takes this for."""

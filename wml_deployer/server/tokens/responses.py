@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from wml_deployer.server.errors import AuthenticationError
 from wml_deployer.server.routing import Answer
+from wml_deployer.server.tokens.models import LIFETIME
 
 if TYPE_CHECKING:
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.routing import Call, Stream
 
-__all__ = ["authorize"]
+_FORM = 64 * 1024
+# The identity service is not part of Watson Machine Learning and words its errors in its own way.
+_NOT_FOUND = {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."}
+
+__all__ = ["authorize", "exchange"]
 
 
 def authorize(call: Call) -> Answer:
@@ -21,3 +27,23 @@ def authorize(call: Call) -> Answer:
         raise AuthenticationError("The user name or the key is wrong.", code="invalid_credentials")
     token, _ = call.context.tokens.issue(account.username, "software")
     return Answer(200, {"_messageCode_": "200", "message": "Success", "token": token})
+
+
+async def exchange(stream: Stream) -> Answer:
+    """Give IBM Cloud's token for an API key, as its identity service does."""
+    form = parse_qs((await stream.body(_FORM)).decode("utf-8", errors="replace"))
+    context = stream.context
+    if not context.account.owns(form.get("apikey", [""])[0]):
+        return Answer(400, _NOT_FOUND)
+    token, expires = context.tokens.issue(context.account.username, "cloud")
+    return Answer(
+        200,
+        {
+            "access_token": token,
+            "refresh_token": "not_supported",
+            "token_type": "Bearer",
+            "expires_in": LIFETIME,
+            "expiration": expires,
+            "scope": "ibm openid",
+        },
+    )

@@ -7,5 +7,9 @@ from wml_deployer.server.tokens import responses
 
 __all__ = ["ROUTES"]
 
-ROUTES = (Route("POST", "/icp4d-api/v1/authorize", responses.authorize, public=True),)
+ROUTES = (
+    Route("POST", "/icp4d-api/v1/authorize", responses.authorize, public=True),
+    Route("POST", "/identity/token", responses.exchange, public=True),
+    Route("POST", "/oidc/token", responses.exchange, public=True),
+)
 """What these operations are."""

@@ -1,0 +1,61 @@
+"""The part of the search language that clients use: everything, or words of the metadata joined by AND."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from typing import Any
+
+from wml_deployer.server.errors import InvalidRequestError, wrong_field
+
+__all__ = ["Matcher", "matcher"]
+
+_TERM = re.compile(r'\s*(?:asset\.)?(?:metadata\.)?([a-z_]+):\s*(?:"([^"]*)"|(\S+))\s*')
+
+
+class Matcher:
+    """Tells which assets a query means.
+
+    Args:
+        terms: What each field of the metadata must be; with ``*`` for any text.
+
+    """
+
+    def __init__(self, terms: dict[str, str]) -> None:
+        """Keep the terms."""
+        self._terms = terms
+
+    def __call__(self, document: dict[str, Any]) -> bool:
+        """Tell whether the asset is meant."""
+        return all(_holds(document["metadata"].get(field), pattern) for field, pattern in self._terms.items())
+
+
+def matcher(query: Any) -> Matcher:
+    """Read a query.
+
+    Raises:
+        InvalidRequestError: It is none that this service understands.
+
+    Example:
+        >>> matcher('asset.name:"churn*" AND tags:v1')({"metadata": {"name": "churn 2", "tags": ["v1"]}})
+        True
+
+    """
+    if not isinstance(query, str) or not query.strip():
+        raise wrong_field("query", "A search needs a query.")
+    if query.strip() == "*:*":
+        return Matcher({})
+    terms = {}
+    for part in re.split(r"\s+AND\s+", query):
+        found = _TERM.fullmatch(part)
+        if found is None:
+            raise InvalidRequestError(
+                f"The query '{query}' is not understood: this service takes *:* and field:value joined by AND."
+            )
+        terms[found[1]] = found[2] if found[2] is not None else found[3]
+    return Matcher(terms)
+
+
+def _holds(value: Any, pattern: str) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return any(isinstance(each, str) and fnmatch.fnmatchcase(each, pattern) for each in values)

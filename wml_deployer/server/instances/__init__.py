@@ -1,0 +1,1 @@
+"""The machine learning instance, as far as clients ask for it."""

@@ -1,0 +1,1 @@
+"""Deployment jobs: batch deployments scored in the background."""

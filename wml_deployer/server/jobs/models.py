@@ -1,0 +1,137 @@
+"""Jobs: queued, running, completed or failed; canceled by who asked for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.deployments import models as deployments
+from wml_deployer.server.deployments.errors import absent as absent_deployment
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.records import Record
+
+if TYPE_CHECKING:
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.tokens.models import Caller
+
+__all__ = ["KIND", "OPEN", "absent", "cancel", "create", "finish", "start", "status_of"]
+
+KIND = "job"
+"""Under which jobs are stored."""
+OPEN = ("queued", "running")
+"""States that a job leaves by itself."""
+
+#: The service keeps the newest of them.
+_KEPT = 300
+
+
+def create(
+    context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, container: Record
+) -> Record:
+    """Queue a job.
+
+    Raises:
+        InvalidRequestError: It is not said what to score, or the deployment is scored in another way.
+        NotFoundError: There is no such deployment.
+
+    """
+    deployment = _deployment(transaction, container, fields.get("deployment"))
+    scoring = _scoring(fields)
+    identifier = context.identifiers.new()
+    name = fields.get("name") or f"name_{context.identifiers.new()}"
+    told = {key: fields[key] for key in ("description", "tags") if key in fields}
+    kept = {key: fields[key] for key in ("hardware_spec", "hybrid_pipeline_hardware_specs") if key in fields}
+    document: dict[str, Any] = {
+        "metadata": {
+            "created_at": context.clock.stamp(),
+            **told,
+            "id": identifier,
+            "name": name,
+            f"{container.kind}_id": container.id,
+        },
+        "entity": {
+            "deployment": {"id": deployment.id},
+            **kept,
+            "platform_job": {"job_id": context.identifiers.new(), "run_id": context.identifiers.new()},
+            "scoring": {**scoring, "status": {"completed_at": "", "running_at": "", "state": "queued"}},
+        },
+    }
+    # What it writes later belongs to who asked for it.
+    private = {"flavour": caller.flavour, "username": caller.username}
+    record = Record(KIND, identifier, container.id, str(name), document, private)
+    transaction.add(record)
+    for old in transaction.find(KIND, container.id)[:-_KEPT]:
+        transaction.remove(old)
+    return record
+
+
+def status_of(record: Record) -> dict[str, Any]:
+    """Return a job's status."""
+    status: dict[str, Any] = record.entity["scoring"]["status"]
+    return status
+
+
+def start(context: Context, transaction: Transaction, record: Record) -> None:
+    """Take note that the job runs."""
+    status_of(record).update(state="running", running_at=context.clock.stamp())
+    transaction.save(record)
+
+
+def finish(
+    context: Context, transaction: Transaction, record: Record, *, failure: str | None = None, **results: Any
+) -> None:
+    """Take note of what came of the job.
+
+    Args:
+        context: The running service.
+        transaction: Where it is stored.
+        record: The job.
+        failure: Why it failed; None when it did not.
+        results: What its scoring section shows from now on.
+
+    """
+    now = context.clock.stamp()
+    status = status_of(record)
+    status.update(state="completed" if failure is None else "failed", completed_at=now)
+    if failure is not None:
+        error = {"code": "job_failed", "message": failure}
+        status["failure"] = {"trace": context.identifiers.trace(), "errors": [error]}
+    record.entity["scoring"].update(results)
+    record.metadata["modified_at"] = now
+    transaction.save(record)
+
+
+def cancel(context: Context, transaction: Transaction, record: Record) -> None:
+    """Give a job up; one that is over stays as it is."""
+    if status_of(record)["state"] in OPEN:
+        status_of(record).update(state="canceled", completed_at=context.clock.stamp())
+        record.metadata["modified_at"] = context.clock.stamp()
+        transaction.save(record)
+
+
+def absent(identifier: str) -> NotFoundError:
+    """Return the error for a job that is not there."""
+    return NotFoundError(
+        f"The deployment job with id '{identifier}' does not exist.", code="deployment_job_does_not_exist"
+    )
+
+
+def _deployment(transaction: Transaction, container: Record, reference: Any) -> Record:
+    identifier = reference.get("id") if isinstance(reference, dict) else None
+    if not isinstance(identifier, str):
+        raise wrong_field("deployment", "A job needs the id of a deployment.")
+    record = transaction.get(deployments.KIND, identifier)
+    if record is None or record.container != container.id:
+        raise absent_deployment(identifier)
+    if "batch" not in record.entity:
+        raise InvalidRequestError(f"Deployment with id '{identifier}' is no batch deployment: it has no jobs.")
+    return record
+
+
+def _scoring(fields: dict[str, Any]) -> dict[str, Any]:
+    if "decision_optimization" in fields:
+        raise InvalidRequestError("This service does not solve decision optimization models.")
+    scoring = fields.get("scoring")
+    if not isinstance(scoring, dict) or not (scoring.get("input_data") or scoring.get("input_data_references")):
+        raise wrong_field("scoring", "A job needs input_data or input_data_references.")
+    return {key: value for key, value in scoring.items() if key not in ("status", "predictions")}

@@ -1,0 +1,63 @@
+"""Jobs over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.containers import container_of, require
+from wml_deployer.server.jobs import models
+from wml_deployer.server.jobs.running import run
+from wml_deployer.server.paging import page
+from wml_deployer.server.routing import Answer
+
+if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.routing import Call
+
+__all__ = ["create", "delete", "listing", "show"]
+
+_FILTERS = {"deployment_id": "entity.deployment.id", "state": "entity.scoring.status.state", "name": "metadata.name"}
+
+
+def create(call: Call) -> Answer:
+    """Queue a job."""
+    record = models.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
+    context = call.context
+    call.afterwards.append(lambda: context.spawn(run(context, record.id)))
+    return Answer(202, record.document)
+
+
+def listing(call: Call) -> Answer:
+    """List the jobs of a space."""
+    where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
+    container = container_of(call).id
+    return Answer(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
+
+
+def show(call: Call) -> Answer:
+    """Show a job, or the parts of it that `include` names."""
+    return Answer(200, _document(call, _record(call)))
+
+
+def delete(call: Call) -> Answer:
+    """Cancel a job; with `hard_delete` it is gone."""
+    record = _record(call)
+    if call.query.get("hard_delete", "").lower() == "true":
+        call.transaction.remove(record)
+    else:
+        models.cancel(call.context, call.transaction, record)
+    return Answer(204)
+
+
+def _record(call: Call) -> Record:
+    identifier = call.path["job_id"]
+    return require(call, models.KIND, identifier, error=models.absent(identifier))
+
+
+def _document(call: Call, record: Record) -> dict[str, Any]:
+    wanted = call.query.get("include")
+    if not wanted:
+        return record.document
+    names = {name.strip() for name in wanted.split(",")}
+    scoring = {key: value for key, value in record.entity["scoring"].items() if key in names}
+    return {"metadata": record.metadata, "entity": {**record.entity, "scoring": scoring}}

@@ -1,0 +1,106 @@
+"""How jobs run: two of a deployment at a time, the others wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer.server.deployments import models as deployments
+from wml_deployer.server.deployments.loading import plan_of
+from wml_deployer.server.jobs import models
+from wml_deployer.server.jobs.references import DataReferenceError, input_path, save_output
+from wml_deployer.server.jobs.tables import read_table, write_table
+from wml_deployer.server.runtimes import LoadError, PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.records import Record
+
+__all__ = ["resume", "run"]
+
+
+async def run(context: Context, job_id: str) -> None:
+    """Run a job when its turn comes."""
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, job_id)
+    if record is None:
+        return
+    async with context.job_places.of(record.entity["deployment"]["id"]):
+        await _run(context, job_id)
+
+
+def resume(context: Context, records: Iterable[Record]) -> None:
+    """Run again what was interrupted by the end of the process."""
+    for record in records:
+        if models.status_of(record)["state"] in models.OPEN:
+            context.spawn(run(context, record.id))
+
+
+async def _run(context: Context, job_id: str) -> None:
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, job_id)
+        if record is None or models.status_of(record)["state"] not in models.OPEN:
+            return
+        models.start(context, transaction, record)
+    try:
+        predictions = await _score(context, record)
+        await _deliver(context, record, predictions)
+    except (LoadError, PredictionError, DataReferenceError) as error:
+        _fail(context, job_id, str(error))
+
+
+async def _score(context: Context, record: Record) -> list[dict[str, Any]]:
+    body = orjson.dumps({"input_data": await _input(context, record)})
+    with context.store.transaction() as transaction:
+        deployment = transaction.get(deployments.KIND, record.entity["deployment"]["id"])
+    if deployment is None:
+        raise LoadError("deployment_does_not_exist", "The deployment does not exist any more.")
+    answer = await context.serving.predict(deployment.id, lambda: plan_of(context, deployment), body)
+    predictions: list[dict[str, Any]] = orjson.loads(answer)["predictions"]
+    return predictions
+
+
+async def _input(context: Context, record: Record) -> Any:
+    scoring = record.entity["scoring"]
+    if scoring.get("input_data"):
+        return scoring["input_data"]
+    with context.store.transaction() as transaction:
+        references = scoring["input_data_references"]
+        paths = [input_path(context, transaction, record.container, reference) for reference in references]
+    try:
+        return [await asyncio.to_thread(read_table, path) for path in paths]
+    except ValueError as error:
+        raise DataReferenceError(str(error)) from error
+
+
+async def _deliver(context: Context, job: Record, predictions: list[dict[str, Any]]) -> None:
+    """Put the predictions where the job wants them, unless it was canceled or deleted meanwhile."""
+    reference = job.entity["scoring"].get("output_data_reference")
+    blob = None
+    if reference is not None:
+        table = await asyncio.to_thread(write_table, predictions)
+        blob = await context.blobs.receive(_once(table), limit=context.limits.content)
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, job.id)
+        if record is None or models.status_of(record)["state"] != "running":
+            return
+        if blob is None:
+            models.finish(context, transaction, record, predictions=predictions)
+        else:
+            saved = save_output(context, transaction, record, reference, blob)
+            models.finish(context, transaction, record, output_data_reference=saved)
+
+
+def _fail(context: Context, job_id: str, reason: str) -> None:
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, job_id)
+        if record is not None and models.status_of(record)["state"] == "running":
+            models.finish(context, transaction, record, failure=reason)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,1 @@
+"""Package extensions: libraries that a derived software specification adds to its base."""

@@ -1,0 +1,57 @@
+"""Package extensions over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.containers import container_of
+from wml_deployer.server.package_extensions import models
+from wml_deployer.server.routing import Answer
+from wml_deployer.server.signatures import Grant
+from wml_deployer.server.transfers import signed_url
+
+if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.routing import Call
+
+__all__ = ["complete", "create", "delete", "listing", "show"]
+
+
+def create(call: Call) -> Answer:
+    """Announce a package extension; the answer says where to put it."""
+    record = models.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
+    return Answer(201, _document(call, record))
+
+
+def listing(call: Call) -> Answer:
+    """List the package extensions of a space, or those of a name."""
+    where = {"metadata.name": call.query["name"]} if "name" in call.query else None
+    found = call.transaction.find(models.KIND, container_of(call).id, where=where)
+    return Answer(200, {"total_results": len(found), "resources": [_document(call, record) for record in found]})
+
+
+def show(call: Call) -> Answer:
+    """Show a package extension; the answer says where to get it."""
+    return Answer(200, _document(call, _record(call)))
+
+
+def complete(call: Call) -> Answer:
+    """Say that a package extension is uploaded."""
+    models.complete(call.transaction, _record(call))
+    return Answer(204)
+
+
+def delete(call: Call) -> Answer:
+    """Delete a package extension."""
+    call.transaction.remove(_record(call))
+    return Answer(204)
+
+
+def _record(call: Call) -> Record:
+    return models.find(call.transaction, container_of(call).id, call.path["extension_id"])
+
+
+def _document(call: Call, record: Record) -> dict[str, Any]:
+    """Return the document with a signed URL, whose last but one part must be the kind's name."""
+    url = signed_url(call, models.KIND, Grant(record.kind, record.id, models.SLOT))
+    return {"metadata": record.metadata, "entity": {models.KIND: {**record.entity[models.KIND], "href": url}}}

@@ -1,0 +1,72 @@
+"""Projects: made and deleted as a whole; assets move from them to spaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.artifacts.kinds import KINDS
+from wml_deployer.server.containers import PROJECT, scope_of
+from wml_deployer.server.errors import NotFoundError, wrong_field
+from wml_deployer.server.records import Record
+from wml_deployer.server.spaces.models import compute_of
+
+if TYPE_CHECKING:
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.tokens.models import Caller
+
+__all__ = ["create", "find", "promote"]
+
+
+def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
+    """Make a project.
+
+    Raises:
+        InvalidRequestError: It has no name.
+
+    """
+    name = fields.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise wrong_field("name", "A project needs a name.")
+    identifier, now = context.identifiers.new(), context.clock.stamp()
+    storage = fields.get("storage") or {"type": "assetfiles", "guid": context.identifiers.new()}
+    kept = {key: fields[key] for key in ("description", "generator", "type", "public") if key in fields}
+    document: dict[str, Any] = {
+        "metadata": {"guid": identifier, "url": f"/v2/projects/{identifier}", "created_at": now, "updated_at": now},
+        "entity": {
+            **kept,
+            "name": name,
+            "creator_iam_id": caller.user_id,
+            "storage": storage,
+            "compute": compute_of(caller, fields),
+            "scope": {"bss_account_id": "cpdaccount"},
+        },
+    }
+    record = Record(PROJECT, identifier, "", name, document)
+    transaction.add(record)
+    return record
+
+
+def find(transaction: Transaction, identifier: str) -> Record:
+    """Return the project.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    record = transaction.get(PROJECT, identifier)
+    if record is None:
+        raise NotFoundError(f"The project with id '{identifier}' does not exist.", code="project_does_not_exist")
+    return record
+
+
+def promote(context: Context, transaction: Transaction, record: Record, space: Record) -> Record:
+    """Copy an asset of a project, with its contents, into a space; return the copy."""
+    metadata = {key: value for key, value in record.metadata.items() if key not in ("project_id", "commit_info")}
+    copy = Record(record.kind, context.identifiers.new(), space.id, record.name, {**record.document})
+    key = "id" if record.kind in KINDS else "asset_id"
+    copy.document["metadata"] = {**metadata, key: copy.id, **scope_of(space)}
+    copy.private = {key: value for key, value in record.private.items() if key != "revisions"}
+    transaction.add(copy)
+    transaction.copy_contents(record, copy)
+    return copy

@@ -1,0 +1,51 @@
+"""Projects over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer.server.assets import models as assets
+from wml_deployer.server.containers import PROJECT
+from wml_deployer.server.paging import page
+from wml_deployer.server.projects import models
+from wml_deployer.server.routing import Answer
+from wml_deployer.server.spaces import models as spaces
+
+if TYPE_CHECKING:
+    from wml_deployer.server.routing import Call
+
+__all__ = ["create", "delete", "listing", "promote", "show"]
+
+
+def create(call: Call) -> Answer:
+    """Make a project."""
+    record = models.create(call.context, call.transaction, call.caller, call.fields)
+    return Answer(201, {"location": f"/v2/projects/{record.id}"})
+
+
+def listing(call: Call) -> Answer:
+    """List the projects."""
+    where = {"entity.name": call.query["name"]} if "name" in call.query else None
+    return Answer(200, page(call, PROJECT, None, lambda record: record.document, where=where, absolute=True))
+
+
+def show(call: Call) -> Answer:
+    """Show a project."""
+    return Answer(200, models.find(call.transaction, call.path["project_id"]).document)
+
+
+def delete(call: Call) -> Answer:
+    """Delete a project with everything in it."""
+    record = models.find(call.transaction, call.path["project_id"])
+    for member in (*call.transaction.inside(record.id), record):
+        call.transaction.remove(member)
+    return Answer(204)
+
+
+def promote(call: Call) -> Answer:
+    """Copy an asset of a project into a space."""
+    project = models.find(call.transaction, str(call.fields.get("projectId")))
+    space = spaces.find(call.transaction, str(call.fields.get("spaceId")))
+    record = assets.find(call.transaction, project, call.path["asset_id"])
+    copy = models.promote(call.context, call.transaction, record, space)
+    return Answer(200, {"promotedAsset": {"asset_id": copy.id, "asset_name": copy.name}})

@@ -1,0 +1,83 @@
+"""Who may work in a space. There is one account here, so memberships are kept and shown, and nothing hangs on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.patch import Operation, apply
+
+if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.store import Transaction
+
+__all__ = ["add", "find", "members_of", "remove", "update"]
+
+_ROLES = ("admin", "editor", "viewer")
+_TYPES = ("user", "group", "service")
+
+
+def members_of(record: Record) -> list[dict[str, Any]]:
+    """Return a space's members."""
+    members: list[dict[str, Any]] = record.private["members"]
+    return members
+
+
+def add(transaction: Transaction, record: Record, given: Any) -> list[dict[str, Any]]:
+    """Let others in; return the new members.
+
+    Raises:
+        InvalidRequestError: They are not told as a list of members.
+
+    """
+    if not isinstance(given, list) or not given:
+        raise wrong_field("members", "The members are a list with at least one.")
+    added = [_checked(member) for member in given]
+    kept = [member for member in members_of(record) if member["id"] not in {new["id"] for new in added}]
+    record.private["members"] = kept + added
+    transaction.save(record)
+    return added
+
+
+def find(record: Record, identifier: str) -> dict[str, Any]:
+    """Return the member with this id.
+
+    Raises:
+        NotFoundError: There is none.
+
+    """
+    for member in members_of(record):
+        if member["id"] == identifier:
+            return member
+    raise NotFoundError(f"The space has no member with id '{identifier}'.", code="member_does_not_exist")
+
+
+def update(transaction: Transaction, record: Record, member: dict[str, Any], operations: list[Operation]) -> None:
+    """Patch a member.
+
+    Raises:
+        InvalidRequestError: The patch is about something else than role and state.
+
+    """
+    for operation in operations:
+        if operation.root not in ("role", "state"):
+            raise InvalidRequestError(f"/{operation.root} of a member cannot be changed.")
+        apply(member, operation)
+    _checked(member)
+    transaction.save(record)
+
+
+def remove(transaction: Transaction, record: Record, member: dict[str, Any]) -> None:
+    """Take a member out."""
+    members_of(record).remove(member)
+    transaction.save(record)
+
+
+def _checked(member: Any) -> dict[str, Any]:
+    if not isinstance(member, dict) or not isinstance(member.get("id"), str):
+        raise wrong_field("members", "A member needs an id.")
+    if member.get("role") not in _ROLES:
+        raise wrong_field("role", f"A member's role is one of {', '.join(_ROLES)}.")
+    if member.get("type", "user") not in _TYPES:
+        raise wrong_field("type", f"A member's type is one of {', '.join(_TYPES)}.")
+    return {"state": "active", "type": "user", **member}

@@ -1,0 +1,109 @@
+"""Software specifications that users derive from the base ones, with package extensions of theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.containers import scope_of
+from wml_deployer.server.errors import ConflictError, NotFoundError, wrong_field
+from wml_deployer.server.package_extensions import models as extensions
+from wml_deployer.server.records import Record
+from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, find_software, software_documents
+
+if TYPE_CHECKING:
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.store import Transaction
+
+__all__ = ["create", "extend", "find", "reduce", "show"]
+
+
+def create(context: Context, transaction: Transaction, fields: dict[str, Any], *, container: Record) -> Record:
+    """Derive a software specification.
+
+    Raises:
+        InvalidRequestError: It has no name, or is derived from what cannot be derived from.
+        ConflictError: There is one of that name.
+        NotFoundError: There is no such base, or no such package extension.
+
+    """
+    name = fields.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise wrong_field("name", "A software specification needs a name.")
+    if software_documents(transaction, container.id, name):
+        raise ConflictError(f"A software specification with the name '{name}' exists already.", code="already_exists")
+    base = _base(transaction, fields.get("base_software_specification"))
+    record = Record(SOFTWARE_KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
+    record.metadata.update(
+        name=name,
+        **({"description": fields["description"]} if fields.get("description") is not None else {}),
+        asset_id=record.id,
+        href=f"/v2/software_specifications/{record.id}",
+        asset_type=SOFTWARE_KIND,
+        created_at=context.clock.stamp(),
+        **scope_of(container),
+    )
+    specification = base.document["entity"][SOFTWARE_KIND]
+    record.entity[SOFTWARE_KIND] = {
+        "type": "derived",
+        "display_name": name,
+        "base_software_specification": {"guid": base.id, "href": f"/v2/software_specifications/{base.id}"},
+        "software_configuration": fields.get("software_configuration") or specification["software_configuration"],
+    }
+    record.private["extensions"] = []
+    transaction.add(record)
+    for reference in fields.get("package_extensions") or ():
+        extend(transaction, record, str(reference.get("guid") if isinstance(reference, dict) else reference))
+    return record
+
+
+def find(transaction: Transaction, container: str, identifier: str) -> Record:
+    """Return the derived specification with this id.
+
+    Raises:
+        NotFoundError: There is none in the container.
+
+    """
+    record = transaction.get(SOFTWARE_KIND, identifier)
+    if record is None or record.container != container:
+        raise NotFoundError(f"The software specification with id '{identifier}' does not exist.")
+    return record
+
+
+def extend(transaction: Transaction, record: Record, extension_id: str) -> None:
+    """Add a package extension.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    extension = extensions.find(transaction, record.container, extension_id)
+    if extension.id not in record.private["extensions"]:
+        record.private["extensions"].append(extension.id)
+    transaction.save(record)
+
+
+def reduce(transaction: Transaction, record: Record, extension_id: str) -> None:
+    """Take a package extension away.
+
+    Raises:
+        NotFoundError: It was not there.
+
+    """
+    if extension_id not in record.private["extensions"]:
+        raise NotFoundError(f"The package extension with id '{extension_id}' is not among this specification's.")
+    record.private["extensions"].remove(extension_id)
+    transaction.save(record)
+
+
+def show(transaction: Transaction, record: Record) -> dict[str, Any]:
+    """Return what answers show: the document, with the whole documents of its extensions."""
+    found = [transaction.get(extensions.KIND, identifier) for identifier in record.private["extensions"]]
+    documents = [{"metadata": each.metadata, "entity": each.entity} for each in found if each is not None]
+    specification = {**record.entity[SOFTWARE_KIND], "package_extensions": documents}
+    return {"metadata": record.metadata, "entity": {SOFTWARE_KIND: specification}}
+
+
+def _base(transaction: Transaction, reference: Any) -> Software:
+    if not isinstance(reference, dict) or not isinstance(reference.get("guid"), str):
+        raise wrong_field("base_software_specification", "A software specification needs the guid of its base.")
+    return find_software(transaction, reference["guid"])

@@ -1,0 +1,84 @@
+"""Bytes that travel by signed URLs: raw, as on the cloud, or as the file of a form, as on Cloud Pak for Data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotFoundError
+from wml_deployer.server.records import Content
+from wml_deployer.server.routing import Answer, Download, Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from wml_deployer.server.routing import Call, Stream
+    from wml_deployer.server.signatures import Grant
+
+__all__ = ["ROUTES", "receive", "send", "signed_url"]
+
+_PATH = "/v2/asset_files"
+
+
+def signed_url(call: Call, folder: str, grant: Grant) -> str:
+    """Return a signed URL: relative for Cloud Pak for Data, absolute for the cloud, as the clients expect."""
+    path = f"{_PATH}/{folder}/{call.context.signatures.seal(grant)}"
+    return path if call.caller.flavour == "software" else call.url + path
+
+
+async def receive(stream: Stream) -> Answer:
+    """Store what comes by a signed URL."""
+    grant = stream.context.signatures.open(stream.path["sealed"])
+    if grant.number:
+        raise ForbiddenError("A revision cannot be written.", code="signed_url_not_valid")
+    blob = await stream.context.blobs.receive(_content(stream.request), limit=stream.context.limits.content)
+    with stream.context.store.transaction() as transaction:
+        record = transaction.get(grant.kind, grant.id)
+        if record is None:
+            raise NotFoundError("What the signed URL was for does not exist any more.")
+        transaction.attach(record, Content(blob, grant.slot))
+    return Answer(201, {"size": blob.size})
+
+
+def send(call: Call) -> Download:
+    """Give what a signed URL is for."""
+    grant = call.context.signatures.open(call.path["sealed"])
+    record = call.transaction.get(grant.kind, grant.id)
+    content = call.transaction.content(record, number=grant.number, slot=grant.slot) if record is not None else None
+    if content is None:
+        raise NotFoundError("Nothing was uploaded to where the signed URL leads.", code="content_does_not_exist")
+    return Download(call.context.blobs.path(content.blob.digest), content.media_type)
+
+
+async def _content(request: Request) -> AsyncIterator[bytes]:
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind != b"multipart/form-data":
+        async for chunk in request.stream():
+            yield chunk
+        return
+    async for chunk in _file_of_form(request, options.get(b"boundary", b"")):
+        yield chunk
+
+
+async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[bytes]:
+    """Yield the one file of a form, as it comes."""
+    parts: list[bytes] = []
+    parser = MultipartParser(boundary, {"on_part_data": lambda data, start, end: parts.append(data[start:end])})
+    try:
+        async for chunk in request.stream():
+            parser.write(chunk)
+            while parts:
+                yield parts.pop(0)
+        parser.finalize()
+    except ValueError as error:
+        raise InvalidRequestError(f"The form cannot be read: {error}.") from error
+
+
+ROUTES = (
+    Route("PUT", f"{_PATH}/{{folder}}/{{sealed}}", receive, public=True),
+    Route("GET", f"{_PATH}/{{folder}}/{{sealed}}", send, public=True),
+)
+"""What these operations are."""
