@@ -1,4 +1,4 @@
-"""Checks of single values in credentials; each says what is wrong and what would be right, and never shows a secret."""
+"""Checks of single values; each says what is wrong and what would be right, and never shows a secret."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ __all__ = [
     "release",
     "secret",
     "usable_folder",
+    "wrong",
 ]
 
 
-def _wrong(problem: str, expected: str) -> PydanticCustomError:
-    """A fault as pydantic carries it: the model's base class turns it into one of ours."""
+def wrong(problem: str, expected: str) -> PydanticCustomError:
+    """A fault as pydantic carries it; ``StrictModel`` turns it into one of ours."""
     return PydanticCustomError("fault", "{problem}", {"problem": problem, "expected": expected})
 
 
 def filled(text: str) -> str:
     """Take a text that says something."""
     if not text.strip():
-        raise _wrong("empty", "a value, or no such key")
+        raise wrong("empty", "a value, or no such key")
     return text.strip()
 
 
@@ -44,9 +45,9 @@ def secret(value: SecretStr) -> SecretStr:
     """Take an API key or a token: visible ASCII without a break, for it travels in a header."""
     text = value.get_secret_value().strip()
     if not text:
-        raise _wrong("empty", "a value, or no such key")
+        raise wrong("empty", "a value, or no such key")
     if re.search(r"[^!-~]", text):
-        raise _wrong("holds white space or characters that no key has", "the key alone, on one line")
+        raise wrong("holds white space or characters that no key has", "the key alone, on one line")
     return type(value)(text)
 
 
@@ -54,14 +55,14 @@ def https_url(text: str) -> str:
     """Take the URL of a host: https, nothing before the host, nothing behind it; the slash at its end goes."""
     parts = _split(filled(text))
     if parts is None or not parts.scheme or not parts.hostname:
-        raise _wrong("not a URL", "https://HOST, or the name of a region of IBM Cloud")
+        raise wrong("not a URL", "https://HOST, or the name of a region of IBM Cloud")
     host = parts.netloc.rpartition("@")[2]
     if "@" in parts.netloc:
-        raise _wrong("carries a user name or password", f"https://{host}, and the secrets under their own keys")
+        raise wrong("carries a user name or password", f"https://{host}, and the secrets under their own keys")
     if parts.scheme != "https":
-        raise _wrong(f"{parts.scheme} is not encrypted", f"https://{host}")
+        raise wrong(f"{parts.scheme} is not encrypted", f"https://{host}")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise _wrong("is the address of a page", f"https://{host}")
+        raise wrong("is the address of a page", f"https://{host}")
     return f"https://{host}"
 
 
@@ -82,13 +83,13 @@ def cloud_url(text: str) -> str:
     if "://" not in text:
         if known is None:
             # What stands here may be a key in the wrong place, so it is not repeated.
-            raise _wrong("no region of IBM Cloud is called that", _meant(text, nearest_region(text).name))
+            raise wrong("no region of IBM Cloud is called that", _meant(text, nearest_region(text).name))
         return f"https://{known.private_host}" if text.casefold() == known.private_host else known.url
     if text.startswith("http://"):
-        raise _wrong("http is not encrypted", known.url if known else _meant(text, nearest_region(text).url))
+        raise wrong("http is not encrypted", known.url if known else _meant(text, nearest_region(text).url))
     url = https_url(text)
     if known is None:
-        raise _wrong(f"{urlsplit(url).hostname} is no host of IBM Cloud", _meant(text, nearest_region(text).url))
+        raise wrong(f"{urlsplit(url).hostname} is no host of IBM Cloud", _meant(text, nearest_region(text).url))
     return url
 
 
@@ -101,14 +102,14 @@ def _meant(text: str, nearest: str) -> str:
 def password(value: SecretStr) -> SecretStr:
     """Take a password, exactly as it is."""
     if not value.get_secret_value():
-        raise _wrong("empty", "a value, or no such key")
+        raise wrong("empty", "a value, or no such key")
     return value
 
 
 def release(text: str) -> str:
     """Take a release of Cloud Pak for Data, such as ``4.8``."""
     if not re.fullmatch(r"\d+(\.\d+)+", filled(text)):
-        raise _wrong("not a release of Cloud Pak for Data", "such as 4.8")
+        raise wrong("not a release of Cloud Pak for Data", "such as 4.8")
     return text.strip()
 
 
@@ -116,9 +117,9 @@ def bundle_of_certificates(path: Path) -> Path:
     """Take a file with at least one certificate in PEM form, and give its absolute path."""
     path = path.expanduser().absolute()
     if not path.exists():
-        raise _wrong(f"there is no file {path}", "a file with the certificates of the authority, in PEM form")
+        raise wrong(f"there is no file {path}", "a file with the certificates of the authority, in PEM form")
     if not path.is_file():
-        raise _wrong(f"{path} is not a file", "one file with the certificates of the authority, in PEM form")
+        raise wrong(f"{path} is not a file", "one file with the certificates of the authority, in PEM form")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(path)
@@ -126,7 +127,7 @@ def bundle_of_certificates(path: Path) -> Path:
     except OSError:  # ssl.SSLError is one: nothing in the file reads as a certificate
         found = 0
     if not found:
-        raise _wrong(f"{path} holds no certificate that can be read", "-----BEGIN CERTIFICATE----- and what follows it")
+        raise wrong(f"{path} holds no certificate that can be read", "-----BEGIN CERTIFICATE----- and what follows it")
     return path
 
 
@@ -134,5 +135,5 @@ def usable_folder(path: Path) -> Path:
     """Take a path that is a folder or can become one, and give it absolute."""
     path = path.expanduser().absolute()
     if path.exists() and not path.is_dir():
-        raise _wrong(f"{path} is a file", "a folder, which is made where it is missing")
+        raise wrong(f"{path} is a file", "a folder, which is made where it is missing")
     return path

@@ -53,7 +53,7 @@ def kind_of(value: Any) -> str:
 class StrictModel(BaseModel):
     """A frozen model whose constructor raises this library's error, with all faults and no value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
 
     error: ClassVar[type[ConfigurationError]]
     """What the constructor raises."""

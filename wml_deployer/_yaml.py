@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Document", "children", "construct", "has_aliases", "parse", "plain", "read"]
+__all__ = ["Document", "children", "construct", "nodes", "parse", "plain", "read", "uses_aliases"]
 
 # libyaml composes ten times faster; PyYAML is built without it on some platforms.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -113,7 +113,7 @@ def _unfit(root: Node | None) -> Iterator[Fault]:
 
 def _bad_keys(root: Node) -> Iterator[Fault]:
     """Keys that stand twice in one mapping, or are no scalars, at any depth."""
-    for node in _nodes(root):
+    for node in nodes(root):
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, MappingNode) else ():
             line = key.start_mark.line + 1
@@ -125,7 +125,7 @@ def _bad_keys(root: Node) -> Iterator[Fault]:
                 lines[key.value] = line
 
 
-def _nodes(root: Node) -> Iterator[Node]:
+def nodes(root: Node) -> Iterator[Node]:
     """Each node below a node and itself, once, however often aliases repeat it."""
     todo, seen = [root], set[int]()
     while todo:
@@ -133,18 +133,21 @@ def _nodes(root: Node) -> Iterator[Node]:
         if id(node) not in seen:
             seen.add(id(node))
             yield node
-            todo.extend(reversed(list(children(node))))
+            todo += reversed(children(node))
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The nodes right below a node, in their order in the file."""
-    for child in node.value if isinstance(node, (MappingNode, SequenceNode)) else ():
-        yield from child if isinstance(child, tuple) else (child,)
+    if isinstance(node, MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []
 
 
-def has_aliases(root: Node) -> bool:
-    """Whether a node stands more than once below another (``*name`` in the file)."""
-    return sum(1 for node in _nodes(root) for _ in children(node)) != sum(1 for _ in _nodes(root)) - 1
+def uses_aliases(key: Node, value: Node) -> bool:
+    """Whether something behind a key stands elsewhere in the file, too (``*name``)."""
+    below = list(nodes(value))
+    is_elsewhere = any(node.start_mark.index < key.end_mark.index for node in below)
+    return is_elsewhere or sum(len(children(node)) for node in below) != len(below) - 1
 
 
 def plain(node: Node, *, typed: frozenset[str] = frozenset()) -> Any:

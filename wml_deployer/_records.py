@@ -1,0 +1,183 @@
+"""What metadata.yaml says: the project, each stored version, and each change of what was live."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import Field as Key
+
+from wml_deployer._checks import wrong
+from wml_deployer._strict import StrictModel, kind_of
+from wml_deployer.errors import MetadataError
+from wml_deployer.schema import ClassLabel, Field, Schema
+
+__all__ = ["LogEntry", "Metadata", "Version"]
+
+
+def _said(text: str) -> str:
+    """Take a text that is not empty."""
+    if not text.strip():
+        raise wrong("empty", "a text")
+    return text
+
+
+def _label(value: Any) -> ClassLabel:
+    """Take a class label as JSON carries it, and make numpy's kind of it Python's."""
+    kinds: tuple[type[ClassLabel], ...] = (bool, int, float, str)
+    for kind in kinds:
+        if isinstance(value, kind):
+            return kind(value)
+    raise wrong(f"is {kind_of(value)}", "a text, a number, true or false")
+
+
+def _no_number(value: Any) -> Any:
+    """Refuse what would be taken for seconds since 1970."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value[1:]):
+        raise wrong("is no time", "such as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _to_the_second(moment: datetime) -> datetime:
+    """A time in UTC, as short as a person reads it."""
+    return moment.astimezone(timezone.utc).replace(microsecond=0)
+
+
+_Text = Annotated[str, AfterValidator(_said)]
+_Label = Annotated[ClassLabel, PlainValidator(_label)]
+_Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_the_second)]
+
+
+class _Record(StrictModel):
+    """A part of metadata.yaml; keys of a later release of this library are kept."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    error = MetadataError
+
+
+class Version(_Record):
+    """One stored version of the model, frozen in the service as a revision.
+
+    Attributes:
+        name: What people call it (``"v0.1"``); unique in the project.
+        model_id: Id of the model asset.
+        revision: The asset's revision that holds this version.
+        digest: Digest of its content.
+        model_type: The service's name for the kind of model (``"scikit-learn_1.3"``).
+        software_specification: Name of the software specification that it runs on.
+        libraries: Library -> version that it was fitted with.
+        fields: Its input columns, in order; empty where it was fitted without names.
+        classes: Its labels in the order of the answered probabilities; empty where there are none.
+        stored_at: When it was stored; kept in UTC, to the second.
+
+    Raises:
+        MetadataError: A key is missing or of a wrong type; ``faults`` has all of it.
+
+    Example:
+        >>> version = Version(
+        ...     name="v0.1", model_id="9d0e", revision="1", digest="sha256:4f0a", model_type="scikit-learn_1.3",
+        ...     software_specification="runtime-24.1-py3.11", libraries={"scikit-learn": "1.3.2"},
+        ...     fields=(Field("age", "int64"),), classes=("died", "survived"), stored_at="2026-01-31T12:00:00Z",
+        ... )
+        >>> version.schema.classes
+        ('died', 'survived')
+
+    """
+
+    name: _Text
+    model_id: _Text
+    revision: _Text
+    digest: str
+    model_type: str
+    software_specification: str
+    libraries: dict[str, str] = Key(default_factory=dict)
+    fields: tuple[Field, ...] = ()
+    classes: tuple[_Label, ...] = ()
+    stored_at: _Time
+
+    @property
+    def schema(self) -> Schema:  # type: ignore[override]  # pydantic's deprecated method is not missed
+        """What the version expects and what it answers."""
+        return Schema(fields=self.fields, classes=self.classes)
+
+
+class LogEntry(_Record):
+    """One change of what was live.
+
+    Attributes:
+        when: When it was over; kept in UTC, to the second.
+        action: What was done.
+        from_version: Name of the version that was live before; ``from`` in the file, None for the first.
+        to_version: Name of the version that was live afterwards; ``to`` in the file.
+        why: The reason that the caller gave.
+        proof: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
+        who: Who did it.
+
+    Raises:
+        MetadataError: A key is missing or of a wrong type; ``faults`` has all of it.
+
+    Example:
+        >>> LogEntry(when="2026-01-31T12:00:00Z", action="deploy", to_version="v0.1", proof="passed").to_version
+        'v0.1'
+
+    """
+
+    when: _Time
+    action: Literal["deploy", "update", "rollback", "revert"]
+    from_version: str | None = Key(default=None, alias="from")
+    to_version: str | None = Key(default=None, alias="to")
+    why: str | None = None
+    proof: Literal["passed", "failed", "skipped"]
+    who: str | None = None
+
+
+def _unique(versions: tuple[Version, ...]) -> tuple[Version, ...]:
+    """Refuse two versions of one name."""
+    names = [version.name for version in versions]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise wrong(f"{', '.join(twice)} stands twice", "one version of a name")
+    return versions
+
+
+class Metadata(_Record):
+    """What metadata.yaml says.
+
+    Attributes:
+        project_name: Name of the project.
+        project_version: Its version, as it is written: ``1.10`` is not ``1.1``.
+        model_type: The service's name for the kind of model; None to find it out.
+        model_uid: Id of the model asset; None before the first deployment.
+        deployment_uid: Id of the deployment; None before the first one.
+        versions: What was stored, the oldest first.
+        log: What was live, the oldest first.
+
+    Other keys of the file are in ``model_extra``.
+
+    Raises:
+        MetadataError: A key is missing or of a wrong type; ``faults`` has all of it.
+
+    Example:
+        >>> Metadata(project_name="churn", project_version="0.1", author="Ana").model_extra
+        {'author': 'Ana'}
+
+    """
+
+    project_name: _Text
+    project_version: _Text
+    model_type: str | None = None
+    model_uid: str | None = None
+    deployment_uid: str | None = None
+    versions: Annotated[tuple[Version, ...], AfterValidator(_unique)] = ()
+    log: tuple[LogEntry, ...] = ()
+
+    def version(self, name: str | None) -> Version | None:
+        """Find a version by its name; None where there is none.
+
+        Example:
+            >>> Metadata(project_name="churn", project_version="0.1").version("v0.1") is None
+            True
+
+        """
+        return next((version for version in self.versions if version.name == name), None)
