@@ -1,8 +1,9 @@
 """Pickle an estimator as joblib does, but so that equal estimators give equal bytes.
 
 What differs between joblib's pickles of an estimator and of the same estimator after a reload is not the model: which
-equal strings and dtypes are one object, the order of sets of strings, and the uninitialised bytes between the fields of
-structured arrays (the nodes of trees). Those are settled here; ``joblib.load`` reads the result as any other file.
+equal strings and dtypes are one object, the order of sets of strings, the uninitialised bytes between the fields of
+structured arrays (the nodes of trees), and defaults that loading fills in. All of that is settled here; ``joblib.load``
+reads the result as any other file.
 """
 
 from __future__ import annotations
@@ -73,6 +74,16 @@ class _CanonicalPickler(NumpyPickler):  # type: ignore[misc]  # joblib is untype
         elif type(obj) is self.np.ndarray and obj.dtype.names:
             obj = self._without_padding(obj)
         return super().save(obj)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Give an object the state that loading gives it, where that is another one than it has."""
+        if isinstance(obj, self.np.ma.MaskedArray) and obj._fill_value is None:  # noqa: SLF001 - reading fill_value sets it
+            filled = obj.view()
+            filled.set_fill_value(None)  # the dtype's own, as loading does
+            return filled.__reduce__()
+        if type(obj).__module__ == "sklearn.utils._bunch":
+            return type(obj), (), None, None, iter(obj.items())  # loading ignores all but the items
+        return NotImplemented
 
     def _save_set(self, obj: Any) -> None:
         """Save a set of strings in order: the order of its hashes is another one in each process."""
