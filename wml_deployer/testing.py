@@ -28,7 +28,8 @@ from typing_extensions import Self
 from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
 
 __all__ = ["LocalServer", "LoggedRequest"]
@@ -175,6 +176,62 @@ class LocalServer:
     def clear_requests(self) -> None:
         """Forget what was asked so far."""
         self._call("DELETE", "/requests")
+
+    def predict(
+        self, deployment: str, predictions: Sequence[Any] | None = None, *, status: int = 200, times: int | None = 1
+    ) -> None:
+        """Dictate what a deployment answers next, in place of its model.
+
+        Args:
+            deployment: Its id or serving name.
+            predictions: The blocks of the answer; an error without a text when None.
+            status: HTTP status of the answer.
+            times: For how many requests; for all that follow when None.
+
+        """
+        body = {"predictions": list(predictions)} if predictions is not None else {"errors": []}
+        self._call("POST", "/predictions", {"deployment": deployment, "body": body, "status": status, "times": times})
+
+    def pace(self, kind: Literal["deployment", "job", "space"], *, seconds: float = 0.0, looks: int = 0) -> None:
+        """Set how long resources of a kind take to change their state, beside their own work.
+
+        Args:
+            kind: Which resources.
+            seconds: This time.
+            looks: Until they were shown so often in their old state.
+
+        """
+        self._call("PUT", f"/paces/{kind}", {"seconds": seconds, "looks": looks})
+
+    def advance_clock(self, seconds: float) -> None:
+        """Move the service's clock forward: tokens expire, later resources are younger."""
+        self._call("PUT", "/clock", {"advance": seconds})
+
+    def stop_clock(self, moment: datetime) -> None:
+        """Let the service's clock stand at a moment."""
+        self._call("PUT", "/clock", {"stop": moment.isoformat()})
+
+    def seed(self, seed: int | str | None) -> None:
+        """Let the service make the same ids again from here on; None returns to unpredictable ones."""
+        self._call("PUT", "/seed", {"seed": seed})
+
+    def limit(self, *, deployments: int | None = None, requests_per_second: float | None = None) -> None:
+        """Set the limits of the plan; None is no limit.
+
+        Args:
+            deployments: Beyond so many, new ones are refused with 403.
+            requests_per_second: Beyond so many, requests are refused with 429 and ``Retry-After``.
+
+        """
+        self._call("PUT", "/limits", {"deployments": deployments, "requests_per_second": requests_per_second})
+
+    def set_specification(self, name: str, state: Literal["supported", "deprecated", "constricted", "retired"]) -> None:
+        """Let a base software specification be elsewhere in its life."""
+        self._call("PUT", f"/software_specifications/{name}", {"state": state})
+
+    def reset(self) -> str:
+        """Be as on the first day: no data, no faults, no limits, the real time; return the id of the new default space."""
+        return str(self._call("POST", "/reset")["space_id"])
 
     def _run(self, ready: threading.Event) -> None:
         try:

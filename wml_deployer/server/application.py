@@ -17,6 +17,7 @@ from starlette.routing import Route as StarletteRoute
 from wml_deployer.server import transfers
 from wml_deployer.server.artifacts import urls as artifacts
 from wml_deployer.server.assets import urls as assets
+from wml_deployer.server.containers import SPACE
 from wml_deployer.server.control import urls as control
 from wml_deployer.server.deployments import models as deployments_state
 from wml_deployer.server.deployments import urls as deployments
@@ -30,6 +31,7 @@ from wml_deployer.server.jobs import urls as jobs
 from wml_deployer.server.package_extensions import urls as package_extensions
 from wml_deployer.server.projects import urls as projects
 from wml_deployer.server.routing import respond
+from wml_deployer.server.spaces import activation
 from wml_deployer.server.spaces import urls as spaces
 from wml_deployer.server.specifications import urls as specifications
 from wml_deployer.server.tokens import urls as tokens
@@ -99,9 +101,11 @@ def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyn
         with context.store.transaction() as transaction:
             deployed = transaction.find(deployments_state.KIND)
             queued = transaction.find(jobs_state.KIND)
+            prepared = transaction.find(SPACE)
         context.spawn(context.serving.warm_up())
         resume(context, deployed)
         jobs_running.resume(context, queued)
+        activation.resume(context, prepared)
         try:
             yield
         finally:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer.server.control.models import PREFIX, Entry
+from wml_deployer.server.control.journal import Entry
+from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import MORE_INFO
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.control.models import Fault
+    from wml_deployer.server.control.faults import Fault
 
 __all__ = ["Front"]
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import orjson
 from starlette.responses import FileResponse, Response
 
+from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError
 from wml_deployer.server.tokens.models import Caller
 
@@ -183,6 +184,8 @@ class Route:
 async def respond(route: Route, context: Context, request: Request) -> Response:
     """Answer a request by its route."""
     caller = _NOBODY if route.public else context.tokens.verify(request.headers.get("authorization"))
+    if not route.path.startswith(PREFIX):
+        context.control.rate.take()
     stream = Stream(context, request, caller)
     if inspect.iscoroutinefunction(route.handler):
         answer: Answer | Download | Response = await cast("StreamHandler", route.handler)(stream)

@@ -183,6 +183,11 @@ class Transaction:
             values += [f"$.{path}", value]
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
 
+    def clear(self) -> None:
+        """Remove all records; settings stay."""
+        for table in ("records", "revisions", "contents"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
+
     def inside(self, container: str) -> list[Record]:
         """Return everything in a container."""
         return self._select("container=?", (container,))

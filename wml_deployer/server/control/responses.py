@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.control.models import Fault
+from wml_deployer.server.control.faults import Fault
+from wml_deployer.server.control.limits import Quota, Rate
+from wml_deployer.server.control.pacing import KINDS, Pace
+from wml_deployer.server.control.scripts import Script
+from wml_deployer.server.deployments import models as deployments
+from wml_deployer.server.deployments.errors import absent
+from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.routing import Answer
+from wml_deployer.server.spaces.models import ensure_default
+from wml_deployer.server.specifications.models import set_state
+from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
     from wml_deployer.server.routing import Call
 
-__all__ = ["add_fault", "clear_faults", "clear_log", "list_faults", "list_log", "reset"]
+__all__ = [
+    "add_fault",
+    "clear_faults",
+    "clear_log",
+    "list_faults",
+    "list_log",
+    "reset",
+    "script",
+    "set_clock",
+    "set_limits",
+    "set_pace",
+    "set_seed",
+    "set_specification",
+]
 
 
 def add_fault(call: Call) -> Answer:
@@ -43,7 +67,94 @@ def clear_log(call: Call) -> Answer:
     return Answer(204)
 
 
-def reset(call: Call) -> Answer:
-    """Forget faults and log."""
-    call.context.control.reset()
+def set_pace(call: Call) -> Answer:
+    """Set how fast the states of a kind of resource change."""
+    kind = call.path["kind"]
+    if kind not in KINDS:
+        raise wrong_field("kind", f"There is a pace for {', '.join(KINDS)}.")
+    pace = Pace(_number(call.fields, "seconds", 0), int(_number(call.fields, "looks", 0)))
+    call.context.control.pacing.set(kind, pace)
+    return Answer(200, asdict(pace))
+
+
+def set_clock(call: Call) -> Answer:
+    """Stop the clock at a moment (``stop``), move it forward (``advance``, seconds), or neither: tell the real time."""
+    clock, fields = call.context.clock, call.fields
+    if "stop" in fields:
+        clock.stop(_moment(fields["stop"]))
+    elif "advance" in fields:
+        clock.advance(_number(fields, "advance", 0))
+    else:
+        clock.reset()
+    return Answer(200, {"now": clock.stamp()})
+
+
+def set_seed(call: Call) -> Answer:
+    """Make the same ids again from here on."""
+    seed = call.fields.get("seed")
+    if seed is not None and (not isinstance(seed, (int, str)) or isinstance(seed, bool)):
+        raise wrong_field("seed", "A seed is a number or a text.")
+    call.context.identifiers.seed(seed)
     return Answer(204)
+
+
+def script(call: Call) -> Answer:
+    """Dictate what a deployment answers next."""
+    identifier = str(call.fields.get("deployment"))
+    record = deployments.find(call.transaction, identifier)
+    if record is None:
+        raise absent(identifier)
+    times = None if call.fields.get("times", 1) is None else int(_number(call.fields, "times", 1))
+    answer = Script(call.fields.get("body"), int(_number(call.fields, "status", 200)), times)
+    call.context.control.scripts.add(record.id, answer)
+    return Answer(201, asdict(answer))
+
+
+def set_limits(call: Call) -> Answer:
+    """Set the limits of the plan: ``deployments`` at most, ``requests_per_second`` at most."""
+    control, fields = call.context.control, call.fields
+    if "deployments" in fields:
+        control.quota = Quota(None if fields["deployments"] is None else int(_number(fields, "deployments", 0)))
+    if "requests_per_second" in fields:
+        rate = fields["requests_per_second"]
+        control.rate = Rate(None if rate is None else _number(fields, "requests_per_second", 0))
+    return Answer(200, {"deployments": control.quota.deployments, "requests_per_second": control.rate.limit})
+
+
+def set_specification(call: Call) -> Answer:
+    """Set where a base software specification is in its life."""
+    software = set_state(call.transaction, call.path["name"], call.fields.get("state"))
+    return Answer(200, software.document)
+
+
+def reset(call: Call) -> Answer:
+    """Be as on the first day: no data but the default space, no faults, the real time, ids that nobody can tell."""
+    context = call.context
+    context.control.reset()
+    context.clock.reset()
+    context.identifiers.seed(None)
+    gone = call.transaction.find(deployments.KIND)
+    call.transaction.clear()
+    space_id = ensure_default(context, call.transaction, Caller(call.caller.username, "software"))
+    for deployment in gone:
+        call.afterwards.append(partial(_stop, call, deployment.id))
+    return Answer(200, {"space_id": space_id})
+
+
+def _stop(call: Call, deployment_id: str) -> None:
+    call.context.spawn(call.context.serving.stop(deployment_id))
+
+
+def _number(fields: dict[str, Any], name: str, otherwise: float) -> float:
+    value = fields.get(name, otherwise)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise wrong_field(name, f"The {name} is a number.")
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError as error:
+        raise wrong_field("stop", f"'{value}' is no moment in ISO 8601.") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

@@ -16,6 +16,12 @@ ROUTES = (
     Route("DELETE", f"{PREFIX}/faults", responses.clear_faults),
     Route("GET", f"{PREFIX}/requests", responses.list_log),
     Route("DELETE", f"{PREFIX}/requests", responses.clear_log),
+    Route("PUT", f"{PREFIX}/paces/{{kind}}", responses.set_pace),
+    Route("PUT", f"{PREFIX}/clock", responses.set_clock),
+    Route("PUT", f"{PREFIX}/seed", responses.set_seed),
+    Route("POST", f"{PREFIX}/predictions", responses.script),
+    Route("PUT", f"{PREFIX}/limits", responses.set_limits),
+    Route("PUT", f"{PREFIX}/software_specifications/{{name}}", responses.set_specification),
     Route("POST", f"{PREFIX}/reset", responses.reset),
 )
 """What these operations are."""

@@ -29,8 +29,10 @@ async def bring_up(context: Context, deployment_id: str) -> None:
     try:
         pool = await context.serving.start(_plan(context, record))
     except LoadError as error:
+        await context.control.pacing.hold(models.KIND, deployment_id)
         _settle(context, record, _failure(context, error))
         return
+    await context.control.pacing.hold(models.KIND, deployment_id)
     if _settle(context, record, None):
         await context.serving.replace(deployment_id, pool)
     else:

@@ -10,6 +10,7 @@ from wml_deployer.server.deployments import models
 from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, absent
 from wml_deployer.server.deployments.loading import plan_of
 from wml_deployer.server.errors import ServiceError
+from wml_deployer.server.routing import Answer
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ async def predict(stream: Stream) -> Response:
         record = models.find(transaction, identifier)
     if record is None:
         raise absent(identifier)
+    script = stream.context.control.scripts.next(record.id)
+    if script is not None:
+        return Answer(script.status, script.body).response()
     _require_ready(record)
     body = await stream.body(stream.context.limits.document)
     try:

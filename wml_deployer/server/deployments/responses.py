@@ -31,6 +31,7 @@ _FILTERS = {
 def create(call: Call) -> Answer:
     """Start a deployment."""
     container = container_of(call)
+    call.context.control.quota.check_deployments(call.transaction.count(models.KIND))
     record = models.create(call.context, call.transaction, call.caller, container, call.fields)
     if "online" in record.entity:
         _bring_up_afterwards(call, record)
@@ -50,7 +51,9 @@ def listing(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show a deployment."""
-    return Answer(200, _document(call, _record(call)))
+    record = _record(call)
+    call.context.control.pacing.looked(record.id)
+    return Answer(200, _document(call, record))
 
 
 def update(call: Call) -> Answer:
@@ -68,6 +71,7 @@ def delete(call: Call) -> Answer:
     """Delete a deployment."""
     record = _record(call)
     call.transaction.remove(record)
+    call.context.control.pacing.forget(record.id)
     call.afterwards.append(lambda: call.context.spawn(call.context.serving.stop(record.id)))
     return Answer(204)
 

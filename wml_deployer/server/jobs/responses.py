@@ -36,12 +36,15 @@ def listing(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show a job, or the parts of it that `include` names."""
-    return Answer(200, _document(call, _record(call)))
+    record = _record(call)
+    call.context.control.pacing.looked(record.id)
+    return Answer(200, _document(call, record))
 
 
 def delete(call: Call) -> Answer:
     """Cancel a job; with `hard_delete` it is gone."""
     record = _record(call)
+    call.context.control.pacing.forget(record.id)
     if call.query.get("hard_delete", "").lower() == "true":
         call.transaction.remove(record)
     else:

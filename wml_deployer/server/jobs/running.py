@@ -48,6 +48,7 @@ async def _run(context: Context, job_id: str) -> None:
         models.start(context, transaction, record)
     try:
         predictions = await _score(context, record)
+        await context.control.pacing.hold(models.KIND, job_id)
         await _deliver(context, record, predictions)
     except (LoadError, PredictionError, DataReferenceError) as error:
         _fail(context, job_id, str(error))

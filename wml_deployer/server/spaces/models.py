@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
 
-__all__ = ["DEFAULT_NAME", "compute_of", "create", "delete", "ensure_default", "find", "update"]
+__all__ = ["DEFAULT_NAME", "compute_of", "create", "delete", "ensure_default", "find", "set_state", "update"]
 
 DEFAULT_NAME = "Default space"
 """Name of the space that the first start of a folder makes."""
@@ -67,6 +67,12 @@ def find(transaction: Transaction, identifier: str) -> Record:
     if record is None:
         raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
     return record
+
+
+def set_state(transaction: Transaction, record: Record, state: str) -> None:
+    """Let the space be in this state."""
+    record.entity["status"] = {"state": state}
+    transaction.save(record)
 
 
 def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> None:

@@ -10,6 +10,7 @@ from wml_deployer.server.containers import SPACE
 from wml_deployer.server.paging import page, size_of
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.spaces import members, models
+from wml_deployer.server.spaces.activation import activate
 
 if TYPE_CHECKING:
     from wml_deployer.server.records import Record
@@ -32,6 +33,9 @@ __all__ = [
 def create(call: Call) -> Answer:
     """Make a space."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
+    if not call.context.control.pacing.at_once(SPACE):
+        models.set_state(call.transaction, record, "preparing")
+        call.afterwards.append(lambda: call.context.spawn(activate(call.context, record.id)))
     return Answer(202, _with_members(record))
 
 
@@ -43,6 +47,7 @@ def listing(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show a space."""
+    call.context.control.pacing.looked(call.path["space_id"])
     return Answer(200, models.find(call.transaction, call.path["space_id"]).document)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Software",
     "choose",
     "find_software",
+    "set_state",
     "software_documents",
 ]
 
@@ -98,6 +99,22 @@ def choose(transaction: Transaction, container: str, reference: Any, model_type:
     if model_type is not None:
         check_pair(model_type, software.base)
     return software
+
+
+def set_state(transaction: Transaction, name: str, state: Any) -> Software:
+    """Let a base specification be elsewhere in its life; return it.
+
+    Raises:
+        NotFoundError: There is none of this name.
+        InvalidRequestError: There is no such state.
+
+    """
+    if name not in SOFTWARE:
+        raise NotFoundError(f"There is no base software specification with the name '{name}'.")
+    if state not in _STATES:
+        raise wrong_field("state", f"A state is one of {', '.join(_STATES)}.")
+    transaction.keep(f"state of {name}", state)
+    return _base(transaction, name)
 
 
 def _referenced(transaction: Transaction, container: str, reference: Any) -> Software:

@@ -1,0 +1,53 @@
+"""Predictions that tests dictate, in place of the model's."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Script", "Scripts"]
+
+
+@dataclass
+class Script:
+    """One dictated answer.
+
+    Attributes:
+        body: The JSON that is answered.
+        status: Its HTTP status.
+        times: How often; always when None.
+
+    """
+
+    body: Any
+    status: int = 200
+    times: int | None = 1
+
+
+class Scripts:
+    """Dictated answers, for each deployment in the order in which they were told."""
+
+    def __init__(self) -> None:
+        """Dictate nothing."""
+        self._scripts: dict[str, deque[Script]] = {}
+
+    def add(self, deployment_id: str, script: Script) -> None:
+        """Dictate an answer of a deployment."""
+        self._scripts.setdefault(deployment_id, deque()).append(script)
+
+    def next(self, deployment_id: str) -> Script | None:
+        """Return the answer that is dictated for the next request, if any."""
+        queue = self._scripts.get(deployment_id)
+        if not queue:
+            return None
+        script = queue[0]
+        if script.times is not None:
+            script.times -= 1
+            if script.times <= 0:
+                queue.popleft()
+        return script
+
+    def reset(self) -> None:
+        """Dictate nothing any more."""
+        self._scripts.clear()
