@@ -229,9 +229,9 @@ class LocalServer:
         """Let a base software specification be elsewhere in its life."""
         self._call("PUT", f"/software_specifications/{name}", {"state": state})
 
-    def reset(self) -> str:
-        """Be as on the first day: no data, no faults, no limits, the real time; return the id of the new default space."""
-        return str(self._call("POST", "/reset")["space_id"])
+    def reset(self) -> None:
+        """Be as on the first day: the default space, empty, and nothing else; no faults, no limits, the real time."""
+        self._call("POST", "/reset")
 
     def _run(self, ready: threading.Event) -> None:
         try:

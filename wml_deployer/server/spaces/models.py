@@ -29,7 +29,9 @@ _COMPUTE = {
 _PATCHABLE = ("name", "description", "tags", "compute", "stage")
 
 
-def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
+def create(
+    context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, identifier: str | None = None
+) -> Record:
     """Make a space.
 
     Raises:
@@ -39,7 +41,7 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
     """
     name = _free_name(transaction, fields.get("name"))
     now = context.clock.stamp()
-    record = Record(SPACE, context.identifiers.new(), "", name, {"metadata": {}, "entity": {}})
+    record = Record(SPACE, identifier or context.identifiers.new(), "", name, {"metadata": {}, "entity": {}})
     record.metadata.update(
         created_at=now, creator_id=caller.user_id, id=record.id, updated_at=now, url=f"/v2/spaces/{record.id}"
     )
@@ -104,12 +106,13 @@ def delete(transaction: Transaction, record: Record) -> list[Record]:
 
 def ensure_default(context: Context, transaction: Transaction, caller: Caller) -> str:
     """Return the id of the space that the first start made."""
-    kept = transaction.setting("default_space")
-    if kept is None or transaction.get(SPACE, kept) is None:
+    kept = transaction.setting("default_space") or context.identifiers.new()
+    if transaction.get(SPACE, kept) is None:
         taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
-        space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME})
-        kept = space.id
-        transaction.keep("default_space", kept)
+        # It comes back under its id, which users keep in their files.
+        space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME}, identifier=kept)
+        transaction.keep("default_space", space.id)
+        return space.id
     return kept
 
 
