@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import joblib
 import pytest
 
-from wml_deployer.server.runtimes import Limits, Spares, WorkerPool
+from wml_deployer.server.runtimes import Spares, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -99,8 +99,8 @@ def serving(loop: Loop, spares: Spares) -> Callable[..., Any]:
 
     @contextmanager
     def serve(artifact: Path, directory: Path, **options: Any) -> Iterator[Served]:
-        described = {"model_type": "scikit-learn_1.3", "specification": "runtime-24.1-py3.11", "limits": Limits()}
-        starting = WorkerPool.start(artifact, directory=directory, spares=spares, **{**described, **options})
+        described = {"model_type": "scikit-learn_1.3", "specification": "runtime-24.1-py3.11", "spares": spares}
+        starting = WorkerPool.start(artifact, directory=directory, **{**described, **options})
         pool = loop.run(starting)
         try:
             yield Served(pool, loop)

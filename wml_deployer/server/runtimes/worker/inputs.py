@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from wml_deployer.server.runtimes.errors import PredictionError
+from wml_deployer.server.runtimes.worker.payload import require_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,13 +62,7 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
 
     """
     # pandas would fill short rows up.
-    widths = {len(row) if isinstance(row, list) else 1 for row in values} - {len(columns)}
-    if widths:
-        raise PredictionError(
-            400,
-            "invalid_input_argument",
-            f"'values' does not match 'fields': a row of {min(widths)} values for {len(columns)} fields.",
-        )
+    require_width(values, len(columns))
     frame = _frame(values, columns)
     for name, dtype in dtypes.items():
         if name in frame.columns:

@@ -9,7 +9,7 @@ import orjson
 
 from wml_deployer.server.runtimes.errors import PredictionError
 
-__all__ = ["Block", "decode", "input_blocks"]
+__all__ = ["Block", "decode", "input_blocks", "require_width"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,13 @@ class Block:
     Attributes:
         fields: The k column names, where the payload gives them.
         values: The n rows.
+        id: Name of the model's input that the table is for, where the payload gives it.
 
     """
 
     fields: list[str] | None
     values: list[Any]
+    id: str | None = None
 
 
 def decode(body: bytes | bytearray) -> dict[str, Any]:
@@ -55,13 +57,30 @@ def input_blocks(payload: dict[str, Any]) -> list[Block]:
     return [_block(block, f"input_data[{index}]") for index, block in enumerate(blocks)]
 
 
+def require_width(values: list[Any], width: int) -> None:
+    """Check that each row has as many values as there are columns.
+
+    Raises:
+        PredictionError: One has not.
+
+    """
+    others = {len(row) if isinstance(row, list) else 1 for row in values} - {width}
+    if others:
+        raise PredictionError(
+            400,
+            "invalid_input_argument",
+            f"'values' does not match 'fields': a row of {min(others)} values for {width} fields.",
+        )
+
+
 def _block(block: Any, where: str) -> Block:
     if not isinstance(block, dict):
         raise _invalid(f"'{where}' is not an object.")
     values = block.get("values")
     if not isinstance(values, list):
         raise _invalid(f"'{where}.values' is missing or is not a list.")
-    return Block(_fields(block.get("fields"), where), values)
+    name = block.get("id")
+    return Block(_fields(block.get("fields"), where), values, name if isinstance(name, str) else None)
 
 
 def _fields(fields: Any, where: str) -> list[str] | None:

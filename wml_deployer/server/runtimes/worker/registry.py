@@ -17,7 +17,10 @@ _GROUP = "wml_deployer.runtimes"
 
 # By the part of the model type before its version: the module, and the pip package that it cannot do without.
 _OWN = {
+    "onnxruntime": ("onnx_runtime", "onnxruntime"),
+    "pmml": ("pmml", "pypmml"),
     "python": ("python_function", "orjson"),
+    "pytorch-onnx": ("onnx_runtime", "onnxruntime"),
     "scikit-learn": ("scikit_learn", "scikit-learn"),
     "xgboost": ("xgboost_booster", "xgboost"),
 }
