@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wml_deployer.server.runtimes.archive import Bounds, unpack, unpack_zip
 from wml_deployer.server.runtimes.errors import LoadError
-from wml_deployer.server.runtimes.worker.archive import Bounds, unpack, unpack_zip
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import jpype
 import pytest
 
 from wml_deployer.server.runtimes import LoadError, PredictionError
-from wml_deployer.server.runtimes.worker.archive import Bounds
+from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.pmml import load
 

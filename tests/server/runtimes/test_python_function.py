@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.server.runtimes.conftest import Served
+from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
-from wml_deployer.server.runtimes.worker.archive import Bounds
 from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.python_function import load
 

@@ -21,9 +21,9 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.archive import Bounds
 from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.payload import decode
 from wml_deployer.server.runtimes.worker.scikit_learn import load

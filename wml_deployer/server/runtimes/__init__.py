@@ -7,8 +7,9 @@ The service's side (this package) knows frames and processes and imports no fram
 from __future__ import annotations
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
+from wml_deployer.server.runtimes.extensions import PackageExtension
 from wml_deployer.server.runtimes.limits import Limits
 from wml_deployer.server.runtimes.pool import WorkerPool
 from wml_deployer.server.runtimes.spares import Spares
 
-__all__ = ["Limits", "LoadError", "PredictionError", "Spares", "WorkerPool"]
+__all__ = ["Limits", "LoadError", "PackageExtension", "PredictionError", "Spares", "WorkerPool"]

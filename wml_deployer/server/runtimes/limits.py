@@ -14,6 +14,7 @@ class Limits:
     Attributes:
         predict_seconds: Wall time of one request in the model.
         load_seconds: Wall time of unpacking and loading.
+        install_seconds: Wall time of installing the package extensions.
         memory_bytes: Address space of the process (``RLIMIT_AS``); None for no limit.
         unpacked_bytes: Size of the content once unpacked.
         unpacked_files: Number of files in the content.
@@ -23,6 +24,7 @@ class Limits:
 
     predict_seconds: float = 60.0
     load_seconds: float = 120.0
+    install_seconds: float = 600.0
     memory_bytes: int | None = 8 * 2**30
     unpacked_bytes: int = 4 * 2**30
     unpacked_files: int = 20_000

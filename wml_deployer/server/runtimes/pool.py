@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wml_deployer.server.runtimes.content import Content
+from wml_deployer.server.runtimes.environment import environment_for
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.frames import Kind
 from wml_deployer.server.runtimes.limits import Limits
 from wml_deployer.server.runtimes.process import WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
+    from wml_deployer.server.runtimes.extensions import PackageExtension
     from wml_deployer.server.runtimes.spares import Spares
+
+    _Starter = Callable[[], Awaitable[WorkerProcess]]
 
 __all__ = ["WorkerPool"]
 
@@ -33,12 +37,12 @@ class WorkerPool:
     runs out of memory fails the request that it was at; the next request gets a new one.
     """
 
-    def __init__(self, content: Content, directory: Path, *, workers: int, spares: Spares | None) -> None:
+    def __init__(self, content: Content, directory: Path, *, workers: int, start_worker: _Starter) -> None:
         """Use :meth:`start`."""
         self._content = content
         self._directory = directory
         self._limit = workers
-        self._spares = spares
+        self._start_worker = start_worker
         self._workers: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
@@ -59,6 +63,7 @@ class WorkerPool:
         fields: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         spares: Spares | None = None,
+        extensions: Sequence[PackageExtension] = (),
     ) -> WorkerPool:
         """Load the content in a first worker.
 
@@ -73,16 +78,20 @@ class WorkerPool:
             fields: Dtype by name of the stored input schema's fields, in their order.
             limits: What each process may take.
             spares: Where warm workers come from; without it each one is started cold.
+            extensions: Package extensions of the specification. They are installed into an environment of their own
+                below the directory, which stays there for the next deployment with the same ones.
 
         Returns:
             A pool whose first worker has loaded the content.
 
         Raises:
-            LoadError: The content cannot be unpacked, loaded or served.
+            LoadError: The content cannot be unpacked, loaded or served, or an extension cannot be installed.
 
         """
         content = Content(artifact, model_type, specification, input_type, fields or {}, limits or Limits())
-        pool = cls(content, Path(tempfile.mkdtemp(prefix="pool-", dir=directory)), workers=workers, spares=spares)
+        start_worker = await _starter(extensions, directory / "environments", content.limits, spares)
+        own = Path(tempfile.mkdtemp(prefix="pool-", dir=directory))
+        pool = cls(content, own, workers=workers, start_worker=start_worker)
         try:
             pool._release(await pool._load())
         except BaseException:
@@ -168,7 +177,7 @@ class WorkerPool:
             self._starting -= 1
 
     async def _load(self) -> WorkerProcess:
-        worker = await (self._spares.take() if self._spares is not None else WorkerProcess.start())
+        worker = await self._start_worker()
         directory = tempfile.mkdtemp(prefix="content-", dir=self._directory)
         try:
             await self._content.load_into(worker, Path(directory))
@@ -217,3 +226,13 @@ class WorkerPool:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _starter(
+    extensions: Sequence[PackageExtension], environments: Path, limits: Limits, spares: Spares | None
+) -> _Starter:
+    """Say where the pool's workers come from; a spare knows only the service's own packages."""
+    if extensions:
+        python = await environment_for(extensions, environments, seconds=limits.install_seconds)
+        return lambda: WorkerProcess.start(python)
+    return spares.take if spares is not None else WorkerProcess.start

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wml_deployer.server.runtimes.connection import Connection
 
-__all__ = ["WorkerProcess"]
+__all__ = ["WorkerProcess", "child_environment"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,7 +78,7 @@ class WorkerProcess:
                 stderr=writing,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                env=_environment(),
+                env=child_environment(),
             )
         except BaseException:
             ours.close()
@@ -156,9 +156,15 @@ class _Output(asyncio.Protocol):
             self._transport.close()
 
 
-def _environment() -> dict[str, str]:
-    environment = {
-        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
-    }
+def child_environment(*prefixes: str) -> dict[str, str]:
+    """Say which variables a process that runs user code gets.
+
+    Args:
+        prefixes: Starts of the names of further variables that it needs.
+
+    """
+    allowed = (*_INHERITED_PREFIXES, *prefixes)
+    names = (name for name in os.environ if name in _INHERITED or name.startswith(allowed))
+    environment = {name: os.environ[name] for name in names}
     # Threads of OpenMP and OpenBLAS that spin while they wait take the core from the next worker.
     return {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4", "PYTHONUNBUFFERED": "1", **environment}

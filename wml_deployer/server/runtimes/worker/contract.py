@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wml_deployer.server.runtimes.worker.archive import Bounds
+    from wml_deployer.server.runtimes.archive import Bounds
 
 __all__ = ["Request", "Runtime", "Score"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -71,13 +71,15 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
 
 
 def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
+    source: Any = values
     # Ten times faster than from lists. The first row decides, as one float makes a float column of the whole.
     if values and isinstance(values[0], list) and all(type(value) is float for value in values[0]):
         array = np.array(values)
         if array.dtype == np.float64:
             # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
-            return cast("pd.DataFrame", pd.DataFrame(np.asfortranarray(array), columns=columns, copy=False))
-    return cast("pd.DataFrame", pd.DataFrame(values, columns=columns))
+            source = np.asfortranarray(array)
+    frame: pd.DataFrame = pd.DataFrame(source, columns=columns, copy=False)
+    return frame
 
 
 def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:

@@ -87,7 +87,7 @@ def _load(connection: socket.socket) -> Score | None:
 
 
 def _load_content(wanted: dict[str, Any]) -> Score:
-    from wml_deployer.server.runtimes.worker.archive import Bounds, unpack  # noqa: PLC0415 - after the warm-up
+    from wml_deployer.server.runtimes.archive import Bounds, unpack  # noqa: PLC0415 - after the warm-up
     from wml_deployer.server.runtimes.worker.contract import Request  # noqa: PLC0415
     from wml_deployer.server.runtimes.worker.registry import find_runtime  # noqa: PLC0415
 
