@@ -77,9 +77,9 @@ class _CanonicalPickler(NumpyPickler):  # type: ignore[misc]  # joblib is untype
 
     def reducer_override(self, obj: Any) -> Any:
         """Give an object the state that loading gives it, where that is another one than it has."""
-        if isinstance(obj, self.np.ma.MaskedArray) and obj._fill_value is None:  # noqa: SLF001 - reading fill_value sets it
+        if isinstance(obj, self.np.ma.MaskedArray) and obj._fill_value is None:  # noqa: SLF001 - reading fill_value would set it
             filled = obj.view()
-            filled.set_fill_value(None)  # the dtype's own, as loading does
+            filled.set_fill_value(self.np.ma.default_fill_value(obj))  # as loading does
             return filled.__reduce__()
         if type(obj).__module__ == "sklearn.utils._bunch":
             return type(obj), (), None, None, iter(obj.items())  # loading ignores all but the items

@@ -214,16 +214,14 @@ def _libraries(estimator: object, *, named: bool) -> dict[str, str]:
     used -= {"__main__", *sys.stdlib_module_names}
     used |= {"numpy", "sklearn"} | ({"pandas"} if named else set())
     found = {"python": platform.python_version()}
-    for root in sorted(used):
-        name = _distribution(root)
-        if name is not None:
-            found[name] = getattr(sys.modules.get(root), "__version__", None) or metadata.version(name)
+    for root, name in _distributions(used).items():
+        found[name] = getattr(sys.modules.get(root), "__version__", None) or metadata.version(name)
     return found
 
 
-def _distribution(root: str) -> str | None:
-    """The name that pip knows a package by; none where it is somebody's own module."""
-    if root in _DISTRIBUTIONS:
-        return _DISTRIBUTIONS[root]
-    names = metadata.packages_distributions().get(root)
-    return names[0] if names else None
+def _distributions(packages: set[str]) -> dict[str, str]:
+    """Names that pip knows packages by; somebody's own modules have none."""
+    known = {root: _DISTRIBUTIONS[root] for root in sorted(packages & _DISTRIBUTIONS.keys())}
+    others = sorted(packages - known.keys())
+    installed = metadata.packages_distributions() if others else {}  # reads every package's list of files
+    return known | {root: installed[root][0] for root in others if root in installed}

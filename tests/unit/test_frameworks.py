@@ -352,3 +352,12 @@ def test_recognising_imports_no_framework(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=60)
 
     assert "[]\n" == ran.stdout
+
+
+def test_the_packages_of_a_users_transformers_are_recorded() -> None:
+    """A class of an installed package is named as pip knows it; a module that pip does not know is not."""
+    installed = type("Transformer", (FunctionTransformer,), {"__module__": "yaml.anywhere"})()
+    own = type("Transformer", (FunctionTransformer,), {"__module__": "my_own_module"})()
+    described = profile(make_pipeline(installed, own, GaussianNB()).fit(BARE, Y))
+
+    assert {"PyYAML", "numpy", "python", "scikit-learn"} == described.libraries.keys()
