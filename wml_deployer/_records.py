@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BeforeValidator, ConfigDict, PlainValidator
 from pydantic import Field as Key
 
 from wml_deployer._checks import wrong
@@ -41,7 +41,7 @@ def _no_number(value: Any) -> Any:
 
 def _to_the_second(moment: datetime) -> datetime:
     """A time in UTC, as short as a person reads it."""
-    return moment.astimezone(timezone.utc).replace(microsecond=0)
+    return moment.astimezone(timezone.utc).replace(microsecond=0, fold=0)
 
 
 _Text = Annotated[str, AfterValidator(_said)]
@@ -52,7 +52,7 @@ _Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to
 class _Record(StrictModel):
     """A part of metadata.yaml; keys of a later release of this library are kept."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(extra="allow")
     error = MetadataError
 
 
@@ -125,8 +125,12 @@ class LogEntry(_Record):
 
     when: _Time
     action: Literal["deploy", "update", "rollback", "revert"]
-    from_version: str | None = Key(default=None, alias="from")
-    to_version: str | None = Key(default=None, alias="to")
+    from_version: str | None = Key(
+        default=None, validation_alias=AliasChoices("from", "from_version"), serialization_alias="from"
+    )
+    to_version: str | None = Key(
+        default=None, validation_alias=AliasChoices("to", "to_version"), serialization_alias="to"
+    )
     why: str | None = None
     proof: Literal["passed", "failed", "skipped"]
     who: str | None = None

@@ -118,8 +118,12 @@ class MetadataFile:
             ConflictError: Another process held it all that time.
 
         """
-        lock = self._lock()
+        target = self.path.resolve()
+        # One lock for a path in the whole process is what makes nesting possible.
+        lock = FileLock(target.with_name(f".{target.name}.lock"), is_singleton=True)
         try:
+            if not target.parent.is_dir():  # the lock would make it
+                raise FileNotFoundError(errno.ENOENT, "its folder is missing", str(target.parent))
             lock.acquire(timeout=timeout)
         except Timeout as error:
             raise ConflictError(
@@ -132,11 +136,6 @@ class MetadataFile:
             yield
         finally:
             lock.release()
-
-    def _lock(self) -> FileLock:
-        """The lock of this file; there is one for a path in the whole process, which is what makes nesting possible."""
-        target = self.path.resolve()
-        return FileLock(target.with_name(f".{target.name}.lock"), is_singleton=True)
 
     def _open(self) -> Document:
         """Take the file apart, and refuse what cannot be edited."""

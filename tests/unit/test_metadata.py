@@ -1,0 +1,458 @@
+"""metadata.yaml: what is read, what is refused and how it is said, what is written and what stays untouched."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wml_deployer.errors import Fault, MetadataError
+from wml_deployer.metadata import LogEntry, Metadata, MetadataFile, Version
+from wml_deployer.schema import ClassLabel, Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Writer = Callable[[str | bytes], MetadataFile]
+
+UTC = dt.timezone.utc
+NOON = dt.datetime(2026, 1, 31, 12, tzinfo=UTC)
+TUTORIAL = {
+    "project_name": "Previsão de Evasão",
+    "project_version": "0.1",
+    "author": "João",
+    "model_type": "scikit-learn_0.23",
+    "model_uid": "9d0e-1",
+    "deployment_uid": "77aa-2",
+    "metrics": {"f1": 0.91},
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    """Write a metadata.yaml."""
+
+    def write(content: str | bytes) -> MetadataFile:
+        path = tmp_path / "metadata.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return MetadataFile(path)
+
+    return write
+
+
+def version(name: str = "v0.1", **changes: Any) -> Version:
+    """A version, changed here and there."""
+    values: dict[str, Any] = {
+        "name": name,
+        "model_id": "9d0e-1",
+        "revision": "1",
+        "digest": "sha256:4f0a",
+        "model_type": "scikit-learn_1.3",
+        "software_specification": "runtime-24.1-py3.11",
+        "libraries": {"python": "3.11", "scikit-learn": "1.3.2"},
+        "fields": (Field("age", "int64"), Field("sex", "category")),
+        "classes": (0, 1),
+        "stored_at": NOON,
+    }
+    return Version(**{**values, **changes})
+
+
+def entry(**changes: Any) -> LogEntry:
+    """A line of the log, changed here and there."""
+    values: dict[str, Any] = {"when": NOON, "action": "deploy", "to_version": "v0.1", "proof": "passed"}
+    return LogEntry(**{**values, **changes})
+
+
+def faults(file: MetadataFile) -> list[Fault]:
+    """What is wrong with a file."""
+    with pytest.raises(MetadataError) as caught:
+        file.read()
+    return list(caught.value.faults)
+
+
+# What is read
+
+
+def test_file_of_the_tutorial_is_read(tmp_path: Path) -> None:
+    """What the tutorial's script writes is read, its other keys too."""
+    path = tmp_path / "metadata.yaml"
+    with path.open("w+", encoding="utf-8") as file:
+        yaml.dump(TUTORIAL, file, allow_unicode=True)
+
+    assert MetadataFile(path).read().model_dump(exclude={"versions", "log"}) == TUTORIAL
+
+
+def test_file_survives_the_tutorial_script(write: Writer) -> None:
+    """Loaded and dumped again by the tutorial's script, the file still says the same."""
+    file = write("project_name: churn\nproject_version: '0.1'\n")
+    metadata = file.read().model_copy(update={"versions": (version(),), "log": (entry(why="a: b"),)})
+    file.write(metadata)
+
+    loaded = yaml.safe_load(file.path.read_text(encoding="utf-8"))
+    file.path.write_text(yaml.dump(loaded, allow_unicode=True), encoding="utf-8")
+
+    assert metadata == file.read()
+
+
+@pytest.mark.parametrize("text", ["0.1", "1.10", "2", "1e3", "0x10", "2026-01-31", "yes", "1_0", "'0.10'", "null_"])
+def test_project_version_is_the_text_that_is_written(write: Writer, text: str) -> None:
+    """What YAML would take for a number, a date or a truth stays as it is written."""
+    file = write(f"project_name: no\nproject_version: {text}\n")
+
+    assert ("no", text.strip("'")) == (file.read().project_name, file.read().project_version)
+
+
+def test_null_says_nothing(write: Writer) -> None:
+    """A key without a value is as good as no key."""
+    file = write("project_name: a\nproject_version: 1\nmodel_uid:\nversions: ~\nlog: null\nauthor:\n")
+
+    assert Metadata(project_name="a", project_version="1") == file.read()
+
+
+def test_times_are_kept_in_utc_to_the_second() -> None:
+    """A time of another zone is the same moment in UTC, without fractions."""
+    there = dt.datetime(2026, 1, 31, 9, 0, 0, 123456, tzinfo=dt.timezone(dt.timedelta(hours=-3)))
+
+    assert entry(when=there).when.isoformat() == "2026-01-31T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-01-31T12:00:00Z", "2026-01-31 12:00:00+00:00", "'2026-01-31T09:00:00-03:00'"]
+)
+def test_times_are_read_as_yaml_writes_them(write: Writer, written: str) -> None:
+    """Every form of ISO 8601 that names its zone is read."""
+    file = write(f"project_name: a\nproject_version: 1\nlog:\n- {{when: {written}, action: deploy, proof: passed}}\n")
+
+    assert [NOON] == [line.when for line in file.read().log]
+
+
+def test_class_labels_keep_their_types(write: Writer) -> None:
+    """1, 1.0, true, "1" and "yes" are five different classes."""
+    labels: tuple[ClassLabel, ...] = (1, 1.0, True, "1", "yes", 0, False, "", -2.5e-7, 2**53 + 1)
+    file = write("project_name: a\nproject_version: 1\n")
+    file.write(file.read().model_copy(update={"versions": (version(classes=labels),)}))
+
+    classes = file.read().versions[0].classes
+
+    assert [(type(label), label) for label in labels] == [(type(label), label) for label in classes]
+
+
+def test_schema_of_a_version() -> None:
+    """A version says what it expects and what it answers."""
+    assert Schema((Field("age", "int64"), Field("sex", "category")), (0, 1)) == version().schema
+
+
+def test_version_is_found_by_name() -> None:
+    """The right one, or none."""
+    metadata = Metadata(project_name="a", project_version="1", versions=(version("v1"), version("v2")))
+
+    assert [metadata.versions[1], None, None] == [
+        metadata.version("v2"),
+        metadata.version("v3"),
+        metadata.version(None),
+    ]
+
+
+def test_metadata_are_pickled() -> None:
+    """Nothing in them is secret: they travel to other processes."""
+    metadata = Metadata(project_name="a", project_version="1", versions=(version(),), log=(entry(),))
+
+    assert metadata == pickle.loads(pickle.dumps(metadata))
+
+
+def test_directory_is_that_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is absolute, also where the path is not."""
+    monkeypatch.chdir(tmp_path)
+
+    assert tmp_path == MetadataFile("metadata.yaml").directory
+
+
+# What is refused
+
+HEAD = "project_name: a\nproject_version: 1\n"
+VERSION = "name: v1, model_id: m, revision: 1, digest: d, model_type: t, software_specification: s"
+TIME = "stored_at: 2026-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", [Fault("the file", "is empty", "one `key: value` a line")]),
+        ("- a\n", [Fault("the file", "is a list", "one `key: value` a line")]),
+        ("churn\n", [Fault("the file", "is a text", "one `key: value` a line")]),
+        ("{project_name: a, project_version: 1}",
+         [Fault("the file", "is written in braces", "one `key: value` a line")]),
+        (HEAD + "\tauthor: a\n", [Fault("line 3", "a tab", "spaces: YAML knows no tabs there")]),
+        (HEAD + "author: a\nauthor: b\n", [Fault("line 4, author", "stands twice", "once; it is in line 3, too")]),
+        (HEAD + "x:\n  a: 1\n  a: 2\n", [Fault("line 5, a", "stands twice", "once; it is in line 4, too")]),
+        (HEAD + "day: 2026-13-45\n", [Fault("line 3, day", "cannot be read", "quotes around it")]),
+        (HEAD + "x: !!python/name:os.system a\n", [Fault("line 3, x", "cannot be read", "quotes around it")]),
+        (HEAD + "x: &a b\nmodel_uid: *a\n", [Fault("line 4, model_uid", "uses an alias (*name)", "the value itself")]),
+        (HEAD + "log: [&a {}, *a]\n", [Fault("line 3, log", "uses an alias (*name)", "the value itself")]),
+        (
+            "author: a\n",
+            [
+                Fault("project_name", "missing", "such as project_name: churn"),
+                Fault("project_version", "missing", 'such as project_version: "0.1"'),
+            ],
+        ),
+        ("project_name: [a]\nproject_version: ' '\n",
+         [Fault("line 1, project_name", "is a list", "a text"), Fault("line 2, project_version", "empty", "a text")]),
+        (HEAD + "versions: v1\n", [Fault("line 3, versions", "is a text", "a list")]),
+        (HEAD + "versions: {v1: 1}\n", [Fault("line 3, versions", "is a mapping", "a list")]),
+        (HEAD + "versions: [v1]\n", [Fault("versions[0]", "is a text", "a mapping")]),
+        (HEAD + f"versions: [{{{VERSION}}}]\n", [Fault("versions[0].stored_at", "missing", "")]),
+        (HEAD + f"versions: [{{{VERSION}, stored_at: 1738324800}}]\n",
+         [Fault("versions[0].stored_at", "is no time", "such as 2026-01-31T12:00:00Z")]),
+        (HEAD + f"versions: [{{{VERSION}, {TIME}, classes: [[a]]}}]\n",
+         [Fault("versions[0].classes[0]", "is a list", "a text, a number, true or false")]),
+        (HEAD + f"versions: [{{{VERSION}, {TIME}, classes: a}}]\n",
+         [Fault("versions[0].classes", "is a text", "a list")]),
+        (HEAD + f"versions: [{{{VERSION}, {TIME}, fields: [age]}}]\n",
+         [Fault("versions[0].fields[0]", "is a text", "a mapping")]),
+        (HEAD + f"versions: [{{{VERSION}, {TIME}, libraries: [numpy]}}]\n",
+         [Fault("versions[0].libraries", "is a list", "a mapping")]),
+        (HEAD + f"versions: [{{{VERSION}, {TIME}}}, {{{VERSION}, {TIME}}}]\n",
+         [Fault("line 3, versions", "v1 stands twice", "one version of a name")]),
+        (HEAD + "log: [{when: 2026-01-31T12:00:00, action: promote, proof: passed}]\n",
+         [Fault("log[0].when", "input should have timezone info", ""),
+          Fault("log[0].action", "input should be 'deploy', 'update', 'rollback' or 'revert'", "")]),
+    ],
+)  # fmt: skip
+def test_bad_files_are_refused(write: Writer, content: str, expected: list[Fault]) -> None:
+    """The error names the place, what is wrong there and what would be right, and nothing besides."""
+    file = write(content)
+
+    assert expected == faults(file)
+
+
+def test_bytes_of_another_encoding_are_refused(write: Writer) -> None:
+    """A file saved as Latin-1 is not silently misread; the line is named."""
+    assert [Fault("line 2", "not UTF-8", "a file saved as UTF-8")] == faults(write("a: 1\nb: João\n".encode("latin-1")))
+
+
+def test_all_faults_come_at_once(write: Writer) -> None:
+    """One error has them all."""
+    file = write("project_name:\nmodel_uid: [1]\nday: 2026-13-45\nversions: [{name: v1}]\nlog: 3\n")
+
+    assert len(faults(file)) == 2 + 1 + 1 + 6 + 1
+
+
+def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """The error names the file and what belongs into it."""
+    with pytest.raises(MetadataError, match="project_name and project_version"):
+        MetadataFile(tmp_path / "metadata.yaml").read()
+
+
+def test_constructors_raise_our_error() -> None:
+    """What is built in Python is checked as what is read."""
+    with pytest.raises(MetadataError) as caught:
+        Metadata(project_name="", project_version="1", log=[{"action": "deploy"}])  # type: ignore[arg-type]
+
+    assert ["project_name", "log[0].when", "log[0].proof"] == [fault.where for fault in caught.value.faults]
+
+
+# What is written
+
+
+def test_the_whole_file_as_it_is_written(write: Writer) -> None:
+    """Short lines in a fixed order, which a git diff shows well; what was there stays."""
+    file = write("# Projeto\nproject_name: churn  # sem acento\nproject_version: 0.10\n")
+    metadata = file.read().model_copy(
+        update={
+            "model_uid": "9d0e-1",
+            "deployment_uid": "77aa-2",
+            "versions": (version(), version("v0.2", fields=(), classes=(), libraries={})),
+            "log": (
+                entry(),
+                entry(action="update", from_version="v0.1", to_version="v0.2", why="a\nb", who="ana", proof="skipped"),
+            ),
+        }
+    )
+
+    file.write(metadata)
+
+    expected = """\
+# Projeto
+project_name: churn  # sem acento
+project_version: 0.10
+model_uid: 9d0e-1
+deployment_uid: 77aa-2
+versions:
+- name: v0.1
+  model_id: 9d0e-1
+  revision: '1'
+  digest: sha256:4f0a
+  model_type: scikit-learn_1.3
+  software_specification: runtime-24.1-py3.11
+  libraries: {python: '3.11', scikit-learn: 1.3.2}
+  fields:
+  - {name: age, dtype: int64}
+  - {name: sex, dtype: category}
+  classes: [0, 1]
+  stored_at: 2026-01-31T12:00:00Z
+- name: v0.2
+  model_id: 9d0e-1
+  revision: '1'
+  digest: sha256:4f0a
+  model_type: scikit-learn_1.3
+  software_specification: runtime-24.1-py3.11
+  stored_at: 2026-01-31T12:00:00Z
+log:
+- when: 2026-01-31T12:00:00Z
+  action: deploy
+  to: v0.1
+  proof: passed
+- when: 2026-01-31T12:00:00Z
+  action: update
+  from: v0.1
+  to: v0.2
+  why: "a\\nb"
+  proof: skipped
+  who: ana
+"""
+    assert expected == file.path.read_text(encoding="utf-8")
+
+
+def test_what_is_written_is_read(write: Writer) -> None:
+    """The same metadata come back."""
+    file = write(HEAD)
+    metadata = file.read().model_copy(update={"versions": (version(),), "log": (entry(), entry(why="é"))})
+
+    file.write(metadata)
+
+    assert metadata == file.read()
+
+
+def test_writing_the_same_again_changes_nothing(write: Writer) -> None:
+    """The file is not even replaced."""
+    file = write(HEAD + "log: []\n")
+    file.write(file.read())
+    before = file.path.stat()
+
+    file.write(file.read())
+
+    assert (before.st_ino, before.st_mtime_ns) == (file.path.stat().st_ino, file.path.stat().st_mtime_ns)
+
+
+def test_a_new_entry_leaves_the_others_alone(write: Writer) -> None:
+    """A log that grows is not written anew: its first entries stay as somebody laid them out."""
+    first = "{when: 2026-01-31T12:00:00Z, action: deploy, proof: passed}"
+    log = f"log: # newest last\n  # the first one\n  - {first} # ok\n# end\n"
+    file = write(HEAD + log + "author: Ana\n")
+
+    file.write(file.read().model_copy(update={"log": (*file.read().log, entry(action="update"))}))
+
+    grown = log.replace(
+        "} # ok\n",
+        "}\n  - when: 2026-01-31T12:00:00Z\n    action: update\n    to: v0.1\n    proof: passed # ok\n",
+    )
+    assert HEAD + grown + "author: Ana\n" == file.path.read_text(encoding="utf-8")
+
+
+def test_keys_of_a_later_release_survive(write: Writer) -> None:
+    """What this release does not know in a version or the log is written as it was read."""
+    line = "{when: 2026-01-31T12:00:00Z, action: deploy, proof: passed, ticket: OPS-1}"
+    file = write(f"{HEAD}log: [{line}]\n")
+
+    file.write(file.read().model_copy(update={"log": (*file.read().log, entry())}))
+
+    assert [{"ticket": "OPS-1"}, {}] == [line.model_extra for line in file.read().log]
+
+
+def test_a_missing_file_is_made(tmp_path: Path) -> None:
+    """A lost file is written with every key."""
+    file = MetadataFile(tmp_path / "metadata.yaml")
+    values = {"project_name": "São", "project_version": "1.10", "author": "Ana", "model_uid": "m", "log": (entry(),)}
+    metadata = Metadata.model_validate(values)
+
+    file.write(metadata)
+
+    assert metadata == file.read()
+
+
+def test_what_contradicts_itself_is_not_written(write: Writer) -> None:
+    """Copies escape pydantic's checks; the file does not."""
+    file = write(HEAD)
+    wrong = file.read().model_copy(update={"versions": (version(), version()), "model_uid": 3})
+
+    with pytest.raises(MetadataError) as caught:
+        file.write(wrong)
+
+    assert (["model_uid", "versions"], HEAD) == (
+        [fault.where for fault in caught.value.faults],
+        file.path.read_text(encoding="utf-8"),
+    )
+
+
+def test_an_anchor_that_others_need_is_not_torn_out(write: Writer) -> None:
+    """Where another key points into ours, nothing is written."""
+    content = HEAD + "model_uid: &id m\ncopy: *id\n"
+    file = write(content)
+
+    with pytest.raises(MetadataError):
+        file.write(file.read().model_copy(update={"model_uid": "other"}))
+
+    assert content == file.path.read_text(encoding="utf-8")
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+NAMES = TEXT.filter(str.strip)
+LABELS = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT)
+TIMES = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    lambda time: time.replace(microsecond=0)
+)
+VERSIONS = st.builds(
+    Version,
+    name=NAMES,
+    model_id=NAMES,
+    revision=NAMES,
+    digest=TEXT,
+    model_type=TEXT,
+    software_specification=TEXT,
+    libraries=st.dictionaries(TEXT, TEXT, max_size=3),
+    fields=st.lists(st.builds(Field, TEXT, TEXT), max_size=3).map(tuple),
+    classes=st.lists(LABELS, max_size=3).map(tuple),
+    stored_at=TIMES,
+)
+ENTRIES = st.builds(
+    LogEntry,
+    when=TIMES,
+    action=st.sampled_from(["deploy", "update", "rollback", "revert"]),
+    from_version=st.none() | TEXT,
+    to_version=st.none() | TEXT,
+    why=st.none() | TEXT,
+    proof=st.sampled_from(["passed", "failed", "skipped"]),
+    who=st.none() | TEXT,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    versions=st.lists(VERSIONS, max_size=3, unique_by=lambda version: version.name).map(tuple),
+    log=st.lists(ENTRIES, max_size=4).map(tuple),
+    uid=st.none() | NAMES,
+    cut=st.integers(0, 4),
+)
+def test_any_metadata_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    versions: tuple[Version, ...],
+    log: tuple[LogEntry, ...],
+    uid: str | None,
+    cut: int,
+) -> None:
+    """Whatever texts and labels there are, written in one go or bit by bit, they are read as they were."""
+    file = MetadataFile(tmp_path_factory.mktemp("project") / "metadata.yaml")
+    begun = Metadata(project_name="a", project_version="1", versions=versions[:cut], log=log[:cut])
+    metadata = begun.model_copy(update={"versions": versions, "log": log, "model_uid": uid})
+
+    file.write(begun)
+    file.write(metadata)
+
+    assert (metadata, repr(metadata)) == (file.read(), repr(file.read()))
