@@ -1,0 +1,139 @@
+"""Rollouts that go wrong: what does not prove itself does not stay."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+from sklearn.dummy import DummyClassifier
+
+from wml_deployer.errors import DeadlineError, RolloutError, TransportError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wml_deployer import Deployer
+    from wml_deployer.testing import LocalServer
+
+
+@pytest.fixture
+def unsteady(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
+    """Fit a model that answers otherwise each time it is asked."""
+    return DummyClassifier(strategy="uniform").fit(features, labels)
+
+
+@pytest.fixture
+def unloadable(features: pd.DataFrame, labels: pd.Series[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Fit a model whose class stands in a module that the runtime does not have."""
+    module = ModuleType("only_here")
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    only_here = type("OnlyHere", (DummyClassifier,), {"__module__": "only_here"})
+    module.OnlyHere = only_here  # type: ignore[attr-defined]  # a module made for this test
+    return only_here().fit(features, labels)
+
+
+def test_an_update_that_does_not_prove_itself_goes_back(
+    deployer: Deployer, model: Any, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """The endpoint answers after it as before it."""
+    deployer.deploy(model, sample=features.head(20))
+    before = deployer.score(features)
+
+    with pytest.raises(RolloutError, match="serves again"):
+        deployer.update(unsteady, sample=features.head(50))
+
+    assert_frame_equal(before, deployer.score(features), check_exact=True)
+
+
+def test_the_error_shows_the_rows_that_differ(
+    deployer: Deployer, model: Any, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """Local and deployed answers stand side by side."""
+    deployer.deploy(model)
+
+    with pytest.raises(RolloutError, match=r"of 50 sample rows differ(.|\n)*local(.|\n)*deployed"):
+        deployer.update(unsteady, sample=features.head(50))
+
+
+def test_going_back_stands_in_the_history(
+    deployer: Deployer, model: Any, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """The failed update and the revert are two rows."""
+    deployer.deploy(model)
+    with pytest.raises(RolloutError):
+        deployer.update(unsteady, sample=features.head(50), version="v0.2")
+    rows = deployer.history()[["action", "from", "to", "proof"]].to_numpy().tolist()
+
+    assert [["update", "v0.1", "v0.2", "failed"], ["revert", "v0.2", "v0.1", "skipped"]] == rows[1:]
+
+
+def test_a_version_that_failed_is_not_rolled_back_to(
+    deployer: Deployer, model: Any, better: Any, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """Rolling back means the last good one."""
+    deployer.deploy(model, version="good")
+    with pytest.raises(RolloutError):
+        deployer.update(unsteady, sample=features.head(50), version="bad")
+    deployer.update(better, version="new")
+
+    assert "good" == deployer.rollback().version
+
+
+def test_a_first_deployment_that_does_not_prove_itself_is_removed(
+    deployer: Deployer, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """Nothing half-made is left on the service or in the file."""
+    with pytest.raises(RolloutError):
+        deployer.deploy(unsteady, sample=features.head(50))
+
+    assert (None, None) == (deployer.metadata.deployment_uid, deployer._open().deployment())
+
+
+def test_a_model_that_does_not_load_is_not_taken_for_updated(
+    deployer: Deployer, model: Any, unloadable: Any, features: pd.DataFrame
+) -> None:
+    """The service goes back in silence; that is a failure."""
+    deployer.deploy(model, version="v0.1")
+
+    with pytest.raises(RolloutError, match="could not serve"):
+        deployer.update(unloadable, version="v0.2")
+
+    assert "v0.1" == deployer.status().version
+
+
+def test_a_first_model_that_does_not_load_leaves_nothing(deployer: Deployer, unloadable: Any) -> None:
+    """The failed deployment is deleted."""
+    with pytest.raises(RolloutError, match="could not serve"):
+        deployer.deploy(unloadable)
+
+    assert deployer._open().deployment() is None
+
+
+def test_a_deploy_whose_answer_is_lost_is_found_by_the_next(
+    deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame
+) -> None:
+    """One deployment, whatever was lost on the way."""
+    server.fault("POST", "/ml/v4/deployments$", drop="after")
+    with pytest.raises(TransportError):
+        deployer.deploy(model, sample=features.head(5))
+    deployer.deploy(model, sample=features.head(5))
+    project = deployer.metadata.project_name
+    ours = [d for d in deployer._open().client.deployments() if d.name.startswith(project)]
+
+    assert (1, ["passed"]) == (len(ours), deployer.history()["proof"].tolist())
+
+
+def test_a_stalled_update_ends_at_its_deadline_and_goes_back(
+    deployer: Deployer, server: LocalServer, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """The caller is not held, and the old version serves."""
+    deployer.deploy(model, version="v0.1")
+    server.fault("PATCH", "/ml/v4/deployments/", stall=30)
+
+    with pytest.raises(DeadlineError):
+        deployer.update(better, version="v0.2", timeout=3)
+
+    assert "v0.1" == deployer.status().version

@@ -1,0 +1,57 @@
+"""The only door to IBM's packages: nothing of theirs leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wml_deployer._clients.protocol import UNKNOWN_TYPE, Client, DeploymentRecord, ModelProperties, ModelRecord
+
+if TYPE_CHECKING:
+    from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
+
+__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord", "connect"]
+
+
+def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Client:
+    """Log in and choose the deployment space; the embedded service is started or joined first.
+
+    Args:
+        credentials: Where the service is and how to log in.
+
+    Returns:
+        The deployment space, ready to be asked.
+
+    Raises:
+        AuthenticationError: The service does not accept the key.
+        CertificateError: Its certificate is not trusted.
+        TransportError: It does not answer.
+
+    """
+    from wml_deployer._clients.machine_learning import MachineLearningClient  # noqa: PLC0415 - importing this is cheap
+    from wml_deployer._clients.tokens import TokenSource  # noqa: PLC0415
+    from wml_deployer._transport.pool import Transport  # noqa: PLC0415
+
+    reached = _reachable(credentials)
+    transport = Transport(reached.ca_bundle)
+    return MachineLearningClient(reached, transport, TokenSource(reached, transport))
+
+
+def _reachable(
+    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
+) -> CloudCredentials | SoftwareCredentials:
+    from wml_deployer.credentials import LocalCredentials, SoftwareCredentials  # noqa: PLC0415 - importing this is cheap
+
+    if not isinstance(credentials, LocalCredentials):
+        return credentials
+    from wml_deployer.server import join_or_start  # noqa: PLC0415 - an extra
+
+    service = join_or_start(credentials.directory or Path(".wml"))
+    return SoftwareCredentials(
+        url=service.url,
+        username=service.username,
+        apikey=service.apikey,
+        ca_bundle=service.ca_bundle,
+        space_id=None if credentials.space else service.space_id,
+        space=credentials.space,
+    )

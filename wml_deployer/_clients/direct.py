@@ -1,0 +1,172 @@
+"""The calls that this library makes itself, with the client's own URL and token.
+
+Each stands here because IBM's clients break the contract on it; the defect is named beside the call.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import orjson
+
+from wml_deployer._clients.protocol import DeploymentRecord, Document, ModelRecord
+from wml_deployer._transport.responses import Response, checked
+from wml_deployer.errors import InvalidResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from wml_deployer._clients.tokens import TokenSource
+    from wml_deployer._transport.pool import Transport
+
+__all__ = ["DirectCalls"]
+
+API_VERSION = "2026-08-17"
+PAGE = 200
+_JSON = {"Content-Type": "application/json"}
+_UNAUTHORIZED = 401
+
+
+class DirectCalls:
+    """Calls of the service's REST API on one deployment space.
+
+    Args:
+        url: Base URL of the service.
+        space_id: Id of the deployment space.
+        transport: What to ask through.
+        tokens: Where the bearer token comes from.
+
+    """
+
+    def __init__(self, url: str, space_id: str, transport: Transport, tokens: TokenSource) -> None:
+        """Ask nothing yet."""
+        self.url = url.rstrip("/")
+        self.space_id = space_id
+        self._transport = transport
+        self._tokens = tokens
+
+    def replace_content(self, model_id: str, archive: Path) -> None:
+        """Upload new content. IBM's clients do this without verifying TLS, and repeat a dropped upload as empty."""
+        with archive.open("rb") as file:
+            self._call(
+                "PUT",
+                f"/ml/v4/models/{model_id}/content",
+                "upload the model",
+                params={"content_format": "native"},
+                headers={"Content-Type": "application/octet-stream", "Content-Length": str(archive.stat().st_size)},
+                body=file,
+                repeatable=True,
+            )
+
+    def freeze_model(self, model_id: str, message: str) -> str:
+        """Freeze a revision. IBM's clients cannot give it a commit message."""
+        document = self._call(
+            "POST",
+            f"/ml/v4/models/{model_id}/revisions",
+            "freeze the model",
+            json={"space_id": self.space_id, "commit_message": message},
+        ).json()
+        revision = ModelRecord.from_document(document).revision
+        if revision is None:
+            raise InvalidResponseError("The service froze a revision without telling its number.")
+        return revision
+
+    def revisions(self, model_id: str) -> Sequence[ModelRecord]:
+        """List all revisions, newest first. IBM's clients return the creation time for each and drop the message."""
+        path = f"/ml/v4/models/{model_id}/revisions"
+        return [ModelRecord.from_document(item) for item in self._pages(path, "list the model's revisions")]
+
+    def model_content(self, model_id: str, revision: str) -> bytes:
+        """Download a revision's content. IBM's older client writes it to a path that it reports wrongly."""
+        params = {"revision_id": revision, "content_format": "native"}
+        return self._call("GET", f"/ml/v4/models/{model_id}/download", "download the model", params=params).body
+
+    def create_deployment(
+        self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
+    ) -> DeploymentRecord:
+        """Start a deployment. IBM's clients send this again after a lost answer (two to four deployments), wait without
+        end, look for the first time after five seconds, and print.
+        """
+        entity = {
+            "name": name,
+            "space_id": self.space_id,
+            "asset": {"id": model_id, "rev": revision},
+            "online": {},
+            "custom": custom,
+            "tags": list(tags),
+        }
+        return DeploymentRecord.from_document(self._call("POST", "/ml/v4/deployments", "deploy", json=entity).json())
+
+    def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
+        """Change what a deployment serves. IBM's older client returns nothing, looks at no failure and prints."""
+        patch = [{"op": "replace", "path": "/asset", "value": {"id": model_id, "rev": revision}}]
+        return DeploymentRecord.from_document(
+            self._call(
+                "PATCH", f"/ml/v4/deployments/{deployment_id}", "update the deployment", json=patch, repeatable=True
+            ).json()
+        )
+
+    def score(self, deployment_id: str, body: bytes) -> bytes:
+        """Score. IBM's clients send NaN, change integers and dates, rewrite the caller's payload, and the older one
+        opens a TLS connection a call and waits without end.
+        """
+        # The service takes the space from the deployment and refuses it here.
+        url = f"{self.url}/ml/v4/deployments/{deployment_id}/predictions?version={API_VERSION}"
+        return self._authorized("POST", url, "score", headers=_JSON, body=body, repeatable=True).body
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def _pages(self, path: str, operation: str) -> Iterator[Document]:
+        params: dict[str, str] = {"limit": str(PAGE)}
+        while True:
+            page = self._call("GET", path, operation, params=params).json()
+            yield from page.get("resources", ())
+            following = (page.get("next") or {}).get("href")
+            if not following:
+                return
+            params = {"limit": str(PAGE), "start": _start_of(following)}
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        operation: str,
+        *,
+        params: dict[str, str] | None = None,
+        json: object = None,
+        **options: Any,
+    ) -> Response:
+        query = urlencode({"version": API_VERSION, "space_id": self.space_id, **(params or {})})
+        if json is not None:
+            options |= {"body": orjson.dumps(json), "headers": _JSON}
+        return self._authorized(method, f"{self.url}{path}?{query}", operation, **options)
+
+    def _authorized(
+        self,
+        method: str,
+        url: str,
+        operation: str,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes | IO[bytes] | None = None,
+        repeatable: bool | None = None,
+    ) -> Response:
+        """Send with the token; once more with a new one if the service no longer accepts it."""
+        token = self._tokens.token()
+        given = {**(headers or {}), "Authorization": f"Bearer {token}"}
+        response = self._transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+        if response.status == _UNAUTHORIZED and self._tokens.renewed(token):
+            if body is not None and not isinstance(body, bytes):
+                body.seek(0)
+            given["Authorization"] = f"Bearer {self._tokens.token()}"
+            response = self._transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+        return checked(response, operation)
+
+
+def _start_of(href: str) -> str:
+    query = parse_qs(urlsplit(href).query)
+    return (query.get("start") or query.get("bookmark") or [""])[0]

@@ -1,0 +1,216 @@
+"""What the rest of this library needs of a client of the service, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wml_deployer.errors import InvalidResponseError
+from wml_deployer.schema import Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from wml_deployer.specifications import Specification
+
+__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord"]
+
+Document = dict[str, Any]
+UNKNOWN_TYPE = "object"
+"""What is said of a column whose dtype is not known: the service wants a type for each."""
+
+
+@dataclass(frozen=True)
+class ModelProperties:
+    """What is said of a model when it is stored.
+
+    Attributes:
+        name: Name shown in the deployment space.
+        model_type: Framework and version (``"scikit-learn_1.6"``).
+        specification_id: Id of the software specification that runs it.
+        schema: Input fields and classes.
+        custom: Free facts kept with the model; this library's stand under one key.
+        tags: Words to search by.
+
+    """
+
+    name: str
+    model_type: str
+    specification_id: str
+    schema: Schema
+    custom: Document
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A stored model, or one of its revisions, as the service tells it."""
+
+    id: str
+    name: str
+    model_type: str
+    specification: str
+    revision: str | None
+    message: str | None
+    schema: Schema
+    custom: Document
+    raw: Document = field(repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> ModelRecord:
+        """Read a model's document; listed revisions come without an entity."""
+        metadata, entity = _parts(document)
+        specification = entity.get("software_spec", {})
+        return cls(
+            id=_required(metadata, "id"),
+            name=metadata.get("name", ""),
+            model_type=entity.get("type", ""),
+            specification=specification.get("name") or specification.get("id", ""),
+            revision=_text(metadata.get("rev")),
+            message=metadata.get("commit_info", {}).get("commit_message"),
+            schema=Schema(fields=_fields(entity)),
+            custom=entity.get("custom") or {},
+            raw=document,
+        )
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    """An online deployment as the service tells it.
+
+    Attributes:
+        state: ``initializing``, ``updating``, ``ready`` or ``failed``.
+        failure: Why it failed, or why the service went back to what served before.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    model_id: str
+    revision: str | None
+    url: str
+    failure: str | None
+    created_at: str
+    custom: Document
+    raw: Document = field(repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> DeploymentRecord:
+        """Read a deployment's document."""
+        metadata, entity = _parts(document)
+        status, asset = entity.get("status", {}), entity.get("asset", {})
+        return cls(
+            id=_required(metadata, "id"),
+            name=entity.get("name") or metadata.get("name", ""),
+            state=_required(status, "state"),
+            model_id=_required(asset, "id"),
+            revision=_text(asset.get("rev")),
+            url=_scoring_url(status),
+            failure=_failure(status),
+            created_at=metadata.get("created_at", ""),
+            custom=entity.get("custom") or {},
+            raw=document,
+        )
+
+
+class Client(Protocol):
+    """One deployment space of the service, through one of IBM's clients."""
+
+    @property
+    def url(self) -> str:
+        """Base URL of the service."""
+
+    @property
+    def space_id(self) -> str:
+        """Id of the deployment space."""
+
+    def specifications(self) -> Sequence[Specification]:
+        """Ask for the software specifications and their life cycle."""
+
+    def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
+        """Store a new model; when it fails nothing is left behind."""
+
+    def change_model(self, model_id: str, archive: Path, properties: ModelProperties) -> None:
+        """Give a model new content and new facts; its revisions stay as they are."""
+
+    def freeze_model(self, model_id: str, message: str) -> str:
+        """Freeze the model's content and facts as a revision and return its number."""
+
+    def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
+        """Ask for a model, or one of its revisions."""
+
+    def models(self) -> Sequence[ModelRecord]:
+        """List every model of the space."""
+
+    def revisions(self, model_id: str) -> Sequence[ModelRecord]:
+        """List a model's revisions, newest first."""
+
+    def model_content(self, model_id: str, revision: str) -> bytes:
+        """Download what a revision holds."""
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model and all its revisions."""
+
+    def create_deployment(
+        self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
+    ) -> DeploymentRecord:
+        """Start an online deployment of a revision."""
+
+    def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
+        """Start to serve another revision under the same id and URL."""
+
+    def deployment(self, deployment_id: str) -> DeploymentRecord:
+        """Ask for a deployment."""
+
+    def deployments(self) -> Sequence[DeploymentRecord]:
+        """List every online deployment of the space."""
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """Delete a deployment."""
+
+    def score(self, deployment_id: str, body: bytes) -> bytes:
+        """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+def _parts(document: Mapping[str, Any]) -> tuple[Document, Document]:
+    metadata, entity = document.get("metadata"), document.get("entity", {})
+    if not isinstance(metadata, dict) or not isinstance(entity, dict):
+        raise InvalidResponseError(f"The service's document has no metadata: {sorted(document)}")
+    return metadata, entity
+
+
+def _required(part: Document, key: str) -> str:
+    if not isinstance(part.get(key), str):
+        raise InvalidResponseError(f"The service's document lacks {key!r}: {sorted(part)}")
+    return str(part[key])
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _fields(entity: Document) -> tuple[Field, ...]:
+    schemas = (entity.get("schemas") or {}).get("input") or [{}]
+    return tuple(Field(str(item["name"]), str(item.get("type", ""))) for item in schemas[0].get("fields", ()))
+
+
+def _scoring_url(status: Document) -> str:
+    # Three generations of the service name it differently; the newest first.
+    for listed in (status.get("inference"), status.get("serving_urls")):
+        if listed:
+            return str(listed[0]["url"] if isinstance(listed[0], dict) else listed[0])
+    return str(status.get("online_url", {}).get("url", ""))
+
+
+def _failure(status: Document) -> str | None:
+    failure = status.get("failure")
+    if not failure:
+        return None
+    listed = failure.get("errors") if isinstance(failure, dict) else None
+    said = [item.get("message", "") for item in listed or () if isinstance(item, dict)]
+    return "; ".join(filter(None, said)) or str(failure)

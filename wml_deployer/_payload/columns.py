@@ -1,0 +1,167 @@
+"""One pandas column -> its JSON values, row range by row range; what cannot be sent is found before the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from wml_deployer._payload.cells import (
+    INFINITE,
+    YEAR,
+    Precision,
+    RefusedError,
+    coarsest,
+    convert,
+    is_plain,
+    plain,
+    precision_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from wml_deployer._payload.faults import FaultLog, Refusal
+
+__all__ = ["Reader", "reader", "slices", "survey"]
+
+Reader = Callable[[int, int], "list[Any]"]
+"""From the first row (included) and the last (excluded) to the JSON values between."""
+
+_SLICE_ROWS = 32_768
+_FIRST, _LAST = np.datetime64("0001-01-01T00:00:00"), np.datetime64("9999-12-31T23:59:59")
+
+
+def reader(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
+    """Check a column, and say how its JSON values are read.
+
+    Args:
+        column: n values of any dtype. They are not copied here: they are read when the reader is called.
+        name: How faults name the column.
+        log: Where its refused values go.
+
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _zoned(column)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _categories(column, name, log)
+    kind = dtype.kind if isinstance(dtype, np.dtype) else "O"
+    if kind in "biufM":
+        values = column.to_numpy()
+        return _moments(values, name, log) if kind == "M" else _numbers(values, name, log)
+    return _objects(column, name, log)
+
+
+def slices(count: int, step: int = _SLICE_ROWS) -> Iterator[tuple[int, int]]:
+    """Row ranges that cover ``count`` rows, so that what is made on the way stays small."""
+    return ((start, min(start + step, count)) for start in range(0, count, step))
+
+
+def survey(cells: Sequence[Any], name: str, log: FaultLog, first: int = 0) -> Precision | None:
+    """Refuse what has no JSON form among cells from row ``first`` on.
+
+    Returns:
+        The precision that their moments need where they have to be converted; None where they go as they stand,
+        or cannot go at all.
+
+    """
+    if is_plain(cells):
+        return None
+    refused = [(row, refusal) for row, cell in enumerate(cells, first) if (refusal := _refusal(cell))]
+    for row, refusal in refused:
+        log.add(name, (row,), refusal)
+    return None if refused else precision_of(cells)
+
+
+def _refusal(cell: Any) -> Refusal | None:
+    try:
+        plain(cell)
+    except RefusedError as error:
+        return error.refusal
+    return None
+
+
+def _numbers(values: NDArray[Any], name: str, log: FaultLog) -> Reader:
+    if values.dtype.kind != "f":
+        return lambda start, stop: values[start:stop].tolist()
+    with np.errstate(over="ignore"):
+        doubles = values if values.itemsize <= np.float64().itemsize else values.astype(np.float64)
+    log.add(name, np.flatnonzero(np.isinf(doubles)).tolist(), INFINITE)
+    # A float32 goes as the double of the same value, which is what the model would compute with.
+    return lambda start, stop: doubles[start:stop].astype(np.float64, copy=False).tolist()
+
+
+def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader:
+    # Compared in seconds: numpy compares in the finer unit, where the year 9999 overflows nanoseconds.
+    seconds = values.astype("M8[s]")
+    log.add(name, np.flatnonzero((seconds < _FIRST) | (seconds > _LAST)).tolist(), YEAR)
+    unit = _unit(values)
+    if unit == "s":  # orjson writes datetimes of whole seconds without a fraction
+        return lambda start, stop: values[start:stop].astype("M8[us]").tolist()
+    return lambda start, stop: [
+        None if text == "NaT" else text for text in np.datetime_as_string(values[start:stop], unit=unit).tolist()
+    ]
+
+
+def _unit(values: NDArray[np.datetime64]) -> Literal["s", "us", "ns"]:
+    """The coarsest of ISO 8601's usual fractions that loses nothing of any value."""
+    known = values[~np.isnat(values)]
+    if (known.astype("M8[s]") == known).all():
+        return "s"
+    return "us" if (known.astype("M8[us]") == known).all() else "ns"
+
+
+def _zoned(column: pd.Series[Any]) -> Reader:
+    unit = _unit(column.dt.tz_convert(None).to_numpy())
+
+    def read(start: int, stop: int) -> list[Any]:
+        part = column.iloc[start:stop]
+        wall = part.dt.tz_localize(None).to_numpy()
+        offsets = (wall - part.dt.tz_convert(None).to_numpy()).astype("m8[s]").astype(np.int64)
+        suffixes = {offset: _offset(offset) for offset in np.unique(offsets).tolist()}
+        texts = np.datetime_as_string(wall, unit=unit).tolist()
+        return [
+            None if text == "NaT" else text + suffixes[offset]
+            for text, offset in zip(texts, offsets.tolist(), strict=True)
+        ]
+
+    return read
+
+
+def _offset(seconds: int) -> str:
+    """An offset from UTC as ISO 8601 writes it; NaT's is never looked at."""
+    zone = timezone(timedelta(seconds=seconds)) if abs(seconds) < timedelta(days=1).total_seconds() else timezone.utc
+    return datetime(2000, 1, 1, tzinfo=zone).isoformat()[len("2000-01-01T00:00:00") :]
+
+
+def _categories(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
+    """Convert each category once; the missing one (code -1) is the last of the table."""
+    labels = list(column.cat.categories)
+    if any(map(_refusal, labels)):  # only rows that hold such a category are at fault, if there are any
+        return _objects(column, name, log)
+    table = [*convert(labels, precision_of(labels)), None]
+    codes = column.cat.codes.to_numpy()
+    return lambda start, stop: [table[code] for code in codes[start:stop].tolist()]
+
+
+def _objects(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
+    fetch = _fetcher(column)
+    found = [survey(fetch(start, stop), name, log, start) for start, stop in slices(len(column))]
+    needed = [precision for precision in found if precision]
+    if not needed:
+        return fetch
+    precision = coarsest(needed)
+    return lambda start, stop: convert(fetch(start, stop), precision)
+
+
+def _fetcher(column: pd.Series[Any]) -> Reader:
+    if isinstance(column.dtype, np.dtype):
+        return lambda start, stop: column.iloc[start:stop].to_numpy(dtype=object).tolist()
+    values: Any = column.array
+    return lambda start, stop: values[start:stop].to_numpy(dtype=object, na_value=None).tolist()

@@ -1,0 +1,107 @@
+"""Checked rows, ready to be written as request bodies: whole, or range by range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer._payload.columns import slices
+from wml_deployer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+__all__ = ["Table", "Writer"]
+
+Writer = Callable[[int, int], bytes]
+"""From the first row (included) and the last (excluded) to the JSON array of the rows between."""
+
+_PIECE_CELLS = 65_536
+_SAMPLE_ROWS = 64
+_FILL = 0.9
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that can be sent: every fault in them was found before this was made.
+
+    It reads the caller's data when it writes, so these must not change in between.
+
+    Attributes:
+        names: The k field names in the order of the values; None where the rows carry none.
+        width: How many values a row has.
+        rows: How many rows there are.
+        index: The labels of the rows, to be put on the answer; None where an answer need not have as many rows.
+        write: Writes a range of rows as a JSON array.
+
+    Example:
+        >>> from wml_deployer.payload import prepare
+        >>> table = prepare([{"age": 31}, {"age": 52}])
+        >>> table.names, table.rows
+        (['age'], 2)
+        >>> table.encode(1)
+        b'{"input_data":[{"fields":["age"],"values":[[52]]}]}'
+
+    """
+
+    names: list[str] | None
+    width: int
+    rows: int
+    index: pd.Index[Any] | None
+    write: Writer
+
+    def encode(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
+        last = self.rows if stop is None else stop
+        fields = b'"fields":' + orjson.dumps(self.names) + b"," if self.names is not None else b""
+        head, tail = b'{"input_data":[{' + fields + b'"values":', b"}]}"
+        step = max(1, _PIECE_CELLS // max(1, self.width))
+        if last - start <= step:
+            return head + self.write(start, last) + tail
+        # Piece by piece into a growing buffer: the rows exist once as text, never a second time.
+        buffer = BytesIO()
+        buffer.write(head)
+        for offset, end in slices(last - start, step):
+            buffer.write(b"," if offset else b"[")
+            buffer.write(memoryview(self.write(start + offset, start + end))[1:-1])
+        buffer.write(b"]" + tail)
+        return buffer.getvalue()
+
+    def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
+        """Bodies of at most so many rows and bytes, in order, each with the positions of its rows.
+
+        A single row that is larger than ``batch_bytes`` makes a body of its own.
+
+        Raises:
+            ConfigurationError: A batch of no rows or no bytes was asked for.
+
+        """
+        if batch_rows < 1 or batch_bytes < 1:
+            raise ConfigurationError(
+                f"A batch of {batch_rows} rows and {batch_bytes} bytes holds nothing.",
+                next_step="Give batch_rows and batch_bytes of at least 1.",
+            )
+        return self._chunks(batch_rows, batch_bytes)
+
+    def _chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
+        start, take = 0, min(batch_rows, _SAMPLE_ROWS)
+        if self.rows > take:
+            take = _fitting(take, len(self.encode(0, take)), batch_rows, batch_bytes)
+        while start < self.rows:
+            stop = min(start + take, self.rows)
+            body = self.encode(start, stop)
+            take = _fitting(stop - start, len(body), batch_rows, batch_bytes)
+            if len(body) <= batch_bytes or stop - start == 1:
+                yield range(start, stop), body
+                start = stop
+
+
+def _fitting(rows: int, size: int, batch_rows: int, batch_bytes: int) -> int:
+    """How many rows to try next, when so many made a body of this size."""
+    return max(1, min(batch_rows, int(rows * batch_bytes / size * _FILL)))

@@ -1,0 +1,89 @@
+"""From what a caller hands in as a model to a version of the project, stored once for each content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._rollout.history import version_to
+from wml_deployer._rollout.storing import prepared, store, stored_already
+from wml_deployer.errors import ConflictError
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client
+    from wml_deployer._rollout.proof import SampleFolder
+    from wml_deployer.metadata import MetadataFile, Version
+
+__all__ = ["Versions", "Wish", "deployed_already"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A model and how it shall be stored, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
+
+    model: Any
+    stored: str | None = None
+    sample: Any = None
+    version: str | None = None
+    specification: str | None = None
+    unpickle: bool = False
+
+
+class Versions:
+    """Stores versions and writes them down.
+
+    Args:
+        client: The deployment space.
+        file: The project's metadata.yaml; its lock is held by the caller.
+        samples: Where the proofs' samples are kept.
+
+    """
+
+    def __init__(self, client: Client, file: MetadataFile, samples: SampleFolder) -> None:
+        """Store nothing yet."""
+        self._client = client
+        self._file = file
+        self._samples = samples
+
+    def get(self, wish: Wish, *, upload: bool = True) -> Version:
+        """Return the version of a model, storing it unless its content is stored already.
+
+        Args:
+            wish: The model.
+            upload: Whether new content may be stored.
+
+        Raises:
+            ConflictError: New content may not be stored, because something else is deployed.
+            ModelError: The model cannot be stored.
+
+        """
+        metadata = self._file.read()
+        if wish.stored is not None:
+            return version_to(metadata, wish.stored)
+        with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle) as candidate:
+            version = stored_already(self._client, metadata, candidate, wish.version)
+            if version is None and not upload:
+                raise deployed_already(metadata.project_name)
+            if version is None:
+                version = store(
+                    self._client, metadata, candidate, name=wish.version, specification_name=wish.specification
+                )
+                self._write_down(version)
+            if candidate.sample is not None:
+                self._samples.keep(version.digest, candidate.sample)
+        return version
+
+    def _write_down(self, version: Version) -> None:
+        metadata = self._file.read()
+        others = tuple(other for other in metadata.versions if other.name != version.name)
+        added = {"versions": (*others, version), "model_uid": version.model_id}
+        self._file.write(metadata.model_copy(update=added))
+
+
+def deployed_already(project: str) -> ConflictError:
+    """Make the error that refuses a second deployment of a project."""
+    return ConflictError(
+        f"{project} is deployed already, with another version.",
+        operation="deploy",
+        next_step="Call update(model) to change what it serves, or release(model) to do what is needed.",
+    )

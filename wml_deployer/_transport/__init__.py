@@ -1,0 +1,1 @@
+"""Verified, pooled HTTPS whose every call ends, and what its answers mean."""

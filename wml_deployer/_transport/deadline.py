@@ -1,0 +1,118 @@
+"""The time that a whole call may take, whatever happens on its connections.
+
+Timeouts of HTTP libraries start anew with each byte that arrives. A deadline does not: sockets made with
+:func:`tls_context` look at it before each read and write, so that a server that drips a byte a second ends too.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wml_deployer.errors import DeadlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["DeadlineSocket", "deadline", "grace", "remaining"]
+
+_end: ContextVar[float | None] = ContextVar("wml_deployer_deadline", default=None)
+Result = TypeVar("Result")
+
+
+@contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """Bound everything in the block to this many seconds; within another deadline, the earlier one counts.
+
+    Args:
+        seconds: Seconds from now; ``None`` leaves the enclosing deadline as it is.
+
+    Example:
+        >>> with deadline(5):
+        ...     remaining() <= 5
+        True
+
+    """
+    if seconds is None:
+        yield
+        return
+    enclosing = _end.get()
+    end = time.monotonic() + seconds
+    with _ending(end if enclosing is None else min(enclosing, end)):
+        yield
+
+
+@contextmanager
+def grace(seconds: float) -> Iterator[None]:
+    """Bound the block to this many seconds, even where the enclosing deadline is over: to put things right after it.
+
+    Args:
+        seconds: Seconds from now.
+
+    Example:
+        >>> with deadline(0), grace(5):
+        ...     remaining() > 1
+        True
+
+    """
+    with _ending(time.monotonic() + seconds):
+        yield
+
+
+@contextmanager
+def _ending(end: float) -> Iterator[None]:
+    token = _end.set(end)
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+def remaining() -> float | None:
+    """Return the seconds that are left, or ``None`` without a deadline.
+
+    Raises:
+        DeadlineError: None are left.
+
+    Example:
+        >>> remaining() is None
+        True
+
+    """
+    end = _end.get()
+    if end is None:
+        return None
+    left = end - time.monotonic()
+    if left <= 0:
+        raise DeadlineError("The time for the call is over.", next_step="Give it more with timeout=, in seconds.")
+    return left
+
+
+class DeadlineSocket(ssl.SSLSocket):
+    """A TLS socket that never waits longer than what the deadline leaves."""
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        """Read into a buffer."""
+        return self._bounded(super().recv_into, *args, **options)
+
+    def send(self, *args: Any, **options: Any) -> int:
+        """Send what fits; ``sendall`` is made of it."""
+        return self._bounded(super().send, *args, **options)
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands."""
+        self._bounded(super().do_handshake, block)
+
+    def _bounded(self, act: Callable[..., Result], *args: Any, **options: Any) -> Result:
+        left = remaining()
+        usual = self.gettimeout()
+        if left is None or (usual is not None and usual <= left):
+            return act(*args, **options)
+        self.settimeout(left)
+        try:
+            return act(*args, **options)
+        finally:
+            self.settimeout(usual)

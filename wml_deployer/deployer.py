@@ -1,0 +1,422 @@
+"""The facade: one project, one deployment, every version of its model."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._clients import connect
+from wml_deployer._rollout.history import history_frame, last_good, version_to
+from wml_deployer._rollout.project import Action, Project
+from wml_deployer._rollout.proof import SampleFolder
+from wml_deployer._rollout.versions import Wish, deployed_already
+from wml_deployer._transport.deadline import deadline
+from wml_deployer.credentials import LocalCredentials, load_credentials
+from wml_deployer.deployment import Deployment, StoredModel
+from wml_deployer.metadata import MetadataFile
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from typing_extensions import Self
+
+    from wml_deployer._clients import DeploymentRecord
+    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
+    from wml_deployer.metadata import Metadata, Version
+
+__all__ = ["Deployer"]
+
+ROLLOUT_SECONDS = 600.0
+SCORE_SECONDS = 60.0
+
+
+class Deployer:
+    r"""Stores, deploys, scores, updates and rolls back the model of one project.
+
+    Args:
+        credentials: Where the service is and how to log in.
+        metadata: The project's metadata.yaml.
+
+    Raises:
+        MetadataError: metadata.yaml is missing or malformed.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+        >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+        >>> Deployer.local(path).metadata.project_version
+        'v0.1'
+
+    """
+
+    def __init__(
+        self,
+        credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
+        metadata: str | os.PathLike[str] = "metadata.yaml",
+    ) -> None:
+        """Read the project; the service is asked at the first verb that needs it."""
+        self._file = MetadataFile(metadata)
+        self._credentials = _placed(credentials, self._file.directory)
+        self._samples = SampleFolder(self._file.directory / ".wml" / "samples")
+        self._project: Project | None = None
+        self._deployed: tuple[int, Deployment] | None = None
+        self._file.read()
+
+    @classmethod
+    def from_files(
+        cls,
+        credentials: str | os.PathLike[str] = "credentials.yaml",
+        metadata: str | os.PathLike[str] = "metadata.yaml",
+    ) -> Self:
+        r"""Open a project on IBM Cloud or Cloud Pak for Data.
+
+        Args:
+            credentials: The credentials file; ``WML_*`` environment variables override its keys.
+            metadata: The project's file.
+
+        Returns:
+            The project, not yet connected.
+
+        Raises:
+            CredentialsError: The credentials cannot be used; every fault is listed.
+            MetadataError: metadata.yaml is missing or malformed.
+
+        Example:
+            >>> import tempfile
+            >>> folder = Path(tempfile.mkdtemp())
+            >>> (folder / "credentials.yaml").touch(mode=0o600)
+            >>> _ = (folder / "credentials.yaml").write_text("url: us-south\napikey: k3y-example\nspace: churn\n")
+            >>> _ = (folder / "metadata.yaml").write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> Deployer.from_files(folder / "credentials.yaml", folder / "metadata.yaml")
+            <Deployer churn v0.1 on https://us-south.ml.cloud.ibm.com>
+
+        """
+        return cls(load_credentials(credentials), metadata)
+
+    @classmethod
+    def local(
+        cls, metadata: str | os.PathLike[str] = "metadata.yaml", directory: str | os.PathLike[str] | None = None
+    ) -> Self:
+        r"""Open a project on the embedded service: no account, no network.
+
+        Args:
+            metadata: The project's file.
+            directory: Where the service keeps what it stores; ``.wml/`` beside the file if not given.
+
+        Returns:
+            The project; the service is started, or joined where it runs, at the first verb that needs it.
+
+        Example:
+            >>> import tempfile
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> Deployer.local(path)
+            <Deployer churn v0.1 on the embedded service>
+
+        """
+        return cls(LocalCredentials(directory=None if directory is None else Path(directory)), metadata)
+
+    @property
+    def metadata(self) -> Metadata:
+        """The project as metadata.yaml says now."""
+        return self._file.read()
+
+    def store(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> StoredModel:
+        """Pack a model, upload it and freeze it as a revision; the same content is stored once.
+
+        Args:
+            model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
+            sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do.
+                They stay on this machine.
+            version: Name of the version; the project's version, counted on where it is taken, if not given.
+            specification: Name of the software specification; the best supported one if not given.
+            unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
+                pickle runs code that it brings along.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The frozen revision.
+
+        Raises:
+            ModelError: It cannot be stored; nothing was sent.
+            ConflictError: Somebody else stored a model of this project at the same time.
+
+        """
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        with self._changing(timeout) as project:
+            stored = project.versions.get(wish)
+        return StoredModel.from_version(stored)
+
+    def deploy(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Deploy the project's first version, wait until it serves, and prove it on its sample.
+
+        Deploying what is live already returns the deployment that is there.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, ready.
+
+        Raises:
+            ConflictError: Another version of this project is deployed.
+            RolloutError: It failed, or did not answer as the local model does; nothing is left behind.
+            DeadlineError: The time is over.
+
+        """
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        with self._changing(timeout) as project:
+            record = project.deployment()
+            chosen = project.versions.get(wish, upload=record is None)
+            if record is None:
+                record = project.deploy(chosen, reason)
+            elif project.serving(record) != chosen:
+                raise deployed_already(self.metadata.project_name)
+            elif not project.is_settled(record, chosen):
+                record = project.settle(record, chosen, reason)
+            return Deployment.from_record(record, project.client, chosen)
+
+    def update(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Serve another version under the same id and URL; go back by itself if it does not prove itself.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving the version.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+            RolloutError: It failed, or did not answer as the local model does; the version before serves again.
+            DeadlineError: The time is over; the version before serves again.
+
+        """
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        with self._changing(timeout) as project:
+            record = project.required("update")
+            chosen = project.versions.get(wish)
+            return self._switched(project, record, chosen, "update", reason)
+
+    def release(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Do what is needed: deploy the first time, afterwards update, and nothing when this content is live already.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving this content.
+
+        Raises:
+            RolloutError: It failed, or did not answer as the local model does.
+
+        """
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        with self._changing(timeout) as project:
+            chosen = project.versions.get(wish)
+            record = project.deployment()
+            if record is not None:
+                return self._switched(project, record, chosen, "update", reason)
+            return Deployment.from_record(project.deploy(chosen, reason), project.client, chosen)
+
+    def rollback(
+        self, to: str | None = None, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS
+    ) -> Deployment:
+        """Serve an earlier version again, and wait until it does.
+
+        Args:
+            to: Name or revision of a version; the last good one before the live one if not given.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving that version.
+
+        Raises:
+            VersionError: There is no such version; the message lists what there is.
+            RolloutError: It does not serve, or not as it should; the version before serves again.
+
+        """
+        with self._changing(timeout) as project:
+            record = project.required("rollback")
+            chosen = last_good(self.metadata) if to is None else version_to(self.metadata, to)
+            return self._switched(project, record, chosen, "rollback", reason)
+
+    def score(self, X: Any, *, timeout: float = SCORE_SECONDS) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
+        """Score rows on the live deployment.
+
+        Args:
+            X: n rows × k fields: a frame, an array, a list of rows or a single row. Columns are put in the
+                model's order.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
+
+        Raises:
+            SchemaError: The columns are not the model's; nothing was sent.
+            PayloadError: A value cannot be sent; nothing was sent.
+            VersionError: The project is not deployed yet.
+
+        """
+        return self._deployment("score").score(X, timeout=timeout)
+
+    def status(self) -> Deployment:
+        """Look at the deployment.
+
+        Returns:
+            Its state and the version that serves.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+
+        """
+        project = self._open()
+        record = project.required("status")
+        return Deployment.from_record(record, project.client, project.serving(record))
+
+    def history(self) -> pd.DataFrame:
+        """Tell what was live, when, and why.
+
+        Returns:
+            One row for each deploy, update, rollback and revert, oldest first: ``when``, ``action``, ``version``,
+            ``revision``, ``from``, ``to``, ``who``, ``why``, ``proof``.
+
+        """
+        return history_frame(self.metadata)
+
+    def delete(self, *, cascade: bool = False, timeout: float = ROLLOUT_SECONDS) -> None:
+        """Delete the deployment; its stored versions stay unless asked.
+
+        Args:
+            cascade: Whether the stored models are deleted as well, with every revision.
+            timeout: Seconds for the whole call.
+
+        Raises:
+            VersionError: The project is not deployed.
+
+        """
+        with self._changing(timeout) as project:
+            project.delete(cascade=cascade)
+
+    def close(self) -> None:
+        """Close every connection; the next verb opens new ones."""
+        if self._project is not None:
+            self._project.client.close()
+            self._project = None
+
+    def __enter__(self) -> Self:
+        """Use the deployer as a context that closes its connections."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Name the project and where it is deployed."""
+        metadata = self.metadata
+        given = self._credentials
+        where = "the embedded service" if isinstance(given, LocalCredentials) else given.url
+        return f"<{type(self).__name__} {metadata.project_name} {metadata.project_version} on {where}>"
+
+    def _open(self) -> Project:
+        if self._project is None:
+            self._project = Project(connect(self._credentials), self._file, self._samples)
+        return self._project
+
+    @contextmanager
+    def _changing(self, timeout: float) -> Iterator[Project]:
+        """Hold the project's lock, so that two processes never change it at once, within the time given."""
+        with deadline(timeout), self._file.lock(timeout=timeout):
+            self._deployed = None
+            yield self._open()
+
+    def _switched(
+        self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
+    ) -> Deployment:
+        if not project.is_settled(record, version):
+            record = project.switch(record, version, action, reason)
+        return Deployment.from_record(record, project.client, version)
+
+    def _deployment(self, operation: str) -> Deployment:
+        """Return the handle to score with, looked up once and again when metadata.yaml changes."""
+        changed = self._file.path.stat().st_mtime_ns
+        if self._deployed is None or self._deployed[0] != changed:
+            project = self._open()
+            record = project.required(operation)
+            handle = Deployment.from_record(record, project.client, project.serving(record))
+            self._deployed = changed, handle
+        return self._deployed[1]
+
+
+def _stored_name(model: Any) -> str | None:
+    return model.version if isinstance(model, StoredModel) else None
+
+
+def _placed(
+    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials, directory: Path
+) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise."""
+    if isinstance(credentials, LocalCredentials) and credentials.directory is None:
+        return credentials.model_copy(update={"directory": directory / ".wml"})
+    return credentials

@@ -1,0 +1,177 @@
+"""Handles of what lives on the service: a stored model, and a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._rollout.waiting import wait_until_serving
+from wml_deployer._transport.deadline import deadline
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Self
+
+    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer.metadata import Version
+    from wml_deployer.schema import Schema
+
+__all__ = ["Deployment", "StoredModel"]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model on the service, frozen as a revision that can be deployed and rolled back to.
+
+    Attributes:
+        version: Its name in this project (``"v0.1"``).
+        id: Id of the model asset.
+        revision: Number of the revision, as the service writes it.
+        digest: Digest of its content; the same for the same model.
+        model_type: Framework and version (``"scikit-learn_1.6"``).
+        software_specification: Name of the specification that runs it.
+        schema: Input fields and classes.
+
+    Example:
+        >>> StoredModel("v0.1", "3f2c", "1", "sha256:9a", "scikit-learn_1.6", "runtime-25.1-py3.12").revision
+        '1'
+
+    """
+
+    version: str
+    id: str
+    revision: str
+    digest: str
+    model_type: str
+    software_specification: str
+    schema: Schema | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_version(cls, version: Version) -> Self:
+        """Make the handle of a version that metadata.yaml keeps."""
+        return cls(
+            version=version.name,
+            id=version.model_id,
+            revision=version.revision,
+            digest=version.digest,
+            model_type=version.model_type,
+            software_specification=version.software_specification,
+            schema=version.schema,
+        )
+
+
+@dataclass
+class Deployment:
+    r"""An online deployment: one id and one URL, whatever version serves.
+
+    Attributes:
+        id: Id of the deployment.
+        name: Its name in the deployment space.
+        url: Where predictions are asked for.
+        state: ``initializing``, ``updating``, ``ready`` or ``failed``, when last looked at.
+        version: Name of the version that serves, where this project knows it.
+        model_id: The model asset that serves.
+        revision: Its revision.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> from wml_deployer import Deployer
+        >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+        >>> _ = path.write_text("project_name: iris\nproject_version: v0.1\n")
+        >>> rows, labels = load_iris(return_X_y=True, as_frame=True)
+        >>> with Deployer.local(path) as deployer:
+        ...     deployment = deployer.deploy(DecisionTreeClassifier().fit(rows, labels), sample=rows.head())
+        ...     deployment.score(rows.head(2))["prediction"].tolist()
+        [0, 0]
+        >>> deployment.state, deployment.version
+        ('ready', 'v0.1')
+
+    """
+
+    id: str
+    name: str
+    url: str
+    state: str
+    version: str | None
+    model_id: str
+    revision: str | None
+    raw: dict[str, Any] = field(repr=False, compare=False)
+    _client: Client = field(repr=False, compare=False)
+    _schema: Schema | None = field(repr=False, compare=False, default=None)
+
+    @classmethod
+    def from_record(cls, record: DeploymentRecord, client: Client, version: Version | None) -> Self:
+        """Make the handle of what the service tells."""
+        return cls(
+            id=record.id,
+            name=record.name,
+            url=record.url,
+            state=record.state,
+            version=version.name if version else None,
+            model_id=record.model_id,
+            revision=record.revision,
+            raw=record.raw,
+            _client=client,
+            _schema=version.schema if version else None,
+        )
+
+    def refresh(self) -> Self:
+        """Look at the deployment again.
+
+        Returns:
+            This handle.
+
+        Raises:
+            NotFoundError: It was deleted.
+
+        """
+        return self._take(self._client.deployment(self.id))
+
+    def wait(self, timeout: float = 300.0) -> Self:
+        """Wait until it serves.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            This handle, ready.
+
+        Raises:
+            RolloutError: The service says that it failed.
+            DeadlineError: The time is over.
+
+        """
+        with deadline(timeout):
+            record = self._client.deployment(self.id)
+            return self._take(wait_until_serving(self._client, record, record.model_id, record.revision))
+
+    def score(self, X: Any, timeout: float = 60.0) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
+        """Score rows; see :meth:`wml_deployer.Deployer.score`.
+
+        Args:
+            X: n rows × k fields: a frame, an array, a list of rows or a single row.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
+
+        """
+        from wml_deployer.payload import decode, encode  # noqa: PLC0415 - importing this module is cheap
+
+        body = encode(X, schema=self._schema)
+        classes = self._schema.classes if self._schema else ()
+        with deadline(timeout):
+            answer = self._client.score(self.id, body)
+        scores: pd.DataFrame = decode(answer, classes=classes, index=getattr(X, "index", None))
+        return scores
+
+    def _take(self, record: DeploymentRecord) -> Self:
+        if (record.model_id, record.revision) != (self.model_id, self.revision):
+            # Somebody else rolled something out: its name is not known here.
+            self.version, self._schema = None, None
+        self.state, self.raw = record.state, record.raw
+        self.model_id, self.revision = record.model_id, record.revision
+        return self

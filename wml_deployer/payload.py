@@ -1,0 +1,240 @@
+"""The pandas helper: rows of any kind -> input_data request bodies, scoring answers -> DataFrames.
+
+>>> import pandas as pd
+>>> from wml_deployer.payload import encode, to_frame
+>>> frame = pd.DataFrame({"age": [31, 52], "income": [2150.5, None]}, index=["ana", "rui"])
+>>> encode(frame)
+b'{"input_data":[{"fields":["age","income"],"values":[[31,2150.5],[52,null]]}]}'
+>>> rows = [[1, [0.25, 0.75]], [0, [0.5, 0.5]]]
+>>> answer = {"predictions": [{"fields": ["prediction", "probability"], "values": rows}]}
+>>> to_frame(answer, classes=["bad", "good"], index=frame.index)
+     prediction  probability_bad  probability_good
+ana           1             0.25              0.75
+rui           0             0.50              0.50
+
+What becomes of a value on its way into a request:
+
+=========================================================  =====================================================
+value                                                      JSON
+=========================================================  =====================================================
+integers, also beside floats, up to 64 bits                the same integer
+floats                                                     the same double; a float32 as the double of its value
+NaN, None, NaT, ``pandas.NA``, a missing category          ``null``
+booleans, text                                             the same
+dates with time                                            ISO 8601 text with the zone's offset, if there is one;
+                                                           all of a column with the same fraction of a second
+dates, times of day                                        ISO 8601 text
+durations                                                  ISO 8601 durations (``"P1DT2H0M0S"``)
+categories                                                 what they stand for
+``Decimal``                                                a number: whole ones exactly, others as nearest double
+lists, tuples, arrays, mappings with text keys             arrays and objects of the same
+infinities, integers beyond 64 bits, bytes, complex        refused, naming column and row
+numbers, periods, intervals, any other object
+=========================================================  =====================================================
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer._payload.answer import columns_of
+from wml_deployer._payload.assemble import frame_of, invalid
+from wml_deployer._payload.document import Document, is_document, read_document
+from wml_deployer._payload.intake import take_in
+from wml_deployer._payload.quick import quick_frame
+from wml_deployer._payload.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from wml_deployer.schema import ClassLabel, Schema
+
+__all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
+
+
+def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
+    """Check rows completely, before any of them is written or sent.
+
+    Args:
+        data: n rows x k fields as a DataFrame, a numpy array (structured and masked ones too), a list of rows or of
+            mappings; a single row as a mapping, a Series or a flat list; or a finished ``{"input_data": [...]}``,
+            whose values are checked and which is otherwise left as it is. It is read again when the rows are
+            written, and never changed.
+        schema: The model's input. Columns are put in its order; rows without names are taken to be in it.
+
+    Returns:
+        The rows, ready to be written whole or in parts: ``rows`` tells how many, ``index`` their labels,
+        ``encode(start, stop)`` writes the body of some of them.
+
+    Raises:
+        SchemaError: Columns are missing, unknown to the model or there twice, or rows are too wide or too narrow;
+            all of it is listed.
+        PayloadError: Values cannot be sent; all of them are listed, by column and row.
+
+    Example:
+        >>> rows = prepare([[1, 2.5], [3, None], [5, 6.5]])
+        >>> rows.rows
+        3
+        >>> rows.encode(1, 2)
+        b'{"input_data":[{"values":[[3,null]]}]}'
+
+    """
+    return read_document(data) if is_document(data) else take_in(data, schema)
+
+
+def to_input_data(data: object, *, schema: Schema | None = None) -> dict[str, Any]:
+    """Make the request document of rows that ``client.deployments.score`` of IBM's clients takes.
+
+    Args:
+        data: n rows x k fields, as :func:`prepare` takes them.
+        schema: The model's input.
+
+    Returns:
+        ``{"input_data": [{"fields": [k names], "values": [n rows]}]}`` of plain Python values that the json module
+        writes as they are; no ``fields`` where neither the rows nor the schema name them. The format is that of
+        https://cloud.ibm.com/apidocs/machine-learning, where names and values have to be in the same order.
+
+    Raises:
+        SchemaError: The columns are not the model's.
+        PayloadError: Values cannot be sent.
+
+    Example:
+        >>> to_input_data({"age": 31, "name": "Ana"})
+        {'input_data': [{'fields': ['age', 'name'], 'values': [[31, 'Ana']]}]}
+
+    """
+    document: dict[str, Any] = orjson.loads(encode(data, schema=schema))
+    return document
+
+
+def encode(data: object, *, schema: Schema | None = None) -> bytes:
+    """The request body of rows: the JSON text of :func:`to_input_data`, written several times faster.
+
+    Args:
+        data: n rows x k fields, as :func:`prepare` takes them.
+        schema: The model's input.
+
+    Returns:
+        UTF-8 JSON text.
+
+    Raises:
+        SchemaError: The columns are not the model's.
+        PayloadError: Values cannot be sent.
+
+    Example:
+        >>> encode([[1, float("nan")]])
+        b'{"input_data":[{"values":[[1,null]]}]}'
+
+    """
+    return prepare(data, schema=schema).encode()
+
+
+def encode_chunks(
+    data: object, *, schema: Schema | None = None, batch_rows: int, batch_bytes: int
+) -> Iterator[tuple[range, bytes]]:
+    """Request bodies of at most so many rows and bytes each, in order.
+
+    All rows are checked before the first body is written, so nothing of data with a fault in them is sent.
+
+    Args:
+        data: n rows x k fields, as :func:`prepare` takes them; a finished document stays one body.
+        schema: The model's input.
+        batch_rows: Most rows in a body.
+        batch_bytes: Most bytes in a body; a single row that is larger makes a body of its own.
+
+    Returns:
+        The positions of the rows in ``data`` (from 0), and their body.
+
+    Raises:
+        SchemaError: The columns are not the model's.
+        PayloadError: Values cannot be sent.
+        ConfigurationError: A batch of no rows or no bytes was asked for.
+
+    Example:
+        >>> for rows, body in encode_chunks([[1], [2], [3]], batch_rows=2, batch_bytes=1_000_000):
+        ...     print(rows, body)
+        range(0, 2) b'{"input_data":[{"values":[[1],[2]]}]}'
+        range(2, 3) b'{"input_data":[{"values":[[3]]}]}'
+
+    """
+    return prepare(data, schema=schema).chunks(batch_rows, batch_bytes)
+
+
+def to_frame(
+    response: object, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None
+) -> pd.DataFrame:
+    """The frame of a scoring answer, of whichever of the service's runtimes.
+
+    Args:
+        response: ``{"predictions": [...]}`` as the service answers it, its list of blocks, or the bare rows
+            (``[[label, [probabilities]], ...]``) as a notebook prints them.
+        classes: The labels of the k probabilities, in their order (``estimator.classes_``). Where there are as many
+            probabilities, they name the columns; otherwise these are numbered.
+        index: The labels of the n rows that were sent; numbered from 0 without.
+
+    Returns:
+        n rows. ``prediction`` and, from classifiers, ``probability_<class>``; predictions of several values become
+        ``prediction_0``, ``prediction_1``, ... . Any other field keeps its name and its values. Of several blocks
+        those with the same fields follow each other; others stand side by side, named by their ``id``. Numbers are
+        those of the answer, bit for bit.
+
+    Raises:
+        InvalidResponseError: The answer has none of these shapes, rows of different widths, mixed kinds of
+            predictions, or not as many rows as ``index``.
+
+    Example:
+        >>> to_frame({"predictions": [{"fields": ["prediction"], "values": [[4.125], [3.5]]}]})
+           prediction
+        0       4.125
+        1       3.500
+
+    """
+    columns, rows = columns_of(response, classes)
+    return frame_of(columns, rows, index)
+
+
+def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None) -> pd.DataFrame:
+    """The frame of a scoring answer's bytes: :func:`to_frame`, several times faster for the usual answers.
+
+    Args:
+        body: The JSON text of the answer. NaN and infinities are read as Python's json module writes them.
+        classes: The labels of the k probabilities, in their order.
+        index: The labels of the n rows that were sent.
+
+    Returns:
+        n rows, as :func:`to_frame` gives them.
+
+    Raises:
+        InvalidResponseError: The bytes are no JSON, or not that of a scoring answer.
+
+    Example:
+        >>> decode(b'{"predictions":[{"fields":["prediction"],"values":[["good"],["bad"]]}]}')
+          prediction
+        0       good
+        1        bad
+
+    """
+    frame = quick_frame(body, classes, index)
+    return to_frame(_parsed(body), classes=classes, index=index) if frame is None else frame
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise _no_json(body, error) from error
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise _no_json(body, error) from error
+
+
+def _no_json(body: bytes, error: ValueError) -> Exception:
+    beginning = body[:60].decode(errors="replace")
+    return invalid(f"The answer of {len(body):,} bytes is no JSON ({error}); it begins {beginning!r}.")
