@@ -205,7 +205,7 @@ def test_columns_of_a_users_own_transformer_come_from_the_sample() -> None:
 def test_dtypes_are_named_as_pandas_names_them(dtype: Any, expected: str) -> None:
     """Every kind of column keeps its own dtype."""
     model = make_pipeline(FunctionTransformer(), DummyRegressor())
-    frame = FRAME[["count"]].astype(dtype)  # type: ignore[arg-type]  # the stubs want literals
+    frame = FRAME[["count"]].astype(dtype)
 
     assert expected == profile(model.fit(frame, Y), sample=frame).schema.fields[0].dtype
 
