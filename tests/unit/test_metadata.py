@@ -253,7 +253,7 @@ def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
 def test_constructors_raise_our_error() -> None:
     """What is built in Python is checked as what is read."""
     with pytest.raises(MetadataError) as caught:
-        Metadata(project_name="", project_version="1", log=[{"action": "deploy"}])  # type: ignore[arg-type]
+        Metadata(project_name="", project_version="1", log=[{"action": "deploy"}])
 
     assert ["project_name", "log[0].when", "log[0].proof"] == [fault.where for fault in caught.value.faults]
 
