@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from wml_deployer import _checks
-from wml_deployer._kinds import SOFTWARE_ONLY, TITLES, sort_out
-from wml_deployer._sources import Source, from_environment, from_file, from_mapping, merge
-from wml_deployer._strict import StrictModel, kind_of
+from wml_deployer._configuration import checks
+from wml_deployer._configuration.kinds import SOFTWARE_ONLY, TITLES, sort_out
+from wml_deployer._configuration.sources import Source, from_environment, from_file, from_mapping, merge
+from wml_deployer._configuration.strict import StrictModel, kind_of
 from wml_deployer.errors import CredentialsError, Fault
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CloudCredentials", "Credentials", "LocalCredentials", "SoftwareCredentials", "load_credentials"]
 
-_Text = Annotated[str, AfterValidator(_checks.filled)]
-_Key = Annotated[SecretStr, AfterValidator(_checks.secret)]
+_Text = Annotated[str, AfterValidator(checks.filled)]
+_Key = Annotated[SecretStr, AfterValidator(checks.secret)]
 
 
 class _RemoteCredentials(StrictModel):
@@ -41,7 +41,7 @@ class _RemoteCredentials(StrictModel):
     token: _Key | None = None
     space_id: _Text | None = None
     space: _Text | None = None
-    ca_bundle: Annotated[Path, AfterValidator(_checks.bundle_of_certificates)] | None = None
+    ca_bundle: Annotated[Path, AfterValidator(checks.bundle_of_certificates)] | None = None
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled: the secrets would lie there in plain text."""
@@ -85,7 +85,7 @@ class CloudCredentials(_RemoteCredentials):
     signs_in_with = ("apikey", "token")
 
     kind: Literal["cloud"] = "cloud"
-    url: Annotated[str, AfterValidator(_checks.cloud_url)]
+    url: Annotated[str, AfterValidator(checks.cloud_url)]
 
     if TYPE_CHECKING:
 
@@ -137,10 +137,10 @@ class SoftwareCredentials(_RemoteCredentials):
     signs_in_with = ("apikey", "password", "token")
 
     kind: Literal["software"] = "software"
-    url: Annotated[str, AfterValidator(_checks.https_url)]
+    url: Annotated[str, AfterValidator(checks.https_url)]
     username: _Text | None = None
-    password: Annotated[SecretStr, AfterValidator(_checks.password)] | None = None
-    version: Annotated[str, AfterValidator(_checks.release)] | None = None
+    password: Annotated[SecretStr, AfterValidator(checks.password)] | None = None
+    version: Annotated[str, AfterValidator(checks.release)] | None = None
 
     if TYPE_CHECKING:
 
@@ -187,7 +187,7 @@ class LocalCredentials(StrictModel):
     error = CredentialsError
 
     kind: Literal["local"] = "local"
-    directory: Annotated[Path, AfterValidator(_checks.usable_folder)] | None = None
+    directory: Annotated[Path, AfterValidator(checks.usable_folder)] | None = None
     space: _Text | None = None
 
     if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
 
-from wml_deployer._estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
-from wml_deployer._signature import class_labels, input_fields
+from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
+from wml_deployer._frameworks.signature import class_labels, input_fields
 from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.schema import Schema
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from wml_deployer._atomic import replace_file
-from wml_deployer._metadata_yaml import OWNED, TYPED, located, owned, unfit, values
-from wml_deployer._records import LogEntry, Metadata, Version
-from wml_deployer._yaml import Document, parse, read
-from wml_deployer._yaml_edit import edit
-from wml_deployer._yaml_write import dump
+from wml_deployer._configuration.atomic import replace_file
+from wml_deployer._configuration.metadata_yaml import OWNED, TYPED, located, owned, unfit, values
+from wml_deployer._configuration.records import LogEntry, Metadata, Version
+from wml_deployer._configuration.yaml import Document, parse, read
+from wml_deployer._configuration.yaml_edit import edit
+from wml_deployer._configuration.yaml_write import dump
 from wml_deployer.errors import ConflictError, MetadataError
 
 if TYPE_CHECKING:

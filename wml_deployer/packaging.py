@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._archive import check_archive, write_archive
-from wml_deployer._directory import files_of
+from wml_deployer._packaging.archive import check_archive, write_archive
+from wml_deployer._packaging.directory import files_of
 from wml_deployer.errors import PackagingError
 from wml_deployer.frameworks import Framework, recognise
 
@@ -118,7 +118,7 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
 
 
 def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None) -> Package:
-    from wml_deployer._pickling import dump  # noqa: PLC0415 - joblib, which only estimators need, takes 0.1 s to import
+    from wml_deployer._packaging.pickling import dump  # noqa: PLC0415 - joblib, which only estimators need, takes 0.1 s to import
 
     framework = recognise(estimator)
 

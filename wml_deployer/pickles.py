@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from wml_deployer._opcodes import follow
+from wml_deployer._packaging.opcodes import follow
 from wml_deployer.errors import PackagingError
 
 if TYPE_CHECKING:

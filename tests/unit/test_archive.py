@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wml_deployer._archive import check_archive, write_archive
+from wml_deployer._packaging.archive import check_archive, write_archive
 from wml_deployer.errors import PackagingError
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from wml_deployer._opcodes import follow
+from wml_deployer._packaging.opcodes import follow
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import pack
 from wml_deployer.pickles import pickled_globals, pickled_modules

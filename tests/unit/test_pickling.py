@@ -41,7 +41,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
-from wml_deployer._pickling import dump
+from wml_deployer._packaging.pickling import dump
 from wml_deployer.errors import PackagingError
 
 ROWS = 60
@@ -127,7 +127,7 @@ def test_another_model_gives_other_bytes() -> None:
 SCRIPT = """
 import hashlib, io, numpy
 from sklearn.ensemble import RandomForestClassifier
-from wml_deployer._pickling import dump
+from wml_deployer._packaging.pickling import dump
 rows = numpy.random.default_rng(0).normal(size=(60, 4))
 model = RandomForestClassifier(5, random_state=0).fit(rows, numpy.where(rows[:, 0] > 0, "yes", "no"))
 model.tags_ = {"iris", "flower", "petal", "sepal"}

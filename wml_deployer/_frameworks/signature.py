@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from wml_deployer._estimators import first_step, is_booster, is_users_own, roots
+from wml_deployer._frameworks.estimators import first_step, is_booster, is_users_own, roots
 from wml_deployer.errors import Fault, SchemaError, UnsupportedModelError
 from wml_deployer.schema import ClassLabel, Field
 

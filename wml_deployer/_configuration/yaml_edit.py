@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from wml_deployer._yaml import children, nodes, parse, plain
-from wml_deployer._yaml_write import dump
+from wml_deployer._configuration.yaml import children, nodes, parse, plain
+from wml_deployer._configuration.yaml_write import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wml_deployer._yaml import Document
+    from wml_deployer._configuration.yaml import Document
     from wml_deployer.errors import ConfigurationError
 
 __all__ = ["edit"]

@@ -15,7 +15,7 @@ import tarfile
 import zlib
 from typing import IO, TYPE_CHECKING
 
-from wml_deployer._deflate import GzipWriter
+from wml_deployer._packaging.deflate import GzipWriter
 from wml_deployer.errors import Fault, PackagingError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from yaml import YAMLError
 
-from wml_deployer._records import Metadata
-from wml_deployer._yaml import construct, plain, uses_aliases
-from wml_deployer._yaml_write import Flow, Moment, Row
+from wml_deployer._configuration.records import Metadata
+from wml_deployer._configuration.yaml import construct, plain, uses_aliases
+from wml_deployer._configuration.yaml_write import Flow, Moment, Row
 from wml_deployer.errors import Fault
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from yaml.nodes import Node, ScalarNode
 
-    from wml_deployer._yaml import Document
+    from wml_deployer._configuration.yaml import Document
 
 __all__ = ["OWNED", "TYPED", "located", "owned", "unfit", "values"]
 

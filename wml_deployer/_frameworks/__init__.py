@@ -1,0 +1,1 @@
+"""How an estimator is recognised, and what it takes and answers."""
