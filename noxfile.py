@@ -24,13 +24,13 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
-def install_wheel(session: nox.Session, *requirements: str) -> None:
+def install_wheel(session: nox.Session, *requirements: str, extras: str = "local") -> None:
     """Build the wheel and install it as a user gets it, with the embedded service and the given requirements."""
     wheels = Path(session.create_tmp()) / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
     (wheel,) = wheels.glob("*.whl")
-    session.install(f"{wheel}[local]", *requirements)
+    session.install(f"{wheel}[{extras}]", *requirements)
     # pip keeps an installed wheel of the same version: in a reused environment that would be yesterday's code.
     session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
 
@@ -48,10 +48,10 @@ def lay_out_suite(session: nox.Session) -> Path:
     return suite
 
 
-def run_suite(session: nox.Session, *arguments: str) -> None:
+def run_suite(session: nox.Session, *arguments: str, extras: str = "local") -> None:
     """Run pytest on the installed wheel, away from the working copy."""
     checkout = Path.cwd()
-    install_wheel(session, *group("tests"))
+    install_wheel(session, *group("tests"), extras=extras)
     session.chdir(lay_out_suite(session))
     session.run("python", "-c", "import sys, wml_deployer as p; sys.exit(not p.__file__.startswith(sys.prefix))")
     session.run("pytest", *arguments, *session.posargs, env={"WML_DEPLOYER_CHECKOUT": str(checkout)})
@@ -88,7 +88,8 @@ def matrix(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; alone and in order, so that figures hold."""
-    run_suite(session, "-p", "no:randomly", "-s", "-o", "python_files=bench_*.py", "tests/benchmarks")
+    alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-s")
+    run_suite(session, *alone, "-o", "python_files=bench_*.py", "tests/benchmarks", extras="local,fast")
 
 
 @nox.session
