@@ -135,7 +135,8 @@ def test_page_runs_and_prints_what_it_shows(page: Path, tmp_path: Path, record_p
     done = run(page, folder)
 
     record_property("blocks run", len(done))
-    assert [text for step, printed in done if (text := differences(step, printed))] == []
+    found = "\n".join(differences(step, printed) for step, printed in done).strip()
+    assert not found, found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=identify)
