@@ -111,11 +111,12 @@ def deploy_and_update(story: Story, deployer: Deployer, simple: Any, better: Any
     model = deployer.store(simple, sample=data.train.head(50))
     story.say(f"stored: {model.version} as {model.model_type} on {model.software_specification}")
     first = deployer.deploy(model, reason="first version")
-    story.say(f"deployed, and proven on 50 sample rows: {first.url}")
+    story.say("deployed, and proven on 50 sample rows")
+    story.say(first.url)
     rows = [score(story, deployer, "deployed", simple, data)]
 
     story.open("Update it to a logistic regression")
-    second = deployer.update(better, sample=data.train.head(50), version="v0.2", reason="finds more tumours")
+    second = deployer.update(better, sample=data.train.head(50), version="v0.2", reason="right more often")
     if (second.id, second.url) != (first.id, first.url):
         sys.exit("an update changed the deployment's id or URL")
     story.say(f"{second.version} serves under the same id and URL")
@@ -134,7 +135,7 @@ def sum_up(rows: list[tuple[str, ...]], history: pd.DataFrame) -> None:
     """Print what each version was worth, and what metadata.yaml remembers."""
     print(
         "\n"
-        + pd.DataFrame(rows, columns=["", "version", "right", "tumours found", "sure of row 1"]).to_string(index=False)
+        + pd.DataFrame(rows, columns=["", "version", "right", "tumours found", "row 1"]).to_string(index=False)
     )
     print("\nWhat was live, and why, as metadata.yaml keeps it:\n")
     print(history[["action", "from", "to", "proof", "why"]].fillna("-").to_string(index=False))
