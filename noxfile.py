@@ -103,7 +103,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package, its tests and this file, strictly."""
-    install_wheel(session, *group("tests"), *group("types"))
+    install_wheel(session, *group("tests"), *group("docs"), *group("types"))
     session.run("mypy", *session.posargs)
 
 
