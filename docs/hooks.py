@@ -21,7 +21,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def draw_map(folder: Path) -> str:
     """A table of a package's modules, ground floor first: the floor, the module, and what it holds."""
-    rows = sorted((floor_of(path), path.relative_to(PACKAGE).as_posix(), path) for path in modules_of(folder))
+    rows = sorted((floor_of(path), name_of(path), path) for path in modules_of(folder))
     lines = ["| floor | module | holds |", "| --: | --- | --- |"]
     return "\n".join([*lines, *(f"| {floor} | `{name}` | {summary(path)} |" for floor, name, path in rows)])
 
@@ -30,6 +30,11 @@ def modules_of(folder: Path) -> list[Path]:
     """The modules of a package: the embedded service is a house of its own, and the top is only a list of names."""
     inside = (path for path in folder.rglob("*.py") if path != PACKAGE / "__init__.py")
     return [path for path in inside if folder == PACKAGE / "server" or PACKAGE / "server" not in path.parents]
+
+
+def name_of(path: Path) -> str:
+    """A module as a reader looks for it; a package by its folder."""
+    return path.relative_to(PACKAGE).as_posix().removesuffix("__init__.py").removesuffix(".py")
 
 
 def summary(path: Path) -> str:
