@@ -165,7 +165,9 @@ class Deployment:
         classes = self._schema.classes if self._schema else ()
         with deadline(timeout):
             answer = self._client.score(self.id, body)
-        scores: pd.DataFrame = decode(answer, classes=classes, index=getattr(X, "index", None))
+        # A list has an ``index`` too, but that is its method.
+        index = getattr(X, "index", None) if hasattr(X, "columns") else None
+        scores: pd.DataFrame = decode(answer, classes=classes, index=index)
         return scores
 
     def _take(self, record: DeploymentRecord) -> Self:
