@@ -191,10 +191,12 @@ def test_wrong_columns_are_refused_before_anything_is_sent(
     assert before == len(server.requests)
 
 
-def test_arrays_are_scored(deployer: Deployer, model: Any, features: pd.DataFrame) -> None:
-    """A bare array has the model's width."""
+@pytest.mark.parametrize("kind", ["array", "list"])
+def test_rows_without_names_are_scored(deployer: Deployer, model: Any, features: pd.DataFrame, kind: str) -> None:
+    """A bare array or list has the model's width."""
     deployer.deploy(model)
-    rows = features.to_numpy()[:7]
+    array = features.to_numpy()[:7]
+    rows = array if kind == "array" else array.tolist()
 
     assert model.predict(features.head(7)).tolist() == deployer.score(rows)["prediction"].tolist()
 
