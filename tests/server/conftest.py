@@ -8,6 +8,7 @@ import tarfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import joblib
 import pytest
@@ -51,12 +52,12 @@ class Answer:
 class Client:
     """Speaks plain HTTPS to a service, in one space."""
 
-    def __init__(self, server: LocalServer, *, login: bool = True) -> None:
-        """Log in."""
+    def __init__(self, server: LocalServer, *, flavour: str = "software") -> None:
+        """Log in to the flavour of the service."""
         self.server = server
         self.space_id = server.info.space_id
         self._pool = urllib3.PoolManager(ca_certs=str(server.info.ca_bundle), timeout=30, retries=False)
-        self.token = self.log_in().json["token"] if login else ""
+        self.token = self.log_in().json["token"] if flavour == "software" else self.exchange().json["access_token"]
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -66,6 +67,19 @@ class Client:
         """Ask for a token."""
         account = {"username": self.server.info.username, "api_key": self.server.info.apikey}
         return self("POST", "/icp4d-api/v1/authorize", secrets or account, token="")
+
+    def exchange(self, apikey: str | None = None) -> Answer:
+        """Ask for a token of the cloud's."""
+        grant = "urn:ibm:params:oauth:grant-type:apikey"
+        form = urlencode({"apikey": apikey or self.server.info.apikey, "grant_type": grant}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self("POST", "/identity/token", content=form, token="", headers=headers)
+
+    def make_space(self, name: str) -> str:
+        """Make a space that the instance serves; return its id."""
+        crn = "crn:v1:bluemix:public:pm-20:us-south:a/1:99999999-9999-9999-9999-999999999999::"
+        compute = [{"name": "WML", "crn": crn, "type": "machine_learning"}]
+        return str(self("POST", "/v2/spaces", {"name": name, "compute": compute}).json["metadata"]["id"])
 
     def __call__(
         self,
@@ -108,7 +122,8 @@ class Client:
 
     def deploy(self, asset: dict[str, str], **fields: Any) -> str:
         """Deploy an asset and wait for it; return the deployment's id."""
-        document = {"name": "deployment", "online": {}, "asset": asset, "space_id": self.space_id, **fields}
+        kind: dict[str, Any] = {} if "batch" in fields else {"online": {}}
+        document = {"name": "deployment", **kind, "asset": asset, "space_id": self.space_id, **fields}
         answer = self("POST", "/ml/v4/deployments", document)
         assert answer.status == 202, answer.content
         deployment_id = str(answer.json["metadata"]["id"])
@@ -126,6 +141,27 @@ class Client:
             document = self.deployment(deployment_id)
             status = document["entity"]["status"]
             if status["state"] not in ("initializing", "updating") and "scaling" not in status:
+                return document
+            time.sleep(0.01)
+        raise TimeoutError(document)
+
+    def data_asset(self, name: str, content: bytes) -> str:
+        """Store a data asset; return its href."""
+        document = {"metadata": {"name": name, "asset_type": "data_asset"}, "entity": {"data_asset": {}}}
+        href = str(self("POST", f"/v2/assets?{self.scope}", document).json["href"])
+        path = href.partition("?")[0]
+        attachment = self("POST", f"{path}/attachments?{self.scope}", {"name": name, "mime": "text/csv"}).json
+        assert self("PUT", attachment["url1"], content=content, token="").status == 201
+        complete = f"{path}/attachments/{attachment['attachment_id']}/complete?{self.scope}"
+        assert self("POST", complete).status == 200
+        return href
+
+    def finished(self, job_id: str) -> Any:
+        """Wait until the job is over; return its document."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            document = self("GET", f"/ml/v4/deployment_jobs/{job_id}?{self.scope}").json
+            if document["entity"]["scoring"]["status"]["state"] not in ("queued", "running"):
                 return document
             time.sleep(0.01)
         raise TimeoutError(document)
@@ -159,7 +195,7 @@ def client(server: LocalServer) -> Iterator[Client]:
     """A client in a space of the test's own."""
     server.clear_faults()
     one = Client(server)
-    one.space_id = one("POST", "/v2/spaces", {"name": f"space of {time.monotonic_ns()}"}).json["metadata"]["id"]
+    one.space_id = one.make_space(f"space of {time.monotonic_ns()}")
     yield one
     one("DELETE", f"/v2/spaces/{one.space_id}")
     one.close()

@@ -38,6 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 #: How long, in seconds, an idle connection stays open, and a stopping server waits for answers that are under way.
 _KEEP_ALIVE, _GRACE = 75, 5
+_PAUSE = 0.05
 
 
 class RemoteAddressError(ValueError):
@@ -207,6 +208,21 @@ class _Uvicorn(uvicorn.Server):
         await super().main_loop()
         if watching is not None:
             watching.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, waiting for answers that are under way, but not for clients that keep their connections."""
+        idle = asyncio.create_task(self._drop_idle())
+        await super().shutdown(sockets)
+        idle.cancel()
+
+    async def _drop_idle(self) -> None:
+        """Drop connections whose clients do not take part in their closing."""
+        while True:
+            await asyncio.sleep(_PAUSE)
+            for connection in list(self.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if cycle is None or cycle.response_complete:
+                    connection.transport.abort()
 
     def abort(self, client: Any) -> None:
         """Drop the connection of this client address, as a network that breaks does."""

@@ -78,7 +78,7 @@ def _read(context: Context, transaction: Transaction, record: Record, asset: dic
         fields={
             str(field["name"]): str(field.get("type", "")) for field in schema.get("fields", ()) if "name" in field
         },
-        replicas=scaling.get("requested_replicas") or record.entity["hardware_spec"].get("num_nodes", 1),
+        replicas=scaling.get("requested_replicas") or record.entity.get("hardware_spec", {}).get("num_nodes", 1),
     )
 
 

@@ -83,7 +83,9 @@ def create(
     )
     record.entity.update(asset=asset, custom=fields.get("custom") or {}, **scope_of(container))
     record.entity["deployed_asset_type"] = _deployed_type(transaction, asset["id"])
-    record.entity["hardware_spec"] = _hardware(transaction, container.id, fields.get("hardware_spec") or {"name": "S"})
+    if fields.get("hardware_spec") or not fields.get("hybrid_pipeline_hardware_specs"):
+        wanted = fields.get("hardware_spec") or {"name": "S"}
+        record.entity["hardware_spec"] = _hardware(transaction, container.id, wanted)
     record.entity["status"] = {"state": "initializing" if method == "online" else "ready"}
     _check_serving_name(transaction, record)
     transaction.add(record)
@@ -125,7 +127,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
         raise BusyError(
             f"Deployment with id '{record.id}' is being updated already. Try again once its state is ready."
         )
-    before = {"asset": record.entity["asset"], "hardware_spec": record.entity["hardware_spec"]}
+    before = {"asset": record.entity["asset"], "hardware_spec": record.entity.get("hardware_spec", {})}
     for operation in operations:
         _apply(record, operation)
     record.name = record.metadata["name"] = _name(record.entity.get("name"))
@@ -158,7 +160,7 @@ def settle(context: Context, transaction: Transaction, record: Record, failure: 
         else:
             record.entity.update(previous)
     elif scaling is not None:
-        record.entity["hardware_spec"]["num_nodes"] = scaling["requested_replicas"]
+        record.entity.setdefault("hardware_spec", {})["num_nodes"] = scaling["requested_replicas"]
         status["message"] = _message(
             _scaling_text("completed", scaling["requested_replicas"], scaling["requested_replicas"])
         )

@@ -22,7 +22,7 @@ async def activate(context: Context, space_id: str) -> None:
     with context.store.transaction() as transaction:
         record = transaction.get(SPACE, space_id)
         if record is not None:
-            models.set_state(transaction, record, "active")
+            models.activate(context, transaction, record)
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:

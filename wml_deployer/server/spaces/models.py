@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
 
-__all__ = ["DEFAULT_NAME", "compute_of", "create", "delete", "ensure_default", "find", "set_state", "update"]
+__all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "delete", "ensure_default", "find", "update"]
 
 DEFAULT_NAME = "Default space"
 """Name of the space that the first start of a folder makes."""
@@ -42,16 +42,14 @@ def create(
     name = _free_name(transaction, fields.get("name"))
     now = context.clock.stamp()
     record = Record(SPACE, identifier or context.identifiers.new(), "", name, {"metadata": {}, "entity": {}})
-    record.metadata.update(
-        created_at=now, creator_id=caller.user_id, id=record.id, updated_at=now, url=f"/v2/spaces/{record.id}"
-    )
+    record.metadata.update(created_at=now, creator_id=caller.user_id, id=record.id, url=f"/v2/spaces/{record.id}")
     record.entity.update({key: fields[key] for key in ("description", "tags", "type", "settings") if key in fields})
     record.entity.update(
         compute=compute_of(caller, fields),
         name=name,
         scope={"bss_account_id": "cpdaccount"},
         stage={"production": bool((fields.get("stage") or {}).get("production", False))},
-        status={"state": "active"},
+        status={"state": "preparing"},
     )
     record.private["members"] = [{"id": caller.user_id, "role": "admin", "state": "active", "type": "user"}]
     transaction.add(record)
@@ -71,9 +69,10 @@ def find(transaction: Transaction, identifier: str) -> Record:
     return record
 
 
-def set_state(transaction: Transaction, record: Record, state: str) -> None:
-    """Let the space be in this state."""
-    record.entity["status"] = {"state": state}
+def activate(context: Context, transaction: Transaction, record: Record) -> None:
+    """Let a space that was being prepared be active."""
+    record.entity["status"] = {"state": "active"}
+    record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)
 
 
@@ -111,6 +110,7 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
         taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
         # It comes back under its id, which users keep in their files.
         space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME}, identifier=kept)
+        activate(context, transaction, space)
         transaction.keep("default_space", space.id)
         return space.id
     return kept

@@ -33,8 +33,10 @@ __all__ = [
 def create(call: Call) -> Answer:
     """Make a space."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
-    if not call.context.control.pacing.at_once(SPACE):
-        models.set_state(call.transaction, record, "preparing")
+    # Clients look again after ten seconds where a space is not active at once.
+    if call.context.control.pacing.at_once(SPACE):
+        models.activate(call.context, call.transaction, record)
+    else:
         call.afterwards.append(lambda: call.context.spawn(activate(call.context, record.id)))
     return Answer(202, _with_members(record))
 

@@ -6,7 +6,7 @@ import re
 
 from wml_deployer.server.errors import wrong_field
 
-__all__ = ["check_pair"]
+__all__ = ["check_pair", "supported_for"]
 
 #: Pairs recorded as working, and those that the service's own refusals name.
 _PAIRS: dict[str, tuple[str, ...]] = {
@@ -66,6 +66,11 @@ _PATTERNS = (
     (re.compile(r"wml-hybrid_.+"), re.compile(r"hybrid_.+|autoai-.+")),
     (re.compile(r"do-.+"), re.compile(r"do_.+")),
 )
+
+
+def supported_for(model_type: str) -> tuple[str, ...]:
+    """Return the base specifications that serve a type, as far as they are listed by name."""
+    return _PAIRS.get(model_type, ())
 
 
 def check_pair(model_type: str, specification: str) -> None:
