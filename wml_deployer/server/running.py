@@ -118,8 +118,10 @@ class EmbeddedServer:
         folder, settings = self._folder, self._settings
         clock = Clock()
         store = Store(folder.database)
-        shutil.rmtree(folder.running, ignore_errors=True)
-        folder.running.mkdir()
+        folder.running.mkdir(exist_ok=True)
+        # What pools of a killed server left; environments are kept, they take long to make.
+        for left in folder.running.glob("pool-*"):
+            shutil.rmtree(left, ignore_errors=True)
         certificates = ensure_certificates(folder.path, {*_LOCAL_NAMES, settings.host} - {"0.0.0.0", "::"})  # noqa: S104
         account = Account(settings.username, folder.apikey(settings.apikey))
         with store.transaction() as transaction:

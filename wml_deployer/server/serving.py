@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.runtimes import LoadError, Spares, WorkerPool
+from wml_deployer.server.runtimes import LoadError, PackageExtension, Spares, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ class Plan:
         input_type: Type of its input schema, if it has one.
         fields: Type by name of the input schema's fields, in their order.
         replicas: How many copies the deployment asks for.
+        extensions: What its software specification adds to the base one.
 
     """
 
@@ -36,6 +37,7 @@ class Plan:
     input_type: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     replicas: int = 1
+    extensions: tuple[PackageExtension, ...] = ()
 
 
 class _Served:
@@ -91,6 +93,7 @@ class Serving:
             directory=self._directory,
             workers=max(plan.replicas, os.cpu_count() or 1),
             spares=self._spares,
+            extensions=plan.extensions,
         )
 
     async def predict(self, deployment_id: str, plan: Callable[[], Plan], body: bytes) -> bytes:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.deployments import models
 from wml_deployer.server.errors import NotFoundError
-from wml_deployer.server.runtimes import LoadError
+from wml_deployer.server.package_extensions import models as package_extensions
+from wml_deployer.server.runtimes import LoadError, PackageExtension
 from wml_deployer.server.serving import Plan
+from wml_deployer.server.specifications.models import SOFTWARE_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,8 +80,33 @@ def _read(context: Context, transaction: Transaction, record: Record, asset: dic
         fields={
             str(field["name"]): str(field.get("type", "")) for field in schema.get("fields", ()) if "name" in field
         },
+        extensions=_extensions(context, transaction, entity["software_spec"]["id"]),
         replicas=scaling.get("requested_replicas") or record.entity.get("hardware_spec", {}).get("num_nodes", 1),
     )
+
+
+def _extensions(context: Context, transaction: Transaction, specification: str) -> tuple[PackageExtension, ...]:
+    """Return the package extensions of a derived specification.
+
+    Raises:
+        LoadError: One of them is gone, or was never uploaded.
+
+    """
+    record = transaction.get(SOFTWARE_KIND, specification)
+    identifiers = record.private["extensions"] if record is not None else []
+    return tuple(_extension(context, transaction, identifier) for identifier in identifiers)
+
+
+def _extension(context: Context, transaction: Transaction, identifier: str) -> PackageExtension:
+    record = transaction.get(package_extensions.KIND, identifier)
+    content = transaction.content(record, slot=package_extensions.SLOT) if record is not None else None
+    if record is None or content is None:
+        raise LoadError(
+            "package_extension_missing",
+            f"The package extension with id '{identifier}' does not exist or has no content.",
+        )
+    kind = record.entity[package_extensions.KIND]["type"]
+    return PackageExtension(record.name, kind, context.blobs.path(content.blob.digest))
 
 
 def _input_schema(entity: dict[str, Any]) -> dict[str, Any]:

@@ -39,34 +39,49 @@ def create(
         raise wrong_field("type", f"The type '{extension_type}' of a package extension is none of {', '.join(_TYPES)}.")
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
-    record.metadata.update(
-        {
-            **scope_of(container),
-            "name": name,
-            **({"description": fields["description"]} if fields.get("description") is not None else {}),
-            "tags": ["dsx"],
-            "asset_type": KIND,
-            "origin_country": "us",
-            "rating": 0,
-            "total_ratings": 0,
-            "catalog_id": container.id,
-            "created": 0,
-            "created_at": now,
-            "owner_id": caller.user_id,
-            "size": 0,
-            "version": 0,
-            "asset_state": "available",
-            "asset_attributes": [KIND],
-            "asset_id": record.id,
-            "asset_category": "USER",
-            "rov": {"mode": 0, "collaborator_ids": {}},
-            "usage": {"last_updated_at": now, "last_updater_id": caller.user_id, "access_count": 0},
-        }
-    )
+    record.metadata.update(_metadata(record, caller, now, container))
+    if fields.get("description") is not None:
+        record.metadata["description"] = fields["description"]
     key = f"{KIND}/{'_'.join(name.split())}_{context.identifiers.secret()[:8]}.{_TYPES[extension_type]}"
     record.entity[KIND] = {"type": extension_type, "object_key": key}
     transaction.add(record)
     return record
+
+
+def _metadata(record: Record, caller: Caller, now: str, container: Record) -> dict[str, Any]:
+    """Return the metadata of a new package extension, with all that the recorded ones have."""
+    roles = {caller.user_id: {"user_iam_id": caller.user_id, "roles": ["OWNER"]}}
+    return {
+        **scope_of(container),
+        "usage": {
+            "last_updated_at": now,
+            "last_updater_id": caller.user_id,
+            "last_update_time": 0,
+            "last_accessed_at": now,
+            "last_access_time": 0,
+            "last_accessor_id": caller.user_id,
+            "access_count": 0,
+        },
+        "rov": {"mode": 0, "collaborator_ids": {}, "member_roles": roles},
+        "is_primary_attachment_downloadable": True,
+        "name": record.name,
+        "tags": ["dsx"],
+        "asset_type": KIND,
+        "origin_country": "us",
+        "rating": 0,
+        "total_ratings": 0,
+        "catalog_id": container.id,
+        "created": 0,
+        "created_at": now,
+        "owner_id": caller.user_id,
+        "size": 0,
+        "version": 0,
+        "asset_state": "available",
+        "asset_attributes": [KIND],
+        "asset_id": record.id,
+        "asset_category": "USER",
+        "creator_id": caller.user_id,
+    }
 
 
 def find(transaction: Transaction, container: str, identifier: str) -> Record:
