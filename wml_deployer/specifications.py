@@ -87,6 +87,7 @@ class Specification:
         state: Where it is in its life cycle.
         replacement: Name of the one that follows it, where the service says so.
         packages: Version by name of each package it includes (``included_packages``); empty where not listed.
+        extensions: Names of the package extensions that add to them; what those install is not told.
 
     Example:
         >>> Specification("f47a", "runtime-25.1-py3.12", packages={"scikit-learn": "1.6.1"}).state
@@ -99,6 +100,7 @@ class Specification:
     state: LifeCycle = "supported"
     replacement: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
+    extensions: tuple[str, ...] = ()
 
 
 def choose_specification(

@@ -5,12 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wml_deployer._clients.protocol import UNKNOWN_TYPE, Client, DeploymentRecord, ModelProperties, ModelRecord
+from wml_deployer._clients.protocol import (
+    UNKNOWN_TYPE,
+    Client,
+    DeploymentRecord,
+    ModelProperties,
+    ModelRecord,
+    PlanRecord,
+    SpaceRecord,
+)
 
 if TYPE_CHECKING:
     from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 
-__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord", "connect"]
+__all__ = [
+    "UNKNOWN_TYPE",
+    "Client",
+    "DeploymentRecord",
+    "ModelProperties",
+    "ModelRecord",
+    "PlanRecord",
+    "SpaceRecord",
+    "connect",
+]
 
 
 def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Client:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
-from wml_deployer._clients.protocol import DeploymentRecord, Document, ModelRecord
+from wml_deployer._clients.protocol import DeploymentRecord, Document, ModelRecord, PlanRecord
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
 
@@ -115,6 +115,12 @@ class DirectCalls:
         # The service takes the space from the deployment and refuses it here.
         url = f"{self.url}/ml/v4/deployments/{deployment_id}/predictions?version={API_VERSION}"
         return self._authorized("POST", url, "score", headers=_JSON, body=body, repeatable=True).body
+
+    def plan(self, instance_id: str) -> PlanRecord:
+        """Ask for a plan. IBM's older client tells of none on Cloud Pak for Data."""
+        return PlanRecord.from_document(
+            self._call("GET", f"/ml/v4/instances/{instance_id}", "look up the runtime instance").json()
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.isolation import isolated
-from wml_deployer._clients.protocol import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord
+from wml_deployer._clients.protocol import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
 from wml_deployer._clients.requests_stand_in import Exchange, RequestsStandIn, exchanging
 from wml_deployer._transport.deadline import grace
 from wml_deployer._transport.responses import service_error
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-from wml_deployer.errors import ClientNotInstalledError, InvalidResponseError, ServiceError, WMLDeployerError
+from wml_deployer.errors import (
+    AuthorizationError,
+    ClientNotInstalledError,
+    InvalidResponseError,
+    NotFoundError,
+    ServiceError,
+    WMLDeployerError,
+)
 from wml_deployer.specifications import LifeCycle, Specification
 
 if TYPE_CHECKING:
@@ -54,6 +62,31 @@ class MachineLearningClient(DirectCalls):
         with self._calling("list the software specifications"):
             listed = self._client.software_specifications.get_details()["resources"]
         return [_specification(item) for item in listed]
+
+    def specification(self, specification: Specification) -> Specification:
+        """Ask for the packages that a listed specification includes; a derived one's are its base's."""
+        with self._calling("look up the software specification"):
+            details = self._client.software_specifications.get_details
+            document = details(specification.id)
+            base = _entity(document).get("base_software_specification", {}).get("guid")
+            document, extensions = details(base) if base else document, _entity(document).get("package_extensions", ())
+        named = tuple(str(item["metadata"]["name"]) for item in extensions)
+        return replace(specification, packages=_packages(document), extensions=named)
+
+    def space(self) -> SpaceRecord:
+        """Ask for the deployment space."""
+        with self._calling("look up the space"):
+            return SpaceRecord.from_document(self._client.spaces.get_details(self.space_id))
+
+    def role(self) -> str | None:
+        """Ask for the caller's role; it is not told of who is in by a group, or who may not even see the members."""
+        user_id = self._tokens.user_id()
+        try:
+            with self._calling("look up the caller's role"):
+                found = self._client.spaces.get_member_details(self.space_id, user_id) if user_id else {}
+        except (AuthorizationError, NotFoundError):
+            return None
+        return found.get("role")
 
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind (IBM's client leaves a model without content)."""
@@ -206,6 +239,19 @@ def _specification(item: dict[str, Any]) -> Specification:
         replacement=metadata.get("life_cycle", {}).get("replacement_name"),
         packages={},
     )
+
+
+def _packages(document: dict[str, Any]) -> dict[str, str]:
+    """Return version by name of what a runtime carries, its Python among it."""
+    configuration = _entity(document).get("software_configuration", {})
+    platform = configuration.get("platform", {})
+    listed = {item["name"]: str(item.get("version", "")) for item in configuration.get("included_packages", ())}
+    return listed | ({"python": str(platform["version"])} if platform.get("name") == "python" else {})
+
+
+def _entity(document: dict[str, Any]) -> dict[str, Any]:
+    entity: dict[str, Any] = document["entity"].get("software_specification", {})
+    return entity
 
 
 def _state(cycle: dict[str, Any]) -> LifeCycle:

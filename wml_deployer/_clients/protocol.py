@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.specifications import Specification
 
-__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord"]
+__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord", "PlanRecord", "SpaceRecord"]
 
 Document = dict[str, Any]
 UNKNOWN_TYPE = "object"
@@ -115,6 +115,63 @@ class DeploymentRecord:
         )
 
 
+@dataclass(frozen=True)
+class SpaceRecord:
+    """A deployment space as the service tells it.
+
+    Attributes:
+        state: ``active`` once it can be used.
+        instance_id: The runtime instance that serves it; ``None`` where none is associated.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    instance_id: str | None
+
+    @classmethod
+    def from_document(cls, document: Document) -> SpaceRecord:
+        """Read a space's document."""
+        metadata, entity = _parts(document)
+        runtimes = [item for item in entity.get("compute") or () if item.get("type") == "machine_learning"]
+        return cls(
+            id=_required(metadata, "id"),
+            name=entity.get("name", ""),
+            state=entity.get("status", {}).get("state", "active"),
+            # Releases before 4.5 call it id.
+            instance_id=_text(runtimes[0].get("guid") or runtimes[0].get("id")) if runtimes else None,
+        )
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """What a runtime instance's plan allows, and what of it is used.
+
+    Attributes:
+        name: Name of the plan.
+        used: Capacity unit hours used so far in this period.
+        limit: Capacity unit hours of a period; ``None`` where there is no limit.
+
+    """
+
+    name: str
+    used: float
+    limit: float | None
+
+    @classmethod
+    def from_document(cls, document: Document) -> PlanRecord:
+        """Read an instance's document; a limit below zero is none."""
+        entity = _parts(document)[1]
+        hours = (entity.get("consumption") or {}).get("capacity_unit_hours") or {}
+        limit = hours.get("limit")
+        return cls(
+            name=str((entity.get("plan") or {}).get("name", "")),
+            used=float(hours.get("current") or 0),
+            limit=None if limit is None or limit < 0 else float(limit),
+        )
+
+
 class Client(Protocol):
     """One deployment space of the service, through one of IBM's clients."""
 
@@ -128,6 +185,18 @@ class Client(Protocol):
 
     def specifications(self) -> Sequence[Specification]:
         """Ask for the software specifications and their life cycle."""
+
+    def specification(self, specification: Specification) -> Specification:
+        """Ask for the packages that a listed specification includes; a derived one's are its base's."""
+
+    def space(self) -> SpaceRecord:
+        """Ask for the deployment space."""
+
+    def role(self) -> str | None:
+        """Ask for the caller's role in the space (``admin``, ``editor``, ``viewer``); ``None`` where it is not told."""
+
+    def plan(self, instance_id: str) -> PlanRecord:
+        """Ask for the plan of a runtime instance and what of it is used."""
 
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind."""

@@ -1,0 +1,47 @@
+"""What the door tells of the place that a model goes to, before it goes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wml_deployer._clients import Client, PlanRecord, SpaceRecord, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wml_deployer import SoftwareCredentials
+
+
+@pytest.fixture
+def client(credentials: SoftwareCredentials) -> Iterator[Client]:
+    """The door to the embedded service."""
+    client = connect(credentials)
+    yield client
+    client.close()
+
+
+def test_a_specification_tells_its_packages(client: Client) -> None:
+    """Python and every library stand with their versions."""
+    listed = next(each for each in client.specifications() if each.name == "runtime-25.1-py3.12")
+    packages = client.specification(listed).packages
+
+    assert ("3.12", "1.6.1") == (packages["python"], packages["scikit-learn"])
+
+
+def test_a_space_tells_its_runtime(client: Client) -> None:
+    """State and instance are known."""
+    space = client.space()
+
+    assert SpaceRecord(client.space_id, "Default space", "active", "99999999-9999-9999-9999-999999999999") == space
+
+
+def test_the_caller_knows_its_role(client: Client) -> None:
+    """Whoever made the space is its admin."""
+    assert "admin" == client.role()
+
+
+def test_a_plan_without_a_limit_has_none(client: Client) -> None:
+    """What the service writes as -1 is no limit."""
+    assert PlanRecord("standard", 0.0, None) == client.plan("99999999-9999-9999-9999-999999999999")
