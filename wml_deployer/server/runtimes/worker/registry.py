@@ -22,6 +22,7 @@ _OWN = {
     "python": ("python_function", "orjson"),
     "pytorch-onnx": ("onnx_runtime", "onnxruntime"),
     "scikit-learn": ("scikit_learn", "scikit-learn"),
+    "tensorflow": ("tensorflow_keras", "tensorflow"),
     "xgboost": ("xgboost_booster", "xgboost"),
 }
 
