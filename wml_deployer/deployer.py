@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._clients import connect
 from wml_deployer._rollout.history import history_frame, last_good, version_to
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.proof import SampleFolder
@@ -60,8 +59,8 @@ class Deployer:
         """Read the project; the service is asked at the first verb that needs it."""
         self._file = MetadataFile(metadata)
         self._credentials = _placed(credentials, self._file.directory)
-        self._samples = SampleFolder(self._file.directory / ".wml" / "samples")
-        self._project: Project | None = None
+        samples = SampleFolder(self._file.directory / ".wml" / "samples")
+        self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[int, Deployment] | None = None
         self._file.read()
 
@@ -155,8 +154,8 @@ class Deployer:
 
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
-        with self._changing(timeout) as project:
-            stored = project.versions.get(wish)
+        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
+            stored = project.versions.get(candidate, wish)
         return StoredModel.from_version(stored)
 
     def deploy(
@@ -193,9 +192,9 @@ class Deployer:
 
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
-        with self._changing(timeout) as project:
+        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             record = project.deployment()
-            chosen = project.versions.get(wish, upload=record is None)
+            chosen = project.versions.get(candidate, wish, upload=record is None)
             if record is None:
                 record = project.deploy(chosen, reason)
             elif project.serving(record) != chosen:
@@ -236,9 +235,9 @@ class Deployer:
 
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
-        with self._changing(timeout) as project:
+        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             record = project.required("update")
-            chosen = project.versions.get(wish)
+            chosen = project.versions.get(candidate, wish)
             return self._switched(project, record, chosen, "update", reason)
 
     def release(
@@ -271,8 +270,8 @@ class Deployer:
 
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
-        with self._changing(timeout) as project:
-            chosen = project.versions.get(wish)
+        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
+            chosen = project.versions.get(candidate, wish)
             record = project.deployment()
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
@@ -297,8 +296,8 @@ class Deployer:
 
         """
         with self._changing(timeout) as project:
-            record = project.required("rollback")
             chosen = last_good(self.metadata) if to is None else version_to(self.metadata, to)
+            record = project.required("rollback")
             return self._switched(project, record, chosen, "rollback", reason)
 
     def score(self, X: Any, *, timeout: float = SCORE_SECONDS) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
@@ -330,7 +329,7 @@ class Deployer:
             VersionError: The project is not deployed yet.
 
         """
-        project = self._open()
+        project = self._project
         record = project.required("status")
         return Deployment.from_record(record, project.client, project.serving(record))
 
@@ -360,9 +359,7 @@ class Deployer:
 
     def close(self) -> None:
         """Close every connection; the next verb opens new ones."""
-        if self._project is not None:
-            self._project.client.close()
-            self._project = None
+        self._project.close()
 
     def __enter__(self) -> Self:
         """Use the deployer as a context that closes its connections."""
@@ -379,17 +376,12 @@ class Deployer:
         where = "the embedded service" if isinstance(given, LocalCredentials) else given.url
         return f"<{type(self).__name__} {metadata.project_name} {metadata.project_version} on {where}>"
 
-    def _open(self) -> Project:
-        if self._project is None:
-            self._project = Project(connect(self._credentials), self._file, self._samples)
-        return self._project
-
     @contextmanager
     def _changing(self, timeout: float) -> Iterator[Project]:
         """Hold the project's lock, so that two processes never change it at once, within the time given."""
         with deadline(timeout), self._file.lock(timeout=timeout):
             self._deployed = None
-            yield self._open()
+            yield self._project
 
     def _switched(
         self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
@@ -402,7 +394,7 @@ class Deployer:
         """Return the handle to score with, looked up once and again when metadata.yaml changes."""
         changed = self._file.path.stat().st_mtime_ns
         if self._deployed is None or self._deployed[0] != changed:
-            project = self._open()
+            project = self._project
             record = project.required(operation)
             handle = Deployment.from_record(record, project.client, project.serving(record))
             self._deployed = changed, handle

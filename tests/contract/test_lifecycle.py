@@ -224,7 +224,7 @@ def test_deleting_with_cascade_leaves_nothing_on_the_service(deployer: Deployer,
     """The model goes with the deployment."""
     stored = deployer.store(model)
     deployer.deploy(stored)
-    client = deployer._open().client
+    client = deployer._project.client
     deployer.delete(cascade=True)
 
     with pytest.raises(NotFoundError):

@@ -89,7 +89,7 @@ def test_a_first_deployment_that_does_not_prove_itself_is_removed(
     with pytest.raises(RolloutError):
         deployer.deploy(unsteady, sample=features.head(50))
 
-    assert (None, None) == (deployer.metadata.deployment_uid, deployer._open().deployment())
+    assert (None, None) == (deployer.metadata.deployment_uid, deployer._project.deployment())
 
 
 def test_a_model_that_does_not_load_is_not_taken_for_updated(
@@ -109,7 +109,7 @@ def test_a_first_model_that_does_not_load_leaves_nothing(deployer: Deployer, unl
     with pytest.raises(RolloutError, match="could not serve"):
         deployer.deploy(unloadable)
 
-    assert deployer._open().deployment() is None
+    assert deployer._project.deployment() is None
 
 
 def test_a_deploy_whose_answer_is_lost_is_found_by_the_next(
@@ -121,7 +121,7 @@ def test_a_deploy_whose_answer_is_lost_is_found_by_the_next(
         deployer.deploy(model, sample=features.head(5))
     deployer.deploy(model, sample=features.head(5))
     project = deployer.metadata.project_name
-    ours = [d for d in deployer._open().client.deployments() if d.name.startswith(project)]
+    ours = [d for d in deployer._project.client.deployments() if d.name.startswith(project)]
 
     assert (1, ["passed"]) == (len(ours), deployer.history()["proof"].tolist())
 

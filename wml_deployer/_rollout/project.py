@@ -7,6 +7,7 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
+from wml_deployer._clients import connect
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.storing import CUSTOM_KEY
 from wml_deployer._rollout.versions import Versions
@@ -18,6 +19,7 @@ from wml_deployer.metadata import LogEntry, Version
 if TYPE_CHECKING:
     from wml_deployer._clients import Client, DeploymentRecord
     from wml_deployer._rollout.proof import Sample, SampleFolder
+    from wml_deployer.credentials import Credentials
     from wml_deployer.metadata import MetadataFile
 
 __all__ = ["Action", "Project"]
@@ -32,18 +34,32 @@ class Project:
     """Changes what serves, and writes down what happened.
 
     Args:
-        client: The deployment space.
+        credentials: Where the service is; it is asked at the first need.
         file: The project's metadata.yaml; its lock is held by the caller.
         samples: Where the proofs' samples are.
 
     """
 
-    def __init__(self, client: Client, file: MetadataFile, samples: SampleFolder) -> None:
+    def __init__(self, credentials: Credentials, file: MetadataFile, samples: SampleFolder) -> None:
         """Look at nothing yet."""
-        self.client = client
-        self.versions = Versions(client, file, samples)
+        self._credentials = credentials
+        self._client: Client | None = None
+        self.versions = Versions(lambda: self.client, file, samples)
         self._file = file
         self._samples = samples
+
+    @property
+    def client(self) -> Client:
+        """The deployment space; the first look connects."""
+        if self._client is None:
+            self._client = connect(self._credentials)
+        return self._client
+
+    def close(self) -> None:
+        """Close every connection; the next need opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def deployment(self) -> DeploymentRecord | None:
         """Return the project's deployment as the service tells it, or ``None`` where there is none."""

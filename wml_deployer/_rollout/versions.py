@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.history import version_to
-from wml_deployer._rollout.storing import prepared, store, stored_already
+from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
 from wml_deployer.errors import ConflictError
+from wml_deployer.metadata import Version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wml_deployer._clients import Client
     from wml_deployer._rollout.proof import SampleFolder
-    from wml_deployer.metadata import MetadataFile, Version
+    from wml_deployer.metadata import MetadataFile
 
 __all__ = ["Versions", "Wish", "deployed_already"]
 
@@ -33,44 +37,58 @@ class Versions:
     """Stores versions and writes them down.
 
     Args:
-        client: The deployment space.
+        client: Connects to the deployment space, or returns it where that is done.
         file: The project's metadata.yaml; its lock is held by the caller.
         samples: Where the proofs' samples are kept.
 
     """
 
-    def __init__(self, client: Client, file: MetadataFile, samples: SampleFolder) -> None:
+    def __init__(self, client: Callable[[], Client], file: MetadataFile, samples: SampleFolder) -> None:
         """Store nothing yet."""
         self._client = client
         self._file = file
         self._samples = samples
 
-    def get(self, wish: Wish, *, upload: bool = True) -> Version:
-        """Return the version of a model, storing it unless its content is stored already.
-
-        Args:
-            wish: The model.
-            upload: Whether new content may be stored.
+    @contextmanager
+    def prepared(self, wish: Wish) -> Iterator[Candidate | Version]:
+        """Find out what a model is and pack it, or find the stored version; nothing is sent.
 
         Raises:
-            ConflictError: New content may not be stored, because something else is deployed.
             ModelError: The model cannot be stored.
+            VersionError: There is no such stored version.
 
         """
         metadata = self._file.read()
         if wish.stored is not None:
-            return version_to(metadata, wish.stored)
-        with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle) as candidate:
-            version = stored_already(self._client, metadata, candidate, wish.version)
-            if version is None and not upload:
-                raise deployed_already(metadata.project_name)
-            if version is None:
-                version = store(
-                    self._client, metadata, candidate, name=wish.version, specification_name=wish.specification
-                )
-                self._write_down(version)
-            if candidate.sample is not None:
-                self._samples.keep(version.digest, candidate.sample)
+            yield version_to(metadata, wish.stored)
+        else:
+            with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle) as candidate:
+                yield candidate
+
+    def get(self, candidate: Candidate | Version, wish: Wish, *, upload: bool = True) -> Version:
+        """Return the version of a candidate, storing it unless its content is stored already.
+
+        Args:
+            candidate: What :meth:`prepared` gave.
+            wish: How it shall be stored.
+            upload: Whether new content may be stored.
+
+        Raises:
+            ConflictError: New content may not be stored, because something else is deployed.
+            SpecificationError: No software specification of the service fits.
+
+        """
+        if isinstance(candidate, Version):
+            return candidate
+        metadata, client = self._file.read(), self._client()
+        version = stored_already(client, metadata, candidate, wish.version)
+        if version is None and not upload:
+            raise deployed_already(metadata.project_name)
+        if version is None:
+            version = store(client, metadata, candidate, name=wish.version, specification_name=wish.specification)
+            self._write_down(version)
+        if candidate.sample is not None:
+            self._samples.keep(version.digest, candidate.sample)
         return version
 
     def _write_down(self, version: Version) -> None:

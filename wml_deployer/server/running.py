@@ -247,7 +247,7 @@ def _require_local(settings: Settings) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     """Open the port, or any free one where that is taken: the port of last time is a wish, not a must."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off for sockets that say that they are TCP: an answer takes 40 ms longer otherwise.
+    # asyncio turns Nagle's algorithm off for sockets that say they are TCP: else an answer takes 40 ms longer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
