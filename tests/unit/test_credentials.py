@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+import yaml
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from wml_deployer import _yaml
 from wml_deployer.credentials import (
     CloudCredentials,
     Credentials,
@@ -254,6 +256,8 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
            "-----BEGIN CERTIFICATE----- and what follows it")),
     ({"url": "local", "directory": __file__},
      Fault("directory", f"{__file__} is a file", "a folder, which is made where it is missing")),
+    ({"url": "local", "direktory": "x"}, Fault("direktory", "unknown key", "did you mean directory?")),
+    ({**SOFTWARE, "apikey": None, "password": ""}, Fault("password", "empty", "a value, or no such key")),
     ({"url": "local", "apikey": SECRET},
      Fault("apikey", "does not belong to the embedded service", "no such key, or the url of a service")),
 ]  # fmt: skip
@@ -293,6 +297,9 @@ def test_no_error_shows_a_secret(values: dict[str, Any]) -> None:
         (b"url: eu-de\nspace: S\xe3o\n", [Fault("line 2", "not UTF-8", "a file saved as UTF-8")]),
         (b"url: eu-de\nspace: \x07\n", [Fault("line 2", "a character that YAML does not allow", "")]),
         ("? [url]\n: eu-de\n", [Fault("line 1", "a key that is a list or a mapping", "a plain key")]),
+        ("url: eu-de\napikey: [a]\n", [Fault("line 2, apikey", "is a list", "a text")]),
+        ("url: eu-de\napikey: {a: b}\n", [Fault("line 2, apikey", "is a mapping", "a text")]),
+        (b"url: eu-de\napikey:\ta\n\t- x: [\n", [Fault("line 3", "a tab", "spaces: YAML knows no tabs there")]),
         ("url: eu-de\napikey:\n", [Fault("line 2, apikey", "empty", "a value, or no such key")]),
         (f"url: eu-de\napikey: {SECRET}\nspcae: a\n", [Fault("line 3, spcae", "unknown key", "did you mean space?")]),
     ],
@@ -322,8 +329,10 @@ def test_bad_files_are_refused(write: Writer, content: str | bytes, expected: li
         "%{0}",
     ],
 )
-def test_no_syntax_error_shows_the_line(write: Writer, line: str) -> None:
-    """A secret that YAML stumbles over appears nowhere, although the parser quotes it."""
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+def test_no_syntax_error_shows_the_line(write: Writer, line: str, loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that YAML stumbles over appears nowhere, although PyYAML's own parser quotes it."""
+    monkeypatch.setattr(_yaml, "_LOADER", getattr(yaml, loader))
     path = write(f"url: eu-de\napikey: {line.format(SECRET)}\n")
 
     with pytest.raises(CredentialsError) as caught:

@@ -311,3 +311,23 @@ def test_an_entry_may_be_anything_printable(file: MetadataFile) -> None:
     file.write(file.read().model_copy(update={"log": (entry,)}))
 
     assert ([why], 1) == (reasons(file), file.path.read_text(encoding="utf-8").count("recall"))
+
+
+WITHOUT_LIBYAML = """
+import sys
+sys.modules["yaml._yaml"] = None
+import yaml
+assert not yaml.__with_libyaml__
+"""
+
+
+def test_the_file_is_the_same_without_libyaml(file: MetadataFile, tmp_path: Path) -> None:
+    """Where PyYAML is built without libyaml, the same bytes are written."""
+    twin = tmp_path / "twin.yaml"
+    twin.write_bytes(file.path.read_bytes())
+    code = "append('one', 'two: 2'); append('é'); file.read()"
+
+    run(code, str(file.path))
+    subprocess.run([sys.executable, "-c", WITHOUT_LIBYAML + BEGIN + code, str(twin)], check=True, timeout=60)
+
+    assert file.path.read_bytes() == twin.read_bytes()
