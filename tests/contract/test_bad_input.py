@@ -1,0 +1,200 @@
+"""Bad input: refused with a typed error before anything is sent or written."""
+
+from __future__ import annotations
+
+import tarfile
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from wml_deployer import Deployer, SoftwareCredentials, StoredModel, load_credentials
+from wml_deployer.errors import (
+    CredentialsError,
+    MetadataError,
+    ModelError,
+    PackagingError,
+    PayloadError,
+    SchemaError,
+    UnsupportedModelError,
+    VersionError,
+    WMLDeployerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wml_deployer.testing import LocalServer
+
+    Deed = Callable[[Deployer, pd.DataFrame, Path], object]
+
+CLOUD = {"url": "https://us-south.ml.cloud.ibm.com", "apikey": "k3y-example", "space_id": "s"}
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """Write a file into the folder."""
+    path = folder / name
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def with_cell(rows: pd.DataFrame, value: Any) -> pd.DataFrame:
+    """Put a value where a number belongs."""
+    changed = rows.head(3).astype(object)
+    changed.iloc[1, 0] = value
+    return changed
+
+
+def archive_with(folder: Path, member: str) -> Path:
+    """Make an archive with a member of this name."""
+    path = folder / "model.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(member))
+    return path
+
+
+MODELS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
+    "an unfitted estimator": (UnsupportedModelError, lambda d, *_: d.deploy(LogisticRegression())),
+    "an unfitted pipeline": (UnsupportedModelError, lambda d, *_: d.deploy(make_pipeline(StandardScaler()))),
+    "a class": (UnsupportedModelError, lambda d, *_: d.deploy(LogisticRegression)),
+    "a function": (UnsupportedModelError, lambda d, *_: d.deploy(len)),
+    "a frame": (UnsupportedModelError, lambda d, rows, _: d.deploy(rows)),
+    "a dictionary": (UnsupportedModelError, lambda d, *_: d.deploy({"model": 1})),
+    "nothing": (UnsupportedModelError, lambda d, *_: d.deploy(None)),
+    "a number": (UnsupportedModelError, lambda d, *_: d.deploy(3)),
+    "a transformer": (UnsupportedModelError, lambda d, rows, _: d.deploy(StandardScaler().fit(rows))),
+    "a lambda inside": (
+        PackagingError,
+        lambda d, rows, _: d.deploy(
+            make_pipeline(FunctionTransformer(lambda x: x), DecisionTreeClassifier()).fit(rows, rows.index % 2)
+        ),
+    ),
+    "a missing path": (ModelError, lambda d, _, folder: d.deploy(folder / "no.joblib", unpickle=False)),
+    "a path of unknown framework": (ModelError, lambda d, _, folder: d.deploy(written(folder, "m.joblib", "x"))),
+    "an empty directory": (ModelError, lambda d, _, folder: d.deploy(folder)),
+    "an archive that climbs out": (ModelError, lambda d, _, folder: d.deploy(archive_with(folder, "../m.pkl"))),
+    "a stored model of no version": (
+        VersionError,
+        lambda d, *_: d.deploy(StoredModel("v9", "id", "1", "", "scikit-learn_1.6", "x")),
+    ),
+    "a sample of other columns": (
+        WMLDeployerError,
+        lambda d, rows, _: d.deploy(
+            DecisionTreeClassifier().fit(rows, rows.index % 2), sample=rows.rename(columns=str.upper)
+        ),
+    ),
+    "rolling back to nowhere": (VersionError, lambda d, *_: d.rollback()),
+    "rolling back to an unknown version": (VersionError, lambda d, *_: d.rollback(to="v9")),
+}
+
+ROWS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
+    "a missing column": (SchemaError, lambda d, rows, _: d.score(rows.iloc[:, 1:])),
+    "an unknown column": (SchemaError, lambda d, rows, _: d.score(rows.assign(age=1))),
+    "a misspelt column": (SchemaError, lambda d, rows, _: d.score(rows.rename(columns={"mean area": "mean are"}))),
+    "a column twice": (SchemaError, lambda d, rows, _: d.score(pd.concat([rows, rows.iloc[:, :1]], axis=1))),
+    "columns of two levels": (PayloadError, lambda d, rows, _: d.score(pd.concat({"a": rows}, axis=1))),
+    "an array too narrow": (SchemaError, lambda d, rows, _: d.score(rows.to_numpy()[:, 1:])),
+    "an array too wide": (SchemaError, lambda d, *_: d.score(np.ones((2, 31)))),
+    "an array of three dimensions": (PayloadError, lambda d, *_: d.score(np.ones((2, 3, 4)))),
+    "infinity": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, np.inf))),
+    "minus infinity in an array": (PayloadError, lambda d, *_: d.score(np.full((1, 30), -np.inf))),
+    "bytes": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, b"x"))),
+    "a set in a cell": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, {1}))),
+    "an object in a cell": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, object()))),
+    "a complex number": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, 1j))),
+    "an infinite decimal": (PayloadError, lambda d, rows, _: d.score(with_cell(rows, Decimal("Infinity")))),
+    "ragged rows": (PayloadError, lambda d, *_: d.score([[1.0] * 30, [1.0] * 29])),
+    "a word": (PayloadError, lambda d, *_: d.score("rows")),
+    "nothing to score": (PayloadError, lambda d, *_: d.score(None)),
+}
+
+FILES: dict[str, tuple[type[WMLDeployerError], Callable[[Path], object]]] = {
+    "no credentials file": (CredentialsError, lambda folder: load_credentials(folder / "no.yaml")),
+    "a list of credentials": (CredentialsError, lambda folder: load_credentials(written(folder, "c.yaml", "- a\n"))),
+    "a tab": (CredentialsError, lambda folder: load_credentials(written(folder, "c.yaml", "url:\thttps://a\n"))),
+    "an http URL": (CredentialsError, lambda _: load_credentials({**CLOUD, "url": "http://us-south.ml.cloud.ibm.com"})),
+    "an unknown region": (CredentialsError, lambda _: load_credentials({**CLOUD, "url": "us-sout"})),
+    "an empty key": (CredentialsError, lambda _: load_credentials({**CLOUD, "apikey": ""})),
+    "key and token": (CredentialsError, lambda _: load_credentials({**CLOUD, "token": "t0ken-example"})),
+    "a Cloud Pak key for the cloud": (CredentialsError, lambda _: load_credentials({**CLOUD, "username": "ana"})),
+    "a misspelt key": (CredentialsError, lambda _: load_credentials({**CLOUD, "space_idd": "s"})),
+    "no metadata file": (MetadataError, lambda folder: Deployer.local(folder / "no.yaml")),
+    "metadata without a project": (MetadataError, lambda folder: Deployer.local(written(folder, "m.yaml", "a: 1\n"))),
+    "a list of metadata": (MetadataError, lambda folder: Deployer.local(written(folder, "m.yaml", "- 1\n"))),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder for files of a test."""
+    path = tmp_path / "files"
+    path.mkdir()
+    return path
+
+
+def refuse(deployer: Deployer, server: LocalServer, kind: type[WMLDeployerError], deed: Callable[[], object]) -> None:
+    """Do it, and look that it was refused with nothing sent or written."""
+    path = deployer._file.path
+    before = path.read_bytes()
+    server.clear_requests()
+
+    with pytest.raises(kind):
+        deed()
+
+    assert ([], before) == (server.requests, path.read_bytes())
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_a_model_that_cannot_be_stored_is_refused(
+    case: str, deployer: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+) -> None:
+    """Not even a login is sent."""
+    kind, deed = MODELS[case]
+
+    refuse(deployer, server, kind, lambda: deed(deployer, features, folder))
+
+
+@pytest.fixture(scope="module")
+def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, model: Any) -> Deployer:
+    """Deploy once for all rows that are to be refused."""
+    path = written(
+        tmp_path_factory.mktemp("project"), "metadata.yaml", "project_name: refusing\nproject_version: v0.1\n"
+    )
+    info = server.info
+    deployer = Deployer(
+        SoftwareCredentials(
+            url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+        ),
+        path,
+    )
+    deployer.deploy(model)
+    deployer.score(np.ones((1, 30)))
+    return deployer
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_rows_that_cannot_be_scored_are_refused(
+    case: str, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+) -> None:
+    """The service never sees what it would misread."""
+    kind, deed = ROWS[case]
+
+    refuse(deployed, server, kind, lambda: deed(deployed, features.head(3), folder))
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files_that_say_nothing_of_use_are_refused(
+    case: str, deployer: Deployer, server: LocalServer, folder: Path
+) -> None:
+    """The error names the file or the key."""
+    kind, deed = FILES[case]
+
+    refuse(deployer, server, kind, lambda: deed(folder))
