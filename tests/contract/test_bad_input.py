@@ -116,20 +116,32 @@ ROWS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
     "nothing to score": (PayloadError, lambda d, *_: d.score(None)),
 }
 
-FILES: dict[str, tuple[type[WMLDeployerError], Callable[[Path], object]]] = {
-    "no credentials file": (CredentialsError, lambda folder: load_credentials(folder / "no.yaml")),
-    "a list of credentials": (CredentialsError, lambda folder: load_credentials(written(folder, "c.yaml", "- a\n"))),
-    "a tab": (CredentialsError, lambda folder: load_credentials(written(folder, "c.yaml", "url:\thttps://a\n"))),
-    "an http URL": (CredentialsError, lambda _: load_credentials({**CLOUD, "url": "http://us-south.ml.cloud.ibm.com"})),
-    "an unknown region": (CredentialsError, lambda _: load_credentials({**CLOUD, "url": "us-sout"})),
-    "an empty key": (CredentialsError, lambda _: load_credentials({**CLOUD, "apikey": ""})),
-    "key and token": (CredentialsError, lambda _: load_credentials({**CLOUD, "token": "t0ken-example"})),
-    "a Cloud Pak key for the cloud": (CredentialsError, lambda _: load_credentials({**CLOUD, "username": "ana"})),
-    "a misspelt key": (CredentialsError, lambda _: load_credentials({**CLOUD, "space_idd": "s"})),
-    "no metadata file": (MetadataError, lambda folder: Deployer.local(folder / "no.yaml")),
-    "metadata without a project": (MetadataError, lambda folder: Deployer.local(written(folder, "m.yaml", "a: 1\n"))),
-    "a list of metadata": (MetadataError, lambda folder: Deployer.local(written(folder, "m.yaml", "- 1\n"))),
+FILES: dict[str, tuple[type[WMLDeployerError], Deed]] = {
+    "no credentials file": (CredentialsError, lambda _, __, folder: load_credentials(folder / "no.yaml")),
+    "a list of credentials": (
+        CredentialsError,
+        lambda _, __, folder: load_credentials(written(folder, "c.yaml", "- a\n")),
+    ),
+    "a tab": (CredentialsError, lambda _, __, folder: load_credentials(written(folder, "c.yaml", "url:\thttps://a\n"))),
+    "an http URL": (
+        CredentialsError,
+        lambda *_: load_credentials({**CLOUD, "url": "http://us-south.ml.cloud.ibm.com"}),
+    ),
+    "an unknown region": (CredentialsError, lambda *_: load_credentials({**CLOUD, "url": "us-sout"})),
+    "an empty key": (CredentialsError, lambda *_: load_credentials({**CLOUD, "apikey": ""})),
+    "key and token": (CredentialsError, lambda *_: load_credentials({**CLOUD, "token": "t0ken-example"})),
+    "a Cloud Pak key for the cloud": (CredentialsError, lambda *_: load_credentials({**CLOUD, "username": "ana"})),
+    "a misspelt key": (CredentialsError, lambda *_: load_credentials({**CLOUD, "space_idd": "s"})),
+    "no metadata file": (MetadataError, lambda _, __, folder: Deployer.local(folder / "no.yaml")),
+    "metadata without a project": (
+        MetadataError,
+        lambda _, __, folder: Deployer.local(written(folder, "m.yaml", "a: 1\n")),
+    ),
+    "a list of metadata": (MetadataError, lambda _, __, folder: Deployer.local(written(folder, "m.yaml", "- 1\n"))),
 }
+
+
+CASES = {**MODELS, **ROWS, **FILES}
 
 
 @pytest.fixture
@@ -138,28 +150,6 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "files"
     path.mkdir()
     return path
-
-
-def refuse(deployer: Deployer, server: LocalServer, kind: type[WMLDeployerError], deed: Callable[[], object]) -> None:
-    """Do it, and look that it was refused with nothing sent or written."""
-    path = deployer._file.path
-    before = path.read_bytes()
-    server.clear_requests()
-
-    with pytest.raises(kind):
-        deed()
-
-    assert ([], before) == (server.requests, path.read_bytes())
-
-
-@pytest.mark.parametrize("case", MODELS)
-def test_a_model_that_cannot_be_stored_is_refused(
-    case: str, deployer: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
-) -> None:
-    """Not even a login is sent."""
-    kind, deed = MODELS[case]
-
-    refuse(deployer, server, kind, lambda: deed(deployer, features, folder))
 
 
 @pytest.fixture(scope="module")
@@ -180,21 +170,17 @@ def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, mode
     return deployer
 
 
-@pytest.mark.parametrize("case", ROWS)
-def test_rows_that_cannot_be_scored_are_refused(
-    case: str, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_refused_with_nothing_sent_or_written(
+    case: str, deployer: Deployer, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
 ) -> None:
-    """The service never sees what it would misread."""
-    kind, deed = ROWS[case]
+    """Not even a login reaches the service, and metadata.yaml stays as it is."""
+    kind, deed = CASES[case]
+    project = deployed if case in ROWS else deployer
+    before = project._file.path.read_bytes()
+    server.clear_requests()
 
-    refuse(deployed, server, kind, lambda: deed(deployed, features.head(3), folder))
+    with pytest.raises(kind):
+        deed(project, features.head(3) if case in ROWS else features, folder)
 
-
-@pytest.mark.parametrize("case", FILES)
-def test_files_that_say_nothing_of_use_are_refused(
-    case: str, deployer: Deployer, server: LocalServer, folder: Path
-) -> None:
-    """The error names the file or the key."""
-    kind, deed = FILES[case]
-
-    refuse(deployer, server, kind, lambda: deed(folder))
+    assert ([], before) == (server.requests, project._file.path.read_bytes())
