@@ -77,7 +77,9 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 
 def _is_keras_2(saved: Path) -> bool:
     """Whether the SavedModel is a Keras model that this TensorFlow still reads as one."""
-    return (saved / "keras_metadata.pb").is_file() and tf.keras.__version__.startswith("2.")
+    # The older ones do not tell their version.
+    is_keras_2 = getattr(tf.keras, "__version__", "2").startswith("2")
+    return is_keras_2 and (saved / "keras_metadata.pb").is_file()
 
 
 def _keras(path: Path) -> Score:
