@@ -120,6 +120,15 @@ class Client:
         assert self("PUT", f"/ml/v4/models/{model_id}/content?{self.scope}", content=content).status == 201
         return model_id
 
+    def store_function(self, content: bytes) -> str:
+        """Store a function with its code; return its id."""
+        document = {"name": "function", "software_spec": {"id": RUNTIME}, "space_id": self.space_id}
+        answer = self("POST", "/ml/v4/functions", document)
+        assert answer.status == 201, answer.content
+        function_id = str(answer.json["metadata"]["id"])
+        assert self("PUT", f"/ml/v4/functions/{function_id}/code?{self.scope}", content=content).status == 201
+        return function_id
+
     def deploy(self, asset: dict[str, str], **fields: Any) -> str:
         """Deploy an asset and wait for it; return the deployment's id."""
         kind: dict[str, Any] = {} if "batch" in fields else {"online": {}}

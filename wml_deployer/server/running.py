@@ -143,6 +143,7 @@ class EmbeddedServer:
             )
             space_id = ensure_default(context, transaction, Caller(account.username, "software"))
             context.blobs.collect(transaction.digests())
+        self._context = context
         version = ".".join(RELEASE.split(".")[:2])
         self.info = ServerInfo(context.url, certificates.ca_bundle, account.username, account.apikey, space_id, version)
         self._uvicorn = _Uvicorn(self._configure(context, str(certificates.server)))

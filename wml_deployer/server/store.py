@@ -184,7 +184,9 @@ class Transaction:
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
 
     def clear(self) -> None:
-        """Remove all records; settings stay."""
+        """Remove all records, and settings but those that clients hold on to."""
+        kept = ("signing_key", "port", "default_space")
+        self._connection.execute("DELETE FROM settings WHERE key NOT IN (?, ?, ?)", kept)
         for table in ("records", "revisions", "contents"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
