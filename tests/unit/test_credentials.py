@@ -14,7 +14,7 @@ import trustme
 import yaml
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from wml_deployer import _yaml
+from wml_deployer._configuration import yaml as our_yaml
 from wml_deployer.credentials import (
     CloudCredentials,
     Credentials,
@@ -332,7 +332,7 @@ def test_bad_files_are_refused(write: Writer, content: str | bytes, expected: li
 @pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
 def test_no_syntax_error_shows_the_line(write: Writer, line: str, loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret that YAML stumbles over appears nowhere, although PyYAML's own parser quotes it."""
-    monkeypatch.setattr(_yaml, "_LOADER", getattr(yaml, loader))
+    monkeypatch.setattr(our_yaml, "_LOADER", getattr(yaml, loader))
     path = write(f"url: eu-de\napikey: {line.format(SECRET)}\n")
 
     with pytest.raises(CredentialsError) as caught:

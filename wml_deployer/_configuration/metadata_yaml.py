@@ -57,7 +57,7 @@ def unfit(document: Document) -> Iterator[Fault]:
     if document.root.flow_style:
         yield Fault("the file", "is written in braces", "one `key: value` a line")
     for key, value in document.root.value:
-        if key.value in Metadata.model_fields and uses_aliases(key, value):
+        if key.value in Metadata.model_fields and uses_aliases(document, key, value):
             yield Fault(f"line {key.start_mark.line + 1}, {key.value}", "uses an alias (*name)", "the value itself")
 
 

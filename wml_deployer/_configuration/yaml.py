@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Document", "children", "construct", "nodes", "parse", "plain", "read", "uses_aliases"]
+__all__ = ["Document", "children", "construct", "leaves", "parse", "plain", "read", "uses_aliases"]
 
 # libyaml composes ten times faster; PyYAML is built without it on some platforms.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -113,7 +113,7 @@ def _unfit(root: Node | None) -> Iterator[Fault]:
 
 def _bad_keys(root: Node) -> Iterator[Fault]:
     """Keys that stand twice in one mapping, or are no scalars, at any depth."""
-    for node in nodes(root):
+    for node in _collections(root):
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, MappingNode) else ():
             line = key.start_mark.line + 1
@@ -125,15 +125,15 @@ def _bad_keys(root: Node) -> Iterator[Fault]:
                 lines[key.value] = line
 
 
-def nodes(root: Node) -> Iterator[Node]:
-    """Each node below a node and itself, once, however often aliases repeat it."""
+def _collections(root: Node) -> Iterator[Node]:
+    """Each list and mapping below a node, and itself, once, however often aliases repeat it."""
     todo, seen = [root], set[int]()
     while todo:
         node = todo.pop()
-        if id(node) not in seen:
+        if not isinstance(node, ScalarNode) and id(node) not in seen:
             seen.add(id(node))
             yield node
-            todo += reversed(children(node))
+            todo += [child for child in reversed(children(node)) if not isinstance(child, ScalarNode)]
 
 
 def children(node: Node) -> list[Node]:
@@ -143,11 +143,19 @@ def children(node: Node) -> list[Node]:
     return list(node.value) if isinstance(node, SequenceNode) else []
 
 
-def uses_aliases(key: Node, value: Node) -> bool:
+def leaves(root: Node) -> list[ScalarNode]:
+    """Each scalar below a node, or itself; what aliases repeat, once."""
+    below = [child for node in _collections(root) for child in children(node)] or [root]
+    return [node for node in below if isinstance(node, ScalarNode)]
+
+
+def uses_aliases(document: Document, key: Node, value: Node) -> bool:
     """Whether something behind a key stands elsewhere in the file, too (``*name``)."""
-    below = list(nodes(value))
+    if "*" not in document.text:
+        return False
+    below = [value, *(child for node in _collections(value) for child in children(node))]
     is_elsewhere = any(node.start_mark.index < key.end_mark.index for node in below)
-    return is_elsewhere or sum(len(children(node)) for node in below) != len(below) - 1
+    return is_elsewhere or len({id(node) for node in below}) < len(below)
 
 
 def plain(node: Node, *, typed: frozenset[str] = frozenset()) -> Any:

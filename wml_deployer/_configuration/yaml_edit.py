@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from wml_deployer._configuration.yaml import children, nodes, parse, plain
+from wml_deployer._configuration.yaml import children, leaves, parse, plain
 from wml_deployer._configuration.yaml_write import dump
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _verify(
 def _others(document: Document, values: Mapping[str, Any]) -> list[Any]:
     """Every scalar below the keys that are not to be changed."""
     pairs = [(key, value) for key, value in document.root.value if key.value not in values]
-    return [(key.value, [(n.tag, n.value) for n in nodes(value) if isinstance(n, ScalarNode)]) for key, value in pairs]
+    return [(key.value, [(leaf.tag, leaf.value) for leaf in leaves(value)]) for key, value in pairs]
 
 
 def _equal(one: Any, other: Any) -> bool:
