@@ -43,7 +43,7 @@ def _blocks(response: object) -> list[Mapping[str, Any]]:
     if isinstance(predictions, list) and predictions:
         if all(isinstance(block, Mapping) and "values" in block for block in predictions):
             return predictions
-        if not any(isinstance(row, Mapping) for row in predictions):
+        if predictions is response and all(isinstance(row, list) for row in predictions):
             return [{"values": predictions}]  # the rows alone, as a notebook prints them
     found = (
         f"the keys {sorted(map(str, response))}" if isinstance(response, Mapping) else f"a {type(response).__name__}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from wml_deployer._payload.faults import KINDS, FaultLog
+from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.frames import frame_table, is_number
 from wml_deployer._payload.names import names_by_position
 from wml_deployer._payload.rows import check_width, list_table
@@ -36,15 +36,14 @@ def array_table(array: NDArray[Any], schema: Schema | None) -> Table:
         return list_table(list(rows), schema)
     check_width(rows.shape[1], len(rows))
     names = names_by_position(rows.shape[1], schema)
-    log = FaultLog()
-    write = block_writer(lambda start, stop: rows[start:stop], len(rows), names, log)
-    log.check()
+    write = block_writer(lambda start, stop: rows[start:stop], len(rows), names, None)
     return Table(names, rows[:1].size, len(rows), pd.RangeIndex(len(rows)), write)
 
 
 def _structured(array: NDArray[Any], schema: Schema | None) -> Table:
+    records = array.reshape(-1)
     try:
-        frame = pd.DataFrame({name: array[name].reshape(-1) for name in array.dtype.names or ()})
+        frame = pd.DataFrame({name: records[name] for name in records.dtype.names or ()})
     except ValueError as error:
         raise PayloadError(
             "A structured array with arrays in its fields has no rows of values.", next_step=KINDS

@@ -25,9 +25,10 @@ __all__ = [
     "RefusedError",
     "coarsest",
     "convert",
-    "is_plain",
     "plain",
+    "plain_text",
     "precision_of",
+    "refusal_of",
 ]
 
 Precision = Literal["seconds", "microseconds", "nanoseconds"]
@@ -46,6 +47,7 @@ _KINDS = "a number, text, a boolean, a date or nothing"
 
 # What orjson writes right by itself; exact types, for a subclass may mean something else.
 _PLAIN = frozenset({int, float, str, bool, date, type(None)})
+_FIRST_YEAR, _LAST_YEAR = 1, 9999
 _MOMENTS = (datetime, np.datetime64)
 _PRECISIONS: tuple[Precision, ...] = ("seconds", "microseconds", "nanoseconds")
 
@@ -59,16 +61,15 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-def is_plain(cells: Sequence[Any], *, nested: bool = False) -> bool:
-    """Whether orjson writes every cell (of a list of rows, where ``nested``) right as it stands."""
+def plain_text(cells: Sequence[Any], *, nested: bool = False) -> bytes | None:
+    """The JSON text of cells (of a list of rows, where ``nested``), if orjson writes every one right as it stands."""
     kinds = set(map(type, chain.from_iterable(cells) if nested else cells))
     if not kinds <= _PLAIN or (float in kinds and _has_infinity(cells if nested else (cells,))):
-        return False
+        return None
     try:
-        orjson.dumps(cells)
+        return orjson.dumps(cells)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
-        return False
-    return True
+        return None
 
 
 def _has_infinity(rows: Iterable[Sequence[Any]]) -> bool:
@@ -76,11 +77,22 @@ def _has_infinity(rows: Iterable[Sequence[Any]]) -> bool:
 
 
 def convert(cells: Iterable[Any], precision: Precision) -> list[Any]:
-    """JSON values of one column whose cells :func:`plain` accepts, its moments all with this precision."""
+    """JSON values of one column whose cells can be sent, its moments all with this precision."""
     return [
         cell if type(cell) in _PLAIN else _moment(cell, precision) if isinstance(cell, _MOMENTS) else plain(cell)
         for cell in cells
     ]
+
+
+def refusal_of(cell: Any) -> Refusal | None:
+    """Why a cell cannot be sent, if it cannot."""
+    if type(cell) is pd.Timestamp and _FIRST_YEAR <= cell.year <= _LAST_YEAR:
+        return None
+    try:
+        plain(cell)
+    except RefusedError as error:
+        return error.refusal
+    return None
 
 
 def precision_of(cells: Iterable[Any]) -> Precision:
@@ -88,6 +100,10 @@ def precision_of(cells: Iterable[Any]) -> Precision:
 
     One column is written with one precision: ``pandas.to_datetime`` on the other side takes the format of the
     first value for that of all.
+
+    Raises:
+        RefusedError: A date is out of reach.
+
     """
     return coarsest(_own_precision(cell) for cell in cells if isinstance(cell, _MOMENTS))
 
@@ -98,7 +114,7 @@ def coarsest(needed: Iterable[Precision]) -> Precision:
 
 
 def _own_precision(moment: Any) -> Precision:
-    stamp = pd.Timestamp(moment) if isinstance(moment, np.datetime64) else moment
+    stamp = _stamp(moment) if isinstance(moment, np.datetime64) else moment
     if stamp is pd.NaT:
         return "seconds"
     if getattr(stamp, "nanosecond", 0):
@@ -108,19 +124,20 @@ def _own_precision(moment: Any) -> Precision:
 
 def _moment(value: Any, precision: Precision | Literal["auto"]) -> str | None:
     """ISO 8601 with the zone's offset, where it has one."""
-    try:
-        stamp = value if type(value) is datetime and precision != "nanoseconds" else _stamp(value)
-    except (ValueError, OverflowError) as error:
-        raise RefusedError(YEAR) from error
-    if stamp is pd.NaT:
+    if value is pd.NaT:
         return None
-    return str(stamp.isoformat(timespec=precision))
+    # Only a pandas moment writes nanoseconds.
+    stamp = value if type(value) is datetime and precision != "nanoseconds" else _stamp(value)
+    return None if stamp is pd.NaT else str(stamp.isoformat(timespec=precision))
 
 
 def _stamp(value: Any) -> Any:
-    """A pandas moment, which alone knows nanoseconds."""
-    stamp: Any = pd.Timestamp(value)
-    if stamp is not pd.NaT and not 1 <= stamp.year <= 9999:  # noqa: PLR2004 - what four digits hold
+    """A pandas moment of a year that ISO 8601 can write."""
+    try:
+        stamp: Any = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
+    except (ValueError, OverflowError) as error:
+        raise RefusedError(YEAR) from error
+    if stamp is not pd.NaT and not _FIRST_YEAR <= stamp.year <= _LAST_YEAR:
         raise RefusedError(YEAR)
     return stamp
 

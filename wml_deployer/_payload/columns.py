@@ -13,12 +13,11 @@ from wml_deployer._payload.cells import (
     INFINITE,
     YEAR,
     Precision,
-    RefusedError,
     coarsest,
     convert,
-    is_plain,
-    plain,
+    plain_text,
     precision_of,
+    refusal_of,
 )
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from wml_deployer._payload.faults import FaultLog, Refusal
+    from wml_deployer._payload.faults import FaultLog
 
-__all__ = ["Reader", "reader", "slices", "survey"]
+__all__ = ["Reader", "checked", "doubles_of", "needed_unit", "out_of_reach", "reader", "slices"]
 
 Reader = Callable[[int, int], "list[Any]"]
 """From the first row (included) and the last (excluded) to the JSON values between."""
@@ -63,53 +62,40 @@ def slices(count: int, step: int = _SLICE_ROWS) -> Iterator[tuple[int, int]]:
     return ((start, min(start + step, count)) for start in range(0, count, step))
 
 
-def survey(cells: Sequence[Any], name: str, log: FaultLog, first: int = 0) -> Precision | None:
-    """Refuse what has no JSON form among cells from row ``first`` on.
+def checked(cells: Sequence[Any], name: str, log: FaultLog, first: int = 0) -> tuple[Sequence[Any], Precision | None]:
+    """JSON values of one column's cells, which stand from row ``first`` on; those refused go to the log.
 
     Returns:
-        The precision that their moments need where they have to be converted; None where they go as they stand,
-        or cannot go at all.
+        The values, and the precision of their moments; the cells themselves and None where they go as they stand.
 
     """
-    if is_plain(cells):
-        return None
-    refused = [(row, refusal) for row, cell in enumerate(cells, first) if (refusal := _refusal(cell))]
+    if plain_text(cells) is not None:
+        return cells, None
+    refused = [(row, refusal) for row, cell in enumerate(cells, first) if (refusal := refusal_of(cell))]
     for row, refusal in refused:
         log.add(name, (row,), refusal)
-    return None if refused else precision_of(cells)
-
-
-def _refusal(cell: Any) -> Refusal | None:
-    try:
-        plain(cell)
-    except RefusedError as error:
-        return error.refusal
-    return None
+    if refused:
+        return cells, None
+    precision = precision_of(cells)
+    return convert(cells, precision), precision
 
 
 def _numbers(values: NDArray[Any], name: str, log: FaultLog) -> Reader:
     if values.dtype.kind != "f":
         return lambda start, stop: values[start:stop].tolist()
-    with np.errstate(over="ignore"):
-        doubles = values if values.itemsize <= np.float64().itemsize else values.astype(np.float64)
+    doubles = values if values.itemsize <= np.float64().itemsize else doubles_of(values)
     log.add(name, np.flatnonzero(np.isinf(doubles)).tolist(), INFINITE)
     # A float32 goes as the double of the same value, which is what the model would compute with.
     return lambda start, stop: doubles[start:stop].astype(np.float64, copy=False).tolist()
 
 
-def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader:
-    # Compared in seconds: numpy compares in the finer unit, where the year 9999 overflows nanoseconds.
-    seconds = values.astype("M8[s]")
-    log.add(name, np.flatnonzero((seconds < _FIRST) | (seconds > _LAST)).tolist(), YEAR)
-    unit = _unit(values)
-    if unit == "s":  # orjson writes datetimes of whole seconds without a fraction
-        return lambda start, stop: values[start:stop].astype("M8[us]").tolist()
-    return lambda start, stop: [
-        None if text == "NaT" else text for text in np.datetime_as_string(values[start:stop], unit=unit).tolist()
-    ]
+def doubles_of(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Floats of any width as doubles; a long double beyond their reach becomes infinite, and is refused."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float64)
 
 
-def _unit(values: NDArray[np.datetime64]) -> Literal["s", "us", "ns"]:
+def needed_unit(values: NDArray[np.datetime64]) -> Literal["s", "us", "ns"]:
     """The coarsest of ISO 8601's usual fractions that loses nothing of any value."""
     known = values[~np.isnat(values)]
     if (known.astype("M8[s]") == known).all():
@@ -117,8 +103,26 @@ def _unit(values: NDArray[np.datetime64]) -> Literal["s", "us", "ns"]:
     return "us" if (known.astype("M8[us]") == known).all() else "ns"
 
 
+def out_of_reach(values: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Which values ISO 8601 cannot write with four digits for the year."""
+    # Compared in seconds: numpy compares in the finer unit, where the year 9999 overflows nanoseconds.
+    seconds = values.astype("M8[s]")
+    outside: NDArray[np.bool_] = (seconds < _FIRST) | (seconds > _LAST)
+    return outside
+
+
+def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader:
+    log.add(name, np.flatnonzero(out_of_reach(values)).tolist(), YEAR)
+    unit = needed_unit(values)
+    if unit == "s":  # orjson writes datetimes of whole seconds without a fraction
+        return lambda start, stop: values[start:stop].astype("M8[us]").tolist()
+    return lambda start, stop: [
+        None if text == "NaT" else text for text in np.datetime_as_string(values[start:stop], unit=unit).tolist()
+    ]
+
+
 def _zoned(column: pd.Series[Any]) -> Reader:
-    unit = _unit(column.dt.tz_convert(None).to_numpy())
+    unit = needed_unit(column.dt.tz_convert(None).to_numpy())
 
     def read(start: int, stop: int) -> list[Any]:
         part = column.iloc[start:stop]
@@ -143,7 +147,7 @@ def _offset(seconds: int) -> str:
 def _categories(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
     """Convert each category once; the missing one (code -1) is the last of the table."""
     labels = list(column.cat.categories)
-    if any(map(_refusal, labels)):  # only rows that hold such a category are at fault, if there are any
+    if any(map(refusal_of, labels)):  # only rows that hold such a category are at fault, if there are any
         return _objects(column, name, log)
     table = [*convert(labels, precision_of(labels)), None]
     codes = column.cat.codes.to_numpy()
@@ -152,8 +156,11 @@ def _categories(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
 
 def _objects(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
     fetch = _fetcher(column)
-    found = [survey(fetch(start, stop), name, log, start) for start, stop in slices(len(column))]
-    needed = [precision for precision in found if precision]
+    needed = [
+        precision
+        for start, stop in slices(len(column))
+        if (precision := checked(fetch(start, stop), name, log, start)[1])
+    ]
     if not needed:
         return fetch
     precision = coarsest(needed)

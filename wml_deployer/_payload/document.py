@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._payload.cells import RefusedError, is_plain, plain
+from wml_deployer._payload.cells import plain, plain_text, refusal_of
 from wml_deployer._payload.faults import capped
 from wml_deployer._payload.intake import take_in
 from wml_deployer.errors import Fault, PayloadError
@@ -116,11 +116,10 @@ def _copied(value: Any, where: str, faults: list[Fault]) -> Any:
         if _is_plain_table(value):
             return value
         return [_copied(item, f"{where}[{position}]", faults) for position, item in enumerate(value)]
-    try:
-        return plain(value)
-    except RefusedError as error:
-        faults.append(Fault(where, error.refusal.problem, error.refusal.expected))
+    if refusal := refusal_of(value):
+        faults.append(Fault(where, *refusal))
         return None
+    return plain(value)
 
 
 def _key(key: Any, where: str, faults: list[Fault]) -> str:
@@ -131,4 +130,4 @@ def _key(key: Any, where: str, faults: list[Fault]) -> str:
 
 def _is_plain_table(value: Any) -> bool:
     """Whether it is a list of rows that is JSON already: the usual case, and a large one."""
-    return bool(value) and set(map(type, value)) <= {list, tuple} and is_plain(value, nested=True)
+    return bool(value) and set(map(type, value)) <= {list, tuple} and plain_text(value, nested=True) is not None

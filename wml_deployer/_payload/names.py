@@ -35,16 +35,19 @@ def arrange(labels: Sequence[Hashable], schema: Schema | None) -> tuple[list[str
     """
     names: list[str] = list(labels) if set(map(type, labels)) <= {str} else _texts(labels)  # type: ignore[arg-type]
     expected = [field.name for field in schema.fields] if schema else []
-    if names == expected and len(set(names)) == len(names):
+    faults = _duplicates(names)
+    if not faults and (not expected or names == expected):
         return names, None
-    faults = [*_duplicates(names), *(_differences(names, schema) if schema and expected else ())]
+    if schema and expected:
+        faults += _differences(names, schema)
     if faults:
         raise SchemaError(
             f"The columns {'are not those of the model' if expected else 'cannot be told apart'}. Nothing was sent.",
             faults=capped(faults),
             next_step="Rename, add or drop the columns listed; their order does not matter.",
         )
-    return (expected, [names.index(name) for name in expected]) if expected else (names, None)
+    positions = {name: position for position, name in enumerate(names)}
+    return expected, [positions[name] for name in expected]
 
 
 def names_by_position(width: int, schema: Schema | None) -> list[str] | None:
@@ -79,6 +82,8 @@ def _texts(labels: Sequence[Any]) -> list[str]:
 
 
 def _duplicates(names: list[str]) -> list[Fault]:
+    if len(set(names)) == len(names):
+        return []
     return [
         Fault(f"column {name!r}", f"is there {count} times", "once")
         for name, count in Counter(names).items()

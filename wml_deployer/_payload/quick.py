@@ -8,6 +8,7 @@ every row. Whatever is not exactly so is left to the parser that can say what is
 
 from __future__ import annotations
 
+import re
 import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,8 @@ _END = b"]}]}"
 _HOLE = "wml_deployer: the values stood here"
 # The characters of numbers, and of null, which takes the place of text labels.
 _TOKENS = b"0123456789+-.eEnul"
+_COMMA, _OPENING, _CLOSING = b",[]"
+_TEXTS = re.compile(rb'"[^"]*"')
 _BLANKED = bytes.maketrans(b"[]", b"  ")
 # Small enough for the processor's cache, and for memory that the allocator keeps at hand.
 _PIECE_BYTES = 1 << 16
@@ -86,7 +89,7 @@ def _row_of(body: bytes, start: int, stop: int) -> _Row | None:
         return None
     first = body[start : body.find(b"]]", start) + 2]
     label = _TEXT if b'"' in first else _FLOAT if b"." in first[: first.find(b",")] else _INTEGER
-    skeleton = _without_texts(first)[1].translate(None, _TOKENS)
+    skeleton = _TEXTS.sub(b"", first).translate(None, _TOKENS)
     count = skeleton.count(b",")
     return _Row(skeleton, _TOKENS, label, count) if skeleton == b"[,[" + b"," * (count - 1) + b"]]" else None
 
@@ -119,7 +122,7 @@ def _read(pieces: Iterator[bytes], row: _Row) -> tuple[bytearray, list[str]] | N
             found, numbers = _without_texts(piece) if row.label == _TEXT else ([], piece)
             rows = _row_count(numbers.translate(None, row.tokens), row.skeleton)
             flat = orjson.loads(b"[" + numbers.translate(_BLANKED) + b"]")
-            if not rows or (found and len(found) != rows) or not _without_labels(flat, row):
+            if not rows or (found and len(found) != rows) or not (_is_tight(numbers) and _without_labels(flat, row)):
                 return None
             _pack(flat, row, packed)
             texts += found
@@ -131,10 +134,10 @@ def _read(pieces: Iterator[bytes], row: _Row) -> tuple[bytearray, list[str]] | N
 def _without_texts(text: bytes) -> tuple[list[str], bytes]:
     """Take the texts out, each for a null; a text with an escape in it is left to the parser."""
     if b"\\" in text:
-        raise ValueError(text)
+        raise ValueError("a text with an escape in it")
     pieces = text.split(b'"')
     found = pieces[1::2]
-    known = {piece: piece.decode() for piece in set(found)}
+    known = {piece: orjson.loads(b'"' + piece + b'"') for piece in set(found)}
     return [known[piece] for piece in found], b"null".join(pieces[::2])
 
 
@@ -142,6 +145,13 @@ def _row_count(skeleton: bytes, row: bytes) -> int:
     """How many rows there are, if every one looks like this; otherwise 0."""
     count, rest = divmod(len(skeleton) + 1, len(row) + 1)
     return count if not rest and skeleton + b"," == (row + b",") * count else 0
+
+
+def _is_tight(text: bytes) -> bool:
+    """Whether no number stands on the wrong side of its bracket, which would be no JSON, though all places fit."""
+    codes = np.frombuffer(text, np.uint8)
+    commas = codes == _COMMA
+    return not ((commas[1:] & (codes[:-1] == _OPENING)).any() or (commas[:-1] & (codes[1:] == _CLOSING)).any())
 
 
 def _without_labels(flat: list[Any], row: _Row) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from wml_deployer._payload.faults import KINDS, FaultLog, capped
+from wml_deployer._payload.faults import KINDS, capped
 from wml_deployer._payload.names import arrange, names_by_position
 from wml_deployer._payload.table import Table
 from wml_deployer._payload.writers import row_writer
@@ -108,7 +108,4 @@ def records_table(labels: list[Any], rows: list[list[Any]], schema: Schema | Non
 
 
 def _table(rows: list[Any], names: list[str] | None, width: int, index: pd.Index[Any]) -> Table:
-    log = FaultLog(index)
-    write = row_writer(rows, names, log)
-    log.check()
-    return Table(names, width, len(rows), index, write)
+    return Table(names, width, len(rows), index, row_writer(rows, names, index))

@@ -27,7 +27,7 @@ _SAMPLE_ROWS = 64
 _FILL = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: that alone would double the cost of making one
 class Table:
     """Rows that can be sent: every fault in them was found before this was made.
 

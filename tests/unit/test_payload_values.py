@@ -1,0 +1,262 @@
+"""What becomes of each value on its way into a request."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wml_deployer.errors import PayloadError
+from wml_deployer.payload import encode, to_input_data
+
+LISBON = "Europe/Lisbon"
+CENTRAL = timezone(timedelta(hours=1))
+
+
+class Colour(str, Enum):
+    """A text enumeration, whose members print themselves differently."""
+
+    RED = "red"
+
+
+class Level(IntEnum):
+    """An integer enumeration."""
+
+    HIGH = 3
+
+
+class Anything:
+    """An arbitrary object."""
+
+
+def values(data: object) -> list[list[Any]]:
+    document = json.loads(encode(data))
+    return list(document["input_data"][0]["values"])
+
+
+def column(cells: Any, dtype: Any = None) -> pd.DataFrame:
+    return pd.DataFrame({"x": pd.Series(cells, dtype=dtype)})
+
+
+def moments(*texts: str | None) -> Any:
+    return pd.to_datetime(pd.Series(texts), format="ISO8601")
+
+
+COLUMNS: dict[str, tuple[pd.DataFrame, list[Any]]] = {
+    "int64 beside a double's reach": (column([2**53 + 1, -1]), [2**53 + 1, -1]),
+    "int8": (column([-128, 127], "int8"), [-128, 127]),
+    "uint64": (column([2**64 - 1, 0], "uint64"), [2**64 - 1, 0]),
+    "bool": (column([True, False]), [True, False]),
+    "float64": (column([0.1, float("nan"), -0.0, 1.0]), [0.1, None, -0.0, 1.0]),
+    "float32 as the double of its value": (column([0.1], "float32"), [0.10000000149011612]),
+    "float16 as the double of its value": (column([0.1], "float16"), [0.0999755859375]),
+    "text": (column(["a", None, "ção", ""]), ["a", None, "ção", ""]),
+    "nullable integers": (column([2**53 + 1, None], "Int64"), [2**53 + 1, None]),
+    "nullable booleans": (column([True, None], "boolean"), [True, None]),
+    "nullable floats": (column([0.5, None], "Float64"), [0.5, None]),
+    "nullable text": (column(["a", None], "string"), ["a", None]),
+    "category of text": (column(["a", None, "a"], "category"), ["a", None, "a"]),
+    "category of integers": (column(pd.Categorical([1, None, 2**53 + 1])), [1, None, 2**53 + 1]),
+    "category of booleans": (column(pd.Categorical([True, None])), [True, None]),
+    "category of dates": (
+        column(pd.Categorical(moments("2024-01-31", None))),
+        ["2024-01-31T00:00:00", None],
+    ),
+    "dates with time": (
+        column(moments("2024-01-31 10:20:30", None)),
+        ["2024-01-31T10:20:30", None],
+    ),
+    "microseconds, in all of the column": (
+        column(moments("2024-01-31 10:20:30.5", "2024-01-31 10:20:30.000001")),
+        ["2024-01-31T10:20:30.500000", "2024-01-31T10:20:30.000001"],
+    ),
+    "nanoseconds, in all of the column": (
+        column(moments("2024-01-31 10:20:30.123456789", "2024-01-31 10:20:30")),
+        ["2024-01-31T10:20:30.123456789", "2024-01-31T10:20:30.000000000"],
+    ),
+    "zones, with the offset of the day": (
+        column(moments("2024-01-31", "2024-07-31", None).dt.tz_localize(LISBON)),
+        ["2024-01-31T00:00:00+00:00", "2024-07-31T00:00:00+01:00", None],
+    ),
+    "durations": (column(pd.to_timedelta(["1 days 2 hours", None])), ["P1DT2H0M0S", None]),
+    "sparse floats": (column(pd.arrays.SparseArray([0.5, np.nan, 0.0])), [0.5, None, 0.0]),
+    "sparse integers": (column(pd.arrays.SparseArray([7, 0, 0])), [7, 0, 0]),
+    "anything missing": (column([None, pd.NA, pd.NaT, float("nan")], object), [None, None, None, None]),
+    "mixed scalars": (column([1, 2.5, "a", True, None], object), [1, 2.5, "a", True, None]),
+    "numpy scalars": (
+        column([np.int8(1), np.float32(0.1), np.bool_(True), np.str_("a"), np.float64("nan")], object),
+        [1, 0.10000000149011612, True, "a", None],
+    ),
+    "Python's moments": (
+        column(
+            [datetime.fromisoformat("2024-01-31"), datetime(2024, 1, 31, tzinfo=CENTRAL), np.datetime64("2024-01-31")],
+            object,
+        ),
+        ["2024-01-31T00:00:00", "2024-01-31T00:00:00+01:00", "2024-01-31T00:00:00"],
+    ),
+    "dates and times of day": (
+        column([date(2024, 1, 31), time(10, 20, 30, 500)], object),
+        ["2024-01-31", "10:20:30.000500"],
+    ),
+    "Python's durations": (column([timedelta(days=1, hours=2), np.timedelta64("NaT")], object), ["P1DT2H0M0S", None]),
+    "decimals": (
+        column([Decimal("0.1"), Decimal(9007199254740993), Decimal("5.00"), Decimal("NaN"), Decimal("1E+30")], object),
+        [0.1, 2**53 + 1, 5.0, None, 1e30],
+    ),
+    "enumerations": (column([Colour.RED, Level.HIGH], object), ["red", 3]),
+    "vectors": (
+        column([[1, float("nan")], (2, [3]), np.array([0.5, np.nan]), np.array(["2024"], "M8[ns]")], object),
+        [[1, None], [2, [3]], [0.5, None], ["2024-01-01T00:00:00"]],
+    ),
+    "mappings": (column([{"a": np.int64(1)}], object), [{"a": 1}]),
+}
+
+REFUSED = {
+    "infinity": (column([1.0, float("inf")]), "row 1: is infinite"),
+    "negative infinity": (column([1.0, -float("inf")]), "row 1: is infinite"),
+    "float32 infinity": (column([1.0, float("inf")], "float32"), "row 1: is infinite"),
+    "nullable infinity": (column([None, float("inf")], "Float64"), "row 1: is infinite"),
+    "infinity among objects": (column(["a", float("inf")], object), "row 1: is infinite"),
+    "infinite category": (column(pd.Categorical([1.0, float("inf")])), "row 1: is infinite"),
+    "infinity in a vector": (column([[1.0], [float("inf")]], object), "row 1: is infinite"),
+    "infinite decimal": (column([Decimal(1), Decimal("Infinity")], object), "row 1: is infinite"),
+    "decimal beyond a double": (column([1, Decimal("1.5E+400")], object), "row 1: is too large for a double"),
+    "integer beyond 64 bits": (column([1, 2**64], object), "row 1: is an integer beyond 64 bits"),
+    "bytes": (column([1, b"a"], object), "row 1: is of type bytes"),
+    "complex": (column([1, 1j], object), "row 1: is of type complex"),
+    "complex column": (column([1j]), "row 0: is of type complex"),
+    "an object": (column([1, Anything()], object), "row 1: is of type Anything"),
+    "a set": (column([1, {2}], object), "row 1: is of type set"),
+    "a period": (column(pd.PeriodIndex(["2024-01"], freq="M")), "row 0: is of type Period"),
+    "an interval": (column(pd.IntervalIndex.from_breaks([0, 1])), "row 0: is of type Interval"),
+    "a lone surrogate": (column(["a", "\ud800"]), "row 1: is text with a lone surrogate"),
+    "a year of five digits": (column(np.array(["2024", "12024"], "M8[s]")), "row 1: is a date outside the years"),
+    "a mapping with other keys": (column([1, {2: 3}], object), "row 1: is a mapping whose keys are not all text"),
+}
+
+
+def tall(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The frame repeated until it is read column by column, or as one block, and not cell by cell."""
+    repeats = 3_000 // len(frame) + 1
+    return pd.concat([frame] * repeats, ignore_index=True), repeats
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_small_column_is_sent_as(name: str) -> None:
+    """Each kind of column has its JSON values."""
+    frame, expected = COLUMNS[name]
+
+    assert repr([[cell] for cell in expected]) == repr(values(frame))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_large_column_is_sent_as(name: str) -> None:
+    """A long column has the JSON values of a short one, though it is read in another way."""
+    frame, expected = COLUMNS[name]
+    long, repeats = tall(frame)
+
+    assert repr([[cell] for cell in expected] * repeats) == repr(values(long))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_column_beside_others_is_sent_as(name: str) -> None:
+    """A neighbour of another kind changes no value."""
+    frame, expected = COLUMNS[name]
+    long, repeats = tall(frame.assign(y=0.5, z=7))
+
+    assert repr([[cell, 0.5, 7] for cell in expected] * repeats) == repr(values(long))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_value_is_refused(name: str) -> None:
+    """What JSON has no form for is refused, naming its column and row."""
+    frame, complaint = REFUSED[name]
+
+    with pytest.raises(PayloadError) as caught:
+        encode(frame)
+
+    assert f"column 'x', {complaint}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_value_in_a_large_column_is_refused(name: str) -> None:
+    """In a long column the first rows are named and all are counted."""
+    frame, complaint = REFUSED[name]
+    long, repeats = tall(frame)
+
+    with pytest.raises(PayloadError, match=f"{repeats:,} values") as caught:
+        encode(long)
+
+    row, problem = complaint.split(": ")
+    first = int(row.removeprefix("row "))
+    rows = ", ".join(str(first + step * len(frame)) for step in range(3))
+    assert f"column 'x', rows {rows} and {repeats - 3:,} more: {problem}" in str(caught.value)
+
+
+def test_unused_category_is_not_refused() -> None:
+    """A category that no row holds is nobody's fault."""
+    unused = column(pd.Categorical([1.0, None], categories=[1.0, float("inf")]))
+
+    assert [[1.0], [None]] * 2_000 == values(pd.concat([unused] * 2_000))
+
+
+def test_all_faults_come_at_once() -> None:
+    """One error lists every column and row at fault."""
+    frame = pd.DataFrame({"a": [float("inf"), 1.0], "b": [b"x", b"y"], "c": [1, 2], "d": ["\ud800", "x"]})
+
+    with pytest.raises(PayloadError) as caught:
+        encode(frame)
+
+    assert ["column 'a', row 0", "column 'b', rows 0, 1", "column 'd', row 0"] == [
+        fault.where for fault in caught.value.faults
+    ]
+
+
+def test_faults_are_capped_with_a_count() -> None:
+    """Fifty columns at fault are twenty lines and a count."""
+    frame = pd.DataFrame(np.full((1, 50), np.inf), columns=[f"c{position}" for position in range(50)])
+
+    with pytest.raises(PayloadError) as caught:
+        encode(frame)
+
+    assert (21, "30 further faults") == (len(caught.value.faults), caught.value.faults[-1].where)
+
+
+def test_rows_are_named_by_their_labels() -> None:
+    """Whoever looks for the row finds it under the label that his frame gives it."""
+    frame = pd.DataFrame({"x": [1.0, float("inf")]}, index=["ana", "rui"])
+
+    with pytest.raises(PayloadError, match="column 'x', row 'rui'"):
+        encode(frame)
+
+
+def test_integers_stay_integers_beside_floats() -> None:
+    """A frame is no matrix: its floats do not turn its integers into floats."""
+    assert [[2**53 + 1, 0.5]] == values(pd.DataFrame({"a": [2**53 + 1], "b": [0.5]}))
+
+
+def test_input_data_holds_plain_values() -> None:
+    """The document can be written by the json module as it is, NaN and dates included."""
+    frame = pd.DataFrame({"a": [1.5, np.nan], "b": moments("2024-01-31", None)})
+
+    document = to_input_data(frame)
+
+    assert {"input_data": [{"fields": ["a", "b"], "values": [[1.5, "2024-01-31T00:00:00"], [None, None]]}]} == document
+    assert json.loads(encode(frame)) == json.loads(json.dumps(document, allow_nan=False))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_frame_of_the_caller_is_not_touched(name: str) -> None:
+    """Encoding changes neither the values, nor the dtypes, nor the labels of what it is given."""
+    frame = COLUMNS[name][0].copy(deep=True)
+    before = frame.copy(deep=True)
+
+    encode(frame)
+
+    pd.testing.assert_frame_equal(before, frame)
