@@ -1,21 +1,35 @@
-"""Fill the site's generated parts: the map of the house is drawn from the source, so it cannot go stale."""
+"""Fill the site's generated parts from the source, so that they cannot go stale: the map of the house, the routes."""
 
 from __future__ import annotations
 
 import ast
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PACKAGE = Path(__file__).parents[1] / "wml_deployer"
 MAP = "<!-- map of the house -->"
 SERVER_MAP = "<!-- map of the embedded service -->"
+ROUTES = "<!-- routes of the embedded service -->"
+SPECIFICATIONS = "<!-- specifications of the embedded service -->"
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Replace the marks of a page by what they stand for."""
-    for mark, folder in ((MAP, PACKAGE), (SERVER_MAP, PACKAGE / "server")):
+    parts: dict[str, Callable[[], str]] = {
+        MAP: partial(draw_map, PACKAGE),
+        SERVER_MAP: partial(draw_map, PACKAGE / "server"),
+        ROUTES: draw_routes,
+        SPECIFICATIONS: draw_specifications,
+    }
+    for mark, draw in parts.items():
         if mark in markdown:
-            markdown = markdown.replace(mark, draw_map(folder))
+            markdown = markdown.replace(mark, draw())
     return markdown
 
 
@@ -24,6 +38,34 @@ def draw_map(folder: Path) -> str:
     rows = sorted((floor_of(path), name_of(path), path) for path in modules_of(folder))
     lines = ["| floor | module | holds |", "| --: | --- | --- |"]
     return "\n".join([*lines, *(f"| {floor} | `{name}` | {summary(path)} |" for floor, name, path in rows)])
+
+
+def draw_routes() -> str:
+    """What the embedded service answers, a table for each of its parts."""
+    return "\n".join(line for part in iter_modules([str(PACKAGE / "server")]) for line in draw_part(part.name))
+
+
+def draw_part(name: str) -> Iterator[str]:
+    """The heading and the table of one part; nothing for a part without routes."""
+    if not (PACKAGE / "server" / name / "urls.py").is_file():
+        return
+    package = import_module(f"wml_deployer.server.{name}")
+    yield f"\n### {(package.__doc__ or '').partition(':')[0].rstrip('.')}\n"
+    yield from ("| | | |", "| --- | --- | --- |")
+    for route in import_module(f"{package.__name__}.urls").ROUTES:
+        handler = route.handler.func if isinstance(route.handler, partial) else route.handler
+        said = (handler.__doc__ or "").partition("\n")[0]
+        yield f"| {route.method} | `{route.path}` | {said} |"
+
+
+def draw_specifications() -> str:
+    """The base software specifications that are not retired: state, successor and libraries."""
+    catalogue = import_module("wml_deployer.server.specifications.catalogue")
+    lines = ["| software specification | state | successor | libraries |", "| --- | --- | --- | --- |"]
+    for name, state in sorted(catalogue.STATES.items()):
+        libraries = ", ".join(f"{one} {version}" for one, version in catalogue.PACKAGES.get(name, {}).items())
+        lines.append(f"| `{name}` | {state} | {catalogue.REPLACEMENTS.get(name, '')} | {libraries} |")
+    return "\n".join(lines)
 
 
 def modules_of(folder: Path) -> list[Path]:
