@@ -59,7 +59,7 @@ def edit(
     splices = [*_replacements(document, values, typed), *_appendix(document, values)]
     pieces, done = [], 0
     for splice in sorted(splices, key=lambda splice: splice.start):
-        pieces += [document.text[done : splice.start], splice.text]
+        pieces += [document.text[done : splice.start], splice.text, _space(document.text[splice.end :][:1])]
         done = splice.end
     data = document.mark + "".join([*pieces, document.text[done:]]).encode()
     if splices:
@@ -67,18 +67,25 @@ def edit(
     return data
 
 
+def _space(rest: str) -> str:
+    """What keeps a comment apart that stood right behind a quote or a bracket, and would join an unquoted value."""
+    return " " if rest.startswith("#") else ""
+
+
 def _verify(
     before: Document, data: bytes, values: Mapping[str, Any], typed: frozenset[str], error: type[ConfigurationError]
 ) -> None:
     """Hold that the edited file reads back as it is meant, and that all other keys have kept their values."""
-    after = parse(data, name=before.name, error=error)
+    advice = f"Write {', '.join(values)} in plain block style, one key a line, without anchors."
+    refusal = error(f"{before.name} cannot be edited without changing keys that are not ours.", next_step=advice)
+    try:
+        after = parse(data, name=before.name, error=error)
+    except error as failure:
+        raise refusal from failure
     found = {key: pair for key in values if (pair := after.find(key))}
     is_right = all(_equal(plain(found[k][1], typed=typed), values[k]) if k in found else not values[k] for k in values)
     if not is_right or _others(before, values) != _others(after, values):
-        raise error(
-            f"{before.name} cannot be edited without changing keys that are not ours.",
-            next_step=f"Write {', '.join(values)} in plain block style, one key a line, without anchors.",
-        )
+        raise refusal
 
 
 def _others(document: Document, values: Mapping[str, Any]) -> list[Any]:
@@ -129,7 +136,7 @@ def _block(document: Document, key: Node, node: Node, value: list[Any]) -> _Spli
     line_end = _LINE_BREAK.search(document.text, end)
     rest = document.text[end : line_end.start() if line_end else None]
     lines = _newline(document) + " " * key.start_mark.column + _indented(document, value, key)
-    return _Splice(colon, end + len(rest), rest + lines)
+    return _Splice(colon, end + len(rest), _space(rest) + rest + lines)
 
 
 def _inline(document: Document, key: Node, node: Node, value: Any) -> _Splice:
