@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from wml_deployer.server.blobs import Blob
 
-__all__ = ["Content", "Record"]
+__all__ = ["PRESENT", "Content", "Record"]
+
+PRESENT: Final = object()
+"""Stands for any value where records are looked for."""
 
 
 @dataclass

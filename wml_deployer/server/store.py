@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wml_deployer.server.blobs import Blob
-from wml_deployer.server.records import Content, Record
+from wml_deployer.server.records import PRESENT, Content, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -169,7 +169,8 @@ class Transaction:
         Args:
             kind: What they are.
             container: Where they are; anywhere when None.
-            where: Paths into the document (``entity.asset.id``) and the values that they must have.
+            where: Paths into the document (``entity.asset.id``) and the values that they must have; a path that ends
+                with ``[]`` is of a list that must hold the value, and `PRESENT` stands for any value.
             after: Only those that come later than this sequence.
             limit: At most so many; all when negative.
 
@@ -179,8 +180,9 @@ class Transaction:
             clauses.append("container=?")
             values.append(container)
         for path, value in (where or {}).items():
-            clauses.append("json_extract(document, ?)=?")
-            values += [f"$.{path}", value]
+            clause, parameters = _condition(path, value)
+            clauses.append(clause)
+            values += parameters
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
 
     def clear(self) -> None:
@@ -264,6 +266,15 @@ class Transaction:
         columns = "kind, id, container, name, document, private, sequence"
         rows = self._connection.execute(f"SELECT {columns} FROM records WHERE {clause}", values)  # noqa: S608
         return [_decode(row) for row in rows]
+
+
+def _condition(path: str, value: Any) -> tuple[str, list[Any]]:
+    """Return a condition on the document as SQL, with its parameters."""
+    if value is PRESENT:
+        return "json_type(document, ?) IS NOT NULL", [f"$.{path}"]
+    if path.endswith("[]"):
+        return "EXISTS (SELECT 1 FROM json_each(document, ?) WHERE value=?)", [f"$.{path[:-2]}", value]
+    return "json_extract(document, ?)=?", [f"$.{path}", value]
 
 
 def _encode(record: Record) -> tuple[str, str]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
 
 
+#: What a list can be narrowed by, and where the document has it.
+_FILTERS = {"name": "metadata.name", "tag.value": "metadata.tags[]", "type": "entity.type"}
+
+
 def create(kind: Kind, call: Call) -> Answer:
     """Store the document of a new artifact."""
     record = models.create(
@@ -30,7 +34,7 @@ def create(kind: Kind, call: Call) -> Answer:
 
 def listing(kind: Kind, call: Call) -> Answer:
     """List the artifacts of a space."""
-    where = {"metadata.name": call.query["name"]} if "name" in call.query else None
+    where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
     container = container_of(call).id
     return Answer(200, page(call, kind.name, container, lambda record: _document(record.document), where=where))
 

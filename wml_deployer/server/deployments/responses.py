@@ -11,6 +11,7 @@ from wml_deployer.server.deployments.documents import document
 from wml_deployer.server.deployments.errors import ServingNameTakenError, absent
 from wml_deployer.server.deployments.loading import bring_up
 from wml_deployer.server.paging import page
+from wml_deployer.server.records import PRESENT
 from wml_deployer.server.routing import Answer
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ _FILTERS = {
     "name": "entity.name",
     "serving_name": "entity.online.parameters.serving_name",
     "state": "entity.status.state",
+    "tag.value": "metadata.tags[]",
 }
+
+
+_METHODS = ("online", "batch")
 
 
 def create(call: Call) -> Answer:
@@ -44,7 +49,9 @@ def listing(call: Call) -> Answer:
         if models.with_serving_name(call.transaction, call.query["serving_name"]) is None:
             return Answer(204)
         raise ServingNameTakenError(f"The serving name '{call.query['serving_name']}' is used by a deployment.")
-    where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
+    where: dict[str, Any] = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
+    if call.query.get("type") in _METHODS:
+        where[f"entity.{call.query['type']}"] = PRESENT
     container = container_of(call).id
     return Answer(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
 

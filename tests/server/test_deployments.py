@@ -1,0 +1,215 @@
+"""Deployments: names, states, scaling, lists, and what a restart leaves of them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import gzip
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server.conftest import Client
+from wml_deployer.testing import LocalServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLOW = "import time\n\ndef score(payload):\n    time.sleep(0.5)\n    return {'predictions': [{'values': [[1]]}]}\n"
+
+
+def patch(client: Client, deployment_id: str, path: str, value: Any, *, operation: str = "replace") -> Any:
+    """Change one thing of a deployment."""
+    change = [{"op": operation, "path": path, "value": value}]
+    return client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+
+
+def test_a_serving_name_answers_as_the_id_does(
+    client: Client, archives: tuple[bytes, bytes], rows: list[list[float]]
+) -> None:
+    """And it stands in the deployment's URLs."""
+    name = f"name_{time.monotonic_ns()}"
+    deployment_id = client.deploy({"id": client.store(archives[0])}, online={"parameters": {"serving_name": name}})
+
+    urls = client.deployment(deployment_id)["entity"]["status"]["serving_urls"]
+
+    assert client.predict(deployment_id, rows).json == client.predict(name, rows).json
+    assert [f"/{deployment_id}/predictions", f"/{name}/predictions"] == [url[url.rindex("/", 0, -12) :] for url in urls]
+
+
+def test_names_descriptions_tags_and_custom_are_changed_at_once(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """200, and the document says so."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+    for path, value in (("/name", "new"), ("/description", "text"), ("/tags", ["a"]), ("/custom", {"k": {"v": 1}})):
+        assert 200 == patch(client, deployment_id, path, value, operation="add").status
+
+    document = client.deployment(deployment_id)
+
+    assert ("new", "new") == (document["metadata"]["name"], document["entity"]["name"])
+    assert ("text", ["a"]) == (document["entity"]["description"], document["metadata"]["tags"])
+    assert {"k": {"v": 1}} == document["entity"]["custom"]
+
+
+def test_scaling_is_told_while_it_goes_on(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """The answer still says the old number; later the new one stands there."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+
+    answer = patch(client, deployment_id, "/hardware_spec", {"name": "S", "num_nodes": 2})
+    later = client.settled(deployment_id)["entity"]
+
+    assert (202, 1, 2) == (
+        answer.status,
+        answer.json["entity"]["hardware_spec"]["num_nodes"],
+        answer.json["entity"]["status"]["scaling"]["requested_replicas"],
+    )
+    assert (2, False) == (later["hardware_spec"]["num_nodes"], "scaling" in later["status"])
+
+
+@pytest.mark.parametrize("number", [0, 11, "2", True, 1.5])
+def test_a_number_of_copies_that_cannot_be_is_refused(
+    number: Any, client: Client, archives: tuple[bytes, bytes]
+) -> None:
+    """One to ten copies."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+
+    assert 400 == patch(client, deployment_id, "/hardware_spec", {"name": "S", "num_nodes": number}).status
+    assert 1 == client.deployment(deployment_id)["entity"]["hardware_spec"]["num_nodes"]
+
+
+def test_one_change_of_the_asset_at_a_time(
+    client: Client, archives: tuple[bytes, bytes], server: LocalServer, rows: list[list[float]]
+) -> None:
+    """While one is being made, another is refused with 409, and the old asset serves."""
+    first, second = client.store(archives[0]), client.store(archives[1])
+    deployment_id = client.deploy({"id": first})
+    before = client.predict(deployment_id, rows).json
+    server.pace("deployment", looks=2)
+    changed = patch(client, deployment_id, "/asset", {"id": second})
+    meanwhile = client.predict(deployment_id, rows).json
+
+    refused = patch(client, deployment_id, "/asset", {"id": first})
+    server.pace("deployment")
+    client.settled(deployment_id)
+
+    assert (202, "updating", 409) == (changed.status, changed.json["entity"]["status"]["state"], refused.status)
+    assert before == meanwhile
+    assert before != client.predict(deployment_id, rows).json
+
+
+def test_answers_that_are_under_way_survive_an_update(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """The old pool answers what it was asked before it goes."""
+    deployment_id = client.deploy({"id": client.store_function(gzip.compress(SLOW.encode()))})
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        asked = [threads.submit(client.predict, deployment_id, [[1]]) for _ in range(3)]
+        time.sleep(0.1)
+        patch(client, deployment_id, "/asset", {"id": client.store(archives[0])})
+        client.settled(deployment_id)
+        statuses = [answer.result().status for answer in asked]
+
+    assert [200, 200, 200] == statuses
+
+
+def test_a_failed_deployment_can_be_given_another_asset(
+    client: Client, archives: tuple[bytes, bytes], rows: list[list[float]]
+) -> None:
+    """It has nothing to go back to, and starts anew."""
+    deployment_id = client.deploy({"id": client.store(b"broken")})
+
+    state = patch(client, deployment_id, "/asset", {"id": client.store(archives[0])}).json["entity"]["status"]["state"]
+    client.settled(deployment_id)
+
+    assert "initializing" == state
+    assert 200 == client.predict(deployment_id, rows).status
+
+
+def test_lists_are_narrowed(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """By asset, name, serving name, state, tag and kind."""
+    name = f"narrow_{time.monotonic_ns()}"
+    one, two = client.store(archives[0]), client.store(archives[1])
+    first = client.deploy({"id": one}, name="first", tags=["x"], online={"parameters": {"serving_name": name}})
+    second = client.deploy({"id": two}, name="second", batch={})
+
+    def found(query: str) -> list[str]:
+        answer = client("GET", f"/ml/v4/deployments?{client.scope}&{query}").json
+        return [resource["metadata"]["id"] for resource in answer["resources"]]
+
+    assert [[first], [second]] == [found(f"asset_id={one}"), found(f"asset_id={two}")]
+    assert [[first], [second]] == [found("name=first"), found("name=second")]
+    assert [[first], [first, second], []] == [
+        found(f"serving_name={name}"),
+        found("state=ready"),
+        found("state=failed"),
+    ]
+    assert [[first], []] == [found("tag.value=x"), found("tag.value=y")]
+    assert [[first], [second]] == [found("type=online"), found("type=batch")]
+
+
+def test_pages_hold_everything_once(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """The link of each page leads to the next, also with a second slash and a repeated query, as clients send it."""
+    model_id = client.store(archives[0])
+    made = [client.deploy({"id": model_id}, name=f"d{number}", batch={}) for number in range(7)]
+    found, link = [], f"/ml/v4/deployments?{client.scope}&limit=3"
+    query = link.partition("?")[2]
+    while link:
+        page = client("GET", link).json
+        found += [resource["metadata"]["id"] for resource in page["resources"]]
+        link = f"/{page['next']['href']}&{query}" if "next" in page else ""
+
+    assert made == found
+
+
+def test_a_restart_serves_again(tmp_path: Path, archives: tuple[bytes, bytes], rows: list[list[float]]) -> None:
+    """Tokens, models, revisions, deployments and predictions are as before, on the same port."""
+    with LocalServer(tmp_path) as server:
+        client = Client(server)
+        model_id = client.store(archives[0])
+        client("POST", f"/ml/v4/models/{model_id}/revisions", {"space_id": client.space_id})
+        deployment_id = client.deploy({"id": model_id, "rev": "1"})
+        before = (server.url, client.deployment(deployment_id), client.predict(deployment_id, rows).content)
+    with LocalServer(tmp_path) as server:
+        client.server = server
+        after = (server.url, client.deployment(deployment_id), client.predict(deployment_id, rows).content)
+        client.close()
+
+    assert before == after
+
+
+def test_what_a_restart_interrupts_goes_on(tmp_path: Path, archives: tuple[bytes, bytes]) -> None:
+    """A deployment that was initializing becomes ready after it."""
+    with LocalServer(tmp_path) as server:
+        client = Client(server)
+        server.pace("deployment", seconds=60)
+        asset = {"id": client.store(archives[0])}
+        document = {"name": "d", "online": {}, "asset": asset, "space_id": client.space_id}
+        deployment_id = client("POST", "/ml/v4/deployments", document).json["metadata"]["id"]
+    with LocalServer(tmp_path) as server:
+        client.server = server
+        state = client.settled(deployment_id)["entity"]["status"]["state"]
+        client.close()
+
+    assert "ready" == state
+
+
+def test_a_quota_is_kept_where_one_is_set(client: Client, server: LocalServer, archives: tuple[bytes, bytes]) -> None:
+    """One deployment more than allowed is refused."""
+    model_id = client.store(archives[0])
+    client.deploy({"id": model_id}, batch={})
+    server.limit(deployments=1)
+    document = {"name": "d", "batch": {}, "asset": {"id": model_id}, "space_id": client.space_id}
+
+    refused = client("POST", "/ml/v4/deployments", document)
+    server.limit()
+
+    assert (403, "instance_quota_exceeded") == (refused.status, refused.code)
+
+
+def test_a_rate_is_kept_where_one_is_set(client: Client, server: LocalServer) -> None:
+    """Requests over it are refused with 429, and the headers say when to come again."""
+    server.limit(requests_per_second=2)
+    answers = [client("GET", "/v2/spaces?limit=1") for _ in range(4)]
+    server.limit()
+
+    refused = [answer for answer in answers if answer.status == 429]
+
+    assert refused
+    assert ("1", "0") == (refused[0].headers["retry-after"], refused[0].headers["x-requests-limit-remaining"])
