@@ -244,7 +244,7 @@ def test_a_text_is_replaced_in_place_or_appended(tmp_path: Path, before: str, af
         ("log: # c\nz: 1", "log: # c\n- {0}\n  {1}\nz: 1"),
         ("log:\n- old # c\n\n# d\nz: 1", "log:\n- {0}\n  {1} # c\n\n# d\nz: 1"),
         ("log: # c\n    # d\n    - old\nz: 1", "log: # c\n    # d\n    - {0}\n      {1}\nz: 1"),
-        ("log: []# c\n", "log:# c\n- {0}\n  {1}\n"),
+        ("log: []# c\n", "log: # c\n- {0}\n  {1}\n"),
         ("", "log:\n- {0}\n  {1}\n"),
     ],
 )
