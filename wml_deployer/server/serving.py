@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.runtimes import LoadError, PackageExtension, Spares, WorkerPool
+from wml_deployer.server.runtimes import LoadError, Nursery, PackageExtension, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,11 +69,11 @@ class Serving:
         self._directory = directory
         self._served: dict[str, _Served] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._spares = Spares()
+        self._nursery = Nursery()
 
     async def warm_up(self) -> None:
         """Have a worker ready before the first deployment asks for one."""
-        await self._spares.fill()
+        await self._nursery.open()
 
     async def start(self, plan: Plan) -> WorkerPool:
         """Start a pool that serves nobody yet.
@@ -92,7 +92,7 @@ class Serving:
             fields=plan.fields,
             directory=self._directory,
             workers=max(plan.replicas, os.cpu_count() or 1),
-            spares=self._spares,
+            nursery=self._nursery,
             extensions=plan.extensions,
         )
 
@@ -140,4 +140,4 @@ class Serving:
     async def close(self) -> None:
         """Stop serving."""
         await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
-        await self._spares.stop()
+        await self._nursery.close()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import joblib
 import pytest
 
-from wml_deployer.server.runtimes import Spares, WorkerPool
+from wml_deployer.server.runtimes import Nursery, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -85,21 +85,21 @@ def loop() -> Iterator[Loop]:
 
 
 @pytest.fixture(scope="session")
-def spares(loop: Loop, misbehaving: ModuleType) -> Iterator[Spares]:
+def nursery(loop: Loop, misbehaving: ModuleType) -> Iterator[Nursery]:
     """Warm workers, so that a test does not wait for imports; they know where the misbehaving models are."""
-    spares = Spares()
-    loop.run(spares.fill())
-    yield spares
-    loop.run(spares.stop())
+    nursery = Nursery()
+    loop.run(nursery.open())
+    yield nursery
+    loop.run(nursery.close())
 
 
 @pytest.fixture(scope="session")
-def serving(loop: Loop, spares: Spares) -> Callable[..., Any]:
+def serving(loop: Loop, nursery: Nursery) -> Callable[..., Any]:
     """A context manager that serves an artifact for the time of its block."""
 
     @contextmanager
     def serve(artifact: Path, directory: Path, **options: Any) -> Iterator[Served]:
-        described = {"model_type": "scikit-learn_1.3", "specification": "runtime-24.1-py3.11", "spares": spares}
+        described = {"model_type": "scikit-learn_1.3", "specification": "runtime-24.1-py3.11", "nursery": nursery}
         starting = WorkerPool.start(artifact, directory=directory, **{**described, **options})
         pool = loop.run(starting)
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.extensions import PackageExtension
 from wml_deployer.server.runtimes.limits import Limits
+from wml_deployer.server.runtimes.nursery import Nursery
 from wml_deployer.server.runtimes.pool import WorkerPool
-from wml_deployer.server.runtimes.spares import Spares
 
-__all__ = ["Limits", "LoadError", "PackageExtension", "PredictionError", "Spares", "WorkerPool"]
+__all__ = ["Limits", "LoadError", "Nursery", "PackageExtension", "PredictionError", "WorkerPool"]

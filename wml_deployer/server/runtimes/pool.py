@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from wml_deployer.server.runtimes.extensions import PackageExtension
-    from wml_deployer.server.runtimes.spares import Spares
+    from wml_deployer.server.runtimes.nursery import Nursery
 
     _Starter = Callable[[], Awaitable[WorkerProcess]]
 
@@ -62,7 +62,7 @@ class WorkerPool:
         workers: int = 1,
         fields: Mapping[str, str] | None = None,
         limits: Limits | None = None,
-        spares: Spares | None = None,
+        nursery: Nursery | None = None,
         extensions: Sequence[PackageExtension] = (),
     ) -> WorkerPool:
         """Load the content in a first worker.
@@ -77,7 +77,7 @@ class WorkerPool:
             workers: Largest number of processes; as many as there are cores lets requests use all of them.
             fields: Dtype by name of the stored input schema's fields, in their order.
             limits: What each process may take.
-            spares: Where warm workers come from; without it each one is started cold.
+            nursery: Where warm workers come from; without it each one is started cold.
             extensions: Package extensions of the specification. They are installed into an environment of their own
                 below the directory, which stays there for the next deployment with the same ones.
 
@@ -89,7 +89,7 @@ class WorkerPool:
 
         """
         content = Content(artifact, model_type, specification, input_type, fields or {}, limits or Limits())
-        start_worker = await _starter(extensions, directory / "environments", content.limits, spares)
+        start_worker = await _starter(extensions, directory / "environments", content.limits, nursery)
         own = Path(tempfile.mkdtemp(prefix="pool-", dir=directory))
         pool = cls(content, own, workers=workers, start_worker=start_worker)
         try:
@@ -229,10 +229,10 @@ class WorkerPool:
 
 
 async def _starter(
-    extensions: Sequence[PackageExtension], environments: Path, limits: Limits, spares: Spares | None
+    extensions: Sequence[PackageExtension], environments: Path, limits: Limits, nursery: Nursery | None
 ) -> _Starter:
-    """Say where the pool's workers come from; a spare knows only the service's own packages."""
+    """Say where the pool's workers come from; the nursery knows only the service's own packages."""
     if extensions:
         python = await environment_for(extensions, environments, seconds=limits.install_seconds)
         return lambda: WorkerProcess.start(python)
-    return spares.take if spares is not None else WorkerProcess.start
+    return nursery.take if nursery is not None else WorkerProcess.start

@@ -10,10 +10,11 @@ import socket
 import sys
 from collections import deque
 from pathlib import Path
+from typing import Protocol
 
 from wml_deployer.server.runtimes.connection import Connection
 
-__all__ = ["WorkerProcess", "child_environment"]
+__all__ = ["Process", "WorkerProcess", "child_environment", "run_worker_code"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -21,7 +22,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 # content of a model could otherwise stand in for a module of the standard library.
 _BOOTSTRAP = (
     "import sys; sys.path[:] = [entry for entry in sys.path if entry] + [sys.argv[1]]; "
-    "from wml_deployer.server.runtimes.worker.main import main; main(int(sys.argv[2]))"
+    "from wml_deployer.server.runtimes.worker.{module} import main; main(int(sys.argv[2]))"
 )
 
 # The service's environment holds its keys; user code gets only what finding programs, files and the network needs.
@@ -40,6 +41,21 @@ _INHERITED_PREFIXES = ("LC_", "OMP_", "GOMP_", "OPENBLAS_", "MKL_", "NPY_", "BLI
 _TAIL_CHUNKS = 16
 
 
+class Process(Protocol):
+    """What is asked of a child, whoever its parent is."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, and that of its group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait until it has ended."""
+
+
 class WorkerProcess:
     """A child that imports the frameworks, loads one model and answers one request at a time.
 
@@ -49,7 +65,7 @@ class WorkerProcess:
 
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, connection: Connection, output: _Output) -> None:
+    def __init__(self, process: Process, connection: Connection, output: _Output) -> None:
         """Use :meth:`start`."""
         self._process = process
         self._output = output
@@ -70,16 +86,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                str(python or sys.executable),
-                *("-c", _BOOTSTRAP, str(_ROOT), str(theirs.fileno())),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                env=child_environment(),
-            )
+            process = await run_worker_code("main", theirs.fileno(), writing, python)
         except BaseException:
             ours.close()
             os.close(reading)
@@ -87,10 +94,18 @@ class WorkerProcess:
         finally:
             theirs.close()
             os.close(writing)
-        return await cls._attach(process, ours, reading)
+        return await cls.attach(process, ours, reading)
 
     @classmethod
-    async def _attach(cls, process: asyncio.subprocess.Process, ours: socket.socket, reading: int) -> WorkerProcess:
+    async def attach(cls, process: Process, ours: socket.socket, reading: int) -> WorkerProcess:
+        """Take over a child that was started elsewhere.
+
+        Args:
+            process: The child.
+            ours: The service's end of its socket.
+            reading: Descriptor of the pipe that it prints into.
+
+        """
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
         _, connection = await loop.create_connection(Connection, sock=ours)
@@ -154,6 +169,30 @@ class _Output(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+async def run_worker_code(
+    module: str, descriptor: int, output: int, python: Path | None = None
+) -> asyncio.subprocess.Process:
+    """Run ``main`` of a module of the worker's side in a new session.
+
+    Args:
+        module: Which one.
+        descriptor: The socket that it is told about.
+        output: Where it prints.
+        python: The interpreter to run it on; this process's own unless told.
+
+    """
+    return await asyncio.create_subprocess_exec(
+        str(python or sys.executable),
+        *("-c", _BOOTSTRAP.format(module=module), str(_ROOT), str(descriptor)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=(descriptor,),
+        start_new_session=True,
+        env=child_environment(),
+    )
 
 
 def child_environment(*prefixes: str) -> dict[str, str]:

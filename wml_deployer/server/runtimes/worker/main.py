@@ -20,7 +20,7 @@ from wml_deployer.server.runtimes.frames import Kind, receive, send
 if TYPE_CHECKING:
     from wml_deployer.server.runtimes.worker.contract import Score
 
-__all__ = ["main"]
+__all__ = ["main", "serve", "warm_up"]
 
 # What nearly every pickled pipeline pulls in; a warm worker has it before it knows its model.
 _WARM = (
@@ -36,7 +36,17 @@ _WARM = (
 
 
 def main(descriptor: int) -> None:
-    """Serve one model over the inherited socket until the service closes it.
+    """Serve one model over the inherited socket, in a process of its own.
+
+    Args:
+        descriptor: Number of the socket's file descriptor.
+
+    """
+    serve(descriptor)
+
+
+def serve(descriptor: int) -> None:
+    """Serve one model over a socket until the service closes it, and end the process.
 
     Args:
         descriptor: Number of the socket's file descriptor.
@@ -47,7 +57,7 @@ def main(descriptor: int) -> None:
     os.set_inheritable(descriptor, False)
     connection = socket.socket(fileno=descriptor)
     threading.Thread(target=_exit_with_service, args=(descriptor,), daemon=True).start()
-    _warm_up()
+    warm_up()
     score = _load(connection)
     while score is not None and (frame := receive(connection)) is not None:
         send(connection, *_answer(score, frame[1]))
@@ -63,7 +73,8 @@ def _exit_with_service(descriptor: int) -> None:
     os._exit(0)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
+    """Import what nearly every model needs."""
     with contextlib.suppress(ImportError):
         for name in _WARM:
             import_module(name)

@@ -1,0 +1,144 @@
+"""Where workers come from: a process that has imported pandas and scikit-learn, and forks itself.
+
+Importing them takes a second; forking takes milliseconds, and the pages are shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+
+from wml_deployer.server.runtimes.process import WorkerProcess, run_worker_code
+from wml_deployer.server.runtimes.worker.nursery import ENDED, EVENT, STARTED
+
+__all__ = ["Nursery"]
+
+_FORKS = sys.platform == "linux"  # elsewhere, libraries that numpy stands on do not survive a fork
+
+
+class Nursery:
+    """Hands out started workers without a model.
+
+    Example:
+        >>> async def first_worker() -> bool:
+        ...     nursery = Nursery()
+        ...     await nursery.open()
+        ...     worker = await nursery.take()
+        ...     await nursery.close()
+        ...     await worker.stop()
+        ...     return worker.alive
+        >>> asyncio.run(first_worker())
+        False
+
+    """
+
+    def __init__(self) -> None:
+        """Start nothing; :meth:`open` does."""
+        self._process: asyncio.subprocess.Process | None = None
+        self._socket: socket.socket | None = None
+        self._asked: deque[asyncio.Future[_ForkedProcess]] = deque()
+        self._living: dict[int, _ForkedProcess] = {}
+
+    async def open(self) -> None:
+        """Start the process; returns while it still imports."""
+        if not _FORKS or self._socket is not None:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                self._process = await run_worker_code("nursery", theirs.fileno(), asyncio.subprocess.DEVNULL)
+            except BaseException:
+                ours.close()
+                raise
+        ours.setblocking(False)
+        self._socket = ours
+        asyncio.get_running_loop().add_reader(ours, self._listen)
+
+    async def take(self) -> WorkerProcess:
+        """Hand out a new worker: forked, or started cold where that cannot be."""
+        await self.open()
+        if self._socket is None:
+            return await WorkerProcess.start()
+        ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        try:
+            with theirs:
+                forked = asyncio.get_running_loop().create_future()
+                self._asked.append(forked)
+                socket.send_fds(self._socket, [b"f"], [theirs.fileno(), writing])
+            process = await forked
+        except BaseException:
+            ours.close()
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return await WorkerProcess.attach(process, ours, reading)
+
+    async def close(self) -> None:
+        """End the process, and the workers that it has forked."""
+        if self._process is None:
+            return
+        self._hang_up()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    def _listen(self) -> None:
+        try:
+            message = self._socket.recv(EVENT.size) if self._socket else b""
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._hang_up()
+            return
+        kind, pid, status = EVENT.unpack(message)
+        if kind == STARTED:
+            self._living[pid] = _ForkedProcess(pid)
+            asked = self._asked.popleft()
+            if not asked.done():
+                asked.set_result(self._living[pid])
+        elif kind == ENDED and pid in self._living:
+            self._living.pop(pid).end(status)
+
+    def _hang_up(self) -> None:
+        """Let go of a process that is gone or shall be; nobody tells any more how its workers end."""
+        if self._socket is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+        for worker in self._living.values():
+            worker.abandon()
+        self._living.clear()
+        while self._asked:
+            self._asked.popleft().set_exception(ConnectionResetError("The nursery of workers ended."))
+
+
+class _ForkedProcess:
+    """A worker that is not this process's own child: the nursery says how it ended."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = asyncio.Event()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        return self.returncode or 0
+
+    def end(self, status: int) -> None:
+        self.returncode = status
+        self._ended.set()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.end(-signal.SIGKILL)

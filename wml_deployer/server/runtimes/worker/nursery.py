@@ -1,0 +1,97 @@
+"""The nursery's life: import what models need once, then fork a worker whenever the service asks for one."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import select
+import signal
+import socket
+import struct
+
+from wml_deployer.server.runtimes.worker.main import serve, warm_up
+
+__all__ = ["ENDED", "EVENT", "STARTED", "main"]
+
+EVENT = struct.Struct("!cii")
+"""What the service is told: what happened, to which process, and its exit status."""
+
+STARTED = b"s"
+"""A worker was forked."""
+
+ENDED = b"e"
+"""A worker is gone."""
+
+
+def main(descriptor: int) -> None:
+    """Fork workers on request until the service closes the socket.
+
+    Args:
+        descriptor: Number of the socket's file descriptor; each request on it brings the worker's own socket and the
+            end of a pipe for what it prints.
+
+    """
+    os.set_inheritable(descriptor, False)
+    service = socket.socket(fileno=descriptor)
+    wakeup, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    warm_up()
+    # What is here now lives as long as the workers do: their collector need not copy its pages to look at it.
+    gc.freeze()
+    while True:
+        ready, _, _ = select.select([descriptor, wakeup], [], [])
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+            _report_ended(service)
+        if descriptor in ready:
+            message, descriptors, _, _ = socket.recv_fds(service, 1, 2)
+            if not message:
+                os._exit(0)
+            _fork(service, *descriptors)
+
+
+def _fork(service: socket.socket, connection: int, output: int) -> None:
+    child = os.fork()
+    if child == 0:
+        service.close()
+        _live(connection, output)
+    os.close(connection)
+    os.close(output)
+    service.send(EVENT.pack(STARTED, child, 0))
+
+
+def _live(connection: int, output: int) -> None:
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    _reseed()
+    try:
+        serve(connection)
+    finally:
+        # Never back into the nursery's own loop.
+        os._exit(1)
+
+
+def _reseed() -> None:
+    # All workers would draw the same numbers.
+    import numpy as np  # noqa: PLC0415 - after the warm-up
+
+    random.seed()
+    np.random.seed()  # noqa: NPY002 - models draw from the old generator
+
+
+def _report_ended(service: socket.socket) -> None:
+    while True:
+        try:
+            child, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if child == 0:
+            return
+        service.send(EVENT.pack(ENDED, child, os.waitstatus_to_exitcode(status)))
