@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.history import history_frame, last_good, version_to
+from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.proof import SampleFolder
 from wml_deployer._rollout.versions import Wish, deployed_already
@@ -236,7 +236,7 @@ class Deployer:
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
-            record = project.required("update")
+            record = project.at_rest(project.required("update"))
             chosen = project.versions.get(candidate, wish)
             return self._switched(project, record, chosen, "update", reason)
 
@@ -271,8 +271,10 @@ class Deployer:
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
-            chosen = project.versions.get(candidate, wish)
             record = project.deployment()
+            if record is not None:
+                record = project.at_rest(record)
+            chosen = project.versions.get(candidate, wish)
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
             return Deployment.from_record(project.deploy(chosen, reason), project.client, chosen)
@@ -296,8 +298,9 @@ class Deployer:
 
         """
         with self._changing(timeout) as project:
-            chosen = last_good(self.metadata) if to is None else version_to(self.metadata, to)
-            record = project.required("rollback")
+            named = None if to is None else version_to(self.metadata, to)
+            record = project.at_rest(project.required("rollback"))
+            chosen = project.earlier(record, named)
             return self._switched(project, record, chosen, "rollback", reason)
 
     def score(self, X: Any, *, timeout: float = SCORE_SECONDS) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it

@@ -146,7 +146,7 @@ class Deployment:
         """
         with deadline(timeout):
             record = self._client.deployment(self.id)
-            return self._take(wait_until_serving(self._client, record, record.model_id, record.revision))
+            return self._take(wait_until_serving(self._client, record, record.model_id, record.revision, record))
 
     def score(self, X: Any, timeout: float = 60.0) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
         """Score rows; see :meth:`wml_deployer.Deployer.score`.

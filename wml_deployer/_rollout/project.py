@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from wml_deployer._clients import connect
+from wml_deployer._rollout.deploying import create, deployments_of, remove
 from wml_deployer._rollout.history import live_version
-from wml_deployer._rollout.storing import CUSTOM_KEY
+from wml_deployer._rollout.journal import Action, Journal
+from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
 from wml_deployer._rollout.versions import Versions
-from wml_deployer._rollout.waiting import REVERT_SECONDS, Proof, prove, revert, wait_until_serving
+from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import grace
-from wml_deployer.errors import NotFoundError, RolloutError, VersionError
-from wml_deployer.metadata import LogEntry, Version
+from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
     from wml_deployer._clients import Client, DeploymentRecord
     from wml_deployer._rollout.proof import Sample, SampleFolder
     from wml_deployer.credentials import Credentials
-    from wml_deployer.metadata import MetadataFile
+    from wml_deployer.metadata import MetadataFile, Version
 
 __all__ = ["Action", "Project"]
 
-Action = Literal["deploy", "update", "rollback", "revert"]
-"""What changes what serves."""
+CLEAN_UP_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ class Project:
         self._credentials = credentials
         self._client: Client | None = None
         self.versions = Versions(lambda: self.client, file, samples)
-        self._file = file
+        self._journal = Journal(file)
         self._samples = samples
 
     @property
@@ -63,141 +61,13 @@ class Project:
 
     def deployment(self) -> DeploymentRecord | None:
         """Return the project's deployment as the service tells it, or ``None`` where there is none."""
-        metadata = self._file.read()
+        metadata = self._journal.read()
         if metadata.deployment_uid is not None:
             try:
                 return self.client.deployment(metadata.deployment_uid)
             except NotFoundError:
                 _log.warning("deployment %s of metadata.yaml is gone", metadata.deployment_uid)
-        ours = [
-            d for d in self.client.deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == metadata.project_name
-        ]
-        return ours[0] if ours else None
-
-    def serving(self, record: DeploymentRecord) -> Version | None:
-        """Return the version that a deployment serves, where this project knows it."""
-        metadata = self._file.read()
-        for version in reversed(metadata.versions):
-            if (version.model_id, version.revision) == (record.model_id, record.revision):
-                return version
-        logged = live_version(metadata)
-        return logged if record.revision is None and logged and logged.model_id == record.model_id else None
-
-    def deploy(self, version: Version, reason: str | None) -> DeploymentRecord:
-        """Deploy the first version; what does not prove itself is removed again.
-
-        Raises:
-            RolloutError: It failed or did not answer as the local model does.
-
-        """
-        metadata = self._file.read()
-        facts = {"project": metadata.project_name, "version": version.name, "digest": version.digest}
-        record = self.client.create_deployment(
-            f"{metadata.project_name}-Deployment",
-            version.model_id,
-            version.revision,
-            {CUSTOM_KEY: facts},
-            (CUSTOM_KEY, metadata.project_name),
-        )
-        return self.settle(record, version, reason)
-
-    def settle(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
-        """Wait for a deployment that was made, now or by a call that did not live to see it, and prove it.
-
-        Raises:
-            RolloutError: It failed or did not answer as the local model does.
-
-        """
-        metadata = self._file.read()
-        self._file.write(metadata.model_copy(update={"deployment_uid": record.id}))
-        try:
-            record = wait_until_serving(self.client, record, version.model_id, version.revision)
-            proof = prove(self.client, record.id, self._sample(version))
-        except BaseException:
-            with grace(REVERT_SECONDS):
-                self.client.delete_deployment(record.id)
-            self._file.write(metadata.model_copy(update={"deployment_uid": None}))
-            raise
-        self._remember("deploy", None, version, reason, proof)
-        return record
-
-    def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
-        """Say whether a deployment serves this version, and the log knows."""
-        serving = self.serving(record) == version and record.state == "ready"
-        return serving and live_version(self._file.read()) == version
-
-    def switch(
-        self, record: DeploymentRecord, version: Version, action: Action, reason: str | None
-    ) -> DeploymentRecord:
-        """Serve another version under the same id; go back by itself if that does not prove itself.
-
-        Raises:
-            RolloutError: It failed or did not answer as the local model does; the version before serves again.
-
-        """
-        # The log knows what was proven; what serves may be what a call before this one left unproven.
-        before = live_version(self._file.read()) or self.serving(record)
-        try:
-            switched = self.client.serve(record.id, version.model_id, version.revision)
-            switched = wait_until_serving(self.client, switched, version.model_id, version.revision)
-            proof = prove(self.client, record.id, self._sample(version))
-        except BaseException as error:
-            if before is not None and before != version:
-                self._go_back(record, version, before, action, error)
-            raise
-        self._remember(action, before, version, reason, proof)
-        return switched
-
-    def _go_back(
-        self, record: DeploymentRecord, version: Version, before: Version, action: Action, error: BaseException
-    ) -> None:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        self._remember(action, before, version, said, "failed")
-        revert(self.client, record.id, before)
-        self._remember("revert", version, before, said, "skipped")
-        if isinstance(error, RolloutError):
-            error.message += f"\nVersion {before.name} (revision {before.revision}) serves again."
-
-    def _sample(self, version: Version) -> Sample | None:
-        return self._samples.find(version.digest, version.schema)
-
-    def _remember(self, action: Action, before: Version | None, now: Version, why: str | None, proof: Proof) -> None:
-        metadata = self._file.read()
-        entry = LogEntry(
-            when=datetime.now(timezone.utc),
-            action=action,
-            from_version=before.name if before else None,
-            to_version=now.name,
-            why=why,
-            proof=proof,
-            who=_user(),
-        )
-        served = {} if proof == "failed" else {"model_uid": now.model_id}
-        self._file.write(metadata.model_copy(update={"log": (*metadata.log, entry), **served}))
-        _log.info("%s: %s is live (proof %s)", action, now.name, proof)
-
-    def delete(self, *, cascade: bool) -> None:
-        """Delete the deployment and, if asked, every model of the project.
-
-        Raises:
-            VersionError: The project is not deployed.
-
-        """
-        record = self.required("delete")
-        self.client.delete_deployment(record.id)
-        metadata = self._file.read()
-        self._file.write(metadata.model_copy(update={"deployment_uid": None}))
-        if not cascade:
-            return
-        for model_id in {version.model_id for version in metadata.versions}:
-            self._delete_model(model_id)
-        self._file.write(self._file.read().model_copy(update={"model_uid": None, "versions": ()}))
-
-    def _delete_model(self, model_id: str) -> None:
-        try:
-            self.client.delete_model(model_id)
-        except NotFoundError:
-            _log.info("model %s is gone already", model_id)
+        return next(iter(deployments_of(self.client, metadata.project_name)), None)
 
     def required(self, operation: str) -> DeploymentRecord:
         """Return the project's deployment.
@@ -209,16 +79,158 @@ class Project:
         record = self.deployment()
         if record is None:
             raise VersionError(
-                f"{self._file.read().project_name} is not deployed in space {self.client.space_id}.",
+                f"{self._journal.read().project_name} is not deployed in space {self.client.space_id}.",
                 operation=operation,
                 next_step="Call deploy(model) first.",
             )
         return record
 
+    def at_rest(self, record: DeploymentRecord) -> DeploymentRecord:
+        """Wait until a deployment can be changed, and see that this project knows what it serves.
 
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # Containers may run under a number without a name.
-        return None
+        Raises:
+            ConflictError: Somebody else changed it; nothing was done.
+            DeadlineError: The service is still at an earlier change.
+
+        """
+        settled = wait_until_settled(self.client, record)
+        refuse_unknown(settled, self.serving(settled), live_version(self._journal.read()))
+        return settled
+
+    def serving(self, record: DeploymentRecord) -> Version | None:
+        """Return the version that a deployment serves, where this project knows it."""
+        metadata = self._journal.read()
+        for version in reversed(metadata.versions):
+            if (version.model_id, version.revision) == (record.model_id, record.revision):
+                return version
+        logged = live_version(metadata)
+        return logged if record.revision is None and logged and logged.model_id == record.model_id else None
+
+    def earlier(self, record: DeploymentRecord, named: Version | None) -> Version:
+        """Return the version to roll back to: the named one, or the last good one.
+
+        Raises:
+            VersionError: There is none, or it was deleted from the service; nothing was changed.
+
+        """
+        metadata = self._journal.read()
+        chosen = named or version_before(metadata, self.serving(record))
+        refuse_deleted(self.client, metadata, chosen)
+        return chosen
+
+    def deploy(self, version: Version, reason: str | None) -> DeploymentRecord:
+        """Deploy the first version; what does not prove itself is removed, with what this call stored for it.
+
+        Raises:
+            RolloutError: It failed or did not answer as the local model does.
+            ConflictError: Somebody else deployed this project at the same time.
+
+        """
+        try:
+            record = create(self.client, self._journal.read(), version)
+            return self.settle(record, version, reason)
+        except BaseException:
+            self._take_back(version)
+            raise
+
+    def settle(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
+        """Wait for a deployment that was made, now or by a call that did not live to see it, and prove it.
+
+        Raises:
+            RolloutError: It failed or did not answer as the local model does.
+
+        """
+        try:
+            self._journal.point_to(record.id)
+            ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
+            proof = prove(self.client, record.id, self._sample(version))
+        except BaseException as error:
+            if not self._serves_another(record, version) and remove(self.client, record.id, error):
+                self._journal.point_to(None)
+            raise
+        self._journal.served("deploy", None, version, why=reason, proof=proof, deployment_id=record.id)
+        return ready
+
+    def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
+        """Say whether a deployment serves this version, and the log knows."""
+        serving = self.serving(record) == version and record.state == "ready"
+        return serving and live_version(self._journal.read()) == version
+
+    def switch(
+        self, record: DeploymentRecord, version: Version, action: Action, reason: str | None
+    ) -> DeploymentRecord:
+        """Serve another version under the same id; go back by itself if that does not prove itself.
+
+        Raises:
+            RolloutError: It failed or did not answer as the local model does; the version before serves again.
+            ConflictError: Somebody else changed what serves; nothing was done.
+
+        """
+        switch = self._planned(record, version, action)
+        if switch.before is None and switch.came_from == version:
+            # A first deployment that was cut off before its proof.
+            return self.settle(switch.served, version, reason)
+        try:
+            started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
+            ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
+            proof = prove(self.client, record.id, self._sample(version))
+        except BaseException as error:
+            put_right(self.client, self._journal, switch, error)
+            raise
+        self._journal.served(action, switch.came_from, version, why=reason, proof=proof, deployment_id=record.id)
+        return ready
+
+    def delete(self, *, cascade: bool) -> None:
+        """Delete the deployment and, if asked, every model of the project.
+
+        Raises:
+            VersionError: The project is not deployed.
+
+        """
+        metadata = self._journal.read()
+        record = self.deployment() if cascade and metadata.versions else self.required("delete")
+        if record is not None:
+            self.client.delete_deployment(record.id)
+        self._journal.point_to(None)
+        if not cascade:
+            return
+        for model_id in {version.model_id for version in metadata.versions}:
+            self._delete_model(model_id)
+        self._journal.forget_versions()
+
+    def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
+        served = self.at_rest(self.client.deployment(record.id))
+        came_from = self.serving(served)
+        # The log knows what was proven; what serves may be what a call before this one left unproven.
+        live = live_version(self._journal.read())
+        return Switch(action, served, came_from, live, version)
+
+    def _serves_another(self, record: DeploymentRecord, version: Version) -> bool:
+        """Say whether somebody else has begun to use a deployment for another version."""
+        try:
+            with grace(CLEAN_UP_SECONDS):
+                now = self.client.deployment(record.id)
+        except WMLDeployerError:
+            return False
+        return now.model_id != version.model_id or now.revision not in {version.revision, None}
+
+    def _take_back(self, version: Version) -> None:
+        try:
+            with grace(CLEAN_UP_SECONDS):
+                self.versions.take_back(version)
+        except WMLDeployerError as error:
+            _log.warning("version %s stays stored: %s", version.name, error.message)
+
+    def _delete_model(self, model_id: str) -> None:
+        try:
+            self.client.delete_model(model_id)
+        except NotFoundError:
+            _log.info("model %s is gone already", model_id)
+
+    def _sample(self, version: Version) -> Sample | None:
+        return self._samples.find(version.digest, version.schema)
+
+
+def _is_ready(switch: Switch) -> bool:
+    """Say whether the version serves already, from a call that was cut off before its proof."""
+    return switch.came_from == switch.version and switch.served.state == "ready"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import joblib
 
-from wml_deployer._clients import UNKNOWN_TYPE, ModelProperties
+from wml_deployer._clients import ModelProperties
 from wml_deployer._rollout.history import next_version_name
+from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.proof import take_sample
-from wml_deployer._transport.deadline import grace
-from wml_deployer.errors import ConflictError, ModelError, NotFoundError, VersionError
+from wml_deployer._rollout.uploading import upload
+from wml_deployer.errors import ModelError, NotFoundError, VersionError
 from wml_deployer.frameworks import ModelProfile
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.metadata import Metadata, Version
@@ -25,16 +26,11 @@ from wml_deployer.specifications import choose_specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from wml_deployer._clients import Client, ModelRecord
+    from wml_deployer._clients import Client
     from wml_deployer._rollout.proof import Sample
 
-__all__ = ["CUSTOM_KEY", "Candidate", "prepared", "store", "stored_already"]
-
-CUSTOM_KEY = "wml_deployer"
-"""Where this library's facts stand in a model's and a deployment's ``custom``."""
-CLEAN_UP_SECONDS = 60.0
+__all__ = ["Candidate", "facts", "prepared", "store", "stored_already"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +88,8 @@ def stored_already(client: Client, metadata: Metadata, candidate: Candidate, nam
 
 def store(
     client: Client, metadata: Metadata, candidate: Candidate, *, name: str | None, specification_name: str | None
-) -> Version:
-    """Upload a candidate and freeze it as a revision.
+) -> tuple[Version, bool]:
+    """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
 
     Args:
         client: The deployment space.
@@ -103,26 +99,25 @@ def store(
         specification_name: Name of a software specification; ``None`` chooses one.
 
     Returns:
-        The version, not yet written to metadata.yaml.
+        The version, not yet written to metadata.yaml, and whether its model was made now.
 
     """
     profile, package = candidate.profile, candidate.package
     specification = choose_specification(profile.model_type, client.specifications(), name=specification_name)
     chosen = name or next_version_name(metadata)
-    facts = {"project": metadata.project_name, "version": chosen, "digest": package.digest}
     properties = ModelProperties(
         name=f"{metadata.project_name}_{chosen}",
         model_type=profile.model_type,
         specification_id=specification.id,
         schema=profile.schema,
-        custom={CUSTOM_KEY: facts},
+        custom=facts(metadata, chosen, package.digest),
         tags=(CUSTOM_KEY, metadata.project_name),
     )
-    model_id, revision = _freeze(client, metadata, package, properties, f"{CUSTOM_KEY} {chosen} {package.digest}")
-    return Version(
-        name=chosen,
-        model_id=model_id,
-        revision=revision,
+    frozen, made = upload(client, metadata, package, properties, name)
+    version = Version(
+        name=frozen.name,
+        model_id=frozen.model_id,
+        revision=frozen.revision,
         digest=package.digest,
         model_type=profile.model_type,
         software_specification=specification.name,
@@ -131,6 +126,19 @@ def store(
         classes=profile.schema.classes,
         stored_at=datetime.now(timezone.utc),
     )
+    return version, made
+
+
+def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
+    """Say in ``custom`` whose something is, what is in it, and which call made it: so it is found again."""
+    return {
+        CUSTOM_KEY: {
+            "project": metadata.project_name,
+            "version": version,
+            "digest": digest,
+            "call": uuid4().hex,
+        }
+    }
 
 
 def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Sample | None]:
@@ -157,54 +165,6 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
     # An array has one dtype and no names.
     columns = rows.dtypes.items() if hasattr(rows, "columns") else ()
     return ModelProfile(metadata.model_type, {}, Schema(tuple(Field(str(name), str(kind)) for name, kind in columns)))
-
-
-def _freeze(
-    client: Client, metadata: Metadata, package: Package, properties: ModelProperties, message: str
-) -> tuple[str, str]:
-    model_id, made = _place(client, metadata, package.path, properties)
-    try:
-        revision = client.freeze_model(model_id, message)
-        _verify(client, model_id, revision, package.path)
-    except BaseException:
-        if made:
-            with grace(CLEAN_UP_SECONDS):
-                client.delete_model(model_id)
-        raise
-    return model_id, revision
-
-
-def _place(client: Client, metadata: Metadata, archive: Path, properties: ModelProperties) -> tuple[str, bool]:
-    """Upload into the project's model where type and schema allow it, else into a new one; say whether it is new."""
-    if metadata.model_uid is not None:
-        try:
-            record = client.model(metadata.model_uid)
-        except NotFoundError:
-            record = None
-        if record is not None and _can_hold(record, properties):
-            client.change_model(record.id, archive, properties)
-            return record.id, False
-    return client.store_model(archive, properties).id, True
-
-
-def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:
-    """Say whether a model can take this content: the service keeps type and schema for its whole life."""
-    ours, theirs = properties.schema.fields, record.schema.fields
-    same_names = [field.name for field in ours] == [field.name for field in theirs]
-    known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
-    return record.model_type == properties.model_type and same_names and all(a == b for a, b in known)
-
-
-def _verify(client: Client, model_id: str, revision: str, archive: Path) -> None:
-    """Compare what the revision holds with what was sent: somebody else may have uploaded in between."""
-    kept = hashlib.sha256(client.model_content(model_id, revision)).digest()
-    if kept != hashlib.sha256(archive.read_bytes()).digest():
-        raise ConflictError(
-            f"Revision {revision} of model {model_id} does not hold what was uploaded: somebody else stored a model "
-            "of this project at the same time.",
-            operation="store",
-            next_step="Store again; nothing was deployed.",
-        )
 
 
 def _is_there(client: Client, version: Version) -> bool:

@@ -48,6 +48,7 @@ class Versions:
         self._client = client
         self._file = file
         self._samples = samples
+        self._made: Version | None = None
 
     @contextmanager
     def prepared(self, wish: Wish) -> Iterator[Candidate | Version]:
@@ -78,6 +79,7 @@ class Versions:
             SpecificationError: No software specification of the service fits.
 
         """
+        self._made = None
         if isinstance(candidate, Version):
             return candidate
         metadata, client = self._file.read(), self._client()
@@ -85,11 +87,22 @@ class Versions:
         if version is None and not upload:
             raise deployed_already(metadata.project_name)
         if version is None:
-            version = store(client, metadata, candidate, name=wish.version, specification_name=wish.specification)
+            version, made = store(client, metadata, candidate, name=wish.version, specification_name=wish.specification)
             self._write_down(version)
+            self._made = version if made else None
         if candidate.sample is not None:
             self._samples.keep(version.digest, candidate.sample)
         return version
+
+    def take_back(self, version: Version) -> None:
+        """Remove a version that the last :meth:`get` stored in a model of its own, where nothing came of it."""
+        client = self._client()
+        if version != self._made or len(client.revisions(version.model_id)) > 1:
+            return
+        client.delete_model(version.model_id)
+        metadata = self._file.read()
+        others = tuple(other for other in metadata.versions if other.name != version.name)
+        self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
 
     def _write_down(self, version: Version) -> None:
         metadata = self._file.read()

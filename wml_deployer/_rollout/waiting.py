@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
 from wml_deployer._transport.deadline import grace, remaining
-from wml_deployer.errors import DeadlineError, RolloutError
+from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
 
 if TYPE_CHECKING:
     from wml_deployer._clients import Client, DeploymentRecord
     from wml_deployer._rollout.proof import Sample
     from wml_deployer.metadata import Version
 
-__all__ = ["REVERT_SECONDS", "Proof", "prove", "revert", "wait_until_serving"]
+__all__ = ["REVERT_SECONDS", "Proof", "prove", "revert", "serve", "wait_until_serving", "wait_until_settled"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +27,17 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
 REVERT_SECONDS = 300.0
 """Time to put things right in, whatever was left of the call's own."""
+LOOKS = 5
+"""How many looks in a row may fail before the wait does."""
+_WORKING = frozenset({"initializing", "updating"})
 
 
 def wait_until_serving(
-    client: Client, record: DeploymentRecord, model_id: str, revision: str | None
+    client: Client,
+    record: DeploymentRecord,
+    model_id: str,
+    revision: str | None,
+    before: DeploymentRecord,
 ) -> DeploymentRecord:
     """Look at a deployment until it serves the wanted revision.
 
@@ -41,30 +49,71 @@ def wait_until_serving(
         record: The deployment as it was told last.
         model_id: The model that shall serve.
         revision: Its revision.
+        before: The deployment as it was before the change; a failure that it told then is not this change's.
 
     Returns:
         The deployment that serves it.
 
     Raises:
         RolloutError: The service says that it failed.
+        ConflictError: Somebody else made it serve something else.
         DeadlineError: The time is over; the message says in which state it is.
 
     """
-    pause = FIRST_PAUSE_SECONDS
+    wanted = (model_id, revision)
+    seconds, worked = FIRST_PAUSE_SECONDS, False
     while True:
-        wanted = record.model_id == model_id and record.revision == revision
-        if record.state == "ready" and wanted and record.failure is None:
+        worked = worked or record.state in _WORKING
+        # The service may go on telling an earlier failure; that it served something else then shows in what it serves.
+        failed = record.failure is not None and _failure(record) != _failure(before)
+        went_back = record.failure is not None and worked and _serves(record) != wanted
+        if record.state == "failed" or (record.state == "ready" and (failed or went_back)):
+            raise _failed(record, model_id, revision)
+        if record.state == "ready" and _serves(record) == wanted:
             return record
-        if record.state == "failed" or (record.state == "ready" and record.failure is not None):
-            raise RolloutError(
-                f"Deployment {record.id} could not serve revision {revision} of model {model_id}: "
-                f"{record.failure or 'the service gives no reason'}",
-                next_step="Load the model in an environment of the same software specification to see the whole error.",
-            )
+        _refuse_others(record, wanted, before)
         _log.info("deployment %s is %s", record.id, record.state)
-        _sleep(pause, record)
-        pause = min(pause * 1.6, LONGEST_PAUSE_SECONDS)
-        record = client.deployment(record.id)
+        _sleep(seconds, record)
+        seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+        record = _look(client, record.id)
+
+
+def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRecord:
+    """Look at a deployment until what was started before is over, well or badly: it takes no change meanwhile.
+
+    Raises:
+        DeadlineError: The time is over; the message says in which state it is.
+
+    """
+    seconds = FIRST_PAUSE_SECONDS
+    while record.state in _WORKING:
+        _sleep(seconds, record)
+        seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+        record = _look(client, record.id)
+    return record
+
+
+def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRecord:
+    """Start to serve a version; where the answer is lost, look whether the service does so.
+
+    Raises:
+        ConflictError: The service is at another change of it.
+
+    """
+    wanted = (version.model_id, version.revision)
+
+    def look() -> DeploymentRecord | None:
+        record = _look(client, deployment_id)
+        return record if _serves(record) == wanted else None
+
+    try:
+        return once(lambda: client.serve(deployment_id, version.model_id, version.revision), look)
+    except ConflictError:
+        # A request whose answer was lost on the way is sent again, and finds the service at its own work.
+        record = look()
+        if record is None:
+            raise
+        return record
 
 
 def prove(client: Client, deployment_id: str, sample: Sample | None) -> Proof:
@@ -79,7 +128,15 @@ def prove(client: Client, deployment_id: str, sample: Sample | None) -> Proof:
     """
     if sample is None:
         return "skipped"
-    found = disagreement(lambda payload: client.score(deployment_id, payload), sample)
+    try:
+        found = disagreement(lambda payload: client.score(deployment_id, payload), sample)
+    except BadRequestError as error:
+        raise RolloutError(
+            f"The deployment cannot answer the sample: {error.message}",
+            code=error.code,
+            trace=error.trace,
+            next_step="Load the model in an environment of the same software specification and score the sample there.",
+        ) from error
     if found is not None:
         raise found
     return "passed"
@@ -93,10 +150,49 @@ def revert(client: Client, deployment_id: str, version: Version) -> None:
 
     """
     with grace(REVERT_SECONDS):
-        record = client.deployment(deployment_id)
-        if (record.model_id, record.revision, record.state) != (version.model_id, version.revision, "ready"):
-            record = client.serve(deployment_id, version.model_id, version.revision)
-            wait_until_serving(client, record, version.model_id, version.revision)
+        before = wait_until_settled(client, _look(client, deployment_id))
+        if (*_serves(before), before.state) == (version.model_id, version.revision, "ready"):
+            return
+        record = serve(client, deployment_id, version)
+        wait_until_serving(client, record, version.model_id, version.revision, before)
+
+
+def _look(client: Client, deployment_id: str) -> DeploymentRecord:
+    """Look at a deployment; one look that fails is no reason to go back from a version."""
+    for attempt in range(1, LOOKS):
+        try:
+            return client.deployment(deployment_id)
+        except PASSING as error:  # noqa: PERF203 - a request costs more
+            _log.info("cannot look at deployment %s: %s", deployment_id, error.message)
+            pause(attempt)
+    return client.deployment(deployment_id)
+
+
+def _serves(record: DeploymentRecord) -> tuple[str, str | None]:
+    return record.model_id, record.revision
+
+
+def _failure(record: DeploymentRecord) -> Any:
+    """Return the whole of what a deployment says of a failure: the trace in it tells one from another."""
+    return record.raw.get("entity", {}).get("status", {}).get("failure") or record.failure
+
+
+def _failed(record: DeploymentRecord, model_id: str, revision: str | None) -> RolloutError:
+    return RolloutError(
+        f"Deployment {record.id} could not serve revision {revision} of model {model_id}: "
+        f"{record.failure or 'the service gives no reason'}",
+        next_step="Load the model in an environment of the same software specification to see the whole error.",
+    )
+
+
+def _refuse_others(record: DeploymentRecord, wanted: tuple[str, str | None], before: DeploymentRecord) -> None:
+    if record.revision is None or _serves(record) in {wanted, _serves(before)}:
+        return
+    raise ConflictError(
+        f"Deployment {record.id} was changed by somebody else at the same time: it serves revision {record.revision} "
+        f"of model {record.model_id}.",
+        next_step="Look at what serves with status(), and try again if yours shall.",
+    )
 
 
 def _sleep(seconds: float, record: DeploymentRecord) -> None:

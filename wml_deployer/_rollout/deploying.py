@@ -1,0 +1,99 @@
+"""Making a project's one deployment, and removing what a failed call made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.once import once, tell
+from wml_deployer._rollout.storing import facts
+from wml_deployer._transport.deadline import grace
+from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer.metadata import Metadata, Version
+
+__all__ = ["create", "deployments_of", "remove"]
+
+CLEAN_UP_SECONDS = 60.0
+
+
+def deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
+    """List the deployments of a project, the oldest first; there is one, unless two were made at the same time."""
+    ours = [d for d in client.deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+    return sorted(ours, key=lambda record: (record.created_at, record.id))
+
+
+def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRecord:
+    """Make the deployment, once, whatever answers get lost.
+
+    Raises:
+        ConflictError: Somebody else deployed the project at the same time; theirs is the older one and stays.
+
+    """
+    custom = facts(metadata, version.name, version.digest)
+    name = f"{metadata.project_name}-Deployment"
+    tags = (CUSTOM_KEY, metadata.project_name)
+
+    def made() -> DeploymentRecord | None:
+        return next((d for d in deployments_of(client, metadata.project_name) if d.custom == custom), None)
+
+    try:
+        record = once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)
+        _refuse_second(client, metadata.project_name, record)
+    except BaseException as error:
+        with grace(CLEAN_UP_SECONDS):
+            _remove_made(client, metadata.project_name, custom, error)
+        raise
+    return record
+
+
+def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
+    """Remove the deployment of a call that failed; say whether it is gone, and in the error if it is not."""
+    try:
+        with grace(CLEAN_UP_SECONDS):
+            client.delete_deployment(deployment_id)
+    except NotFoundError:
+        return True
+    except WMLDeployerError as failure:
+        return _is_gone(client, deployment_id, failure, error)
+    return True
+
+
+def _refuse_second(client: Client, project: str, record: DeploymentRecord) -> None:
+    first = deployments_of(client, project)[0]
+    if first.id != record.id:
+        raise ConflictError(
+            f"Somebody else deployed {project} at the same time, as deployment {first.id}.",
+            operation="deploy",
+            next_step="Call release(model) to serve yours instead.",
+        )
+
+
+def _remove_made(client: Client, project: str, custom: dict[str, object], error: BaseException) -> None:
+    try:
+        made = [record.id for record in deployments_of(client, project) if record.custom == custom]
+    except WMLDeployerError:
+        tell(error, f"A deployment may be left in space {client.space_id}; the next call goes on from it.")
+        return
+    for deployment_id in made:
+        remove(client, deployment_id, error)
+
+
+def _is_gone(client: Client, deployment_id: str, failure: WMLDeployerError, error: BaseException) -> bool:
+    """Look whether a deletion whose answer was lost was done, and try it once more if not."""
+    try:
+        with grace(CLEAN_UP_SECONDS):
+            client.deployment(deployment_id)
+            client.delete_deployment(deployment_id)
+    except NotFoundError:
+        return True
+    except WMLDeployerError:
+        tell(
+            error,
+            f"Deployment {deployment_id} stays in space {client.space_id}, for it could not be removed "
+            f"({failure.message}); the next call goes on from it.",
+        )
+        return False
+    return True

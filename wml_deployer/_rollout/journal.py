@@ -1,0 +1,101 @@
+"""What a project writes down: which deployment is its own, and the log of what was live."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Literal
+
+from wml_deployer._rollout.once import tell
+from wml_deployer.metadata import LogEntry
+
+if TYPE_CHECKING:
+    from wml_deployer._rollout.waiting import Proof
+    from wml_deployer.metadata import Metadata, MetadataFile, Version
+
+__all__ = ["Action", "Journal"]
+
+Action = Literal["deploy", "update", "rollback", "revert"]
+"""What changes what serves."""
+
+_log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Writes into metadata.yaml.
+
+    Args:
+        file: The project's metadata.yaml; its lock is held by the caller.
+
+    """
+
+    def __init__(self, file: MetadataFile) -> None:
+        """Write nothing yet."""
+        self._file = file
+
+    def read(self) -> Metadata:
+        """Return what metadata.yaml says."""
+        return self._file.read()
+
+    def point_to(self, deployment_id: str | None) -> None:
+        """Write down which deployment is the project's."""
+        self._file.write(self.read().model_copy(update={"deployment_uid": deployment_id}))
+
+    def served(
+        self,
+        action: Action,
+        before: Version | None,
+        now: Version,
+        *,
+        why: str | None,
+        proof: Proof,
+        deployment_id: str,
+    ) -> None:
+        """Write down that a version serves and how its proof ended."""
+        try:
+            self._add(_entry(action, before, now, why, proof), deployment_uid=deployment_id, model_uid=now.model_id)
+        except BaseException as error:
+            tell(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
+            raise
+        _log.info("%s: %s is live (proof %s)", action, now.name, proof)
+
+    def went_back(self, action: Action, before: Version, failed: Version, why: str) -> None:
+        """Write down in one go that a version failed and that the one before it serves again."""
+        self._add(
+            _entry(action, before, failed, why, "failed"),
+            _entry("revert", failed, before, why, "skipped"),
+            model_uid=before.model_id,
+        )
+
+    def failed(self, action: Action, before: Version | None, version: Version, why: str) -> None:
+        """Write down that a version failed."""
+        self._add(_entry(action, before, version, why, "failed"))
+
+    def forget_versions(self) -> None:
+        """Write down that no version is stored any more."""
+        self._file.write(self.read().model_copy(update={"model_uid": None, "versions": ()}))
+
+    def _add(self, *entries: LogEntry, **changed: str) -> None:
+        metadata = self.read()
+        self._file.write(metadata.model_copy(update={"log": (*metadata.log, *entries), **changed}))
+
+
+def _entry(action: Action, before: Version | None, now: Version, why: str | None, proof: Proof) -> LogEntry:
+    return LogEntry(
+        when=datetime.now(timezone.utc),
+        action=action,
+        from_version=before.name if before else None,
+        to_version=now.name,
+        why=why,
+        proof=proof,
+        who=_user(),
+    )
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers may run under a number without a name.
+        return None

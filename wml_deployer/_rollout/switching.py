@@ -1,0 +1,176 @@
+"""What is looked at before another version is served, and what is put right when that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wml_deployer._rollout.history import last_good, live_version
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.once import tell
+from wml_deployer._rollout.waiting import REVERT_SECONDS, revert, wait_until_settled
+from wml_deployer._transport.deadline import grace
+from wml_deployer.errors import ConflictError, NotFoundError, RolloutError, VersionError, WMLDeployerError
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._rollout.journal import Action, Journal
+    from wml_deployer.metadata import Metadata, Version
+
+__all__ = ["Switch", "put_right", "refuse_deleted", "refuse_unknown", "version_before"]
+
+LOOK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One change of what a deployment serves.
+
+    Attributes:
+        action: What it is called in the log.
+        served: The deployment as it was before.
+        came_from: The version that it served then.
+        before: The version to go back to: the one that was proven last.
+        version: The version that shall serve.
+
+    """
+
+    action: Action
+    served: DeploymentRecord
+    came_from: Version | None
+    before: Version | None
+    version: Version
+
+
+def refuse_unknown(record: DeploymentRecord, serving: Version | None, live: Version | None) -> None:
+    """Refuse to change a deployment that serves what this metadata.yaml does not know.
+
+    Raises:
+        ConflictError: Somebody else changed it, or metadata.yaml is not the newest.
+
+    """
+    if serving is not None or (live is None and CUSTOM_KEY not in record.custom):
+        return
+    raise ConflictError(
+        f"Deployment {record.id} serves revision {record.revision} of model {record.model_id}, which metadata.yaml "
+        "does not know: somebody else changed it, or the file is not the newest.",
+        next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
+    )
+
+
+def version_before(metadata: Metadata, serving: Version | None) -> Version:
+    """Return the version that a rollback without a name means.
+
+    Where an update was cut off before its proof, that is the version which served before the update; a rollback that
+    was cut off is gone on with.
+
+    Raises:
+        VersionError: There is none.
+
+    """
+    live = live_version(metadata)
+    if live is None or serving in {None, live} or _is_last_good(metadata, serving):
+        return last_good(metadata)
+    return live
+
+
+def refuse_deleted(client: Client, metadata: Metadata, version: Version) -> None:
+    """Refuse a version whose revision is no longer on the service.
+
+    Raises:
+        VersionError: It was deleted; the message lists what there is.
+
+    """
+    if _is_there(client, version):
+        return
+    there = [f"{other.name} (revision {other.revision})" for other in metadata.versions if _is_there(client, other)]
+    raise VersionError(
+        f"Version {version.name} (revision {version.revision} of model {version.model_id}) was deleted from the "
+        "service.",
+        operation="rollback",
+        next_step=f"Nothing was changed. Stored versions: {', '.join(there) or 'none'}.",
+    )
+
+
+def put_right(client: Client, journal: Journal, switch: Switch, error: BaseException) -> None:
+    """Bring the proven version back after a switch that failed, write that down, and say in the error what serves.
+
+    Raises:
+        RolloutError: It does not come back; the message says what serves now.
+
+    """
+    try:
+        with grace(REVERT_SECONDS):
+            serving = _serves(wait_until_settled(client, client.deployment(switch.served.id)))
+            if serving not in {_ids(switch.version), _serves(switch.served)}:
+                tell(error, f"Somebody else changed deployment {switch.served.id}; it is left as it is.")
+                return
+            if switch.before is not None and switch.before != switch.version:
+                revert(client, switch.served.id, switch.before)
+    except WMLDeployerError as failure:
+        _give_up(client, switch, failure, error)
+        return
+    _write_down(journal, switch, error, changed=serving == _ids(switch.version) or isinstance(error, RolloutError))
+
+
+def _write_down(journal: Journal, switch: Switch, error: BaseException, *, changed: bool) -> None:
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    before = switch.before
+    if before is None or before == switch.version:
+        if changed:
+            journal.failed(switch.action, switch.came_from, switch.version, said)
+        tell(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
+        return
+    if changed:
+        journal.went_back(switch.action, before, switch.version, said)
+    again = "serves again" if changed else "still serves"
+    tell(error, f"Version {before.name} (revision {before.revision}) {again}.")
+
+
+def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: BaseException) -> None:
+    """Say that going back failed as well, and what serves now."""
+    name = switch.before.name if switch.before else switch.version.name
+    text = f"Going back to version {name} failed as well: {failure.message}\n{_now(client, switch)}"
+    if not isinstance(error, Exception):
+        tell(error, text)
+        return
+    raise RolloutError(
+        f"{error}\n{text}",
+        operation=switch.action,
+        next_step=f"Call rollback(to={name!r}) as soon as the service answers.",
+    ) from error
+
+
+def _now(client: Client, switch: Switch) -> str:
+    try:
+        with grace(LOOK_SECONDS):
+            record = client.deployment(switch.served.id)
+    except WMLDeployerError as unknown:
+        return f"What serves now is not known: {unknown.message}"
+    known = [v for v in (switch.version, switch.before, switch.came_from) if v and _ids(v) == _serves(record)]
+    name = f"version {known[0].name}, " if known else ""
+    asset = f"{name}revision {record.revision} of model {record.model_id}"
+    return f"Now deployment {record.id} is {record.state} with {asset}."
+
+
+def _is_last_good(metadata: Metadata, version: Version | None) -> bool:
+    try:
+        return last_good(metadata) == version
+    except VersionError:
+        return False
+
+
+def _is_there(client: Client, version: Version) -> bool:
+    try:
+        client.model(version.model_id, version.revision)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _ids(version: Version) -> tuple[str, str | None]:
+    return version.model_id, version.revision
+
+
+def _serves(record: DeploymentRecord) -> tuple[str, str | None]:
+    return record.model_id, record.revision

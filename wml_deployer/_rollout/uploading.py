@@ -1,0 +1,154 @@
+"""From an archive to a frozen revision that holds it, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from wml_deployer._clients import UNKNOWN_TYPE
+from wml_deployer._rollout.left_over import (
+    CUSTOM_KEY,
+    Frozen,
+    commit_message,
+    frozen_already,
+    models_of,
+    remove_stale,
+)
+from wml_deployer._rollout.once import once, tell
+from wml_deployer._transport.deadline import grace
+from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wml_deployer._clients import Client, ModelProperties, ModelRecord
+    from wml_deployer.metadata import Metadata
+    from wml_deployer.packaging import Package
+
+__all__ = ["upload"]
+
+CLEAN_UP_SECONDS = 60.0
+_CHUNK = 1 << 20
+
+
+def upload(
+    client: Client, metadata: Metadata, package: Package, properties: ModelProperties, name: str | None
+) -> tuple[Frozen, bool]:
+    """Store an archive and freeze it, or find that a call before this one did so.
+
+    Args:
+        client: The deployment space.
+        metadata: The project.
+        package: The archive.
+        properties: What is said of it; ``custom`` has the name of the version.
+        name: The name that the caller gave the version, if any.
+
+    Returns:
+        The revision, and whether its model was made now.
+
+    Raises:
+        ConflictError: Somebody else stored a model of this project at the same time.
+
+    """
+    models = models_of(client, metadata)
+    fitting = [model for model in models if _can_hold(model, properties)]
+    frozen = frozen_already(client, metadata, fitting, package.digest, name)
+    if frozen is not None and _runs_on(client, frozen, properties):
+        return frozen, False
+    remove_stale(client, metadata, [model for model in models if model not in fitting])
+    return _freeze(client, fitting, package, properties)
+
+
+def _freeze(
+    client: Client, fitting: list[ModelRecord], package: Package, properties: ModelProperties
+) -> tuple[Frozen, bool]:
+    chosen = properties.custom[CUSTOM_KEY]["version"]
+    message = commit_message(chosen, package.digest)
+    try:
+        model_id = _place(client, fitting, package.path, properties)
+        revision = once(
+            lambda: client.freeze_model(model_id, message), lambda: _frozen_now(client, model_id, message, properties)
+        )
+        _verify(client, model_id, revision, package.path, properties)
+    except BaseException as error:
+        if not fitting:
+            _take_back(client, properties, message, error)
+        raise
+    return Frozen(model_id, revision, chosen), not fitting
+
+
+def _place(client: Client, fitting: list[ModelRecord], archive: Path, properties: ModelProperties) -> str:
+    """Upload into the project's model where type and schema allow it, else into a new one."""
+    if fitting:
+        client.change_model(fitting[0].id, archive, properties)
+        return fitting[0].id
+    return once(lambda: client.store_model(archive, properties).id, lambda: _finished(client, archive, properties))
+
+
+def _finished(client: Client, archive: Path, properties: ModelProperties) -> str | None:
+    """Find the model that was made although the answer got lost, and give it its content."""
+    for model in _made(client, properties):
+        client.change_model(model.id, archive, properties)
+        return model.id
+    return None
+
+
+def _made(client: Client, properties: ModelProperties) -> list[ModelRecord]:
+    """List what this very call made: its facts name the call."""
+    return [model for model in client.models() if model.custom == properties.custom]
+
+
+def _frozen_now(client: Client, model_id: str, message: str, properties: ModelProperties) -> str | None:
+    """Find the revision that was frozen although the answer got lost."""
+    for item in client.revisions(model_id):
+        if item.message == message and client.model(model_id, item.revision).custom == properties.custom:
+            return item.revision
+    return None
+
+
+def _take_back(client: Client, properties: ModelProperties, message: str, error: BaseException) -> None:
+    """Remove the model that a failed call made, unless it is of use to somebody else by now."""
+    try:
+        with grace(CLEAN_UP_SECONDS):
+            for model in _made(client, properties):
+                if all(item.message == message for item in client.revisions(model.id)):
+                    client.delete_model(model.id)
+    except (NotFoundError, ConflictError):
+        return
+    except WMLDeployerError:
+        tell(error, f"A model may be left in space {client.space_id}; the next call goes on from it.")
+
+
+def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:
+    """Say whether a model can take this content: the service keeps type and schema for its whole life."""
+    ours, theirs = properties.schema.fields, record.schema.fields
+    same_names = [field.name for field in ours] == [field.name for field in theirs]
+    known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
+    return record.model_type == properties.model_type and same_names and all(a == b for a, b in known)
+
+
+def _runs_on(client: Client, frozen: Frozen, properties: ModelProperties) -> bool:
+    specification = client.model(frozen.model_id, frozen.revision).raw["entity"].get("software_spec", {})
+    return bool(specification.get("id") == properties.specification_id)
+
+
+def _verify(client: Client, model_id: str, revision: str, archive: Path, properties: ModelProperties) -> None:
+    """Compare what the revision holds with what was sent: somebody else may have stored in between."""
+    frozen = client.model(model_id, revision)
+    kept = hashlib.sha256(client.model_content(model_id, revision)).hexdigest()
+    if kept == _checksum(archive) and frozen.custom == properties.custom:
+        return
+    raise ConflictError(
+        f"Revision {revision} of model {model_id} does not hold what was uploaded: somebody else stored a model "
+        "of this project at the same time.",
+        operation="store",
+        next_step="Store again; nothing was deployed.",
+    )
+
+
+def _checksum(archive: Path) -> str:
+    checksum = hashlib.sha256()
+    with archive.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            checksum.update(chunk)
+    return checksum.hexdigest()
