@@ -69,7 +69,7 @@ def version_before(metadata: Metadata, serving: Version | None) -> Version:
 
     """
     live = live_version(metadata)
-    if live is None or serving in {None, live} or _is_last_good(metadata, serving):
+    if live is None or serving is None or serving == live or _is_last_good(metadata, serving):
         return last_good(metadata)
     return live
 
