@@ -27,6 +27,7 @@ __all__ = ["CloudCredentials", "Credentials", "LocalCredentials", "SoftwareCrede
 
 _Text = Annotated[str, AfterValidator(checks.filled)]
 _Key = Annotated[SecretStr, AfterValidator(checks.secret)]
+_Client = Literal["auto", "machine-learning", "watsonx"]
 
 
 class _RemoteCredentials(StrictModel):
@@ -42,6 +43,7 @@ class _RemoteCredentials(StrictModel):
     space_id: _Text | None = None
     space: _Text | None = None
     ca_bundle: Annotated[Path, AfterValidator(checks.bundle_of_certificates)] | None = None
+    client: _Client = "auto"
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled: the secrets would lie there in plain text."""
@@ -71,6 +73,7 @@ class CloudCredentials(_RemoteCredentials):
         space_id: Id of the deployment space.
         space: Its name instead.
         ca_bundle: File of certificates (PEM) to trust, for a proxy that signs with its own.
+        client: Which of IBM's clients works underneath: ``"machine-learning"``, ``"watsonx"``, or what fits.
 
     Raises:
         CredentialsError: Something is missing, malformed or contradictory; ``faults`` has all of it.
@@ -98,6 +101,7 @@ class CloudCredentials(_RemoteCredentials):
             space_id: str | None = None,
             space: str | None = None,
             ca_bundle: str | Path | None = None,
+            client: str = "auto",
         ) -> None:
             """Take plain text for secrets, as pydantic does."""
 
@@ -124,6 +128,7 @@ class SoftwareCredentials(_RemoteCredentials):
         space_id: Id of the deployment space.
         space: Its name instead.
         ca_bundle: File of certificates (PEM) to trust: a Cloud Pak usually signs with its own authority.
+        client: Which of IBM's clients works underneath: ``"machine-learning"``, ``"watsonx"``, or what fits.
 
     Raises:
         CredentialsError: Something is missing, malformed or contradictory; ``faults`` has all of it.
@@ -156,6 +161,7 @@ class SoftwareCredentials(_RemoteCredentials):
             space_id: str | None = None,
             space: str | None = None,
             ca_bundle: str | Path | None = None,
+            client: str = "auto",
         ) -> None:
             """Take plain text for secrets, as pydantic does."""
 
@@ -174,13 +180,14 @@ class LocalCredentials(StrictModel):
     Attributes:
         directory: Folder that it keeps everything in; None for ``.wml`` beside metadata.yaml.
         space: Name of the deployment space; None for the only one there is.
+        client: Which of IBM's clients works underneath: ``"machine-learning"``, ``"watsonx"``, or what fits.
 
     Raises:
         CredentialsError: A key is unknown, or the folder is a file.
 
     Example:
         >>> LocalCredentials(space="trial")
-        LocalCredentials(kind='local', directory=None, space='trial')
+        LocalCredentials(kind='local', directory=None, space='trial', client='auto')
 
     """
 
@@ -189,10 +196,13 @@ class LocalCredentials(StrictModel):
     kind: Literal["local"] = "local"
     directory: Annotated[Path, AfterValidator(checks.usable_folder)] | None = None
     space: _Text | None = None
+    client: _Client = "auto"
 
     if TYPE_CHECKING:
 
-        def __init__(self, *, directory: str | Path | None = None, space: str | None = None) -> None:
+        def __init__(
+            self, *, directory: str | Path | None = None, space: str | None = None, client: str = "auto"
+        ) -> None:
             """Take plain text for the folder, as pydantic does."""
 
     @classmethod
@@ -226,7 +236,7 @@ def load_credentials(
     host that it was not given for.
 
     The variables are ``WML_URL``, ``WML_APIKEY``, ``WML_TOKEN``, ``WML_USERNAME``, ``WML_PASSWORD``, ``WML_VERSION``,
-    ``WML_CA_BUNDLE``, ``WML_SPACE_ID`` and ``WML_SPACE``. An empty one counts as not set.
+    ``WML_CA_BUNDLE``, ``WML_SPACE_ID``, ``WML_SPACE`` and ``WML_CLIENT``. An empty one counts as not set.
 
     Args:
         source: Keys and values, or the path of a YAML file with them; None for the environment alone. Besides the

@@ -66,6 +66,7 @@ _DOMAINS = (
     ".dataplatform.cloud.ibm.com",
     ".dai.cloud.ibm.com",
     ".wxai.ibm.com",
+    ".aws.data.ibm.com",
     ".ibmforusgov.com",
 )
 # A host this similar to a region's is a region's with a slip of the pen: us-south.ml.clod.ibm.com scores 0.98, and

@@ -73,6 +73,8 @@ def faults(source: Any, **environment: str) -> list[Fault]:
 def revealed(credentials: AnyCredentials) -> dict[str, Any]:
     """Everything that credentials say, secrets in plain text, less what they do not say."""
     values = credentials.model_dump(exclude_none=True)
+    if values["client"] == "auto":
+        del values["client"]
     return {key: v.get_secret_value() if isinstance(v, SecretStr) else v for key, v in values.items()}
 
 
@@ -225,7 +227,7 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
     ({**CLOUD, "api_key": SECRET}, Fault("api_key", "unknown key", "did you mean apikey?")),
     ({**CLOUD, "spaceid": "x"}, Fault("spaceid", "unknown key", "did you mean space_id?")),
     ({**CLOUD, "zzz": "x"},
-     Fault("zzz", "unknown key", "one of url, apikey, token, space_id, space, ca_bundle")),
+     Fault("zzz", "unknown key", "one of url, apikey, token, space_id, space, ca_bundle, client")),
     ({**CLOUD, "kind": "clowd"}, Fault("kind", "unknown kind", "one of cloud, software, local")),
     ({**CLOUD, "kind": ["cloud"]}, Fault("kind", "unknown kind", "one of cloud, software, local")),
     ({"url": "eu-de"}, Fault("apikey", "missing", "apikey or token; here or as WML_APIKEY")),

@@ -16,6 +16,8 @@ from wml_deployer._clients.protocol import (
 )
 
 if TYPE_CHECKING:
+    from wml_deployer._clients.ibm import IBMClient
+    from wml_deployer._transport.pool import Transport
     from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 
 __all__ = [
@@ -34,7 +36,7 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
     """Log in and choose the deployment space; the embedded service is started or joined first.
 
     Args:
-        credentials: Where the service is and how to log in.
+        credentials: Where the service is, how to log in, and which of IBM's clients to use.
 
     Returns:
         The deployment space, ready to be asked.
@@ -42,16 +44,26 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
     Raises:
         AuthenticationError: The service does not accept the key.
         CertificateError: Its certificate is not trusted.
+        ClientNotInstalledError: The client that its platform needs is not there.
         TransportError: It does not answer.
 
     """
-    from wml_deployer._clients.machine_learning import MachineLearningClient  # noqa: PLC0415 - importing this is cheap
-    from wml_deployer._clients.tokens import TokenSource  # noqa: PLC0415
+    from wml_deployer._clients.tokens import TokenSource  # noqa: PLC0415 - importing this is cheap
     from wml_deployer._transport.pool import Transport  # noqa: PLC0415
 
     reached = _reachable(credentials)
     transport = Transport(reached.ca_bundle)
-    return MachineLearningClient(reached, transport, TokenSource(reached, transport))
+    return _client_for(reached, transport)(reached, transport, TokenSource(reached, transport))
+
+
+def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> type[IBMClient]:
+    from wml_deployer._clients.choice import choose, release_of  # noqa: PLC0415
+    from wml_deployer._clients.machine_learning import MachineLearningClient  # noqa: PLC0415
+    from wml_deployer._clients.watsonx import WatsonxClient  # noqa: PLC0415
+
+    release = release_of(credentials, transport) if credentials.kind == "software" else None
+    chosen = choose(credentials, release)
+    return MachineLearningClient if chosen.name == "machine-learning" else WatsonxClient
 
 
 def _reachable(
@@ -69,6 +81,8 @@ def _reachable(
         username=service.username,
         apikey=service.apikey,
         ca_bundle=service.ca_bundle,
+        version=service.version,
+        client=credentials.client,
         space_id=None if credentials.space else service.space_id,
         space=credentials.space,
     )

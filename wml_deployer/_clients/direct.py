@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
+from wml_deployer._clients.authorized import request
 from wml_deployer._clients.protocol import DeploymentRecord, Document, ModelRecord, PlanRecord
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
@@ -26,7 +27,6 @@ __all__ = ["DirectCalls"]
 API_VERSION = "2026-08-17"
 PAGE = 200
 _JSON = {"Content-Type": "application/json"}
-_UNAUTHORIZED = 401
 
 
 class DirectCalls:
@@ -161,15 +161,9 @@ class DirectCalls:
         body: bytes | IO[bytes] | None = None,
         repeatable: bool | None = None,
     ) -> Response:
-        """Send with the token; once more with a new one if the service no longer accepts it."""
-        token = self._tokens.token()
-        given = {**(headers or {}), "Authorization": f"Bearer {token}"}
-        response = self._transport.request(method, url, headers=given, body=body, repeatable=repeatable)
-        if response.status == _UNAUTHORIZED and self._tokens.renewed(token):
-            if body is not None and not isinstance(body, bytes):
-                body.seek(0)
-            given["Authorization"] = f"Bearer {self._tokens.token()}"
-            response = self._transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+        response = request(
+            self._transport, self._tokens, method, url, headers=headers, body=body, repeatable=repeatable
+        )
         return checked(response, operation)
 
 

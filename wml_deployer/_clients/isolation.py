@@ -11,12 +11,14 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["isolated"]
 
 # Reentrant: a verb may ask the client for something while it holds the process's state.
 _lock = threading.RLock()
+_FLAGS = ("cloud_platform_spaces", "icp_platform_spaces")
+_FLAGGED = (("deployments", "Deployments"), ("repository", "Repository"), ("factsheets", "Factsheets"))
 
 
 class _QuietStdout:
@@ -34,17 +36,19 @@ class _QuietStdout:
 
 
 @contextmanager
-def isolated(package: str) -> Iterator[None]:
+def isolated(package: str, flags: Mapping[str, bool]) -> Iterator[None]:
     """Run the block with one of IBM's packages kept quiet, and put back what it changes.
 
     Args:
         package: Name of the package whose log lines are dropped: it logs whole answers of the service.
+        flags: What its classes are to say within the block of the platform that they are on.
 
     """
     with _lock, ExitStack() as stack:
         stack.enter_context(_quiet_stdout())
         stack.enter_context(_quiet_logger(package))
         stack.enter_context(_same_environment())
+        stack.enter_context(_same_flags(package, flags))
         # Its constructor switches off urllib3's warnings for the whole process; its own are not the caller's affair.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
@@ -73,6 +77,25 @@ def _quiet_logger(package: str) -> Iterator[None]:
         yield
     finally:
         logger.propagate, logger.handlers = propagates, handlers
+
+
+@contextmanager
+def _same_flags(package: str, flags: Mapping[str, bool]) -> Iterator[None]:
+    """Keep a client on a Cloud Pak and one in the cloud apart: IBM's classes hold for the process which it is."""
+    owners = [
+        getattr(module, name)
+        for part, name in _FLAGGED
+        if (module := sys.modules.get(f"{package}.{part}")) and hasattr(getattr(module, name), _FLAGS[0])
+    ]
+    before = [(owner, flag, getattr(owner, flag)) for owner in owners for flag in _FLAGS]
+    for owner in owners:
+        for flag, value in flags.items():
+            setattr(owner, flag, value)
+    try:
+        yield
+    finally:
+        for owner, flag, value in before:
+            setattr(owner, flag, value)
 
 
 @contextmanager

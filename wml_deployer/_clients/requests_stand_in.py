@@ -8,62 +8,20 @@ call goes over the verified, pooled, timed transport, and no failure looks like 
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from wml_deployer.errors import WMLDeployerError
+from wml_deployer._clients.exchange import Exchange, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
 
-    from wml_deployer._transport.pool import Transport
     from wml_deployer._transport.responses import Response
 
-__all__ = ["Exchange", "RequestFailedError", "RequestsStandIn", "exchanging"]
+__all__ = ["RequestsStandIn"]
 
-_current: ContextVar[Exchange | None] = ContextVar("wml_deployer_exchange", default=None)
 _VERBS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-
-
-class RequestFailedError(Exception):
-    """Carries a transport error past handlers for ``OSError``, which it is not."""
-
-
-@dataclass
-class Exchange:
-    """What one call into IBM's client asked, and how it ended.
-
-    Attributes:
-        transport: What its requests go through.
-        responses: Every answer, as method and response, in order.
-        failure: The transport error that ended it, if one did.
-
-    """
-
-    transport: Transport
-    responses: list[tuple[str, Response]] = field(default_factory=list)
-    failure: WMLDeployerError | None = None
-
-    def send(self, method: str, url: str, params: Any = None, data: Any = None, **options: Any) -> Any:
-        """Send what IBM's client hands to ``requests``; its ideas of TLS and timeouts are left aside."""
-        full = f"{url}?{urlencode(params, doseq=True)}" if params else url
-        body = data.encode() if isinstance(data, str) else data
-        headers = dict(options.get("headers") or {})
-        if isinstance(body, io.BufferedReader):
-            headers["Content-Length"] = str(body.seek(0, io.SEEK_END))
-            body.seek(0)
-        try:
-            response = self.transport.request(method.upper(), full, headers=headers, body=body)
-        except WMLDeployerError as error:
-            self.failure = error
-            raise RequestFailedError(str(error)) from error
-        self.responses.append((method.upper(), response))
-        return _as_requests(method, response)
 
 
 class RequestsStandIn:
@@ -80,21 +38,21 @@ class RequestsStandIn:
 
     def __getattr__(self, name: str) -> Any:
         """Answer the verbs for a call of this library, everything else from the real module."""
-        exchange = _current.get()
+        exchange = running()
         if exchange is not None and name in _VERBS:
-            return partial(exchange.send, name)
+            return partial(_send, exchange, name.upper())
         return getattr(self.real, name)
 
 
-@contextmanager
-def exchanging(transport: Transport) -> Iterator[Exchange]:
-    """Send what IBM's client asks within the block through this transport, and keep what happened."""
-    exchange = Exchange(transport)
-    token = _current.set(exchange)
-    try:
-        yield exchange
-    finally:
-        _current.reset(token)
+def _send(exchange: Exchange, method: str, url: str, params: Any = None, data: Any = None, **options: Any) -> Any:
+    """Take what ``requests`` takes, as far as IBM's client gives it, and answer as ``requests`` does."""
+    full = f"{url}?{urlencode(params, doseq=True)}" if params else url
+    body = data.encode() if isinstance(data, str) else data
+    headers = dict(options.get("headers") or {})
+    if isinstance(body, io.BufferedReader):
+        headers["Content-Length"] = str(body.seek(0, io.SEEK_END))
+        body.seek(0)
+    return _as_requests(method, exchange.send(method, full, headers, body))
 
 
 def _as_requests(method: str, response: Response) -> Any:
@@ -106,5 +64,5 @@ def _as_requests(method: str, response: Response) -> Any:
     answer.headers.update(response.headers)
     answer.url = response.url
     answer.encoding = "utf-8"
-    answer.request = requests.Request(method.upper(), response.url).prepare()
+    answer.request = requests.Request(method, response.url).prepare()
     return answer

@@ -38,6 +38,7 @@ VARIABLES = {
     "WML_CA_BUNDLE": "ca_bundle",
     "WML_SPACE_ID": "space_id",
     "WML_SPACE": "space",
+    "WML_CLIENT": "client",
 }
 """Environment variable -> key of credentials."""
 
@@ -151,7 +152,7 @@ def merge(sources: Sequence[Source]) -> Source:
 
 def _counts(key: str, source: Source, service: str | None) -> bool:
     """Whether a key is meant: the embedded service signs in by itself, and keys that lie around are for others."""
-    return service != LOCAL or key == "space" or service_of(source.values) == LOCAL
+    return service != LOCAL or key in {"space", "client"} or service_of(source.values) == LOCAL
 
 
 def _said(key: str, by_others: Mapping[str, str]) -> bool:

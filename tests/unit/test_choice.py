@@ -1,0 +1,132 @@
+"""Which of IBM's clients is chosen, and what is said when none can be."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import tomli
+
+from wml_deployer import CloudCredentials, SoftwareCredentials
+from wml_deployer._clients.choice import CLIENTS, Candidate, choose, release_of
+from wml_deployer._transport.pool import Transport
+from wml_deployer.errors import ClientNotInstalledError
+
+OLD, NEW = "machine-learning", "watsonx"
+
+
+def cloud(region: str, client: str = "auto") -> CloudCredentials:
+    """Make credentials of a region."""
+    return CloudCredentials(url=region, apikey="k", client=client)
+
+
+def software(client: str = "auto", version: str | None = None) -> SoftwareCredentials:
+    """Make credentials of a Cloud Pak."""
+    return SoftwareCredentials(url="https://cpd.example.com", token="t", version=version, client=client)
+
+
+def everything(_: Candidate) -> bool:
+    """Both are installed."""
+    return True
+
+
+@pytest.mark.parametrize(
+    ("region", "python", "expected"),
+    [
+        ("eu-de", (3, 10), OLD),
+        ("us-south", (3, 12), OLD),
+        ("https://private.jp-tok.ml.cloud.ibm.com", (3, 11), OLD),
+        ("eu-de", (3, 13), NEW),
+        ("eu-gb", (3, 14), NEW),
+        ("au-syd", (3, 11), NEW),
+        ("ca-tor", (3, 12), NEW),
+        ("ap-south-1", (3, 12), NEW),
+    ],
+)
+def test_the_region_and_the_python_decide_in_the_cloud(region: str, python: tuple[int, int], expected: str) -> None:
+    """The older client knows four regions and ends with Python 3.12."""
+    assert expected == choose(cloud(region), None, python, everything).name
+
+
+@pytest.mark.parametrize(
+    ("release", "python", "expected"),
+    [
+        ((4, 0), (3, 10), OLD),
+        ((4, 8, 5), (3, 12), OLD),
+        ((5, 0, 3), (3, 12), OLD),
+        ((5, 0), (3, 13), NEW),
+        ((5, 1), (3, 11), NEW),
+        ((5, 10), (3, 11), NEW),
+        ((6, 0), (3, 14), NEW),
+        (None, (3, 12), OLD),
+    ],
+)
+def test_the_release_and_the_python_decide_on_a_cloud_pak(
+    release: tuple[int, ...] | None, python: tuple[int, int], expected: str
+) -> None:
+    """Release 5.0 is the only one that both reach; 5.10 comes after 5.9."""
+    assert expected == choose(software(), release, python, everything).name
+
+
+@pytest.mark.parametrize("name", [OLD, NEW])
+def test_the_caller_may_decide(name: str) -> None:
+    """Where both can, the wish counts."""
+    assert name == choose(software(name), (5, 0), (3, 12), everything).name
+
+
+def test_the_one_that_is_installed_is_taken() -> None:
+    """A client that is not there is not preferred."""
+    assert NEW == choose(cloud("eu-de"), None, (3, 12), lambda one: one.name == NEW).name
+
+
+@pytest.mark.parametrize(
+    ("credentials", "release", "needed"),
+    [(cloud("au-syd"), None, "ibm-watsonx-ai"), (software(), (4, 8), "ibm-watson-machine-learning")],
+)
+def test_a_missing_client_is_named_with_its_command(
+    credentials: CloudCredentials | SoftwareCredentials, release: tuple[int, ...] | None, needed: str
+) -> None:
+    """The message can be pasted into a shell."""
+    with pytest.raises(ClientNotInstalledError, match=f'pip install "{needed}>='):
+        choose(credentials, release, (3, 12), lambda _: False)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "release", "python"),
+    [(software(), (4, 8), (3, 13)), (cloud("au-syd"), None, (3, 10)), (software(OLD), (5, 1), (3, 12))],
+)
+def test_a_platform_that_no_client_reaches_from_here_is_refused(
+    credentials: CloudCredentials | SoftwareCredentials, release: tuple[int, ...] | None, python: tuple[int, int]
+) -> None:
+    """It helps to install nothing: another Python is needed."""
+    with pytest.raises(ClientNotInstalledError, match="take another Python"):
+        choose(credentials, release, python, everything)
+
+
+def test_the_choice_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever wonders which client works underneath reads it in the log."""
+    caplog.set_level(logging.INFO)
+    choose(software(NEW), (5, 0), (3, 12), everything)
+
+    assert ["ibm-watsonx-ai>=1.3 is used for Cloud Pak for Data 5.0 on Python 3.12: it was asked for"] == [
+        record.getMessage() for record in caplog.records
+    ]
+
+
+def test_a_given_release_is_not_asked_for() -> None:
+    """No request is made where the credentials say it."""
+    assert (4, 8) == release_of(software(version="4.8"), Transport())
+
+
+def test_requirements_are_those_of_the_package() -> None:
+    """What the message tells to install is what the package itself asks for."""
+    project = tomli.loads(pyproject())["project"]
+    declared = [line.split(";")[0] for line in project["dependencies"]]
+
+    assert [] == [one.requirement for one in CLIENTS if one.requirement not in declared]
+
+
+def pyproject() -> str:
+    """Read the project's file, which stands beside the suite."""
+    return (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")

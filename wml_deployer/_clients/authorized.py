@@ -1,0 +1,58 @@
+"""Requests with the bearer token, which is renewed once when the service no longer accepts it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING
+
+from wml_deployer._transport.responses import service_error
+from wml_deployer.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wml_deployer._clients.tokens import TokenSource
+    from wml_deployer._transport.pool import Transport
+    from wml_deployer._transport.responses import Response
+
+__all__ = ["request"]
+
+
+def request(
+    transport: Transport,
+    tokens: TokenSource,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | IO[bytes] | None = None,
+    repeatable: bool | None = None,
+) -> Response:
+    """Send with the token; once more with a new one after a 401: a request that was refused so was not worked on.
+
+    IBM's clients do not log in again after a 401, and the newer one sends the same token four times.
+    """
+    start = None if body is None or isinstance(body, bytes) else body.tell()
+    token = tokens.token()
+    given = {**(headers or {}), "Authorization": f"Bearer {token}"}
+    response = transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+    if response.status != HTTPStatus.UNAUTHORIZED:
+        return response
+    if not tokens.renewed(token):
+        raise _ran_out(response)
+    if start is not None and not isinstance(body, bytes) and body is not None:
+        body.seek(start)
+    given["Authorization"] = f"Bearer {tokens.token()}"
+    return transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+
+
+def _ran_out(response: Response) -> AuthenticationError:
+    """Say what to do about a token that the caller gave: nothing here can renew it."""
+    refusal = service_error(response)
+    return AuthenticationError(
+        f"The service does not accept the token that it was given: {refusal.message}",
+        status=refusal.status,
+        code=refusal.code,
+        trace=refusal.trace,
+        next_step="Get a new token, or give an API key instead: tokens made from a key are renewed.",
+    )

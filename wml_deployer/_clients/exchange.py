@@ -1,0 +1,114 @@
+"""What one call into IBM's client asks of the service, over our transport, and how it ends.
+
+Whatever HTTP library a client uses, a stand-in for it hands each request to the exchange of the running call: it goes
+over the verified, pooled, timed transport, with a fresh token, to the service's own hosts only.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from wml_deployer._clients.authorized import request
+from wml_deployer._transport.responses import service_error
+from wml_deployer.errors import InvalidResponseError, ServiceError, TransportError, WMLDeployerError
+from wml_deployer.regions import is_cloud_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wml_deployer._clients.tokens import TokenSource
+    from wml_deployer._transport.pool import Transport
+    from wml_deployer._transport.responses import Response
+
+__all__ = ["Exchange", "RequestFailedError", "exchanging", "running", "translated"]
+
+_current: ContextVar[Exchange | None] = ContextVar("wml_deployer_exchange", default=None)
+_CREATED = 201
+_REFUSED = 400
+
+
+class RequestFailedError(Exception):
+    """Carries a transport error past handlers for ``OSError`` and the HTTP libraries' own errors, which it is not."""
+
+
+@dataclass
+class Exchange:
+    """What one call into IBM's client asked, and how it ended.
+
+    Attributes:
+        transport: What its requests go through.
+        tokens: Where the bearer token comes from.
+        url: Base URL of the service; only its platform's hosts are sent a token.
+        responses: Every answer, as method and response, in order.
+        failure: The transport error that ended it, if one did.
+
+    """
+
+    transport: Transport
+    tokens: TokenSource
+    url: str
+    responses: list[tuple[str, Response]] = field(default_factory=list)
+    failure: WMLDeployerError | None = None
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | IO[bytes] | None) -> Response:
+        """Send what IBM's client hands to its HTTP library; its ideas of TLS, retries and timeouts are left aside."""
+        bare = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        try:
+            if len(bare) == len(headers):
+                response = self.transport.request(method, url, headers=bare, body=body)
+            else:
+                self._refuse_strangers(url)
+                response = request(self.transport, self.tokens, method, url, headers=bare, body=body)
+        except WMLDeployerError as error:
+            self.failure = error
+            raise RequestFailedError(str(error)) from error
+        self.responses.append((method, response))
+        return response
+
+    def made_models(self) -> list[str]:
+        """Ids of the models that were created within the call."""
+        posted = [r for method, r in self.responses if method == "POST" and r.status == _CREATED]
+        made = [r for r in posted if r.url.split("?")[0].endswith("/ml/v4/models")]
+        return [response.json()["metadata"]["id"] for response in made]
+
+    def _refuse_strangers(self, url: str) -> None:
+        asked, own = urlsplit(url).netloc, urlsplit(self.url).netloc
+        if asked != own and not (is_cloud_host(own) and is_cloud_host(asked)):
+            raise TransportError(
+                f"IBM's client wanted to send the token for {own} to {asked}; nothing was sent.",
+                next_step=f"Check what stands between you and {own}: its answers name another host.",
+            )
+
+
+def running() -> Exchange | None:
+    """Return the exchange of the call that runs here; ``None`` where somebody else uses IBM's client."""
+    return _current.get()
+
+
+@contextmanager
+def exchanging(transport: Transport, tokens: TokenSource, url: str) -> Iterator[Exchange]:
+    """Send what IBM's client asks within the block through this transport, and keep what happened."""
+    exchange = Exchange(transport, tokens, url)
+    token = _current.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _current.reset(token)
+
+
+def translated(error: Exception, exchange: Exchange, operation: str) -> WMLDeployerError:
+    """Turn what came out of IBM's client into our error: by the failed exchange where there is one, not by its text."""
+    if exchange.failure is not None:
+        return exchange.failure
+    refused = [response for _, response in exchange.responses if response.status >= _REFUSED]
+    if refused:
+        return service_error(refused[0], operation)
+    if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+        return InvalidResponseError(
+            f"The service's answer has another shape than promised: {error!r}", operation=operation
+        )
+    return ServiceError(str(error), operation=operation)

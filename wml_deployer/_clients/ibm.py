@@ -1,0 +1,239 @@
+"""What IBM's two clients do alike: the calls that keep our contract, and how each is made."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from wml_deployer._clients.catalogue import entity, packages, specification_of
+from wml_deployer._clients.direct import DirectCalls
+from wml_deployer._clients.exchange import exchanging, translated
+from wml_deployer._clients.isolation import isolated
+from wml_deployer._clients.protocol import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
+from wml_deployer._transport.deadline import grace
+from wml_deployer.errors import (
+    AuthorizationError,
+    ClientNotInstalledError,
+    NotFoundError,
+    ServiceError,
+    WMLDeployerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from wml_deployer._clients.tokens import TokenSource
+    from wml_deployer._transport.pool import Transport
+    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
+    from wml_deployer.specifications import Specification
+
+__all__ = ["CLEAN_UP_SECONDS", "IBMClient"]
+
+CLEAN_UP_SECONDS = 60.0
+
+
+class IBMClient(DirectCalls):
+    """One deployment space through one of IBM's ``APIClient`` classes.
+
+    Args:
+        credentials: Where the service is; how to log in is the token source's affair.
+        transport: What every request goes through.
+        tokens: Where the bearer token comes from.
+
+    """
+
+    package: ClassVar[str]
+    requirement: ClassVar[str]
+
+    def __init__(
+        self, credentials: CloudCredentials | SoftwareCredentials, transport: Transport, tokens: TokenSource
+    ) -> None:
+        """Construct IBM's client and find the deployment space."""
+        super().__init__(str(credentials.url), "", transport, tokens)
+        self._client: Any = None
+        self._flags: dict[str, bool] = {}
+        self._import()
+        with self._calling("connect"):
+            self._client = self._constructed(credentials)
+            self._flags = {
+                "cloud_platform_spaces": self._client.CLOUD_PLATFORM_SPACES,
+                "icp_platform_spaces": self._client.ICP_PLATFORM_SPACES,
+            }
+        self.space_id = credentials.space_id or self._space_named(credentials.space)
+        with self._calling("choose the space"):
+            self._client.set.default_space(self.space_id)
+
+    def specifications(self) -> Sequence[Specification]:
+        """Ask for the software specifications and their life cycle."""
+        with self._calling("list the software specifications"):
+            listed = self._client.software_specifications.get_details()["resources"]
+        return [specification_of(item) for item in listed]
+
+    def specification(self, specification: Specification) -> Specification:
+        """Ask for the packages that a listed specification includes; a derived one's are its base's."""
+        with self._calling("look up the software specification"):
+            details = self._client.software_specifications.get_details
+            document = details(specification.id)
+            base = entity(document).get("base_software_specification", {}).get("guid")
+            document, extensions = details(base) if base else document, entity(document).get("package_extensions", ())
+        named = tuple(str(item["metadata"]["name"]) for item in extensions)
+        return replace(specification, packages=packages(document), extensions=named)
+
+    def space(self) -> SpaceRecord:
+        """Ask for the deployment space."""
+        with self._calling("look up the space"):
+            return SpaceRecord.from_document(self._client.spaces.get_details(self.space_id))
+
+    def role(self) -> str | None:
+        """Ask for the caller's role; it is not told of who is in by a group, or who may not even see the members."""
+        user_id = self._tokens.user_id()
+        try:
+            with self._calling("look up the caller's role"):
+                found = self._client.spaces.get_member_details(self.space_id, user_id) if user_id else {}
+        except (AuthorizationError, NotFoundError):
+            return None
+        return found.get("role")
+
+    def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
+        """Store a new model; when it fails nothing is left behind (IBM's client leaves a model without content)."""
+        made: list[str] = []
+        try:
+            with self._calling("store the model", made):
+                return ModelRecord.from_document(
+                    self._client.repository.store_model(str(archive), self._properties(properties, new=True))
+                )
+        except WMLDeployerError:
+            for model_id in made:
+                self._forget(model_id)
+            raise
+
+    def change_model(self, model_id: str, archive: Path, properties: ModelProperties) -> None:
+        """Give a model new content and new facts; its revisions stay as they are."""
+        with self._calling("change the model"):
+            self._client.repository.update_model(model_id, self._properties(properties, new=False))
+        self.replace_content(model_id, archive)
+
+    def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
+        """Ask for a model, or one of its revisions."""
+        repository = self._client.repository
+        with self._calling("look up the model"):
+            if revision is None:
+                return ModelRecord.from_document(repository.get_model_details(model_id))
+            return ModelRecord.from_document(repository.get_model_revision_details(model_id, revision)["resources"][0])
+
+    def models(self) -> Sequence[ModelRecord]:
+        """List every model of the space; unless asked for all, IBM's client stops at 200 without a word."""
+        with self._calling("list the models"):
+            listed = self._client.repository.get_model_details(get_all=True)["resources"]
+        return [ModelRecord.from_document(item) for item in listed]
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model and all its revisions."""
+        with self._calling("delete the model"):
+            self._client.repository.delete(model_id)
+
+    def deployment(self, deployment_id: str) -> DeploymentRecord:
+        """Ask for a deployment."""
+        with self._calling("look up the deployment"):
+            return DeploymentRecord.from_document(self._client.deployments.get_details(deployment_id))
+
+    def deployments(self) -> Sequence[DeploymentRecord]:
+        """List every online deployment; unless asked for all, IBM's client stops at 200 without a word."""
+        with self._calling("list the deployments"):
+            listed = self._client.deployments.get_details(get_all=True)["resources"]
+        return [DeploymentRecord.from_document(item) for item in listed if "online" in item["entity"]]
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """Delete a deployment."""
+        with self._calling("delete the deployment"):
+            self._client.deployments.delete(deployment_id)
+
+    @abstractmethod
+    def _constructed(self, credentials: CloudCredentials | SoftwareCredentials) -> Any:
+        """IBM's client, logged in with a ready token."""
+
+    @abstractmethod
+    def _specification_key(self) -> str:
+        """What IBM's client calls the id of a software specification."""
+
+    @abstractmethod
+    def _over_our_transport(self) -> AbstractContextManager[None]:
+        """Let IBM's client send what it asks within the block through the running exchange."""
+
+    @abstractmethod
+    def _hand_over(self, token: str) -> None:
+        """Give IBM's client this token."""
+
+    def _properties(self, properties: ModelProperties, *, new: bool) -> dict[str, Any]:
+        names = self._client.repository.ModelMetaNames
+        given: dict[str, Any] = {
+            names.NAME: properties.name,
+            self._specification_key(): properties.specification_id,
+            names.CUSTOM: properties.custom,
+            names.TAGS: list(properties.tags),
+        }
+        if new:
+            # The service keeps type and schema for a model's whole life: a patch of them is refused.
+            given[names.TYPE] = properties.model_type
+            if properties.schema.fields:
+                fields = [
+                    {"name": field.name, "type": field.dtype or UNKNOWN_TYPE} for field in properties.schema.fields
+                ]
+                given[names.INPUT_DATA_SCHEMA] = [{"id": "input", "type": "DataFrame", "fields": fields}]
+        return given
+
+    def _space_named(self, name: str | None) -> str:
+        with self._calling("find the space"):
+            listed = self._client.spaces.get_details(get_all=True)["resources"]
+        found = [item["metadata"]["id"] for item in listed if item["entity"]["name"] == name]
+        if len(found) != 1:
+            names = ", ".join(sorted(item["entity"]["name"] for item in listed)) or "none"
+            raise ServiceError(
+                f"{len(found)} deployment spaces are named {name!r}; the key sees: {names}.",
+                operation="find the space",
+                next_step="Give space_id, or the name of exactly one space.",
+            )
+        return str(found[0])
+
+    def _forget(self, model_id: str) -> None:
+        try:
+            with grace(CLEAN_UP_SECONDS):
+                self.delete_model(model_id)
+        except WMLDeployerError:
+            # The failure that led here is the one to report; the next store finds the left-over.
+            return
+
+    @contextmanager
+    def _calling(self, operation: str, made: list[str] | None = None) -> Iterator[None]:
+        """Call into IBM's client: over our transport, quietly, with a valid token, its errors turned into ours."""
+        with (
+            isolated(self.package, self._flags),
+            exchanging(self._transport, self._tokens, self.url) as exchange,
+            self._over_our_transport(),
+        ):
+            try:
+                if self._client is not None:
+                    self._hand_over(self._tokens.token())
+                yield
+            except WMLDeployerError:
+                raise
+            except Exception as error:
+                raise translated(error, exchange, operation) from error
+            finally:
+                if made is not None:
+                    made += exchange.made_models()
+
+    def _import(self) -> None:
+        """Import IBM's package before anything of it is kept, because what is not there cannot be put back."""
+        try:
+            with isolated(self.package, {}):
+                import_module(self.package)
+        except ImportError as error:
+            raise ClientNotInstalledError(
+                f"The IBM client for this platform cannot be imported: {error}",
+                next_step=f'pip install "{self.requirement}"',
+            ) from error
