@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._transport.pool import Transport
 
-__all__ = ["CLIENTS", "Candidate", "Name", "choose", "release_of"]
+__all__ = ["CLIENTS", "Candidate", "choose", "release_of"]
 
 _log = logging.getLogger(__name__)
 

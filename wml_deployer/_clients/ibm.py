@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
     from wml_deployer.specifications import Specification
 
-__all__ = ["CLEAN_UP_SECONDS", "IBMClient"]
+__all__ = ["IBMClient"]
 
 CLEAN_UP_SECONDS = 60.0
 
