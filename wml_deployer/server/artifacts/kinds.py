@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["EXPERIMENT", "FUNCTION", "KINDS", "MODEL", "PIPELINE", "Kind"]
+__all__ = ["AI_SERVICE", "EXPERIMENT", "FUNCTION", "KINDS", "MODEL", "PIPELINE", "Kind"]
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,7 @@ PIPELINE = Kind("pipeline", "pipelines", "wml_pipeline", runs=False)
 """Pipelines: kept and shown; nothing is trained here."""
 EXPERIMENT = Kind("experiment", "experiments", "wml_experiment", runs=False)
 """Experiments: kept and shown; nothing is trained here."""
-KINDS = {kind.name: kind for kind in (MODEL, FUNCTION, PIPELINE, EXPERIMENT)}
+AI_SERVICE = Kind("ai_service", "ai_services", "ai_service", content="code", download="code", type="python")
+"""AI services: kept and shown; the new client asks for them wherever it asks for models."""
+KINDS = {kind.name: kind for kind in (MODEL, FUNCTION, PIPELINE, EXPERIMENT, AI_SERVICE)}
 """All kinds, by name."""

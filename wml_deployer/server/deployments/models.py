@@ -36,6 +36,7 @@ UNSETTLED = ("initializing", "updating")
 """States that a deployment leaves by itself."""
 
 _SERVING_NAME = re.compile(r"[a-z0-9_]{1,36}")
+_DEPLOYABLE = ("model", "function")
 _IN_BOTH = ("name", "description")
 _PATCHABLE = (
     "name",
@@ -250,6 +251,8 @@ def _asset(transaction: Transaction, container: str, reference: Any) -> dict[str
     artifact = artifacts.find_any(transaction, reference["id"])
     if artifact is None or artifact.container != container:
         raise NotFoundError(f"The asset with id '{reference['id']}' does not exist.", code="asset_does_not_exist")
+    if artifact.kind not in _DEPLOYABLE:
+        raise DeploymentError(f"This service deploys models and functions, and '{artifact.id}' is a {artifact.kind}.")
     if reference.get("rev") is None:
         return {"id": artifact.id}
     frozen = artifacts.at_revision(transaction, artifact, str(reference["rev"]))
