@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from wml_deployer.errors import WMLDeployerError
     from wml_deployer.metadata import Metadata
     from wml_deployer.payload import to_frame, to_input_data
+    from wml_deployer.reports import CheckReport, Finding
 
 _HOMES = {
+    "CheckReport": "reports",
     "CloudCredentials": "credentials",
     "Credentials": "credentials",
     "Deployer": "deployer",
     "Deployment": "deployment",
+    "Finding": "reports",
     "LocalCredentials": "credentials",
     "Metadata": "metadata",
     "SoftwareCredentials": "credentials",
@@ -35,10 +38,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "CheckReport",
     "CloudCredentials",
     "Credentials",
     "Deployer",
     "Deployment",
+    "Finding",
     "LocalCredentials",
     "Metadata",
     "SoftwareCredentials",

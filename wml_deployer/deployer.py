@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._preflight.model import refuse
+from wml_deployer._rollout.checking import check
 from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.proof import SampleFolder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients import DeploymentRecord
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
     from wml_deployer.metadata import Metadata, Version
+    from wml_deployer.reports import CheckReport
 
 __all__ = ["Deployer"]
 
@@ -123,6 +126,54 @@ class Deployer:
         """The project as metadata.yaml says now."""
         return self._file.read()
 
+    def check(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        strict: bool = False,
+        specification: str | None = None,
+        unpickle: bool = False,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> CheckReport:
+        r"""Find what would go wrong with a model before anything is uploaded.
+
+        Looked at are credentials, certificate, space, runtime, rights and quota; the software specification and its
+        life cycle; the versions of libraries here and in the runtime; classes and functions that the runtime cannot
+        import; size, schema and sample. What is an error here stops :meth:`store`, too, where it is about the model.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields, as :meth:`store` takes them.
+            strict: Whether errors are raised instead of returned.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            Every finding, each with its next step.
+
+        Raises:
+            CheckError: ``strict`` was asked for, and there are errors.
+
+        Example:
+            >>> import tempfile
+            >>> from sklearn.dummy import DummyClassifier
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> with Deployer.local(path) as deployer:
+            ...     report = deployer.check(DummyClassifier().fit([[0], [1]], [0, 1]))
+            >>> [finding.subject for finding in report.findings if finding.subject in {"schema", "sample"}]
+            ['schema', 'sample']
+
+        """
+        wish = Wish(model, _stored_name(model), sample, None, specification, unpickle)
+        with deadline(timeout):
+            report = check(lambda: self._project.client, self.metadata, wish)
+        if strict:
+            refuse(report.findings, "check")
+        return report
+
     def store(
         self,
         model: Any,
@@ -149,7 +200,7 @@ class Deployer:
             The frozen revision.
 
         Raises:
-            ModelError: It cannot be stored; nothing was sent.
+            ModelError: It cannot be stored, or :meth:`check` finds an error in it; nothing was uploaded.
             ConflictError: Somebody else stored a model of this project at the same time.
 
         """

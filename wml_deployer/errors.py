@@ -9,6 +9,7 @@ Each is also the builtin it resembles, says what happened, to what, why and what
     │   └── ClientNotInstalledError (ImportError)
     ├── ModelError (ValueError)              what the caller wants to store
     │   ├── UnsupportedModelError (TypeError)
+    │   ├── CheckError                       the preflight found what would keep it from being served
     │   ├── SpecificationError               no software specification of the service fits
     │   └── PackagingError                   cannot be packed into an archive
     ├── PayloadError (ValueError)            what the caller wants to score
@@ -40,6 +41,7 @@ __all__ = [
     "AuthorizationError",
     "BadRequestError",
     "CertificateError",
+    "CheckError",
     "ClientNotInstalledError",
     "ConfigurationError",
     "ConflictError",
@@ -177,6 +179,10 @@ class ModelError(WMLDeployerError, ValueError):
 
 class UnsupportedModelError(ModelError, TypeError):
     """The object handed in is no fitted model of a framework that can be stored."""
+
+
+class CheckError(ModelError):
+    """What was checked before an upload would go wrong; ``faults`` lists all of it."""
 
 
 class SpecificationError(ModelError):

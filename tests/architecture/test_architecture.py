@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FLOORS = (
     "errors",
     "schema",
+    "reports",
     "server",
     "regions",
     "credentials",
@@ -34,6 +35,7 @@ FLOORS = (
     "payload",
     "_transport",
     "_clients",
+    "_preflight",
     "_rollout",
     "scoring",
     "display",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,14 +24,20 @@ def unsteady(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
     return DummyClassifier(strategy="uniform").fit(features, labels)
 
 
+class Trap:
+    """What cannot be loaded where a folder is missing."""
+
+    def __reduce__(self) -> Any:
+        """List that folder when loaded."""
+        return os.listdir, ("/no/such/folder",)
+
+
 @pytest.fixture
-def unloadable(features: pd.DataFrame, labels: pd.Series[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Fit a model whose class stands in a module that the runtime does not have."""
-    module = ModuleType("only_here")
-    monkeypatch.setitem(sys.modules, "only_here", module)
-    only_here = type("OnlyHere", (DummyClassifier,), {"__module__": "only_here"})
-    module.OnlyHere = only_here  # type: ignore[attr-defined]  # a module made for this test
-    return only_here().fit(features, labels)
+def unloadable(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
+    """Fit a model that only fails when the runtime loads it."""
+    model = DummyClassifier().fit(features, labels)
+    model.trap_ = Trap()
+    return model
 
 
 def test_an_update_that_does_not_prove_itself_goes_back(

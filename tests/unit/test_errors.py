@@ -20,6 +20,7 @@ BUILTINS: dict[str, type[Exception]] = {
     "AuthorizationError": PermissionError,
     "BadRequestError": ValueError,
     "CertificateError": ConnectionError,
+    "CheckError": ValueError,
     "ClientNotInstalledError": ImportError,
     "ConfigurationError": ValueError,
     "ConflictError": RuntimeError,

@@ -12,6 +12,7 @@ from uuid import uuid4
 import joblib
 
 from wml_deployer._clients import ModelProperties
+from wml_deployer._preflight.model import refuse_unfit
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.proof import take_sample
@@ -101,9 +102,13 @@ def store(
     Returns:
         The version, not yet written to metadata.yaml, and whether its model was made now.
 
+    Raises:
+        CheckError: The specification's runtime cannot load it; nothing was uploaded.
+
     """
     profile, package = candidate.profile, candidate.package
     specification = choose_specification(profile.model_type, client.specifications(), name=specification_name)
+    refuse_unfit(profile, package, client.specification(specification))
     chosen = name or next_version_name(metadata)
     properties = ModelProperties(
         name=f"{metadata.project_name}_{chosen}",

@@ -1,0 +1,1 @@
+"""What would go wrong with a model, found before it is uploaded; a module for each concern."""

@@ -1,0 +1,68 @@
+"""The part of the checks that is about the model: ``store`` refuses what has an error here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer._preflight.pickled import pickled_findings
+from wml_deployer._preflight.skew import skew_findings
+from wml_deployer.errors import CheckError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from wml_deployer.frameworks import ModelProfile
+    from wml_deployer.packaging import Package
+    from wml_deployer.reports import Finding
+    from wml_deployer.specifications import Specification
+
+__all__ = ["model_findings", "refuse", "refuse_unfit"]
+
+
+def model_findings(profile: ModelProfile, package: Package, specification: Specification) -> Iterator[Finding]:
+    """Find what keeps the runtime from loading the model as it was fitted.
+
+    Args:
+        profile: What is known of the model.
+        package: Its archive.
+        specification: The runtime, with its packages.
+
+    """
+    yield from skew_findings(profile.libraries, specification)
+    yield from pickled_findings(package, specification)
+
+
+def refuse_unfit(profile: ModelProfile, package: Package, specification: Specification) -> None:
+    """Refuse a model that the runtime cannot load, before it is uploaded.
+
+    Args:
+        profile: What is known of the model.
+        package: Its archive.
+        specification: The runtime, with its packages.
+
+    Raises:
+        CheckError: The runtime cannot load it; every reason is listed.
+
+    """
+    refuse(model_findings(profile, package, specification), "store")
+
+
+def refuse(findings: Iterable[Finding], operation: str) -> None:
+    """Raise the errors among findings, all at once.
+
+    Args:
+        findings: Errors and warnings.
+        operation: The verb that refuses.
+
+    Raises:
+        CheckError: There is an error among them.
+
+    """
+    found = [finding for finding in findings if finding.severity == "error"]
+    if found:
+        raise CheckError(
+            "What follows would keep the model from being stored or served; nothing was uploaded.",
+            operation=operation,
+            faults=tuple(Fault(finding.subject, finding.problem, finding.next_step) for finding in found),
+            next_step="Correct them; Deployer.check(model) tells of warnings, too.",
+        )

@@ -1,0 +1,100 @@
+"""Classes in a model's pickle that the runtime will not find when it loads it."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from wml_deployer.pickles import pickled_globals
+from wml_deployer.reports import Finding
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from wml_deployer.specifications import Specification
+
+__all__ = ["pickled_findings"]
+
+_BUNDLED = {
+    "joblib": "scikit-learn",
+    "numpy": "scikit-learn",
+    "scipy": "scikit-learn",
+    "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn",
+}
+"""What every runtime that carries scikit-learn carries with it, listed or not."""
+
+_KNOWN = {"pandas": ("pandas",), "xgboost": ("xgboost", "py-xgboost", "xgboost-cpu", "libxgboost")}
+"""What runtimes list these libraries as."""
+
+_SHOWN = 5
+
+
+def pickled_findings(archive: str | os.PathLike[str], specification: Specification) -> Iterator[Finding]:
+    """Look through the pickles of an archive without loading them.
+
+    Args:
+        archive: The packed model.
+        specification: The runtime, with its packages where it lists them.
+
+    """
+    by_root: dict[str, list[str]] = {}
+    for module, name in sorted(pickled_globals(archive)):
+        if "<" in name:  # <lambda> and <locals> are how Python names what cannot be imported
+            yield _nameless(module, name)
+        else:
+            by_root.setdefault(module.partition(".")[0], []).append(f"{module}.{name}")
+    for root, names in by_root.items():
+        yield from _root_findings(root, names, specification)
+
+
+def _root_findings(root: str, names: list[str], specification: Specification) -> Iterator[Finding]:
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    if root in {"__main__", "__mp_main__"}:
+        yield Finding(
+            "error",
+            shown,
+            "it stands in the script or notebook that runs now, and the runtime cannot import that",
+            "Move it to a module of an installable package, and add that to a specification as a package extension.",
+        )
+    elif not _is_carried(root, specification):
+        # What an extension installs is not told: it may be this.
+        yield Finding(
+            "warning" if specification.extensions else "error",
+            shown,
+            f"the package {root} is not among those of {specification.name}",
+            f"Derive a specification with a package extension that installs {root}, and pass specification=.",
+        )
+
+
+def _is_carried(root: str, specification: Specification) -> bool:
+    if root in sys.stdlib_module_names:
+        return True
+    listed = {_plain(name) for name in specification.packages}
+    if root in _BUNDLED:
+        return not listed or bool({root, _BUNDLED[root]} & listed)
+    # A module that nobody distributes is the user's own.
+    names = _KNOWN.get(root) or tuple(_distributions().get(root, ()))
+    return bool(names) and (not listed or bool({_plain(name) for name in names} & listed))
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Name the distributions that each module comes from; reads every package's list of files."""
+    return {root: list(names) for root, names in metadata.packages_distributions().items()}
+
+
+def _nameless(module: str, name: str) -> Finding:
+    return Finding(
+        "error",
+        f"{module}.{name}",
+        "a function without a name of its own cannot be imported by the runtime",
+        "Write it as a function at the top of a module.",
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
