@@ -41,7 +41,7 @@ def script(code: str, *arguments: str) -> list[str]:
 
 def run(code: str, *arguments: str) -> str:
     """What a process of its own prints."""
-    done = subprocess.run(script(code, *arguments), check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script(code, *arguments), check=True, capture_output=True, text=True, timeout=110)
     return done.stdout
 
 
@@ -97,13 +97,15 @@ print(json.dumps(outcomes))
 """
 
 KILL_AT_ANY_MOMENT = """
-for number in range(40):
-    child = os.fork()
+for number in range(20):
+    before, child = file.path.stat().st_ino, os.fork()
     while not child:
         append(str(len(file.read().log)))
-    time.sleep(0.005 + 0.001 * number)
+    while file.path.stat().st_ino == before:
+        time.sleep(0.001)
+    time.sleep(0.001 * number)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 """
 
 TORN_DRAFT = """
@@ -158,12 +160,12 @@ def test_a_full_disk_leaves_the_file_as_it_was(file: MetadataFile) -> None:
 
 
 def test_killed_at_any_moment_the_log_is_whole(file: MetadataFile) -> None:
-    """Forty processes that write without end are killed, one after another: the log has no gap, and nobody waits."""
+    """Twenty processes that write without end are killed, one after another: the log has no gap, and nobody waits."""
     run(KILL_AT_ANY_MOMENT, str(file.path))
 
     found = reasons(file)
 
-    assert [str(number) for number in range(len(found))] == found != []
+    assert ([str(number) for number in range(len(found))], True) == (found, len(found) >= 20)
 
 
 # At once
