@@ -12,7 +12,7 @@ import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-SUITE = ("tests", "docs", "README.md", "LICENSE", "pyproject.toml", "noxfile.py", ".ci", ".github")
+SUITE = ("tests", "docs", "README.md", "LICENSE", "pyproject.toml", "noxfile.py", ".ci", ".pre-commit-config.yaml")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.error_on_external_run = True
