@@ -1,0 +1,1 @@
+"""How any number of rows is scored: in batches, several of them in flight, in order."""
