@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
+
+from typing_extensions import Unpack
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
@@ -14,25 +16,28 @@ from wml_deployer._rollout.proof import SampleFolder
 from wml_deployer._rollout.versions import Wish, deployed_already
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.credentials import LocalCredentials, load_credentials
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
+from wml_deployer._scoring.source import Source
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.metadata import MetadataFile
+from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients import DeploymentRecord
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
+    from wml_deployer.scoring import Scorer
     from wml_deployer.metadata import Metadata, Version
     from wml_deployer.reports import CheckReport
 
 __all__ = ["Deployer"]
 
 ROLLOUT_SECONDS = 600.0
-SCORE_SECONDS = 60.0
 
 
 class Deployer:
@@ -65,6 +70,7 @@ class Deployer:
         samples = SampleFolder(self._file.directory / ".wml" / "samples")
         self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[int, Deployment] | None = None
+        self._source = Source(directory=getattr(self._credentials, "directory", None))
         self._file.read()
 
     @classmethod
@@ -96,7 +102,9 @@ class Deployer:
             <Deployer churn v0.1 on https://us-south.ml.cloud.ibm.com>
 
         """
-        return cls(load_credentials(credentials), metadata)
+        deployer = cls(load_credentials(credentials), metadata)
+        deployer._source = Source(file=Path(credentials).absolute())
+        return deployer
 
     @classmethod
     def local(
@@ -354,13 +362,32 @@ class Deployer:
             chosen = project.earlier(record, named)
             return self._switched(project, record, chosen, "rollback", reason)
 
-    def score(self, X: Any, *, timeout: float = SCORE_SECONDS) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
-        """Score rows on the live deployment.
+    @overload
+    def score(
+        self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> Iterator[pd.DataFrame]: ...
+    @overload
+    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> pd.DataFrame: ...
+    def score(
+        self,
+        X: Any,
+        *,
+        timeout: float | None = None,
+        batch_rows: int | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        in_flight: int = IN_FLIGHT,
+        on_error: OnError = "raise",
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Score rows on the live deployment, however many.
 
         Args:
             X: n rows × k fields: a frame, an array, a list of rows or a single row. Columns are put in the
-                model's order.
-            timeout: Seconds for the whole call.
+                model's order. An iterator of such, the chunks of a CSV file for instance, gives an iterator.
+            timeout: Seconds for the whole call; a minute for each request if not given.
+            batch_rows: Rows a request; chosen from the answer times if not given.
+            batch_bytes: Bytes of a request's body at most.
+            in_flight: Requests at the same time.
+            on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
@@ -371,7 +398,54 @@ class Deployer:
             VersionError: The project is not deployed yet.
 
         """
-        return self._deployment("score").score(X, timeout=timeout)
+        return self._deployment("score").score(
+            X,
+            timeout=timeout,
+            batch_rows=batch_rows,
+            batch_bytes=batch_bytes,
+            in_flight=in_flight,
+            on_error=on_error,
+        )
+
+    async def ascore(
+        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
+    ) -> pd.DataFrame:
+        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
+
+        Args:
+            X: n rows × k fields.
+            timeout: Seconds for the whole call.
+            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight`` and ``on_error`` as :meth:`score` takes them.
+
+        Returns:
+            n rows on X's index.
+
+        """
+        return await self._deployment("score").ascore(X, timeout=timeout, **batching)
+
+    def scorer(self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1) -> Scorer:
+        """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
+
+        Args:
+            like: A few rows of what it will be called with; they are scored once, to know what comes back.
+            keep: Columns that are not sent and stand before the scores: the keys to join them by.
+            in_flight: Requests at the same time from one worker.
+
+        Returns:
+            The callable; it pickles without secrets.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+
+        """
+        from wml_deployer._scoring.batches import Batching  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.scoring import Scorer  # noqa: PLC0415
+
+        deployment = self._deployment("score")
+        rows = like.drop(columns=list(keep))
+        meta = like[list(keep)].join(deployment.score(rows)).iloc[:0]
+        schema = deployment.schema or Schema()
+        return Scorer(self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight))
 
     def status(self) -> Deployment:
         """Look at the deployment.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
+
+from typing_extensions import Unpack
 
 from wml_deployer._rollout.waiting import wait_until_serving
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline
 
 if TYPE_CHECKING:
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from wml_deployer.schema import Schema
 
 __all__ = ["Deployment", "StoredModel"]
+
+REQUEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,11 @@ class Deployment:
             _schema=version.schema if version else None,
         )
 
+    @property
+    def schema(self) -> Schema | None:
+        """Input fields and classes of the version that serves, where this project knows it."""
+        return self._schema
+
     def refresh(self) -> Self:
         """Look at the deployment again.
 
@@ -148,27 +160,62 @@ class Deployment:
             record = self._client.deployment(self.id)
             return self._take(wait_until_serving(self._client, record, record.model_id, record.revision, record))
 
-    def score(self, X: Any, timeout: float = 60.0) -> pd.DataFrame:  # noqa: N803 - what scikit-learn calls it
+    @overload
+    def score(self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Iterator[pd.DataFrame]: ...
+    @overload
+    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> pd.DataFrame: ...
+    def score(
+        self,
+        X: Any,
+        *,
+        timeout: float | None = None,
+        batch_rows: int | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        in_flight: int = IN_FLIGHT,
+        on_error: OnError = "raise",
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
         """Score rows; see :meth:`wml_deployer.Deployer.score`.
 
         Args:
-            X: n rows × k fields: a frame, an array, a list of rows or a single row.
-            timeout: Seconds for the whole call.
+            X: n rows × k fields: a frame, an array, a list of rows or a single row; or an iterator of such.
+            timeout: Seconds for the whole call; a minute for each request if not given.
+            batch_rows: Rows a request; chosen from the answer times if not given.
+            batch_bytes: Bytes of a request's body at most.
+            in_flight: Requests at the same time.
+            on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
 
         """
-        from wml_deployer.payload import decode, encode  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.batches import Batching, score_rows  # noqa: PLC0415 - importing this module is cheap
 
-        body = encode(X, schema=self._schema)
-        classes = self._schema.classes if self._schema else ()
+        how = Batching(batch_rows, batch_bytes, in_flight, on_error)
+        if isinstance(X, Iterator):
+            return (score_rows(chunk, self._ask, self._schema, how) for chunk in X)
         with deadline(timeout):
-            answer = self._client.score(self.id, body)
-        # A list has an ``index`` too, but that is its method.
-        index = getattr(X, "index", None) if hasattr(X, "columns") else None
-        scores: pd.DataFrame = decode(answer, classes=classes, index=index)
+            return score_rows(X, self._ask, self._schema, how)
+
+    async def ascore(
+        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
+    ) -> pd.DataFrame:
+        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
+
+        Args:
+            X: n rows × k fields.
+            timeout: Seconds for the whole call.
+            **batching: How rows are spread over requests.
+
+        Returns:
+            n rows on X's index.
+
+        """
+        scores: pd.DataFrame = await asyncio.to_thread(self.score, X, timeout=timeout, **batching)
         return scores
+
+    def _ask(self, body: bytes) -> bytes:
+        with deadline(REQUEST_SECONDS):
+            return self._client.score(self.id, body)
 
     def _take(self, record: DeploymentRecord) -> Self:
         if (record.model_id, record.revision) != (self.model_id, self.revision):

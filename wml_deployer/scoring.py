@@ -15,35 +15,17 @@ import pandas as pd
 
 from wml_deployer._clients import Scoring, open_scoring
 from wml_deployer._scoring.batches import Batching, score_rows
+from wml_deployer._scoring.source import Source
 from wml_deployer.credentials import LocalCredentials, load_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from wml_deployer.schema import Schema
 
-__all__ = ["Scorer", "Source"]
+__all__ = ["Scorer"]
 
 _SPARK_TYPES = {"b": "boolean", "i": "bigint", "u": "bigint", "f": "double", "M": "timestamp"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a worker finds its credentials.
-
-    Attributes:
-        file: A credentials file; ``None`` for the environment.
-        directory: The embedded service's folder, where that is the service.
-
-    Example:
-        >>> Source() == Source(None, None)
-        True
-
-    """
-
-    file: Path | None = None
-    directory: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +45,7 @@ class Scorer:
         batching: How rows are spread over requests.
 
     Example:
+        >>> from wml_deployer._scoring.source import Source
         >>> from wml_deployer.schema import Schema
         >>> meta = pd.DataFrame({"prediction": pd.Series(dtype="int64")})
         >>> Scorer(Source(), "3f2c", Schema(), meta).spark_schema

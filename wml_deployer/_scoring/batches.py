@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, OnError
 from wml_deployer._scoring.pace import Pace
 from wml_deployer.errors import ConfigurationError, PayloadTooLargeError, WMLDeployerError
 from wml_deployer.payload import Document, Table, decode, prepare
@@ -46,9 +47,9 @@ class Batching:
     """
 
     rows: int | None = None
-    body_bytes: int = 4_000_000
-    in_flight: int = 4
-    on_error: Literal["raise", "null"] = "raise"
+    body_bytes: int = BATCH_BYTES
+    in_flight: int = IN_FLIGHT
+    on_error: OnError = "raise"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""

@@ -1,0 +1,29 @@
+"""Where a worker finds the credentials that do not travel to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a worker finds its credentials.
+
+    Attributes:
+        file: A credentials file; ``None`` for the environment.
+        directory: The embedded service's folder, where that is the service.
+
+    Example:
+        >>> Source() == Source(None, None)
+        True
+
+    """
+
+    file: Path | None = None
+    directory: Path | None = None
