@@ -14,10 +14,10 @@ from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.proof import SampleFolder
 from wml_deployer._rollout.versions import Wish, deployed_already
-from wml_deployer._transport.deadline import deadline
-from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.source import Source
+from wml_deployer._transport.deadline import deadline
+from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.metadata import MetadataFile
 from wml_deployer.schema import Schema
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients import DeploymentRecord
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-    from wml_deployer.scoring import Scorer
     from wml_deployer.metadata import Metadata, Version
     from wml_deployer.reports import CheckReport
+    from wml_deployer.scoring import Scorer
 
 __all__ = ["Deployer"]
 
@@ -398,7 +398,7 @@ class Deployer:
             VersionError: The project is not deployed yet.
 
         """
-        return self._deployment("score").score(
+        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._deployment("score").score(
             X,
             timeout=timeout,
             batch_rows=batch_rows,
@@ -406,6 +406,7 @@ class Deployer:
             in_flight=in_flight,
             on_error=on_error,
         )
+        return scores
 
     async def ascore(
         self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]

@@ -161,7 +161,9 @@ class Deployment:
             return self._take(wait_until_serving(self._client, record, record.model_id, record.revision, record))
 
     @overload
-    def score(self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Iterator[pd.DataFrame]: ...
+    def score(
+        self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> Iterator[pd.DataFrame]: ...
     @overload
     def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> pd.DataFrame: ...
     def score(
@@ -210,8 +212,7 @@ class Deployment:
             n rows on X's index.
 
         """
-        scores: pd.DataFrame = await asyncio.to_thread(self.score, X, timeout=timeout, **batching)
-        return scores
+        return await asyncio.to_thread(lambda: self.score(X, timeout=timeout, **batching))
 
     def _ask(self, body: bytes) -> bytes:
         with deadline(REQUEST_SECONDS):

@@ -7,7 +7,7 @@ environment (``WML_APIKEY`` ...), or in the embedded service's folder.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ import pandas as pd
 
 from wml_deployer._clients import Scoring, open_scoring
 from wml_deployer._scoring.batches import Batching, score_rows
-from wml_deployer._scoring.source import Source
 from wml_deployer.credentials import LocalCredentials, load_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
@@ -58,7 +58,7 @@ class Scorer:
     schema: Schema
     meta: pd.DataFrame
     keep: tuple[str, ...] = ()
-    batching: Batching = Batching(in_flight=1)
+    batching: Batching = field(default_factory=lambda: Batching(in_flight=1))
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Score a partition.

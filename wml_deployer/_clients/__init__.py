@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wml_deployer._clients.protocol import (
     UNKNOWN_TYPE,
@@ -27,8 +27,10 @@ __all__ = [
     "ModelProperties",
     "ModelRecord",
     "PlanRecord",
+    "Scoring",
     "SpaceRecord",
     "connect",
+    "open_scoring",
 ]
 
 
@@ -64,6 +66,29 @@ def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: 
     release = release_of(credentials, transport) if credentials.kind == "software" else None
     chosen = choose(credentials, release)
     return MachineLearningClient if chosen.name == "machine-learning" else WatsonxClient
+
+
+class Scoring(Protocol):
+    """What scoring alone needs of the service: no space, and none of IBM's clients."""
+
+    def score(self, deployment_id: str, body: bytes) -> bytes:
+        """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
+
+
+def open_scoring(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Scoring:
+    """Open what a worker scores through: cheap, and connected with its first request.
+
+    Args:
+        credentials: Where the service is and how to log in.
+
+    """
+    from wml_deployer._clients.direct import DirectCalls  # noqa: PLC0415 - importing this is cheap
+    from wml_deployer._clients.tokens import TokenSource  # noqa: PLC0415
+    from wml_deployer._transport.pool import Transport  # noqa: PLC0415
+
+    reached = _reachable(credentials)
+    transport = Transport(reached.ca_bundle)
+    return DirectCalls(reached.url, "", transport, TokenSource(reached, transport))
 
 
 def _reachable(

@@ -53,8 +53,8 @@ class Batching:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        wrong = [name for name in ("rows", "body_bytes", "in_flight") if (getattr(self, name) or 1) < 1]
-        if wrong or self.rows == 0 or self.on_error not in {"raise", "null"}:
+        counts = (1 if self.rows is None else self.rows, self.body_bytes, self.in_flight)
+        if min(counts) < 1 or self.on_error not in {"raise", "null"}:
             raise ConfigurationError(
                 f"Rows cannot be batched like this: {self}.",
                 next_step="batch_rows, batch_bytes and in_flight are at least 1; on_error is 'raise' or 'null'.",
@@ -142,9 +142,7 @@ def _in_order(jobs: Iterator[Callable[[], Result]], in_flight: int) -> Iterator[
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _joined(
-    answers: Answers, table: Table, classes: tuple[ClassLabel, ...], batching: Batching
-) -> pd.DataFrame:
+def _joined(answers: Answers, table: Table, classes: tuple[ClassLabel, ...], batching: Batching) -> pd.DataFrame:
     failed = [(rows, answer) for rows, answer in answers if isinstance(answer, WMLDeployerError)]
     if failed and (batching.on_error == "raise" or len(failed) == len(answers)):
         raise _named(*failed[0], table.rows)
