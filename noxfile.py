@@ -86,6 +86,12 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def contract(session: nox.Session) -> None:
+    """Run the contract suite on both of IBM's clients, each on Cloud Pak for Data and in the cloud."""
+    run_suite(session, "-n", "2", "-m", "", "tests/contract")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; alone and in order, so that figures hold."""
     alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -11,7 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wml_deployer import Deployer, SoftwareCredentials
+from tests.connect_proxy import ConnectProxy, write_certificates
+from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
+from wml_deployer._clients.choice import CLIENTS
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -26,6 +28,31 @@ project_name: {project}
 project_version: v0.1
 author: Conceição
 """
+
+
+class Platform(NamedTuple):
+    """One of the four combinations that the suite runs on."""
+
+    client: str
+    kind: str
+
+
+COMBINATIONS = [Platform(one.name, kind) for one in CLIENTS for kind in ("software", "cloud")]
+INSTALLED = [p for p in COMBINATIONS if any(one.name == p.client and one.installed for one in CLIENTS)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that logs in on one combination, and on the others if it is at the core or the whole is asked for."""
+    if "credentials" in metafunc.fixturenames:
+        core = metafunc.definition.get_closest_marker("core")
+        metafunc.parametrize(
+            "platform",
+            [
+                pytest.param(one, id="-".join(one), marks=[] if core or one == INSTALLED[0] else [pytest.mark.matrix])
+                for one in INSTALLED
+            ],
+            indirect=True,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -65,18 +92,47 @@ def better(fit: Callable[[float], Any]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[LocalServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run one embedded service for all tests of a worker; each works on a project of its own."""
-    with LocalServer() as server:
+    directory = tmp_path_factory.mktemp("service")
+    write_certificates(directory)
+    with LocalServer(directory) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def proxy(server: LocalServer) -> Iterator[ConnectProxy]:
+    """Lead the hosts of IBM Cloud to the embedded service, as a company's proxy leads out of its network."""
+    with ConnectProxy(int(server.url.rpartition(":")[2])) as proxy:
+        yield proxy
+
+
 @pytest.fixture
-def credentials(server: LocalServer) -> SoftwareCredentials:
-    """Log in as to Cloud Pak for Data."""
+def platform(request: pytest.FixtureRequest) -> Platform:
+    """Say which client is to reach which platform."""
+    return Platform(*getattr(request, "param", INSTALLED[0]))
+
+
+@pytest.fixture
+def credentials(
+    platform: Platform, server: LocalServer, request: pytest.FixtureRequest
+) -> SoftwareCredentials | CloudCredentials:
+    """Log in as to Cloud Pak for Data, or to IBM Cloud, whose real hosts are asked for through a proxy."""
     info = server.info
-    return SoftwareCredentials(
-        url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+    if platform.kind == "software":
+        return SoftwareCredentials(
+            url=info.url,
+            username=info.username,
+            apikey=info.apikey,
+            ca_bundle=info.ca_bundle,
+            space_id=info.space_id,
+            client=platform.client,
+        )
+    environment: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    environment.setenv("HTTPS_PROXY", request.getfixturevalue("proxy").url)
+    environment.setenv("NO_PROXY", "127.0.0.1,localhost")
+    return CloudCredentials(
+        url="eu-de", apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id, client=platform.client
     )
 
 
@@ -89,7 +145,7 @@ def metadata_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deployer(credentials: SoftwareCredentials, metadata_path: Path) -> Iterator[Deployer]:
+def deployer(credentials: SoftwareCredentials | CloudCredentials, metadata_path: Path) -> Iterator[Deployer]:
     """Open the project."""
     with Deployer(credentials, metadata_path) as deployer:
         yield deployer

@@ -22,6 +22,7 @@ def client(credentials: SoftwareCredentials) -> Iterator[Client]:
     client.close()
 
 
+@pytest.mark.core
 def test_a_specification_tells_its_packages(client: Client) -> None:
     """Python and every library stand with their versions."""
     listed = next(each for each in client.specifications() if each.name == "runtime-25.1-py3.12")
@@ -30,6 +31,7 @@ def test_a_specification_tells_its_packages(client: Client) -> None:
     assert ("3.12", "1.6.1") == (packages["python"], packages["scikit-learn"])
 
 
+@pytest.mark.core
 def test_a_space_tells_its_runtime(client: Client) -> None:
     """State and instance are known."""
     space = client.space()
@@ -37,11 +39,13 @@ def test_a_space_tells_its_runtime(client: Client) -> None:
     assert SpaceRecord(client.space_id, "Default space", "active", "99999999-9999-9999-9999-999999999999") == space
 
 
+@pytest.mark.core
 def test_the_caller_knows_its_role(client: Client) -> None:
     """Whoever made the space is its admin."""
     assert "admin" == client.role()
 
 
+@pytest.mark.core
 def test_a_plan_without_a_limit_has_none(client: Client) -> None:
     """What the service writes as -1 is no limit."""
     assert PlanRecord("standard", 0.0, None) == client.plan("99999999-9999-9999-9999-999999999999")

@@ -29,6 +29,7 @@ def local_scores(model: Any, rows: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
+@pytest.mark.core
 def test_scores_equal_the_local_model_bit_for_bit(deployer: Deployer, model: Any, features: pd.DataFrame) -> None:
     """Labels and probabilities come back exactly, on the frame's index."""
     rows = features.sample(100, random_state=1)
@@ -37,6 +38,7 @@ def test_scores_equal_the_local_model_bit_for_bit(deployer: Deployer, model: Any
     assert_frame_equal(local_scores(model, rows), deployer.score(rows), check_exact=True)
 
 
+@pytest.mark.core
 def test_an_update_keeps_id_and_url(deployer: Deployer, model: Any, better: Any, features: pd.DataFrame) -> None:
     """Whoever scores by URL notices nothing but better answers."""
     first = deployer.deploy(model, sample=features.head(20))
@@ -46,6 +48,7 @@ def test_an_update_keeps_id_and_url(deployer: Deployer, model: Any, better: Any,
     assert_frame_equal(local_scores(better, features), deployer.score(features), check_exact=True)
 
 
+@pytest.mark.core
 def test_the_first_version_can_be_rolled_back_to(
     deployer: Deployer, model: Any, better: Any, features: pd.DataFrame
 ) -> None:
@@ -95,6 +98,7 @@ def test_rolling_back_the_only_version_is_refused(deployer: Deployer, model: Any
         deployer.rollback()
 
 
+@pytest.mark.core
 def test_releasing_the_same_content_changes_nothing(
     deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame
 ) -> None:
@@ -220,6 +224,7 @@ def test_deleting_leaves_the_versions(deployer: Deployer, model: Any, features: 
     assert ["v0.1"] == [version.name for version in deployer.metadata.versions]
 
 
+@pytest.mark.core
 def test_deleting_with_cascade_leaves_nothing_on_the_service(deployer: Deployer, model: Any) -> None:
     """The model goes with the deployment."""
     stored = deployer.store(model)

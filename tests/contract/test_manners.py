@@ -44,18 +44,18 @@ def prepared(deployer: Deployer, model: Any, better: Any, features: pd.DataFrame
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_foreign_certificate_is_refused(
-    verb: str, prepared: Deployer, server: LocalServer, tmp_path: Path, metadata_path: Path, model: Any, features: Any
+    verb: str,
+    prepared: Deployer,
+    credentials: SoftwareCredentials,
+    server: LocalServer,
+    tmp_path: Path,
+    metadata_path: Path,
+    model: Any,
+    features: Any,
 ) -> None:
     """Not one request reaches a service whose certificate is not of the given authority."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
-    info = server.info
-    stranger = SoftwareCredentials(
-        url=info.url,
-        username=info.username,
-        apikey=info.apikey,
-        ca_bundle=tmp_path / "other.pem",
-        space_id=info.space_id,
-    )
+    stranger = credentials.model_copy(update={"ca_bundle": tmp_path / "other.pem"})
     server.clear_requests()
 
     with pytest.raises(CertificateError), Deployer(stranger, metadata_path) as deployer:

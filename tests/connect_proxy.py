@@ -1,0 +1,102 @@
+"""A real proxy on loopback: every host that it is asked for is the embedded service."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING
+
+import trustme
+from typing_extensions import Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CLOUD_HOSTS", "ConnectProxy", "write_certificates"]
+
+CLOUD_HOSTS = (
+    "*.ml.cloud.ibm.com",
+    "iam.cloud.ibm.com",
+    "*.dataplatform.cloud.ibm.com",
+    "*.eu-de.dataplatform.cloud.ibm.com",
+    "*.dai.cloud.ibm.com",
+    "*.au-syd.dai.cloud.ibm.com",
+    "*.aws.wxai.ibm.com",
+    "*.ap-south-1.aws.data.ibm.com",
+    "account-iam.platform.saas.ibm.com",
+)
+"""Hosts of IBM Cloud that the certificate of the service is good for in the tests."""
+
+
+def write_certificates(directory: Path) -> None:
+    """Lay certificates for the hosts of IBM Cloud where the embedded service keeps its own."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "localhost", *CLOUD_HOSTS)
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+
+
+class ConnectProxy:
+    """Tunnels every ``CONNECT`` to one port of this machine, and notes which host was asked for.
+
+    Args:
+        port: Where the tunnels end.
+
+    """
+
+    def __init__(self, port: int) -> None:
+        """Listen; the tunnels open within a ``with`` block."""
+        self.hosts: list[str] = []
+        self.headers: list[bytes] = []
+        self._server = _Server(("127.0.0.1", 0), _Tunnel)
+        self._server.proxy = self
+        self.target = port
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        """Start."""
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingTCPServer):
+    """Runs each tunnel in a thread of its own."""
+
+    daemon_threads = True
+    block_on_close = False
+    proxy: ConnectProxy
+
+
+class _Tunnel(StreamRequestHandler):
+    """One tunnel."""
+
+    server: _Server
+
+    def handle(self) -> None:
+        """Read the request, and carry bytes both ways until one side ends."""
+        line = self.rfile.readline().split()
+        proxy = self.server.proxy
+        while (header := self.rfile.readline()) not in {b"\r\n", b""}:
+            proxy.headers.append(header)
+        proxy.hosts.append(line[1].decode().partition(":")[0])
+        with socket.create_connection(("127.0.0.1", proxy.target)) as service:
+            self.connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_carry, args=[service, self.connection], daemon=True)
+            back.start()
+            _carry(self.connection, service)
+            back.join(timeout=30)
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    """Copy bytes until the source ends."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
