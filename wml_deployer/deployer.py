@@ -10,9 +10,10 @@ from typing_extensions import Unpack
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
-from wml_deployer._rollout.history import history_frame, version_to
+from wml_deployer._rollout.history import history_frame
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.proof import SampleFolder
+from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import Wish, deployed_already
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.source import Source
@@ -357,7 +358,7 @@ class Deployer:
 
         """
         with self._changing(timeout) as project:
-            named = None if to is None else version_to(self.metadata, to)
+            named = named_version(self.metadata, to)
             record = project.at_rest(project.required("rollback"))
             chosen = project.earlier(record, named)
             return self._switched(project, record, chosen, "rollback", reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wml_deployer._rollout.history import last_good, live_version
+from wml_deployer._rollout.history import last_good, live_version, version_to
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.once import tell
 from wml_deployer._rollout.waiting import REVERT_SECONDS, revert, wait_until_settled
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.journal import Action, Journal
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["Switch", "put_right", "refuse_deleted", "refuse_unknown", "version_before"]
+__all__ = ["Switch", "named_version", "put_right", "refuse_deleted", "refuse_unknown", "version_before"]
 
 LOOK_SECONDS = 10.0
 
@@ -56,6 +56,21 @@ def refuse_unknown(record: DeploymentRecord, serving: Version | None, live: Vers
         "does not know: somebody else changed it, or the file is not the newest.",
         next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
     )
+
+
+def named_version(metadata: Metadata, to: str | None) -> Version | None:
+    """Return the version that a rollback names, if it names one; nothing is asked.
+
+    Raises:
+        VersionError: There is no such version, or nothing ever served.
+
+    """
+    if to is not None:
+        return version_to(metadata, to)
+    if live_version(metadata) is None:
+        # Nothing was ever proven: this refuses with the list of what there is.
+        last_good(metadata)
+    return None
 
 
 def version_before(metadata: Metadata, serving: Version | None) -> Version:
