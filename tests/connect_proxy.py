@@ -18,9 +18,11 @@ __all__ = ["CLOUD_HOSTS", "ConnectProxy", "write_certificates"]
 
 CLOUD_HOSTS = (
     "*.ml.cloud.ibm.com",
+    "*.eu-de.ml.cloud.ibm.com",
     "iam.cloud.ibm.com",
     "*.dataplatform.cloud.ibm.com",
     "*.eu-de.dataplatform.cloud.ibm.com",
+    "*.api.eu-de.dataplatform.cloud.ibm.com",
     "*.dai.cloud.ibm.com",
     "*.au-syd.dai.cloud.ibm.com",
     "*.aws.wxai.ibm.com",

@@ -18,6 +18,7 @@ import orjson
 from wml_deployer._transport.responses import checked
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 from wml_deployer.errors import AuthenticationError, InvalidResponseError
+from wml_deployer.regions import find_region
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["TokenSource"]
 
 IAM_URL = "https://iam.cloud.ibm.com/identity/token"
+_ACCOUNT_URLS = {
+    "aws.wxai.ibm.com": "https://account-iam.platform.saas.ibm.com/api/2.0/apikeys/token",
+    "ibmforusgov.com": "https://dai.ibmforusgov.com/api/rest/mcsp/apikeys/token",
+}
 LONGEST_MARGIN_SECONDS = 300.0
 MARGIN_OF_LIFE = 0.2
 
@@ -87,6 +92,10 @@ class TokenSource:
         return self._login_software(self._credentials)
 
     def _login_cloud(self, credentials: CloudCredentials) -> str:
+        account_url = _account_url(credentials.url)
+        if account_url is not None:
+            body = orjson.dumps({"apikey": _secret(credentials.apikey)})
+            return self._ask(account_url, "application/json", body, "token")
         form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": _secret(credentials.apikey)}
         return self._ask(IAM_URL, "application/x-www-form-urlencoded", urlencode(form).encode(), "access_token")
 
@@ -112,6 +121,16 @@ class TokenSource:
         if not isinstance(document, dict) or not isinstance(document.get(key), str):
             raise InvalidResponseError(f"{url} answered without {key!r}.", operation="log in")
         return str(document[key])
+
+
+def _account_url(url: str) -> str | None:
+    """Return where keys of regions outside of IBM's own data centres become tokens; ``None`` for the others.
+
+    A key of one platform is never sent to the login service of another. The addresses are those of IBM's newer client
+    (``HrefDefinitions.get_aws_token_url``).
+    """
+    region = find_region(url)
+    return None if region is None else _ACCOUNT_URLS.get(region.platform)
 
 
 def _secret(value: SecretStr | None) -> str:

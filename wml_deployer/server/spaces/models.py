@@ -8,11 +8,11 @@ from wml_deployer.server.containers import SPACE
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
+from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
     from wml_deployer.server.store import Transaction
-    from wml_deployer.server.tokens.models import Caller
 
 __all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "delete", "ensure_default", "find", "update"]
 
@@ -110,6 +110,10 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
         taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
         # It comes back under its id, which users keep in their files.
         space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME}, identifier=kept)
+        # The one account has an id on each platform; it is the same person's space.
+        cloud = Caller(caller.username, "cloud")
+        if not taken:
+            space.private["members"].append({**space.private["members"][0], "id": cloud.user_id})
         activate(context, transaction, space)
         transaction.keep("default_space", space.id)
         return space.id
