@@ -12,7 +12,7 @@ from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._rollout.history import history_frame
 from wml_deployer._rollout.project import Action, Project
-from wml_deployer._rollout.proof import SampleFolder
+from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import Wish, deployed_already
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
@@ -197,8 +197,8 @@ class Deployer:
 
         Args:
             model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
-            sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do.
-                They stay on this machine.
+            sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do,
+                and of more than 1000 rows 1000 are taken. They stay on this machine.
             version: Name of the version; the project's version, counted on where it is taken, if not given.
             specification: Name of the software specification; the best supported one if not given.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a

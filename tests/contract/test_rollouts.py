@@ -140,3 +140,29 @@ def test_a_stalled_update_ends_at_its_deadline_and_goes_back(
         deployer.update(better, version="v0.2", timeout=3)
 
     assert "v0.1" == deployer.status().version
+
+
+def test_a_proof_that_fails_names_the_libraries_that_differ(
+    deployer: Deployer, model: Any, unsteady: Any, features: pd.DataFrame
+) -> None:
+    """Versions of the fit are compared with those of the runtime."""
+    deployer.deploy(model)
+
+    with pytest.raises(RolloutError, match=r"Possible cause: (python|pandas): .* here, .* in runtime-25\.1"):
+        deployer.update(unsteady, sample=features.head(50))
+
+
+def test_classes_in_another_order_are_caught_and_gone_back_from(
+    deployer: Deployer, server: LocalServer, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """The endpoint answers what it answered before, and the error says what was wrong."""
+    deployment = deployer.deploy(model)
+    before = deployer.score(features)
+    rows = zip(better.predict(features).tolist(), better.predict_proba(features)[:, ::-1].tolist(), strict=True)
+    block = {"fields": ["prediction", "probability"], "values": [list(row) for row in rows]}
+    server.predict(deployment.id, [block])
+
+    with pytest.raises(RolloutError, match="the order of the classes"):
+        deployer.update(better, sample=features)
+
+    assert_frame_equal(before, deployer.score(features), check_exact=True)

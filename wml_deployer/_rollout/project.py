@@ -17,7 +17,7 @@ from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
     from wml_deployer._clients import Client, DeploymentRecord
-    from wml_deployer._rollout.proof import Sample, SampleFolder
+    from wml_deployer._rollout.sample import Sample, SampleFolder
     from wml_deployer.credentials import Credentials
     from wml_deployer.metadata import MetadataFile, Version
 
@@ -228,7 +228,7 @@ class Project:
             _log.info("model %s is gone already", model_id)
 
     def _sample(self, version: Version) -> Sample | None:
-        return self._samples.find(version.digest, version.schema)
+        return self._samples.find(version)
 
 
 def _is_ready(switch: Switch) -> bool:

@@ -15,7 +15,7 @@ from wml_deployer._clients import ModelProperties
 from wml_deployer._preflight.model import refuse_unfit
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.proof import take_sample
+from wml_deployer._rollout.sampling import take_sample
 from wml_deployer._rollout.uploading import upload
 from wml_deployer.errors import ModelError, NotFoundError, VersionError
 from wml_deployer.frameworks import ModelProfile
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wml_deployer._clients import Client
-    from wml_deployer._rollout.proof import Sample
+    from wml_deployer._rollout.sample import Sample
 
 __all__ = ["Candidate", "facts", "prepared", "store", "stored_already"]
 

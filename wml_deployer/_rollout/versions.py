@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wml_deployer._clients import Client
-    from wml_deployer._rollout.proof import SampleFolder
+    from wml_deployer._rollout.sample import SampleFolder
     from wml_deployer.metadata import MetadataFile
 
 __all__ = ["Versions", "Wish", "deployed_already"]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
+from wml_deployer._rollout.skewed import explain_by_libraries
 from wml_deployer._transport.deadline import grace, remaining
 from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
 
 if TYPE_CHECKING:
     from wml_deployer._clients import Client, DeploymentRecord
-    from wml_deployer._rollout.proof import Sample
+    from wml_deployer._rollout.sample import Sample
     from wml_deployer.metadata import Version
 
 __all__ = ["REVERT_SECONDS", "Proof", "prove", "revert", "serve", "wait_until_serving", "wait_until_settled"]
@@ -138,6 +139,7 @@ def prove(client: Client, deployment_id: str, sample: Sample | None) -> Proof:
             next_step="Load the model in an environment of the same software specification and score the sample there.",
         ) from error
     if found is not None:
+        explain_by_libraries(client, sample, found)
         raise found
     return "passed"
 

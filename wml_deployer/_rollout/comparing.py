@@ -1,0 +1,56 @@
+"""Whether two answers to the same rows agree.
+
+Labels, whole numbers and text must be equal. Floating-point numbers (probabilities, regressions) must agree to one part
+in a million, or to a millionth where they are smaller than one: that is a hundred times what another processor or
+another build of the numeric libraries changes in doubles, and far below what another release of a model's library does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wml_deployer._rollout.sample import Sample
+
+__all__ = ["TOLERANCE", "answers", "rows_that_differ"]
+
+TOLERANCE = 1e-6
+"""How far floating-point numbers may be apart, relative to their size, or absolutely below one."""
+
+
+def answers(document: bytes, sample: Sample) -> pd.DataFrame:
+    """Read an answer: n rows × prediction and probabilities."""
+    from wml_deployer.payload import decode  # noqa: PLC0415 - importing this module is cheap
+
+    frame: pd.DataFrame = decode(document, classes=sample.schema.classes)
+    return frame
+
+
+def rows_that_differ(live: pd.DataFrame, local: pd.DataFrame) -> list[bool]:
+    """Say of each row whether the two answers differ beyond the tolerance.
+
+    Args:
+        live: n rows × m columns.
+        local: The same rows and columns.
+
+    """
+    columns = zip((live[name] for name in live), (local[name] for name in local), strict=True)
+    pairs = [zip(theirs.tolist(), ours.tolist(), strict=True) for theirs, ours in columns]
+    return [not all(_agree(theirs, ours) for theirs, ours in row) for row in zip(*pairs, strict=True)]
+
+
+def _agree(theirs: Any, ours: Any) -> bool:
+    if isinstance(theirs, list) and isinstance(ours, list):
+        return len(theirs) == len(ours) and all(map(_agree, theirs, ours))
+    if _is_missing(theirs) or _is_missing(ours):
+        return _is_missing(theirs) and _is_missing(ours)
+    if isinstance(ours, float) and isinstance(theirs, int | float):
+        return abs(theirs - ours) <= TOLERANCE * max(1.0, abs(ours))
+    return bool(theirs == ours)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
