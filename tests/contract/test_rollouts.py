@@ -117,6 +117,7 @@ def test_a_first_model_that_does_not_load_leaves_nothing(deployer: Deployer, unl
     assert deployer._project.deployment() is None
 
 
+@pytest.mark.core
 def test_a_deploy_whose_answer_is_lost_goes_on(
     deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
-from wml_deployer import Deployer, SoftwareCredentials
+from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
 from wml_deployer.errors import BadRequestError, ConfigurationError, CredentialsError, PayloadError
 
 if TYPE_CHECKING:
@@ -166,13 +166,14 @@ def test_a_worker_without_credentials_says_what_to_give(project: Deployer, featu
 
 
 def test_a_scorer_keeps_the_columns_to_join_by(
-    credentials: SoftwareCredentials, tmp_path: Path, model: Any, features: pd.DataFrame
+    credentials: SoftwareCredentials | CloudCredentials, tmp_path: Path, model: Any, features: pd.DataFrame
 ) -> None:
     """Kept columns are not sent and stand before the scores; a credentials file is found again by its path."""
     (tmp_path / "credentials.yaml").touch(mode=0o600)
     key = credentials.apikey.get_secret_value() if credentials.apikey else ""
     (tmp_path / "credentials.yaml").write_text(
-        f"url: {credentials.url}\nusername: {credentials.username}\napikey: {key}\n"
+        (f"username: {credentials.username}\n" if credentials.kind == "software" else "")
+        + f"url: {credentials.url}\napikey: {key}\n"
         f"ca_bundle: {credentials.ca_bundle}\nspace_id: {credentials.space_id}\n"
     )
     (tmp_path / "metadata.yaml").write_text("project_name: keeping\nproject_version: v0.1\n")

@@ -26,7 +26,7 @@ from urllib3.exceptions import (
 )
 
 from wml_deployer import errors
-from wml_deployer._transport.deadline import DeadlineSocket, remaining
+from wml_deployer._transport.deadline import DeadlineSocket, deadline, remaining
 from wml_deployer._transport.responses import Response, retry_after
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 ATTEMPTS = 4
+REQUEST_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 0.1
 # A request refused for its rate was not worked on; after the others it may have been.
 _REFUSED = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
@@ -90,7 +91,13 @@ class Transport:
             DeadlineError: The time for the call is over.
 
         """
-        again = method == "GET" if repeatable is None else repeatable
+        # Where the caller set no deadline, a server that drips must not hold it for ever.
+        with deadline(REQUEST_SECONDS if remaining() is None else None):
+            return self._persist(method, url, headers, body, method == "GET" if repeatable is None else repeatable)
+
+    def _persist(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | IO[bytes] | None, again: bool
+    ) -> Response:
         start = 0 if body is None or isinstance(body, bytes) else body.tell()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -177,11 +184,16 @@ def _pause(attempt: int, asked: float | None) -> None:
 
 
 def _never_arrived(error: HTTPError) -> bool:
-    return isinstance(error, NewConnectionError | ConnectTimeoutError | ProxyError)
+    return isinstance(_without_proxy(error), NewConnectionError | ConnectTimeoutError)
 
 
 def _untrusted(error: HTTPError) -> bool:
-    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return isinstance(_without_proxy(error), SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _without_proxy(error: HTTPError) -> Exception:
+    """Return what happened: behind a proxy, urllib3 calls also an answer that was lost an error of the proxy."""
+    return error.original_error if isinstance(error, ProxyError) else error
 
 
 def _failure(error: HTTPError, method: str, url: str) -> errors.WMLDeployerError:
@@ -196,7 +208,7 @@ def _failure(error: HTTPError, method: str, url: str) -> errors.WMLDeployerError
             f"{where}: the server's certificate is not trusted: {error}",
             next_step="Give the certificate authority's PEM file as ca_bundle in the credentials (or WML_CA_BUNDLE).",
         )
-    if isinstance(error, ReadTimeoutError):
+    if isinstance(_without_proxy(error), ReadTimeoutError):
         return errors.DeadlineError(f"{where}: no answer in time.", next_step="Try again; the service may be busy.")
     return errors.TransportError(
         f"{where}: {error}",

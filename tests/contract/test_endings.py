@@ -1,0 +1,68 @@
+"""Every verb ends, whatever the server does, and says how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from wml_deployer import Deployer, StoredModel
+from wml_deployer._transport import pool
+from wml_deployer.errors import DeadlineError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from wml_deployer.testing import LocalServer
+
+SECONDS = 0.5
+VERBS: dict[str, Callable[[Deployer, Any, Any], object]] = {
+    "store": lambda deployer, model, rows: deployer.store(model, sample=rows, timeout=SECONDS),
+    "deploy": lambda deployer, _, __: deployer.deploy(
+        StoredModel.from_version(deployer.metadata.versions[-1]), timeout=SECONDS
+    ),
+    "release": lambda deployer, model, rows: deployer.release(model, sample=rows, timeout=SECONDS),
+    "update": lambda deployer, model, rows: deployer.update(model, sample=rows, timeout=SECONDS),
+    "rollback": lambda deployer, _, __: deployer.rollback(to="v0.1", timeout=SECONDS),
+    "score": lambda deployer, _, rows: deployer.score(rows, timeout=SECONDS),
+    "status": lambda deployer, _, __: deployer.status(),
+    "delete": lambda deployer, _, __: deployer.delete(timeout=SECONDS),
+}
+MISDEEDS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+    "never answers": ({"stall": 20}, DeadlineError),
+    "answers a byte now and then": ({"slow": 20}, DeadlineError),
+    "closes without an answer": ({"drop": "before"}, TransportError),
+    "closes after the work": ({"drop": "after"}, TransportError),
+}
+
+
+@pytest.fixture
+def prepared(deployer: Deployer, model: Any, better: Any, server: LocalServer) -> Iterator[Deployer]:
+    """Deploy two versions, so that each verb has something to do; afterwards the server behaves again."""
+    deployer.deploy(model, version="v0.1")
+    deployer.update(better, version="v0.2")
+    yield deployer
+    server.clear_faults()
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_ends(
+    verb: str,
+    misdeed: str,
+    prepared: Deployer,
+    server: LocalServer,
+    model: Any,
+    features: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that stalls, drips or closes is met with an error in time; the clean-up after it ends as well."""
+    fault, kind = MISDEEDS[misdeed]
+    monkeypatch.setattr(pool, "REQUEST_SECONDS", SECONDS)
+    server.fault(None, "^/(ml|v2)/", times=None, **fault)
+
+    # A server that closes is tried a few times; where that takes too long, the deadline ends it.
+    with pytest.raises((kind, DeadlineError)):
+        VERBS[verb](prepared, model, features.head(3))
