@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from wml_deployer.errors import WMLDeployerError
     from wml_deployer.metadata import Metadata
     from wml_deployer.payload import to_frame, to_input_data
-    from wml_deployer.reports import CheckReport, Finding
+    from wml_deployer.reports import CheckReport, Comparison, Finding
 
 _HOMES = {
     "CheckReport": "reports",
     "CloudCredentials": "credentials",
+    "Comparison": "reports",
     "Credentials": "credentials",
     "Deployer": "deployer",
     "Deployment": "deployment",
@@ -40,6 +41,7 @@ _HOMES = {
 __all__ = [
     "CheckReport",
     "CloudCredentials",
+    "Comparison",
     "Credentials",
     "Deployer",
     "Deployment",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,6 +19,8 @@ from wml_deployer._rollout.versions import Wish, deployed_already
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
+from wml_deployer._verbs.base import ROLLOUT_SECONDS
+from wml_deployer._verbs.candidates import CandidateVerbs
 from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.metadata import MetadataFile
@@ -25,7 +28,7 @@ from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from typing_extensions import Self
@@ -38,10 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Deployer"]
 
-ROLLOUT_SECONDS = 600.0
 
-
-class Deployer:
+class Deployer(CandidateVerbs):
     r"""Stores, deploys, scores, updates and rolls back the model of one project.
 
     Args:
@@ -368,7 +369,9 @@ class Deployer:
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
     ) -> Iterator[pd.DataFrame]: ...
     @overload
-    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> pd.DataFrame: ...
+    def score(
+        self, X: Any, *, timeout: float | None = ..., shadow: bool = ..., **batching: Unpack[BatchingOptions]
+    ) -> pd.DataFrame: ...
     def score(
         self,
         X: Any,
@@ -378,6 +381,7 @@ class Deployer:
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
+        shadow: bool = False,
     ) -> pd.DataFrame | Iterator[pd.DataFrame]:
         """Score rows on the live deployment, however many.
 
@@ -389,6 +393,8 @@ class Deployer:
             batch_bytes: Bytes of a request's body at most.
             in_flight: Requests at the same time.
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
+            shadow: Whether the candidate scores the same rows at the same time; how far it disagrees is told by
+                :meth:`shadows`, and what goes wrong with it is no error of this call.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
@@ -399,7 +405,8 @@ class Deployer:
             VersionError: The project is not deployed yet.
 
         """
-        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._deployment("score").score(
+        score: Callable[[], Any] = partial(
+            self._deployment("score").score,
             X,
             timeout=timeout,
             batch_rows=batch_rows,
@@ -407,6 +414,7 @@ class Deployer:
             in_flight=in_flight,
             on_error=on_error,
         )
+        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._shadowed(X, score) if shadow else score()
         return scores
 
     async def ascore(

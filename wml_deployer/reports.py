@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["CheckReport", "Finding", "Severity"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CheckReport", "Comparison", "Finding", "Severity"]
 
 Severity = Literal["error", "warning"]
 """An error stops ``store``; a warning is reported."""
@@ -80,3 +83,48 @@ class CheckReport:
         verdict = "ready to be stored" if self.ok else "not to be stored"
         head = f"{what}{where}: {verdict}" + (f" ({count})" if self.findings else "")
         return "\n".join([head, *map(str, self.findings)])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """The live version and the candidate on the same rows; see :meth:`wml_deployer.Deployer.compare`.
+
+    Attributes:
+        live: Name of the version that serves.
+        candidate: Name of the version that might.
+        rows: How many rows both scored.
+        agreement: Share of rows with the same prediction, from 0 to 1.
+        changed: The rows with another prediction, on the index of the scored rows: columns ``("live", ...)`` and
+            ``("candidate", ...)``.
+        shift: How far probabilities, or a regression's predictions, moved: one row for each column of the answer with
+            ``mean``, ``mean_absolute`` and ``largest``.
+        seconds: How long ``"live"`` and ``"candidate"`` took for all rows.
+
+    Example:
+        >>> import pandas as pd
+        >>> shift = pd.DataFrame({"largest": [0.02]}, index=["probability_1"])
+        >>> Comparison("v0.1", "v0.2", 200, 0.995, pd.DataFrame([0]), shift, {"live": 0.03, "candidate": 0.04})
+        v0.2 beside v0.1 on 200 rows: 99.50% agree, 1 prediction changed
+        largest shift 0.02 in probability_1; 0.030 s live, 0.040 s candidate
+
+    """
+
+    live: str
+    candidate: str
+    rows: int
+    agreement: float
+    changed: pd.DataFrame
+    shift: pd.DataFrame
+    seconds: dict[str, float]
+
+    def __repr__(self) -> str:
+        """Two lines: agreement and changes, shift and latency."""
+        count = len(self.changed)
+        changed = f"{count} prediction{'' if count == 1 else 's'} changed"
+        moved = ""
+        if len(self.shift):
+            name = self.shift["largest"].idxmax()
+            moved = f"largest shift {self.shift['largest'].max():.3g} in {name}; "
+        took = f"{self.seconds['live']:.3f} s live, {self.seconds['candidate']:.3f} s candidate"
+        head = f"{self.candidate} beside {self.live} on {self.rows} rows: {self.agreement:.2%} agree, {changed}"
+        return f"{head}\n{moved}{took}"

@@ -143,7 +143,7 @@ class Project:
         try:
             self._journal.point_to(record.id)
             ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
-            proof = prove(self.client, record.id, self._sample(version))
+            proof = prove(self.client, record.id, self.sample(version))
         except BaseException as error:
             if not self._serves_another(record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
@@ -173,7 +173,7 @@ class Project:
         try:
             started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
             ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
-            proof = prove(self.client, record.id, self._sample(version))
+            proof = prove(self.client, record.id, self.sample(version))
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
             raise
@@ -227,7 +227,8 @@ class Project:
         except NotFoundError:
             _log.info("model %s is gone already", model_id)
 
-    def _sample(self, version: Version) -> Sample | None:
+    def sample(self, version: Version) -> Sample | None:
+        """Return the rows to prove a version on, where there are any."""
         return self._samples.find(version)
 
 

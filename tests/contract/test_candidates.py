@@ -1,0 +1,162 @@
+"""A candidate beside the live version: compared, promoted, discarded, scored in the shadow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pandas.testing import assert_frame_equal
+from sklearn.dummy import DummyClassifier
+
+from wml_deployer import Deployer
+from wml_deployer.errors import PayloadError, RolloutError, VersionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from wml_deployer import SoftwareCredentials
+    from wml_deployer.testing import LocalServer
+
+
+@pytest.fixture
+def beside(deployer: Deployer, model: Any, better: Any) -> Deployer:
+    """A project with v0.1 live and v0.2 beside it."""
+    deployer.deploy(model, version="v0.1")
+    deployer.candidate(better, version="v0.2")
+    return deployer
+
+
+def test_a_candidate_has_a_url_of_its_own(deployer: Deployer, model: Any, better: Any) -> None:
+    """Whoever scores the live version notices nothing."""
+    live = deployer.deploy(model, version="v0.1")
+    candidate = deployer.candidate(better, version="v0.2")
+
+    assert ("v0.1", "v0.2", True) == (deployer.status().version, candidate.version, live.url != candidate.url)
+
+
+def test_a_comparison_is_what_both_models_say(
+    beside: Deployer, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """Agreement, changed rows and shift are those of the local models."""
+    found = beside.compare(features)
+    ours, theirs = model.predict(features), better.predict(features)
+    moved = np.abs(better.predict_proba(features)[:, 1] - model.predict_proba(features)[:, 1])
+
+    assert ("v0.1", "v0.2", len(features)) == (found.live, found.candidate, found.rows)
+    assert pytest.approx((ours == theirs).mean()) == found.agreement
+    assert features.index[ours != theirs].tolist() == found.changed.index.tolist()
+    assert pytest.approx(moved.max()) == found.shift.loc["probability_1", "largest"]
+
+
+def test_a_comparison_tells_the_latency(beside: Deployer, features: pd.DataFrame) -> None:
+    """Both versions are timed."""
+    assert all(seconds > 0 for seconds in beside.compare(features.head(2)).seconds.values())
+
+
+def test_promoting_serves_the_candidate_on_the_live_endpoint(
+    beside: Deployer, better: Any, features: pd.DataFrame
+) -> None:
+    """Same id, the candidate's answers, and no candidate any more."""
+    live = beside.status().id
+    promoted = beside.promote()
+    scores = beside.score(features)["probability_1"].to_numpy()
+
+    assert (live, "v0.2", True) == (
+        promoted.id,
+        promoted.version,
+        np.array_equal(scores, better.predict_proba(features)[:, 1]),
+    )
+    with pytest.raises(VersionError, match="no candidate"):
+        beside.compare(features)
+
+
+def test_a_promotion_can_be_rolled_back(beside: Deployer) -> None:
+    """It stands in the history as the update that it is."""
+    beside.promote(reason="0.2 points better")
+
+    assert ("v0.1", "0.2 points better") == (beside.rollback().version, beside.history()["why"].iloc[1])
+
+
+def test_discarding_leaves_the_live_version(beside: Deployer, features: pd.DataFrame) -> None:
+    """Only the candidate's deployment is gone."""
+    before = beside.score(features)
+    beside.discard()
+
+    assert_frame_equal(before, beside.score(features))
+    with pytest.raises(VersionError, match=r"discard: .* has no candidate"):
+        beside.discard()
+
+
+def test_a_candidate_survives_the_process(
+    beside: Deployer, credentials: SoftwareCredentials, metadata_path: Path
+) -> None:
+    """It is found again by what the service keeps of it."""
+    with Deployer(credentials, metadata_path) as again:
+        assert "v0.2" == again.promote().version
+
+
+def test_a_candidate_whose_answer_is_lost_is_made_once(
+    deployer: Deployer, server: LocalServer, model: Any, better: Any
+) -> None:
+    """The request is not repeated before somebody looked."""
+    deployer.deploy(model, version="v0.1")
+    server.fault("POST", "/ml/v4/deployments$", drop="after")
+    deployer.candidate(better, version="v0.2")
+    name = f"{deployer.metadata.project_name}-Candidate"
+
+    assert 1 == [record.name for record in deployer._project.client.deployments()].count(name)
+
+
+def test_another_candidate_takes_its_place(beside: Deployer, model: Any) -> None:
+    """A project has one candidate."""
+    before = beside._candidate().id
+    again = beside.candidate(model)
+
+    assert (before, "v0.1") == (again.id, again.version)
+
+
+def test_a_candidate_that_does_not_prove_itself_is_removed(
+    deployer: Deployer, model: Any, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """The live version is not touched."""
+    deployer.deploy(model, version="v0.1")
+    unsteady = DummyClassifier(strategy="uniform").fit(features, labels)
+    with pytest.raises(RolloutError):
+        deployer.candidate(unsteady, sample=features.head(50))
+
+    assert "v0.1" == deployer.status().version
+    with pytest.raises(VersionError, match="no candidate"):
+        deployer.discard()
+
+
+def test_shadow_scoring_answers_from_the_live_version(beside: Deployer, features: pd.DataFrame) -> None:
+    """What the caller gets is the same with and without a shadow."""
+    assert_frame_equal(beside.score(features), beside.score(features, shadow=True))
+
+
+def test_shadow_scoring_counts_the_disagreement(
+    beside: Deployer, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """Rows and changed predictions are written down, no data is."""
+    beside.score(features, shadow=True)
+    changed = int((model.predict(features) != better.predict(features)).sum())
+    [entry] = beside.shadows()[["live", "candidate", "rows", "changed"]].to_numpy().tolist()
+
+    assert ["v0.1", "v0.2", len(features), changed] == entry
+
+
+def test_a_shadow_that_fails_is_no_failure(deployer: Deployer, model: Any, features: pd.DataFrame) -> None:
+    """Without a candidate the live version answers all the same, and the record says why."""
+    deployer.deploy(model)
+    scores = deployer.score(features, shadow=True)
+
+    assert (len(features), True) == (len(scores), "no candidate" in deployer.shadows()["error"].iloc[0])
+
+
+def test_a_stream_has_no_shadow(beside: Deployer, features: pd.DataFrame) -> None:
+    """What can be read once cannot be scored twice."""
+    with pytest.raises(PayloadError, match="stream"):
+        beside.score(iter([features]), shadow=True)

@@ -1,0 +1,108 @@
+"""A candidate: a second deployment beside the live one, to be compared, promoted or discarded.
+
+The service has no split of traffic. A candidate is found again by what stands in its ``custom``, so that it survives
+the process that made it and needs no place in metadata.yaml.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from wml_deployer._rollout.deploying import remove
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.once import once
+from wml_deployer._rollout.waiting import prove, serve, wait_until_serving
+from wml_deployer.errors import VersionError
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._rollout.sample import Sample
+    from wml_deployer.metadata import Metadata, Version
+
+__all__ = ["CANDIDATE_KEY", "candidate_of", "required", "start", "version_of"]
+
+CANDIDATE_KEY = "candidate_of"
+"""Where a candidate says whose it is; a live deployment says so elsewhere: neither is taken for the other."""
+
+_log = logging.getLogger(__name__)
+
+
+def candidate_of(client: Client, project: str) -> DeploymentRecord | None:
+    """Find the project's candidate: the oldest, where two were made at the same time."""
+    ours = [d for d in client.deployments() if d.custom.get(CUSTOM_KEY, {}).get(CANDIDATE_KEY) == project]
+    return min(ours, key=lambda record: (record.created_at, record.id), default=None)
+
+
+def required(client: Client, project: str, operation: str) -> DeploymentRecord:
+    """Find the project's candidate.
+
+    Raises:
+        VersionError: There is none.
+
+    """
+    record = candidate_of(client, project)
+    if record is None:
+        raise VersionError(
+            f"{project} has no candidate.", operation=operation, next_step="Call candidate(model) to deploy one."
+        )
+    return record
+
+
+def version_of(metadata: Metadata, record: DeploymentRecord) -> Version:
+    """Return the version that a candidate serves.
+
+    Raises:
+        VersionError: It serves what metadata.yaml does not know.
+
+    """
+    for version in reversed(metadata.versions):
+        if (version.model_id, version.revision) == (record.model_id, record.revision):
+            return version
+    raise VersionError(
+        f"The candidate serves revision {record.revision} of model {record.model_id}, which metadata.yaml does not "
+        "know.",
+        next_step="Call recover() to learn of it, or discard() to remove it.",
+    )
+
+
+def start(client: Client, project: str, version: Version, sample: Sample | None) -> DeploymentRecord:
+    """Let a candidate serve a version, and prove it; one that does not prove itself is removed.
+
+    Args:
+        client: The deployment space.
+        project: Name of the project.
+        version: What it shall serve, in place of what a candidate that is there serves.
+        sample: Rows to prove it on.
+
+    Raises:
+        RolloutError: It failed, or did not answer as the local model does.
+
+    """
+    there = candidate_of(client, project)
+    if there is None:
+        there = started = _create(client, project, version)
+    else:
+        serves_it = (there.model_id, there.revision) == (version.model_id, version.revision)
+        started = there if serves_it else serve(client, there.id, version)
+    try:
+        ready = wait_until_serving(client, started, version.model_id, version.revision, there)
+        prove(client, ready.id, sample)
+    except BaseException as error:
+        remove(client, there.id, error)
+        raise
+    _log.info("candidate %s serves %s", ready.id, version.name)
+    return ready
+
+
+def _create(client: Client, project: str, version: Version) -> DeploymentRecord:
+    call = {CANDIDATE_KEY: project, "version": version.name, "digest": version.digest, "call": uuid4().hex}
+    custom = {CUSTOM_KEY: call}
+    name = f"{project}-Candidate"
+
+    def made() -> DeploymentRecord | None:
+        return next((record for record in client.deployments() if record.custom == custom), None)
+
+    tags = (CUSTOM_KEY, project, "candidate")
+    return once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)

@@ -1,0 +1,1 @@
+"""Groups of the facade's verbs, a module for each; the facade inherits them."""

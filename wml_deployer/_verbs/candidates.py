@@ -1,0 +1,161 @@
+"""Verbs on a candidate: a version beside the live one."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._rollout.candidates import required, start, version_of
+from wml_deployer._rollout.comparison import Answered, compared, timed
+from wml_deployer._rollout.shadow import ShadowLog
+from wml_deployer._rollout.versions import Wish
+from wml_deployer._transport.deadline import deadline
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, Verbs
+from wml_deployer.deployment import Deployment, StoredModel
+from wml_deployer.errors import PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from wml_deployer.reports import Comparison
+
+__all__ = ["CandidateVerbs"]
+
+
+class CandidateVerbs(Verbs):
+    """Deploy a version beside the live one, compare both, and take the better one."""
+
+    def candidate(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Deploy a version beside the live one, under a URL of its own; nobody who scores the live one notices.
+
+        A project has one candidate: another call lets it serve another version. It stays when this process ends.
+
+        Args:
+            model: Whatever ``store`` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as ``store`` takes them.
+            version: Name of the version, as ``store`` takes it.
+            specification: Name of the software specification, as ``store`` takes it.
+            unpickle: Whether a path may be loaded into this process, as ``store`` takes it.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The candidate's deployment, ready.
+
+        Raises:
+            RolloutError: It failed, or did not answer as the local model does; it is removed.
+            DeadlineError: The time is over; it is removed.
+
+        """
+        stored = model.version if isinstance(model, StoredModel) else None
+        wish = Wish(model, stored, sample, version, specification, unpickle)
+        with self._changing(timeout) as project, project.versions.prepared(wish) as prepared:
+            chosen = project.versions.get(prepared, wish)
+            record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
+            return Deployment.from_record(record, project.client, chosen)
+
+    def compare(self, X: Any, *, timeout: float | None = None) -> Comparison:
+        """Score the same rows on the live version and on the candidate.
+
+        Args:
+            X: n rows × k fields, as ``score`` takes them.
+            timeout: Seconds for the whole call; a minute for each request if not given.
+
+        Returns:
+            Agreement, changed predictions, shift of the probabilities, and latency.
+
+        Raises:
+            VersionError: Nothing is live, or there is no candidate.
+
+        """
+        with deadline(timeout):
+            live, candidate = self._deployment("compare"), self._candidate()
+            return compared(_scored(live, X), _scored(candidate, X))
+
+    def promote(self, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS) -> Deployment:
+        """Serve the candidate's version on the live endpoint, and remove the candidate.
+
+        Args:
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The live deployment, serving the candidate's version.
+
+        Raises:
+            VersionError: Nothing is live, or there is no candidate.
+            RolloutError: It failed on the live endpoint; the version before serves again, and the candidate stays.
+
+        """
+        with self._changing(timeout) as project:
+            record = project.at_rest(project.required("promote"))
+            candidate = required(project.client, self.metadata.project_name, "promote")
+            chosen = version_of(self.metadata, candidate)
+            if not project.is_settled(record, chosen):
+                record = project.switch(record, chosen, "update", reason or "the candidate was promoted")
+            project.client.delete_deployment(candidate.id)
+            return Deployment.from_record(record, project.client, chosen)
+
+    def discard(self, *, timeout: float = ROLLOUT_SECONDS) -> None:
+        """Remove the candidate; its version stays stored.
+
+        Args:
+            timeout: Seconds for the whole call.
+
+        Raises:
+            VersionError: There is no candidate.
+
+        """
+        with self._changing(timeout) as project:
+            candidate = required(project.client, self.metadata.project_name, "discard")
+            project.client.delete_deployment(candidate.id)
+
+    def shadows(self) -> pd.DataFrame:
+        """Tell how far candidates disagreed while ``score(X, shadow=True)`` answered from the live version.
+
+        Returns:
+            One row for each call, oldest first: ``when``, ``live``, ``candidate``, ``rows``, ``changed``,
+            ``largest_shift``, ``seconds`` and ``error``. It is kept on this machine, beside metadata.yaml.
+
+        """
+        return self._shadow_log().frame()
+
+    def _shadowed(self, X: Any, score: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Answer from the live version, and let the candidate answer at the same time; its failures stay its own."""
+        if not hasattr(X, "__len__"):
+            raise PayloadError(
+                "Rows that come as a stream cannot be scored twice.",
+                operation="score",
+                next_step="Score them without shadow=True, or chunk by chunk.",
+            )
+        live = self._deployment("score")
+        with ThreadPoolExecutor(1, thread_name_prefix="shadow") as pool:
+            shadow = pool.submit(lambda: _scored(self._candidate(), X))
+            answered = timed(str(live.version), score)
+            try:
+                self._shadow_log().record(compared(answered, shadow.result()))
+            except Exception as error:  # noqa: BLE001 - whoever asked for scores gets them
+                self._shadow_log().record_failure(str(live.version), None, len(answered.scores), str(error))
+        return answered.scores
+
+    def _candidate(self) -> Deployment:
+        client = self._project.client
+        record = required(client, self.metadata.project_name, "compare")
+        return Deployment.from_record(record, client, version_of(self.metadata, record))
+
+    def _shadow_log(self) -> ShadowLog:
+        return ShadowLog(self._file.directory / ".wml" / "shadow")
+
+
+def _scored(deployment: Deployment, rows: Any) -> Answered:
+    return timed(str(deployment.version), lambda: deployment.score(rows))
