@@ -88,7 +88,13 @@ def matrix(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Run the contract suite on both of IBM's clients, each on Cloud Pak for Data and in the cloud."""
-    run_suite(session, "-n", "2", "-m", "", "tests/contract")
+    run_suite(session, "-n", "2", "-m", "not exhaustive", "tests/contract")
+
+
+@nox.session
+def exhaustive(session: nox.Session) -> None:
+    """Kill each verb at every request, and let every request of each verb go wrong in every way."""
+    run_suite(session, "-n", "2", "-m", "exhaustive", "tests/contract")
 
 
 @nox.session

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from wml_deployer import SoftwareCredentials
 from wml_deployer._clients import connect
 from wml_deployer._packaging.archive import check_archive
 from wml_deployer.metadata import MetadataFile
@@ -20,8 +21,8 @@ from wml_deployer.metadata import MetadataFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from wml_deployer import SoftwareCredentials
     from wml_deployer._clients import Client
+    from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -134,21 +135,26 @@ class Story:
                     self.faults.append(f"{version.name} holds something else")
 
 
+@pytest.fixture
+def reached(server: LocalServer) -> SoftwareCredentials:
+    """Log in with the default client: what is killed here is ours, whatever client is beneath."""
+    info = server.info
+    return SoftwareCredentials(
+        url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+    )
+
+
 def plain(credentials: SoftwareCredentials) -> dict[str, Any]:
     """Write credentials as JSON carries them."""
-    return {
-        "url": str(credentials.url),
-        "username": credentials.username,
-        "apikey": credentials.apikey.get_secret_value() if credentials.apikey else None,
-        "ca_bundle": str(credentials.ca_bundle),
-        "space_id": credentials.space_id,
-    }
+    shown = {name: getattr(credentials, name) for name in ("url", "username", "ca_bundle", "space_id")}
+    secret = credentials.apikey.get_secret_value() if credentials.apikey else None
+    return {**{name: str(value) for name, value in shown.items()}, "apikey": secret}
 
 
 @pytest.fixture
-def client(credentials: SoftwareCredentials) -> Iterator[Client]:
+def client(reached: SoftwareCredentials) -> Iterator[Client]:
     """Look at the space."""
-    client = connect(credentials)
+    client = connect(reached)
     yield client
     client.close()
 
@@ -158,11 +164,11 @@ def story(
     request: pytest.FixtureRequest,
     run: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
     client: Client,
-    credentials: SoftwareCredentials,
+    reached: SoftwareCredentials,
     tmp_path: Path,
 ) -> Iterator[Story]:
     """Begin a project; by default the kill points are the requests that change something and the file writes."""
-    story = Story(run, client, plain(credentials), tmp_path / "project", request.param)
+    story = Story(run, client, plain(reached), tmp_path / "project", request.param)
     story.new_project()
     yield story
     story.remove_project()
