@@ -133,7 +133,7 @@ class LocalServer:
         status: int | None = None,
         times: int | None = 1,
         skip: int = 0,
-        drop: Literal["before", "after"] | None = None,
+        drop: Literal["before", "within", "after"] | None = None,
         stall: float = 0.0,
         slow: float = 0.0,
         headers: Mapping[str, str] | None = None,
@@ -146,7 +146,8 @@ class LocalServer:
             status: Answer with this status instead of doing the work.
             times: How many requests; all that follow when None.
             skip: How many matching requests go well first.
-            drop: Close the connection ``before`` the work, or do it and close ``after``, without an answer.
+            drop: Close the connection ``before`` the work, or do it and close ``after``, without an answer, or
+                ``within`` the answer's body.
             stall: Wait so many seconds before anything else.
             slow: Spread the body of the answer over so many seconds.
             headers: Headers of the answer with `status`, ``Retry-After`` for one.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -13,14 +17,16 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
+from wml_deployer._clients import connect
 from wml_deployer._clients.choice import CLIENTS
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import pandas as pd
+
+    from wml_deployer._clients import Client
 
 METADATA = """\
 # Projeto de demonstração
@@ -149,3 +155,40 @@ def deployer(credentials: SoftwareCredentials | CloudCredentials, metadata_path:
     """Open the project."""
     with Deployer(credentials, metadata_path) as deployer:
         yield deployer
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[[list[dict[str, Any]]], list[dict[str, Any]]]]:
+    """Run jobs in processes of their own, all of a list at the same time; see processes.py."""
+    program = Path(__file__).with_name("processes.py")
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            print(json.dumps(jobs), file=requests, flush=True)
+            results: list[dict[str, Any]] = json.loads(answers.readline())
+            return results
+
+        yield run_jobs
+        requests.close()
+
+
+@pytest.fixture
+def reached(server: LocalServer) -> SoftwareCredentials:
+    """Log in with the default client: what is killed here is ours, whatever client is beneath."""
+    info = server.info
+    return SoftwareCredentials(
+        url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+    )
+
+
+@pytest.fixture
+def client(reached: SoftwareCredentials) -> Iterator[Client]:
+    """Look at the space."""
+    client = connect(reached)
+    yield client
+    client.close()

@@ -86,6 +86,11 @@ class Front:
         elif fault.drop == "after":
             await self._app(scope, receive, _swallow)
             await self._drop(scope)
+        elif fault.drop == "within":
+            await self._app(scope, receive, _halved(send))
+            # What was sent is to arrive before the end of the connection does.
+            await asyncio.sleep(0.01)
+            await self._drop(scope)
         else:
             await self._app(scope, receive, _slowed(send, fault.slow))
 
@@ -111,6 +116,19 @@ async def _drain(receive: Receive) -> None:
 
 async def _swallow(_message: Message) -> None:
     """Send nothing."""
+
+
+def _halved(send: Send) -> Send:
+    """Return a `send` that sends half of a body and no end."""
+
+    async def half(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif body:
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+    return half
 
 
 def _slowed(send: Send, seconds: float) -> Send:

@@ -22,7 +22,8 @@ class Fault:
         code: Code of that answer's error.
         message: Text of that answer's error.
         headers: Headers of that answer.
-        drop: ``before``: close the connection instead of doing the work; ``after``: do it, then close.
+        drop: ``before``: close the connection instead of doing the work; ``after``: do it, then close; ``within``: do
+            it, and close in the middle of the answer's body.
         stall: Wait so many seconds first.
         slow: Spread the answer's body over so many seconds.
         times: How often; always when None.
@@ -57,8 +58,10 @@ class Fault:
             if not isinstance(document.get(name, getattr(cls, name, {})), accepted):
                 raise wrong_field(name, f"The {name} of a fault is of another type.")
         fault = cls(**document)
-        if fault.drop not in (None, "before", "after"):
-            raise wrong_field("drop", "A fault drops the connection 'before' or 'after' the work.")
+        if fault.drop not in (None, "before", "within", "after"):
+            raise wrong_field(
+                "drop", "A fault drops the connection 'before' or 'after' the work, or 'within' the answer."
+            )
         try:
             re.compile(fault.path)
         except re.error as error:

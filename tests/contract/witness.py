@@ -1,0 +1,84 @@
+"""Looks at what a project has on the service and in its file, and keeps what is not as it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from wml_deployer._packaging.archive import check_archive
+from wml_deployer.metadata import MetadataFile
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client
+
+
+@dataclass
+class Witness:
+    """One project after another, each with a file and a deployment of its own."""
+
+    client: Client
+    folder: Path
+    faults: list[str] = field(default_factory=list, kw_only=True)
+
+    def remove_project(self) -> None:
+        """Remove what the project has on the service, so that its processes end."""
+        for deployment in self.client.deployments():
+            if self.folder.name[:8] in deployment.name:
+                self.client.delete_deployment(deployment.id)
+        for model in self.client.models():
+            if self.folder.name[:8] in model.name:
+                self.client.delete_model(model.id)
+
+    def new_project(self) -> None:
+        """Begin a project that has nothing yet."""
+        self.remove_project()
+        self.folder = self.folder.parent / uuid4().hex
+        self.folder.mkdir()
+        text = f"project_name: project-{self.folder.name[:8]}\nproject_version: v0\n# kept\n"
+        (self.folder / "metadata.yaml").write_text(text, encoding="utf-8")
+
+    def look(self, where: str, result: dict[str, Any]) -> None:
+        """Compare service and file with what the call says; what differs is kept as a fault."""
+        if result["error"]:
+            self.faults.append(f"{where}: {result}")
+            return
+        metadata = MetadataFile(self.folder / "metadata.yaml").read()
+        deployments = [d for d in self.client.deployments() if metadata.project_name in d.name]
+        models = [m for m in self.client.models() if metadata.project_name in m.name]
+        live = metadata.version(metadata.log[-1].to_version)
+        serving = [(d.id, d.model_id, d.revision) for d in deployments]
+        expected = [(metadata.deployment_uid, metadata.model_uid, live.revision if live else None)]
+        seen: dict[str, tuple[Any, Any]] = {
+            "what serves": (expected, serving),
+            "models": ([metadata.model_uid], [m.id for m in models]),
+            "version": (result["version"], live.name if live else None),
+            "answers": (f"v{result['number']}", result["version"]),
+            "revisions": (
+                sorted((v.revision, f"wml_deployer {v.name} {v.digest}") for v in metadata.versions),
+                sorted((r.revision or "", r.message or "") for m in models for r in self.client.revisions(m.id)),
+            ),
+            "comment": (True, "# kept\n" in (self.folder / "metadata.yaml").read_text(encoding="utf-8")),
+            "left files": ([], [str(p) for p in self.folder.rglob("*") if p.suffix in {".tmp", ".partial"}]),
+        }
+        for name, (wanted, found) in seen.items():
+            self.compare(f"{where}: {name}", wanted, found)
+
+    def live(self) -> int:
+        """Return the number of the version that the file says is live."""
+        return int(str(MetadataFile(self.folder / "metadata.yaml").read().log[-1].to_version)[1:])
+
+    def compare(self, where: str, expected: object, found: object) -> None:
+        """Keep as a fault what differs."""
+        if expected != found:
+            self.faults.append(f"{where}: expected {expected}, found {found}")
+
+    def contents(self) -> None:
+        """Compare what every revision holds with what the file says."""
+        for version in MetadataFile(self.folder / "metadata.yaml").read().versions:
+            with NamedTemporaryFile(suffix=".tar.gz") as archive:
+                Path(archive.name).write_bytes(self.client.model_content(version.model_id, version.revision))
+                if check_archive(Path(archive.name)) != version.digest:
+                    self.faults.append(f"{version.name} holds something else")
