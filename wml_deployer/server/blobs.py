@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import os
 import tempfile
+from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -44,19 +46,36 @@ class Blobs:
         """Keep what it works with."""
         self._directory = directory
         self._incoming = directory / "incoming"
+        self._held: Counter[str] = Counter()
         self._incoming.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Return where the content with this digest lies."""
         return self._directory / digest[:2] / digest
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, limit: int) -> Blob:
-        """Store a stream of bytes and return what it became.
+    @asynccontextmanager
+    async def receive(self, chunks: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[Blob]:
+        """Store a stream of bytes, for as long as the block lasts; it stays if something refers to it by then.
 
         Raises:
             TooLargeError: More than `limit` bytes came; nothing is kept.
 
         """
+        blob = await self._store(chunks, limit)
+        self._held[blob.digest] += 1
+        try:
+            yield blob
+        finally:
+            self._held[blob.digest] -= 1
+            if not self._held[blob.digest]:
+                del self._held[blob.digest]
+
+    def release(self, digest: str) -> None:
+        """Remove a content that nothing refers to any more, unless the same is being uploaded again just now."""
+        if digest not in self._held:
+            self.path(digest).unlink(missing_ok=True)
+
+    async def _store(self, chunks: AsyncIterator[bytes], limit: int) -> Blob:
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["PROJECT", "SPACE", "container_of", "named_container", "require", "require_runtime", "scope_of"]
 

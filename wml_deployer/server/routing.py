@@ -8,27 +8,29 @@ size, or waits for a model, and opens its own short transactions.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import orjson
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError
 from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from starlette.requests import Request
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 _NOBODY = Caller("", "software")
+_CHUNK = 256 * 1024
 
 __all__ = ["Answer", "Call", "Download", "Route", "Stream", "respond"]
 
@@ -69,8 +71,16 @@ class Download:
     media_type: str = "application/octet-stream"
 
     def response(self) -> Response:
-        """Render it."""
-        return FileResponse(self.path, media_type=self.media_type)
+        """Render it; the file is open from here on, and read to its end whoever removes it meanwhile."""
+        file = self.path.open("rb")
+        size = os.fstat(file.fileno()).st_size
+        return StreamingResponse(_chunks(file), media_type=self.media_type, headers={"content-length": str(size)})
+
+
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 @dataclass

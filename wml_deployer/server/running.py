@@ -117,7 +117,8 @@ class EmbeddedServer:
     def _open(self) -> None:
         folder, settings = self._folder, self._settings
         clock = Clock()
-        store = Store(folder.database)
+        blobs = Blobs(folder.blobs)
+        store = Store(folder.database, blobs.release)
         folder.running.mkdir(exist_ok=True)
         # What pools of a killed server left; environments are kept, they take long to make.
         for left in folder.running.glob("pool-*"):
@@ -133,7 +134,7 @@ class EmbeddedServer:
                 directory=folder.path,
                 url=f"https://{_reachable(settings.host)}:{port}",
                 store=store,
-                blobs=Blobs(folder.blobs),
+                blobs=blobs,
                 clock=clock,
                 identifiers=Identifiers(),
                 account=account,

@@ -70,10 +70,14 @@ class Serving:
         self._served: dict[str, _Served] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._nursery = Nursery()
+        self._opening: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
         """Have a worker ready before the first deployment asks for one."""
-        await self._nursery.open()
+        # Whoever comes first opens it for all; who is canceled meanwhile does not leave a half-started process behind.
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._nursery.open())
+        await asyncio.shield(self._opening)
 
     async def start(self, plan: Plan) -> WorkerPool:
         """Start a pool that serves nobody yet.
@@ -84,6 +88,7 @@ class Serving:
         """
         if not plan.artifact.exists():
             raise LoadError("content_missing", "The asset has no content: nothing was uploaded to it.")
+        await self.warm_up()
         return await WorkerPool.start(
             plan.artifact,
             model_type=plan.model_type,
@@ -140,4 +145,6 @@ class Serving:
     async def close(self) -> None:
         """Stop serving."""
         await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
+        if self._opening is not None:
+            await self._opening
         await self._nursery.close()

@@ -34,13 +34,14 @@ async def receive(stream: Stream) -> Answer:
     grant = stream.context.signatures.open(stream.path["sealed"])
     if grant.number:
         raise ForbiddenError("A revision cannot be written.", code="signed_url_not_valid")
-    blob = await stream.context.blobs.receive(_content(stream.request), limit=stream.context.limits.content)
-    with stream.context.store.transaction() as transaction:
-        record = transaction.get(grant.kind, grant.id)
-        if record is None:
-            raise NotFoundError("What the signed URL was for does not exist any more.")
-        transaction.attach(record, Content(blob, grant.slot))
-    return Answer(201, {"size": blob.size})
+    context = stream.context
+    async with context.blobs.receive(_content(stream.request), limit=context.limits.content) as blob:
+        with context.store.transaction() as transaction:
+            record = transaction.get(grant.kind, grant.id)
+            if record is None:
+                raise NotFoundError("What the signed URL was for does not exist any more.")
+            transaction.attach(record, Content(blob, grant.slot))
+        return Answer(201, {"size": blob.size})
 
 
 def send(call: Call) -> Download:

@@ -14,8 +14,8 @@ from wml_deployer.server.specifications.models import choose
 if TYPE_CHECKING:
     from wml_deployer.server.artifacts.kinds import Kind
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["absent", "at_revision", "attach", "commit", "content_of", "create", "delete", "find_any", "update"]
 

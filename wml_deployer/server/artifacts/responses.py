@@ -62,11 +62,12 @@ async def upload(kind: Kind, stream: Stream) -> Answer:
     with stream.context.store.transaction() as transaction:
         _addressed(kind, stream, transaction)
     # The declared type of the body is of no use: both clients call a gzip stream JSON.
-    blob = await stream.context.blobs.receive(stream.request.stream(), limit=stream.context.limits.content)
-    with stream.context.store.transaction() as transaction:
-        record = _addressed(kind, stream, transaction)
-        models.attach(stream.context, transaction, record, Content(blob))
-        attachment = stream.context.identifiers.new()
+    context = stream.context
+    async with context.blobs.receive(stream.request.stream(), limit=context.limits.content) as blob:
+        with context.store.transaction() as transaction:
+            record = _addressed(kind, stream, transaction)
+            models.attach(context, transaction, record, Content(blob))
+            attachment = context.identifiers.new()
     form = stream.query.get("content_format", "native")
     return Answer(201, {"attachment_id": attachment, "content_format": form, "persisted": True})
 

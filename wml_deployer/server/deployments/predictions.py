@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from wml_deployer.server.deployments import models
+from wml_deployer.server.deployments import held, models
 from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, absent
-from wml_deployer.server.deployments.loading import plan_of
+from wml_deployer.server.deployments.plans import plan_of
 from wml_deployer.server.errors import ServiceError
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.runtimes import LoadError, PredictionError
@@ -43,7 +43,9 @@ async def predict(stream: Stream) -> Response:
     _require_ready(record)
     body = await stream.body(stream.context.limits.document)
     try:
-        answer = await stream.context.serving.predict(record.id, lambda: plan_of(stream.context, record), body)
+        answer = await stream.context.serving.predict(
+            record.id, lambda: plan_of(stream.context, record, held.SERVING), body
+        )
     except PredictionError as error:
         raise _PredictionRefusedError(error) from error
     except LoadError as error:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server import patch
 from wml_deployer.server.containers import container_of, require
 from wml_deployer.server.deployments import models
+from wml_deployer.server.deployments.changes import Following
+from wml_deployer.server.deployments.changes import update as update_deployment
 from wml_deployer.server.deployments.documents import document
 from wml_deployer.server.deployments.errors import ServingNameTakenError, absent
 from wml_deployer.server.deployments.loading import bring_up
@@ -67,8 +69,12 @@ def update(call: Call) -> Answer:
     """Patch a deployment; another asset, another number of copies and another serving name take a while."""
     record = _record(call)
     operations = patch.parse(call.body)
-    if models.update(call.context, call.transaction, record, operations):
+    following = update_deployment(call.context, call.transaction, record, operations)
+    if following is Following.LOAD:
         _bring_up_afterwards(call, record)
+        return Answer(202, _document(call, record))
+    if following is Following.RELEASE:
+        call.afterwards.append(lambda: call.context.spawn(call.context.serving.stop(record.id)))
         return Answer(202, _document(call, record))
     renamed = any(operation.root == "online" for operation in operations)
     return Answer(202 if renamed else 200, _document(call, record))

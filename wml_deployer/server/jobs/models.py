@@ -11,8 +11,8 @@ from wml_deployer.server.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["KIND", "OPEN", "absent", "cancel", "create", "finish", "start", "status_of"]
 

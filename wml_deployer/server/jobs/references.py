@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.blobs import Blob
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["DataReferenceError", "input_path", "save_output"]
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from wml_deployer.server.deployments import held
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.loading import plan_of
+from wml_deployer.server.deployments.plans import plan_of
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.references import DataReferenceError, input_path, save_output
 from wml_deployer.server.jobs.tables import read_table, write_table
@@ -17,6 +18,7 @@ from wml_deployer.server.runtimes import LoadError, PredictionError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from wml_deployer.server.blobs import Blob
     from wml_deployer.server.context import Context
     from wml_deployer.server.records import Record
 
@@ -60,7 +62,7 @@ async def _score(context: Context, record: Record) -> list[dict[str, Any]]:
         deployment = transaction.get(deployments.KIND, record.entity["deployment"]["id"])
     if deployment is None:
         raise LoadError("deployment_does_not_exist", "The deployment does not exist any more.")
-    answer = await context.serving.predict(deployment.id, lambda: plan_of(context, deployment), body)
+    answer = await context.serving.predict(deployment.id, lambda: plan_of(context, deployment, held.SERVING), body)
     predictions: list[dict[str, Any]] = orjson.loads(answer)["predictions"]
     return predictions
 
@@ -79,21 +81,27 @@ async def _input(context: Context, record: Record) -> Any:
 
 
 async def _deliver(context: Context, job: Record, predictions: list[dict[str, Any]]) -> None:
-    """Put the predictions where the job wants them, unless it was canceled or deleted meanwhile."""
-    reference = job.entity["scoring"].get("output_data_reference")
-    blob = None
-    if reference is not None:
-        table = await asyncio.to_thread(write_table, predictions)
-        blob = await context.blobs.receive(_once(table), limit=context.limits.content)
+    """Put the predictions where the job wants them."""
+    if "output_data_reference" not in job.entity["scoring"]:
+        _finish(context, job, predictions, None)
+        return
+    table = await asyncio.to_thread(write_table, predictions)
+    async with context.blobs.receive(_once(table), limit=context.limits.content) as blob:
+        _finish(context, job, predictions, blob)
+
+
+def _finish(context: Context, job: Record, predictions: list[dict[str, Any]], blob: Blob | None) -> None:
+    """Take note of the results, unless the job was canceled or deleted meanwhile."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, job.id)
         if record is None or models.status_of(record)["state"] != "running":
             return
         if blob is None:
             models.finish(context, transaction, record, predictions=predictions)
-        else:
-            saved = save_output(context, transaction, record, reference, blob)
-            models.finish(context, transaction, record, output_data_reference=saved)
+            return
+        reference = record.entity["scoring"]["output_data_reference"]
+        saved = save_output(context, transaction, record, reference, blob)
+        models.finish(context, transaction, record, output_data_reference=saved)
 
 
 def _fail(context: Context, job_id: str, reason: str) -> None:

@@ -12,8 +12,8 @@ from wml_deployer.server.spaces.models import compute_of
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
     from wml_deployer.server.tokens.models import Caller
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["create", "find", "promote"]
 

@@ -119,7 +119,9 @@ class Nursery:
             worker.abandon()
         self._living.clear()
         while self._asked:
-            self._asked.popleft().set_exception(ConnectionResetError("The nursery of workers ended."))
+            asked = self._asked.popleft()
+            if not asked.done():
+                asked.set_exception(ConnectionResetError("The nursery of workers ended."))
 
 
 class _ForkedProcess:

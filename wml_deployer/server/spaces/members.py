@@ -9,7 +9,7 @@ from wml_deployer.server.patch import Operation, apply
 
 if TYPE_CHECKING:
     from wml_deployer.server.records import Record
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["add", "find", "members_of", "remove", "update"]
 

@@ -12,7 +12,7 @@ from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "delete", "ensure_default", "find", "update"]
 

@@ -12,7 +12,7 @@ from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, f
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["create", "extend", "find", "reduce", "show"]
 

@@ -12,7 +12,7 @@ from wml_deployer.server.specifications.models import SINCE
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["KIND", "choose", "create", "document", "documents", "find"]
 

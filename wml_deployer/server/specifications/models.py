@@ -10,7 +10,7 @@ from wml_deployer.server.specifications.catalogue import PACKAGES, REPLACEMENTS,
 from wml_deployer.server.specifications.pairs import check_pair
 
 if TYPE_CHECKING:
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = [
     "SINCE",

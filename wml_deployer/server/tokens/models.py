@@ -19,7 +19,7 @@ from wml_deployer.server.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from wml_deployer.server.clock import Clock
-    from wml_deployer.server.store import Transaction
+    from wml_deployer.server.transaction import Transaction
 
 __all__ = ["LIFETIME", "Account", "Caller", "Flavour", "Tokens", "signing_key"]
 

@@ -1,0 +1,167 @@
+"""How deployments change: at once what is only said of them, later what has to be loaded."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.deployments import held, models
+from wml_deployer.server.deployments.errors import BusyError, DeploymentError
+from wml_deployer.server.deployments.texts import message, scaling_text
+from wml_deployer.server.patch import Operation, apply
+
+if TYPE_CHECKING:
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.transaction import Transaction
+
+__all__ = ["Following", "settle", "update"]
+
+_IN_METADATA = ("tags", "owner")
+_IN_BOTH = ("name", "description")
+_PATCHABLE = (
+    *_IN_METADATA,
+    *_IN_BOTH,
+    "asset",
+    "custom",
+    "hardware_spec",
+    "hybrid_pipeline_hardware_specs",
+    "online",
+)
+#: Most copies of an online deployment.
+_MOST_COPIES = 10
+
+
+class Following(Enum):
+    """What is left to do after a change.
+
+    Attributes:
+        NOTHING: It is done.
+        LOAD: A new content, or a new number of copies, is to be loaded.
+        RELEASE: What is loaded is out of date; the next one who needs it loads it anew.
+
+    """
+
+    NOTHING = "nothing"
+    LOAD = "load"
+    RELEASE = "release"
+
+
+def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> Following:
+    """Patch a deployment.
+
+    Raises:
+        DeploymentError: The patch is about what cannot be changed, or asks for what cannot be.
+        BusyError: It asks for an asset or for copies while such a change is being made.
+
+    """
+    roots = {operation.root for operation in operations}
+    _check(record, roots)
+    before = {key: record.entity.get(key) for key in ("asset", "deployed_asset_type", "hardware_spec")}
+    for operation in operations:
+        _apply(record, operation)
+    record.name = record.metadata["name"] = models.check_name(record.entity.get("name"))
+    models.check_serving_name(transaction, record)
+    following = Following.NOTHING
+    if "asset" in roots:
+        following = _change_asset(transaction, record, before)
+    elif "hardware_spec" in roots:
+        following = _scale(context, record, before["hardware_spec"] or {})
+    record.metadata["modified_at"] = context.clock.stamp()
+    transaction.save(record)
+    return following
+
+
+def settle(context: Context, transaction: Transaction, record: Record, failure: dict[str, Any] | None) -> None:
+    """Let a deployment that was initializing, updating or scaling arrive.
+
+    Args:
+        context: The running service.
+        transaction: Where it is stored.
+        record: The deployment.
+        failure: Why what it was to serve cannot be served; None when it is being served.
+
+    """
+    status = record.entity["status"]
+    previous, scaling = record.private.pop("previous", None), status.pop("scaling", None)
+    status.pop("message", None)
+    if previous is not None or scaling is not None:
+        record.metadata["modified_at"] = context.clock.stamp()
+    if failure is None:
+        held.promote(transaction, record)
+        status["state"] = "ready"
+        _say_what_was_done(record, previous, scaling)
+    else:
+        held.drop(transaction, record)
+        status["failure"] = failure
+        record.entity.update(previous or {})
+        # What never served anything has nothing to go back to.
+        status["state"] = "ready" if held.SERVING in record.private else "failed"
+    transaction.save(record)
+
+
+def _check(record: Record, roots: set[str]) -> None:
+    for unknown in sorted(roots - set(_PATCHABLE)):
+        raise DeploymentError(f"/{unknown} of a deployment cannot be changed.")
+    if not roots & {"asset", "hardware_spec"}:
+        return
+    if {"asset", "hardware_spec"} <= roots:
+        raise DeploymentError("The asset and the hardware_spec of a deployment are changed one after the other.")
+    status = record.entity["status"]
+    if status["state"] in models.UNSETTLED or "scaling" in status:
+        raise BusyError(f"Deployment with id '{record.id}' is being updated. Try again once its state is ready.")
+
+
+def _apply(record: Record, operation: Operation) -> None:
+    """Names and descriptions stand in both halves of the document; tags and owner in its metadata alone."""
+    if operation.root in (*_IN_METADATA, *_IN_BOTH):
+        apply(record.metadata, operation)
+    if operation.root not in _IN_METADATA:
+        apply(record.entity, operation)
+
+
+def _change_asset(transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
+    asset = models.asset_reference(transaction, record.container, record.entity["asset"])
+    record.entity.update(asset=asset, deployed_asset_type=models.deployed_type(transaction, asset["id"]))
+    held.want(transaction, record, asset)
+    status = record.entity["status"]
+    status.pop("failure", None)
+    if "batch" in record.entity:
+        held.promote(transaction, record)
+        return Following.RELEASE
+    if status["state"] == "ready":
+        record.private["previous"] = {key: before[key] for key in ("asset", "deployed_asset_type")}
+    status["state"] = "updating" if status["state"] == "ready" else "initializing"
+    return Following.LOAD
+
+
+def _scale(context: Context, record: Record, before: dict[str, Any]) -> Following:
+    """Ask for more or fewer copies: the answer still says the old number (recorded)."""
+    given = record.entity["hardware_spec"]
+    wanted = given.get("num_nodes", 1) if isinstance(given, dict) else None
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or not 1 <= wanted <= _MOST_COPIES:
+        raise DeploymentError(f"The number of nodes is a number from 1 to {_MOST_COPIES}.", code="invalid_num_nodes")
+    status, present = record.entity["status"], before.get("num_nodes", 1)
+    if status["state"] == "failed":
+        raise DeploymentError(f"Deployment with id '{record.id}' has failed: there is nothing to scale.")
+    record.entity["hardware_spec"] = before
+    if "batch" in record.entity or wanted == present:
+        return Following.NOTHING
+    status["message"] = message(scaling_text("inprogress", wanted, present))
+    status["scaling"] = {
+        "attempted_at": context.clock.stamp(),
+        "deployed_replicas": present,
+        "requested_replicas": wanted,
+        "state": "in_progress",
+    }
+    return Following.LOAD
+
+
+def _say_what_was_done(record: Record, previous: dict[str, Any] | None, scaling: dict[str, Any] | None) -> None:
+    status = record.entity["status"]
+    if scaling is not None:
+        copies = scaling["requested_replicas"]
+        record.entity["hardware_spec"] = {**record.entity.get("hardware_spec", {}), "num_nodes": copies}
+        status["message"] = message(scaling_text("completed", copies, copies))
+    elif previous is not None:
+        status["message"] = message("Successfully patched the asset.")
