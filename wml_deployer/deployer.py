@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
-from wml_deployer._rollout.history import history_frame
+from wml_deployer._rollout.history import history_frame, live_version
 from wml_deployer._rollout.project import Action, Project
 from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.switching import named_version
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients import DeploymentRecord
+    from wml_deployer._display.view import View
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
     from wml_deployer.metadata import Metadata, Version
     from wml_deployer.reports import CheckReport
@@ -510,9 +511,21 @@ class Deployer(CandidateVerbs):
     def __repr__(self) -> str:
         """Name the project and where it is deployed."""
         metadata = self.metadata
+        return f"<{type(self).__name__} {metadata.project_name} {metadata.project_version} on {self._where()}>"
+
+    def _where(self) -> str:
         given = self._credentials
-        where = "the embedded service" if isinstance(given, LocalCredentials) else given.url
-        return f"<{type(self).__name__} {metadata.project_name} {metadata.project_version} on {where}>"
+        return "the embedded service" if isinstance(given, LocalCredentials) else given.url
+
+    def _view(self) -> View:
+        from wml_deployer._display.handles import deployer_view  # noqa: PLC0415 - only notebooks need it
+
+        metadata = self.metadata
+        live = live_version(metadata)
+        return deployer_view(metadata, self._where(), live.name if live else None)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
 
     @contextmanager
     def _changing(self, timeout: float) -> Iterator[Project]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._display.view import View
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -65,6 +66,20 @@ class StoredModel:
             software_specification=version.software_specification,
             schema=version.schema,
         )
+
+    def _view(self) -> View:
+        from wml_deployer._display.handles import model_view  # noqa: PLC0415 - only notebooks need it
+
+        facts = (
+            ("Model", f"{self.id} (revision {self.revision})"),
+            ("Model type", self.model_type),
+            ("Software specification", self.software_specification),
+            ("Digest", self.digest),
+        )
+        return model_view(facts, self.version, self.schema)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
 
 
 @dataclass
@@ -213,6 +228,15 @@ class Deployment:
 
         """
         return await asyncio.to_thread(lambda: self.score(X, timeout=timeout, **batching))
+
+    def _view(self) -> View:
+        from wml_deployer._display.handles import deployment_view  # noqa: PLC0415 - only notebooks need it
+
+        facts = {name: getattr(self, name) for name in ("name", "id", "version", "model_id", "revision")}
+        return deployment_view(facts, self.url, self.state, self.raw, self._schema)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
 
     def _ask(self, body: bytes) -> bytes:
         with deadline(REQUEST_SECONDS):

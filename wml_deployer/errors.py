@@ -34,7 +34,10 @@ Each is also the builtin it resembles, says what happened, to what, why and what
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wml_deployer._display.view import View
 
 __all__ = [
     "AuthenticationError",
@@ -145,6 +148,16 @@ class WMLDeployerError(Exception):
         if self.next_step:
             lines.append(f"Next: {self.next_step}")
         return "\n".join(lines)
+
+    def _view(self) -> View:
+        from wml_deployer._display.findings import error_view  # noqa: PLC0415 - only notebooks need it
+
+        said = [("Operation", self.operation), ("Status", str(self.status or "")), ("Code", self.code)]
+        facts = [*said, ("Trace", self.trace), ("Next", self.next_step)]
+        return error_view(type(self).__name__, self.message, facts, self.faults)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by parts: the builtin bases would rebuild from ``args`` alone."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wml_deployer._display.view import View
+
 __all__ = ["CheckReport", "Comparison", "Finding", "Severity"]
 
 Severity = Literal["error", "warning"]
@@ -39,6 +41,14 @@ class Finding:
     def __str__(self) -> str:
         """Two lines: what is wrong, and what to do."""
         return f"{self.severity:<7}  {self.subject}: {self.problem}\n{'':<7}  Next: {self.next_step}"
+
+    def _view(self) -> View:
+        from wml_deployer._display.findings import finding_view  # noqa: PLC0415 - only notebooks need it
+
+        return finding_view(self)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,6 +94,14 @@ class CheckReport:
         head = f"{what}{where}: {verdict}" + (f" ({count})" if self.findings else "")
         return "\n".join([head, *map(str, self.findings)])
 
+    def _view(self) -> View:
+        from wml_deployer._display.findings import report_view  # noqa: PLC0415 - only notebooks need it
+
+        return report_view(self.findings, self.model_type, self.specification)
+
+    def _repr_html_(self) -> str:
+        return self._view().html
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
@@ -128,3 +146,12 @@ class Comparison:
         took = f"{self.seconds['live']:.3f} s live, {self.seconds['candidate']:.3f} s candidate"
         head = f"{self.candidate} beside {self.live} on {self.rows} rows: {self.agreement:.2%} agree, {changed}"
         return f"{head}\n{moved}{took}"
+
+    def _view(self) -> View:
+        from wml_deployer._display.comparison import comparison_view  # noqa: PLC0415 - only notebooks need it
+
+        names = (self.live, self.candidate)
+        return comparison_view(names, self.rows, self.agreement, self.changed, self.shift, self.seconds)
+
+    def _repr_html_(self) -> str:
+        return self._view().html

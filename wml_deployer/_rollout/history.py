@@ -68,7 +68,7 @@ def next_version_name(metadata: Metadata) -> str:
 
 def history_frame(metadata: Metadata) -> pd.DataFrame:
     """Return the log as a frame, oldest first."""
-    import pandas as pd  # noqa: PLC0415 - importing this module is cheap
+    from wml_deployer._display.history import History  # noqa: PLC0415 - importing this module is cheap
 
     columns = ["when", "action", "version", "revision", "from", "to", "who", "why", "proof"]
     rows = []
@@ -77,7 +77,7 @@ def history_frame(metadata: Metadata) -> pd.DataFrame:
         revision = version.revision if version else None
         served = (entry.to_version, revision, entry.from_version, entry.to_version)
         rows.append((entry.when, entry.action, *served, entry.who, entry.why, entry.proof))
-    return pd.DataFrame(rows, columns=columns)
+    return History(rows, columns=columns)
 
 
 def _served(metadata: Metadata) -> list[str]:

@@ -1,0 +1,70 @@
+"""The history of a project: a frame that a notebook draws as a timeline."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from wml_deployer._display.parts import Badge, Card, Note, Strip, Table, Tone
+from wml_deployer._display.view import View
+from wml_deployer._display.words import moment, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["History", "history_view", "spans_of"]
+
+_PROOFS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
+_COLUMNS = ("When", "Action", "From", "To", "Proof", "Why", "Who")
+
+
+class History(pd.DataFrame):
+    """A plain frame in every respect but how a notebook draws it; whatever is cut out of it is a plain frame.
+
+    Example:
+        >>> History({"action": ["deploy"]})["action"].tolist()
+        ['deploy']
+
+    """
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return history_view(self).html
+
+
+def history_view(history: pd.DataFrame) -> View:
+    """Show what was live, for how long, and every change.
+
+    Args:
+        history: n changes, oldest first, as :meth:`wml_deployer.Deployer.history` returns them.
+
+    """
+    changes = history.astype(object).where(history.notna(), None).to_dict("records")
+    spans = spans_of(history, datetime.now(timezone.utc))
+    if not changes:
+        return View(Card("History", "", Badge("empty"), (), (Note("Nothing was deployed yet."),)))
+    strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in spans))
+    table = Table("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
+    live = Badge(f"{spans[-1][0]} is live", "good") if spans else Badge("nothing is live")
+    return View(Card("History", "", live, (), (*((strip,) if spans else ()), table)))
+
+
+def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str, float]]:
+    """Return which version was live for how many seconds, one after the other, the last one until now."""
+    starts: list[tuple[str, datetime]] = []
+    for when, version, proof in zip(history["when"], history["to"], history["proof"], strict=True):
+        if proof != "failed" and isinstance(version, str) and (not starts or starts[-1][0] != version):
+            starts.append((version, when))
+    ends = [*(when for _, when in starts[1:]), now][: len(starts)]
+    return [(name, max((end - begin).total_seconds(), 0.0)) for (name, begin), end in zip(starts, ends, strict=True)]
+
+
+def _row(change: dict[Any, Any]) -> tuple[str | Badge, ...]:
+    proof = Badge(str(change["proof"]), _PROOFS.get(str(change["proof"]), "neutral"))
+    texts = [change[name] or "" for name in ("action", "from", "to")]
+    return moment(change["when"]), *map(str, texts), proof, str(change["why"] or ""), str(change["who"] or "")

@@ -1,0 +1,41 @@
+"""Times and numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+__all__ = ["figure", "moment", "span"]
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def moment(when: datetime | None) -> str:
+    """Write a point in time, in UTC.
+
+    >>> moment(datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc))
+    '2026-01-31 12:00:00 UTC'
+    """
+    return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if when else ""
+
+
+def span(seconds: float) -> str:
+    """Write a length of time with its two largest units.
+
+    >>> span(93_784), span(5), span(0.2)
+    ('1 d 2 h', '5 s', 'under 1 s')
+    """
+    left, words = int(seconds), list[str]()
+    for unit, length in _UNITS:
+        count, left = divmod(left, length)
+        if count or words:
+            words.append(f"{count} {unit}" if count else "")
+    return " ".join(word for word in words[:2] if word) or "under 1 s"
+
+
+def figure(value: float) -> str:
+    """Write a number with four digits that count.
+
+    >>> figure(1234567.0), figure(0.123456), figure(float("nan"))
+    ('1.235e+06', '0.1235', 'nan')
+    """
+    return f"{value:.4g}"
