@@ -150,8 +150,8 @@ class Comparison:
     def _view(self) -> View:
         from wml_deployer._display.comparison import comparison_view  # noqa: PLC0415 - only notebooks need it
 
-        names = (self.live, self.candidate)
-        return comparison_view(names, self.rows, self.agreement, self.changed, self.shift, self.seconds)
+        names, parts = (self.live, self.candidate), {"changed": self.changed, "shift": self.shift}
+        return comparison_view(names, self.rows, agreement=self.agreement, seconds=self.seconds, **parts)
 
     def _repr_html_(self) -> str:
         return self._view().html

@@ -19,6 +19,7 @@ SHOWN_ROWS = 10
 def comparison_view(
     names: tuple[str, str],
     rows: int,
+    *,
     agreement: float,
     changed: pd.DataFrame,
     shift: pd.DataFrame,
@@ -54,7 +55,7 @@ def _shift_table(shift: pd.DataFrame) -> Table:
 
 def _changed_table(changed: pd.DataFrame) -> Table:
     head = changed.head(SHOWN_ROWS)
-    heads = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in head.columns]
+    heads = [f"{side}: {name}" for side, name in head.columns]
     rows = tuple(
         (str(label), *(figure(value) if isinstance(value, float) else str(value) for value in values))
         for label, values in zip(head.index, head.itertuples(index=False, name=None), strict=True)
