@@ -266,7 +266,7 @@ def test_comparison_says_what_changed() -> None:
 
     assert "Comparison v2 beside v1" == text.splitlines()[0]
     assert ["probability_1", "0.01", "0.2"] == text.partition("Largest\n")[2].split()[:3]
-    assert "  row 7  no               yes" == text.splitlines()[-1]
+    assert ["row", "7", "no", "yes"] == text.splitlines()[-1].split()
 
 
 def test_scores_of_many_classes_show_the_likeliest() -> None:

@@ -55,7 +55,7 @@ def _shift_table(shift: pd.DataFrame) -> Table:
 
 def _changed_table(changed: pd.DataFrame) -> Table:
     head = changed.head(SHOWN_ROWS)
-    heads = [f"{side}: {name}" for side, name in head.columns]
+    heads = [": ".join(map(str, sides)) for sides in head.columns.tolist()]
     rows = tuple(
         (str(label), *(figure(value) if isinstance(value, float) else str(value) for value in values))
         for label, values in zip(head.index, head.itertuples(index=False, name=None), strict=True)
