@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.witness import Witness
+from tests.contract.witness import Witness, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,13 +44,6 @@ class Story(Witness):
             self.killed += first["error"] == "killed"
             second = self.call(verb, **options)
             self.look(f"{verb} killed at {point}", second)
-
-
-def plain(credentials: SoftwareCredentials) -> dict[str, Any]:
-    """Write credentials as JSON carries them."""
-    shown = {name: getattr(credentials, name) for name in ("url", "username", "ca_bundle", "space_id")}
-    secret = credentials.apikey.get_secret_value() if credentials.apikey else None
-    return {**{name: str(value) for name, value in shown.items()}, "apikey": secret}
 
 
 @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["changes", "everything"])

@@ -12,7 +12,15 @@ from wml_deployer._packaging.archive import check_archive
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
+    from wml_deployer import SoftwareCredentials
     from wml_deployer._clients import Client
+
+
+def plain(credentials: SoftwareCredentials) -> dict[str, Any]:
+    """Write credentials as JSON carries them."""
+    shown = {name: getattr(credentials, name) for name in ("url", "username", "ca_bundle", "space_id")}
+    secret = credentials.apikey.get_secret_value() if credentials.apikey else None
+    return {**{name: str(value) for name, value in shown.items()}, "apikey": secret}
 
 
 @dataclass

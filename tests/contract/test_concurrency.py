@@ -1,0 +1,95 @@
+"""Many processes at one project, and several machines at one space: one history, and nothing is mixed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.witness import Witness, plain
+from wml_deployer.metadata import MetadataFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from wml_deployer import SoftwareCredentials
+    from wml_deployer._clients import Client
+
+    Run = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def project(client: Client, tmp_path: Path) -> Iterator[Witness]:
+    """Begin a project."""
+    project = Witness(client, tmp_path / "project")
+    project.new_project()
+    yield project
+    project.remove_project()
+
+
+def release(credentials: SoftwareCredentials, folder: Path, number: int) -> dict[str, Any]:
+    """Describe a release of the model of a number."""
+    job = {"verb": "release", "number": number, "version": f"v{number}", "timeout": 600}
+    return {**job, "folder": str(folder), "credentials": plain(credentials)}
+
+
+def test_twenty_releases_at_once_have_one_history(run: Run, project: Witness, reached: SoftwareCredentials) -> None:
+    """Each process succeeds or is told of a conflict; each log entry begins where the one before it ended."""
+    results = run([release(reached, project.folder, number % 5) for number in range(20)])
+    metadata = MetadataFile(project.folder / "metadata.yaml").read()
+    last = {"error": None, "version": metadata.log[-1].to_version, "number": project.live()}
+    project.look("after twenty releases", last)
+    project.contents()
+
+    assert {result["error"] for result in results} <= {None, "ConflictError"}
+    assert any(result["error"] is None for result in results)
+    assert [entry.to_version for entry in metadata.log[:-1]] == [entry.from_version for entry in metadata.log[1:]]
+    assert [] == project.faults
+
+
+def test_machines_with_files_of_their_own_mix_nothing(
+    run: Run, project: Witness, client: Client, reached: SoftwareCredentials
+) -> None:
+    """One wins; the others are told of a conflict, and what each file says of a revision is what it holds."""
+    project.new_project()
+    text = (project.folder / "metadata.yaml").read_text(encoding="utf-8")
+    machines = [project.folder.with_name(f"{project.folder.name}-{number}") for number in range(4)]
+    for machine in machines:
+        machine.mkdir()
+        (machine / "metadata.yaml").write_text(text, encoding="utf-8")
+    results = run([release(reached, machine, number) for number, machine in enumerate(machines)])
+    for machine in machines:
+        Witness(client, machine, faults=project.faults).contents()
+    serving = [(d.model_id, d.revision) for d in client.deployments() if project.folder.name[:8] in d.name]
+    files = [MetadataFile(machine / "metadata.yaml").read() for machine in machines]
+    winners = [
+        (version.model_id, version.revision)
+        for file, result in zip(files, results, strict=True)
+        for version in file.versions
+        if result["error"] is None and version.name == result["version"]
+    ]
+
+    assert {result["error"] for result in results} <= {None, "ConflictError"}
+    assert 1 == len(serving)
+    assert serving[0] in winners
+    assert [] == project.faults
+
+
+def test_a_stale_file_is_refused_before_anything_is_stored(
+    run: Run, project: Witness, client: Client, reached: SoftwareCredentials
+) -> None:
+    """Whoever has yesterday's file is told so, and changes nothing."""
+    run([release(reached, project.folder, 0)])
+    stale = (project.folder / "metadata.yaml").read_bytes()
+    run([release(reached, project.folder, 1)])
+    newest = (project.folder / "metadata.yaml").read_bytes()
+    (project.folder / "metadata.yaml").write_bytes(stale)
+    refused = run([release(reached, project.folder, 2)])[0]
+    (project.folder / "metadata.yaml").write_bytes(newest)
+    project.look("after the refusal", {"error": None, "version": "v1", "number": 1})
+
+    assert ("ConflictError", True) == (refused["error"], "recover()" in refused["message"])
+    assert [] == project.faults
