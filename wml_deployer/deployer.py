@@ -13,6 +13,7 @@ from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._rollout.history import history_frame, live_version
 from wml_deployer._rollout.project import Action, Project
+from wml_deployer._rollout.recovering import adopt, needs_adoption
 from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import Wish, deployed_already
@@ -21,6 +22,7 @@ from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verbs.base import ROLLOUT_SECONDS
 from wml_deployer._verbs.candidates import CandidateVerbs
+from wml_deployer._verbs.memory import MemoryVerbs
 from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.metadata import MetadataFile
@@ -28,7 +30,7 @@ from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from typing_extensions import Self
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployer"]
 
 
-class Deployer(CandidateVerbs):
+class Deployer(CandidateVerbs, MemoryVerbs):
     r"""Stores, deploys, scores, updates and rolls back the model of one project.
 
     Args:
@@ -74,7 +76,7 @@ class Deployer(CandidateVerbs):
         self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[int, Deployment] | None = None
         self._source = Source(directory=getattr(self._credentials, "directory", None))
-        self._file.read()
+        self._known = self._file.read()
 
     @classmethod
     def from_files(
@@ -193,6 +195,7 @@ class Deployer(CandidateVerbs):
         version: str | None = None,
         specification: str | None = None,
         unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> StoredModel:
         """Pack a model, upload it and freeze it as a revision; the same content is stored once.
@@ -205,6 +208,7 @@ class Deployer(CandidateVerbs):
             specification: Name of the software specification; the best supported one if not given.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
                 pickle runs code that it brings along.
+            metrics: What you measured of it, such as ``{"f1": 0.93}``; :meth:`diff` sets it side by side.
             timeout: Seconds for the whole call.
 
         Returns:
@@ -215,7 +219,7 @@ class Deployer(CandidateVerbs):
             ConflictError: Somebody else stored a model of this project at the same time.
 
         """
-        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle, metrics or {})
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             stored = project.versions.get(candidate, wish)
         return StoredModel.from_version(stored)
@@ -228,6 +232,7 @@ class Deployer(CandidateVerbs):
         version: str | None = None,
         specification: str | None = None,
         unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
@@ -241,6 +246,7 @@ class Deployer(CandidateVerbs):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
             timeout: Seconds for the whole call.
 
@@ -253,7 +259,7 @@ class Deployer(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle, metrics or {})
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             record = project.deployment()
             chosen = project.versions.get(candidate, wish, upload=record is None)
@@ -273,6 +279,7 @@ class Deployer(CandidateVerbs):
         version: str | None = None,
         specification: str | None = None,
         unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
@@ -284,6 +291,7 @@ class Deployer(CandidateVerbs):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
             timeout: Seconds for the whole call.
 
@@ -296,7 +304,7 @@ class Deployer(CandidateVerbs):
             DeadlineError: The time is over; the version before serves again.
 
         """
-        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle, metrics or {})
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             record = project.at_rest(project.required("update"))
             chosen = project.versions.get(candidate, wish)
@@ -310,6 +318,7 @@ class Deployer(CandidateVerbs):
         version: str | None = None,
         specification: str | None = None,
         unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
@@ -321,6 +330,7 @@ class Deployer(CandidateVerbs):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
             timeout: Seconds for the whole call.
 
@@ -331,7 +341,7 @@ class Deployer(CandidateVerbs):
             RolloutError: It failed, or did not answer as the local model does.
 
         """
-        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle)
+        wish = Wish(model, _stored_name(model), sample, version, specification, unpickle, metrics or {})
         with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
             record = project.deployment()
             if record is not None:
@@ -532,6 +542,8 @@ class Deployer(CandidateVerbs):
         """Hold the project's lock, so that two processes never change it at once, within the time given."""
         with deadline(timeout), self._file.lock(timeout=timeout):
             self._deployed = None
+            if self._file.path.exists() and needs_adoption(self.metadata):
+                adopt(self._project.client, self._file)
             yield self._project
 
     def _switched(

@@ -11,11 +11,12 @@ import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Literal
 
 from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
+from wml_deployer._frameworks.parameters import set_parameters
 from wml_deployer._frameworks.signature import class_labels, input_fields
 from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.schema import Schema
@@ -42,6 +43,7 @@ class ModelProfile:
         libraries: Versions of ``python``, ``numpy`` and each library that the model needs, by the name pip knows;
             pandas is among them where the model takes named columns.
         schema: Input fields in the order of the fit, and classes.
+        parameters: What was set to something else than its default, as text by name.
 
     Example:
         >>> ModelProfile("scikit-learn_1.6", {"python": "3.12.4", "scikit-learn": "1.6.1"}, Schema()).python
@@ -52,6 +54,7 @@ class ModelProfile:
     model_type: str
     libraries: dict[str, str]
     schema: Schema
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @property
     def python(self) -> str:
@@ -95,6 +98,7 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
         model_type=f"{framework}_{major_minor(libraries[framework])}",
         libraries=libraries,
         schema=Schema(fields=fields, classes=class_labels(estimator)),
+        parameters=set_parameters(estimator),
     )
 
 

@@ -78,9 +78,9 @@ class DirectCalls:
         path = f"/ml/v4/models/{model_id}/revisions"
         return [ModelRecord.from_document(item) for item in self._pages(path, "list the model's revisions")]
 
-    def model_content(self, model_id: str, revision: str) -> bytes:
-        """Download a revision's content. IBM's older client writes it to a path that it reports wrongly."""
-        params = {"revision_id": revision, "content_format": "native"}
+    def model_content(self, model_id: str, revision: str | None) -> bytes:
+        """Download content. IBM's older client writes it to a path that it reports wrongly."""
+        params = {"content_format": "native"} | ({} if revision is None else {"revision_id": revision})
         return self._call("GET", f"/ml/v4/models/{model_id}/download", "download the model", params=params).body
 
     def create_deployment(

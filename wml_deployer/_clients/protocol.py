@@ -216,8 +216,8 @@ class Client(Protocol):
     def revisions(self, model_id: str) -> Sequence[ModelRecord]:
         """List a model's revisions, newest first."""
 
-    def model_content(self, model_id: str, revision: str) -> bytes:
-        """Download what a revision holds."""
+    def model_content(self, model_id: str, revision: str | None) -> bytes:
+        """Download what a revision holds, or the model just now."""
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model and all its revisions."""

@@ -24,7 +24,7 @@ __all__ = ["OWNED", "TYPED", "located", "owned", "unfit", "values"]
 OWNED = ("model_uid", "deployment_uid", "versions", "log")
 """The keys of the file that are the library's."""
 
-TYPED = frozenset({"classes"})
+TYPED = frozenset({"classes", "metrics"})
 """Keys below which YAML's types count; every other known value is the text that is written."""
 
 _HINTS = {"project_name": "such as project_name: churn", "project_version": 'such as project_version: "0.1"'}
@@ -47,6 +47,8 @@ def _arranged(version: dict[str, Any]) -> dict[str, Any]:
         "libraries": Row(version["libraries"]),
         "fields": [Row(field) for field in version["fields"]],
         "classes": Flow(version["classes"]),
+        "parameters": Row(version["parameters"]),
+        "metrics": Row(version["metrics"]),
         "stored_at": Moment(version["stored_at"]),
     }
     return {key: value for key, value in arranged.items() if value not in ([], {})}

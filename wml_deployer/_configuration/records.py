@@ -69,6 +69,8 @@ class Version(_Record):
         libraries: Library -> version that it was fitted with.
         fields: Its input columns, in order; empty where it was fitted without names.
         classes: Its labels in the order of the answered probabilities; empty where there are none.
+        parameters: Parameters of the fit that were set to something else than their default, as text.
+        metrics: What the caller measured of it.
         stored_at: When it was stored; kept in UTC, to the second.
 
     Raises:
@@ -94,6 +96,8 @@ class Version(_Record):
     libraries: dict[str, str] = Key(default_factory=dict)
     fields: tuple[Field, ...] = ()
     classes: tuple[_Label, ...] = ()
+    parameters: dict[str, str] = Key(default_factory=dict)
+    metrics: dict[str, float] = Key(default_factory=dict)
     stored_at: _Time
 
     @property

@@ -26,7 +26,7 @@ from wml_deployer.schema import Field, Schema
 from wml_deployer.specifications import choose_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from wml_deployer._clients import Client
     from wml_deployer._rollout.sample import Sample
@@ -88,7 +88,13 @@ def stored_already(client: Client, metadata: Metadata, candidate: Candidate, nam
 
 
 def store(
-    client: Client, metadata: Metadata, candidate: Candidate, *, name: str | None, specification_name: str | None
+    client: Client,
+    metadata: Metadata,
+    candidate: Candidate,
+    *,
+    name: str | None,
+    specification_name: str | None,
+    metrics: Mapping[str, float],
 ) -> tuple[Version, bool]:
     """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
 
@@ -98,6 +104,7 @@ def store(
         candidate: What to store.
         name: Name of the version; ``None`` takes the project's.
         specification_name: Name of a software specification; ``None`` chooses one.
+        metrics: What the caller measured of it.
 
     Returns:
         The version, not yet written to metadata.yaml, and whether its model was made now.
@@ -115,7 +122,7 @@ def store(
         model_type=profile.model_type,
         specification_id=specification.id,
         schema=profile.schema,
-        custom=facts(metadata, chosen, package.digest),
+        custom=_told(facts(metadata, chosen, package.digest), profile, metrics),
         tags=(CUSTOM_KEY, metadata.project_name),
     )
     frozen, made = upload(client, metadata, package, properties, name)
@@ -129,6 +136,8 @@ def store(
         libraries=profile.libraries,
         fields=profile.schema.fields,
         classes=profile.schema.classes,
+        parameters=profile.parameters,
+        metrics=dict(metrics),
         stored_at=datetime.now(timezone.utc),
     )
     return version, made
@@ -144,6 +153,17 @@ def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
             "call": uuid4().hex,
         }
     }
+
+
+def _told(said: dict[str, Any], profile: ModelProfile, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Add what a lost metadata.yaml is rebuilt from, and the service has no place of its own for."""
+    more = {
+        "libraries": profile.libraries,
+        "classes": list(profile.schema.classes),
+        "parameters": profile.parameters,
+        "metrics": {name: float(value) for name, value in metrics.items()},
+    }
+    return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
 
 
 def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Sample | None]:

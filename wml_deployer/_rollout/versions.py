@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.history import version_to
 from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
-from wml_deployer.errors import ConflictError
+from wml_deployer.errors import ConflictError, ModelError
 from wml_deployer.metadata import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from wml_deployer._clients import Client
     from wml_deployer._rollout.sample import SampleFolder
@@ -31,6 +33,17 @@ class Wish:
     version: str | None = None
     specification: str | None = None
     unpickle: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse metrics that are no numbers, before anything is sent."""
+        given: Mapping[str, Any] = self.metrics
+        wrong = [name for name, value in given.items() if not isinstance(value, Real) or not isfinite(value)]
+        if wrong:
+            raise ModelError(
+                f"The metrics {', '.join(map(repr, wrong))} are no finite numbers.",
+                next_step="Give numbers by name, such as metrics={'f1': 0.93}.",
+            )
 
 
 class Versions:
@@ -87,7 +100,14 @@ class Versions:
         if version is None and not upload:
             raise deployed_already(metadata.project_name)
         if version is None:
-            version, made = store(client, metadata, candidate, name=wish.version, specification_name=wish.specification)
+            version, made = store(
+                client,
+                metadata,
+                candidate,
+                name=wish.version,
+                specification_name=wish.specification,
+                metrics=wish.metrics,
+            )
             self._write_down(version)
             self._made = version if made else None
         if candidate.sample is not None:

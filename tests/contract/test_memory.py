@@ -1,0 +1,169 @@
+"""What a project remembers: differences, removal of old models, and recovery from the space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+from sklearn.tree import DecisionTreeClassifier
+
+from wml_deployer import Deployer
+from wml_deployer.errors import ModelError, VersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from wml_deployer import SoftwareCredentials
+    from wml_deployer.testing import LocalServer
+
+
+def narrow(features: pd.DataFrame, labels: pd.Series[Any], width: int) -> Any:
+    """Fit a model on the first columns: another schema needs a model asset of its own."""
+    return DecisionTreeClassifier(max_depth=2).fit(features.iloc[:, :width], labels)
+
+
+def test_a_diff_shows_what_was_changed_and_nothing_else(
+    deployer: Deployer, fit: Callable[[float], Any], features: pd.DataFrame
+) -> None:
+    """The set parameter and the metric stand side by side."""
+    deployer.store(fit(1.0), sample=features.head(2), version="a", metrics={"f1": 0.9, "rows": 569})
+    deployer.store(fit(0.5), sample=features.head(2), version="b", metrics={"f1": 0.95, "rows": 569})
+    found = deployer.diff("a", "b").drop(index=("model", "digest"))
+
+    assert {("parameters", "logisticregression__C"): [None, "0.5"], ("metrics", "f1"): [0.9, 0.95]} == {
+        key: list(row) for key, row in zip(found.index, found.to_numpy().tolist(), strict=True)
+    }
+
+
+def test_a_diff_shows_the_schema(deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]) -> None:
+    """A column more is a row."""
+    for width in (3, 4):
+        deployer.store(narrow(features, labels, width), sample=features.iloc[:2, :width], version=f"w{width}")
+    found = deployer.diff("w3", "w4")
+
+    assert [None, "3: float64"] == list(found.T[("schema", "mean area")])
+
+
+def test_metrics_have_to_be_numbers(deployer: Deployer, server: LocalServer, model: Any) -> None:
+    """All of the wrong ones are named, and nothing is sent."""
+    server.clear_requests()
+    with pytest.raises(ModelError, match="'f1', 'loss' are no finite numbers"):
+        deployer.store(model, metrics={"f1": "high", "loss": float("nan"), "n": 3})  # type: ignore[dict-item]  # wrong
+
+    assert [] == server.requests
+
+
+def test_pruning_keeps_the_newest_the_live_and_the_last_good(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """Of six models those go that nobody can need."""
+    for width in (2, 3):
+        deployer.release(narrow(features, labels, width), version=f"w{width}")
+    for width in (4, 5, 6, 7):
+        deployer.store(narrow(features, labels, width), version=f"w{width}")
+    gone = deployer.prune(keep=1, named=["w5"])
+
+    assert (("w4", "w6"), ["w2", "w3", "w5", "w7"]) == (gone, [version.name for version in deployer.metadata.versions])
+
+
+def test_a_pruned_model_is_gone_from_the_service(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """What stays in the file is what stays in the space."""
+    for width in (2, 3, 4):
+        deployer.store(narrow(features, labels, width), version=f"w{width}")
+    deployer.prune(keep=1)
+    project = deployer.metadata.project_name
+
+    assert [f"{project}_w4"] == [m.name for m in deployer._project.client.models() if m.name.startswith(project)]
+
+
+def test_a_candidate_is_not_pruned(deployer: Deployer, model: Any, features: pd.DataFrame, labels: Any) -> None:
+    """Whatever is deployed stays."""
+    deployer.deploy(model, version="live")
+    deployer.candidate(narrow(features, labels, 4), version="candidate")
+
+    assert () == deployer.prune(keep=0)
+
+
+def test_nothing_is_pruned_where_a_name_is_unknown(deployer: Deployer, model: Any) -> None:
+    """A misspelt name is no licence to delete."""
+    deployer.store(model, version="a")
+    with pytest.raises(VersionError, match="has no version or revision 'b'"):
+        deployer.prune(keep=0, named=["b"])
+
+    assert ["a"] == [version.name for version in deployer.metadata.versions]
+
+
+def test_a_lost_file_is_rebuilt(
+    deployer: Deployer, metadata_path: Path, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """Every version comes back as it was, and what serves is known again."""
+    deployer.deploy(model, sample=features.head(3), version="v0.1", metrics={"f1": 0.9})
+    deployer.update(better, sample=features.head(3), version="v0.2")
+    before = deployer.metadata
+    metadata_path.unlink()
+    after = deployer.recover()
+
+    assert [v.model_dump(exclude={"stored_at"}) for v in before.versions] == [
+        v.model_dump(exclude={"stored_at"}) for v in after.versions
+    ]
+    assert (before.deployment_uid, before.model_uid, "v0.2") == (
+        after.deployment_uid,
+        after.model_uid,
+        after.log[-1].to_version,
+    )
+
+
+def test_a_stale_file_is_completed(
+    deployer: Deployer, metadata_path: Path, model: Any, better: Any, features: pd.DataFrame
+) -> None:
+    """What another copy of the file did is learnt, and one can roll back again."""
+    deployer.deploy(model, version="v0.1")
+    stale = metadata_path.read_bytes()
+    deployer.update(better, version="v0.2")
+    metadata_path.write_bytes(stale)
+    deployer.recover()
+
+    assert [("deploy", "v0.1"), ("update", "v0.2")] == [(e.action, e.to_version) for e in deployer.metadata.log]
+    assert "v0.1" == deployer.rollback().version
+
+
+def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, model: Any) -> None:
+    """Recovering twice is recovering once."""
+    deployer.deploy(model)
+    before = metadata_path.read_bytes()
+    deployer.recover()
+
+    assert before == metadata_path.read_bytes()
+
+
+@pytest.fixture
+def scripted(credentials: SoftwareCredentials, metadata_path: Path, model: Any) -> Deployer:
+    """A project that the tutorial's script deployed: two ids in the file, nothing of how they came about."""
+    with Deployer(credentials, metadata_path) as first:
+        deployment = first.deploy(model)
+        client = first._project.client
+        name = first.metadata.project_name
+        made = client.create_deployment(f"{name}_v0.1-Deployment", deployment.model_id, None, {})  # type: ignore[arg-type]  # as the script does
+        client.delete_deployment(deployment.id)
+    text = f"project_name: {name}\nproject_version: v0.2\nmodel_uid: {deployment.model_id}\ndeployment_uid: {made.id}\n"
+    metadata_path.write_text(text, encoding="utf-8")
+    return Deployer(credentials, metadata_path)
+
+
+def test_what_a_script_deployed_can_be_rolled_back_to(
+    scripted: Deployer, better: Any, model: Any, features: pd.DataFrame
+) -> None:
+    """The live model is frozen first, under the name that the script gave it."""
+    with scripted as deployer:
+        before = deployer.score(features)
+        deployer.update(better, sample=features.head(5))
+        again = deployer.rollback()
+
+        assert_frame_equal(before, deployer.score(features), check_exact=True)
+    assert ("v0.1", ["deploy", "update", "rollback"]) == (again.version, deployer.history()["action"].tolist())

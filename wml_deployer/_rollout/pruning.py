@@ -1,0 +1,77 @@
+"""Removing old models, and never one that may be needed again."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from wml_deployer._rollout.history import last_good, live_version, version_to
+from wml_deployer.errors import ConflictError, NotFoundError, VersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wml_deployer._clients import Client
+    from wml_deployer.metadata import Metadata, MetadataFile, Version
+
+__all__ = ["prune"]
+
+_log = logging.getLogger(__name__)
+
+
+def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -> tuple[str, ...]:
+    """Delete the models that hold nothing but old versions, and forget those.
+
+    Args:
+        client: The deployment space.
+        file: The project's metadata.yaml; its lock is held by the caller.
+        keep: How many of the newest versions stay.
+        named: Further versions that stay.
+
+    Returns:
+        Names of the versions that are gone, oldest first.
+
+    Raises:
+        VersionError: A named version is not there; nothing was deleted.
+
+    """
+    metadata = file.read()
+    kept = _kept(metadata, keep, named) | {record.model_id for record in client.deployments()}
+    gone = []
+    # Oldest first: where somebody stops it half-way, the newer ones are still there.
+    for model_id in dict.fromkeys(version.model_id for version in metadata.versions):
+        if model_id not in kept and _delete(client, model_id):
+            gone += [version.name for version in metadata.versions if version.model_id == model_id]
+            rest = tuple(version for version in file.read().versions if version.model_id != model_id)
+            file.write(file.read().model_copy(update={"versions": rest}))
+    return tuple(gone)
+
+
+def _kept(metadata: Metadata, keep: int, named: Sequence[str]) -> set[str]:
+    """Ids of the models that hold a version which stays."""
+    staying: list[Version | None] = [*_newest(metadata, keep), live_version(metadata)]
+    staying += [version_to(metadata, name) for name in named]
+    try:
+        staying.append(last_good(metadata))
+    except VersionError:
+        _log.debug("%s has no earlier good version", metadata.project_name)
+    return {version.model_id for version in staying if version is not None}
+
+
+def _newest(metadata: Metadata, keep: int) -> list[Version]:
+    if keep < 0:
+        raise VersionError(f"keep={keep} versions cannot be kept.", operation="prune", next_step="Give 0 or more.")
+    by_age = sorted(metadata.versions, key=lambda version: version.stored_at)
+    return by_age[len(by_age) - min(keep, len(by_age)) :]
+
+
+def _delete(client: Client, model_id: str) -> bool:
+    try:
+        client.delete_model(model_id)
+    except NotFoundError:
+        return True
+    except ConflictError as error:
+        # Somebody deployed it just now.
+        _log.warning("model %s stays: %s", model_id, error.message)
+        return False
+    return True

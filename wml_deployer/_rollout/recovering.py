@@ -1,0 +1,186 @@
+"""metadata.yaml from what the service keeps: rebuilt where it is lost, completed where it is not the newest.
+
+A revision tells its version, project and digest in ``custom`` and in its commit message, with the libraries, classes,
+parameters and metrics of the fit. What was live when is told by metadata.yaml alone: of a lost log only the version
+that serves now is known.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._packaging.archive import check_archive
+from wml_deployer._rollout.deploying import deployments_of
+from wml_deployer._rollout.history import live_version
+from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, frozen_already, models_of
+from wml_deployer._rollout.waiting import serve, wait_until_serving
+from wml_deployer.errors import NotFoundError
+from wml_deployer.metadata import LogEntry, Metadata, Version
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client, DeploymentRecord, ModelRecord
+    from wml_deployer.metadata import MetadataFile
+
+__all__ = ["adopt", "needs_adoption", "recover"]
+
+RECOVERED = "recovered from the space"
+ADOPTED = "adopted: deployed before this file had a history"
+
+
+def needs_adoption(metadata: Metadata) -> bool:
+    """Say whether a file names a deployment, and nothing of how it came about: so the tutorial's script leaves it."""
+    return bool(metadata.deployment_uid and metadata.model_uid and not metadata.versions and not metadata.log)
+
+
+def adopt(client: Client, file: MetadataFile) -> None:
+    """Freeze the model that a script of the user's own deployed, so that there is something to roll back to.
+
+    Args:
+        client: The deployment space.
+        file: The project's metadata.yaml; its lock is held by the caller.
+
+    """
+    metadata = file.read()
+    try:
+        record = client.deployment(str(metadata.deployment_uid))
+        model = client.model(record.model_id)
+    except NotFoundError:
+        # What the file names is gone: there is nothing to freeze.
+        return
+    version = _frozen(client, metadata, model)
+    if record.revision is None:
+        # A deployment without a revision would serve whatever is uploaded into its model next.
+        changed = serve(client, record.id, version)
+        wait_until_serving(client, changed, version.model_id, version.revision, record)
+    entry = _entry("deploy", None, version, ADOPTED)
+    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id}
+    file.write(metadata.model_copy(update=found))
+
+
+def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
+    """Write down what the space knows of a project.
+
+    Args:
+        client: The deployment space.
+        file: The project's metadata.yaml, there or not; its lock is held by the caller.
+        known: The project as it was read last.
+
+    Returns:
+        The project as it is written now.
+
+    """
+    metadata = file.read() if file.path.exists() else known
+    versions = _versions(client, metadata)
+    record = _deployment(client, metadata)
+    live = next((v for v in reversed(versions) if record and _ids(v) == (record.model_id, record.revision)), None)
+    log = metadata.log
+    logged = live_version(metadata)
+    if live is not None and logged != live:
+        log = (*log, _entry("update" if logged else "deploy", logged, live, RECOVERED))
+    found = {
+        "model_uid": live.model_id if live else (record.model_id if record else _last_model(versions)),
+        "deployment_uid": record.id if record else None,
+        "versions": versions,
+        "log": log,
+    }
+    file.write(metadata.model_copy(update=found))
+    return file.read()
+
+
+def _versions(client: Client, metadata: Metadata) -> tuple[Version, ...]:
+    """Every version that is on the service: as the file has it, or else as the service tells it."""
+    known = {_ids(version): version for version in metadata.versions}
+    taken = {version.name for version in metadata.versions}
+    found = []
+    for model in models_of(client, metadata):
+        for listed in reversed(client.revisions(model.id)):
+            ids = (model.id, str(listed.revision))
+            version = known.get(ids) or _told(client.model(*ids), ids, taken)
+            if version is not None:
+                taken.add(version.name)
+                found.append(version)
+    return tuple(sorted(found, key=lambda version: version.stored_at))
+
+
+def _told(revision: ModelRecord, ids: tuple[str, str], taken: set[str]) -> Version | None:
+    """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
+    facts = revision.custom.get(CUSTOM_KEY, {})
+    if not facts.get("version") or not facts.get("digest"):
+        return None
+    name = str(facts["version"])
+    return Version(
+        name=f"{name}@{ids[1]}" if name in taken else name,
+        model_id=ids[0],
+        revision=ids[1],
+        digest=str(facts["digest"]),
+        model_type=revision.model_type,
+        software_specification=revision.specification,
+        libraries=facts.get("libraries", {}),
+        fields=revision.schema.fields,
+        classes=tuple(facts.get("classes", ())),
+        parameters=facts.get("parameters", {}),
+        metrics=facts.get("metrics", {}),
+        stored_at=_frozen_at(revision),
+    )
+
+
+def _deployment(client: Client, metadata: Metadata) -> DeploymentRecord | None:
+    if metadata.deployment_uid is not None:
+        try:
+            return client.deployment(metadata.deployment_uid)
+        except NotFoundError:
+            pass
+    return next(iter(deployments_of(client, metadata.project_name)), None)
+
+
+def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
+    """Freeze a model as it is, unless a call before this one did so."""
+    name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
+    digest = _digest(client, model.id)
+    frozen = frozen_already(client, metadata, [model], digest, name)
+    revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
+    return Version(
+        name=name,
+        model_id=model.id,
+        revision=revision,
+        digest=digest,
+        model_type=model.model_type,
+        software_specification=model.specification,
+        fields=model.schema.fields,
+        stored_at=datetime.now(timezone.utc),
+    )
+
+
+def _digest(client: Client, model_id: str) -> str:
+    with TemporaryDirectory(prefix="wml_deployer-") as folder:
+        archive = Path(folder) / "model.tar.gz"
+        archive.write_bytes(client.model_content(model_id, None))
+        return check_archive(archive)
+
+
+def _frozen_at(revision: ModelRecord) -> Any:
+    described = revision.raw.get("metadata", {})
+    committed = (described.get("commit_info") or {}).get("committed_at")
+    return committed or described.get("created_at") or datetime.now(timezone.utc)
+
+
+def _entry(action: str, before: Version | None, now: Version, why: str) -> LogEntry:
+    return LogEntry(
+        when=datetime.now(timezone.utc),
+        action=action,
+        from_version=before.name if before else None,
+        to_version=now.name,
+        why=why,
+        proof="skipped",
+    )
+
+
+def _last_model(versions: tuple[Version, ...]) -> str | None:
+    return versions[-1].model_id if versions else None
+
+
+def _ids(version: Version) -> tuple[str, str | None]:
+    return version.model_id, version.revision

@@ -1,0 +1,83 @@
+"""Verbs on what a project remembers: differences of versions, recovery, and removal of what is old."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer._rollout.differences import differences
+from wml_deployer._rollout.history import version_to
+from wml_deployer._rollout.pruning import prune
+from wml_deployer._rollout.recovering import recover
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from wml_deployer.metadata import Metadata
+
+__all__ = ["MemoryVerbs"]
+
+
+class MemoryVerbs(Verbs):
+    """Compare versions, rebuild metadata.yaml, remove old models."""
+
+    _known: Metadata
+
+    def diff(self, one: str, other: str) -> pd.DataFrame:
+        """Tell what two stored versions differ in.
+
+        Args:
+            one: Name or revision of a version.
+            other: Name or revision of another one.
+
+        Returns:
+            One row for each difference, indexed by part (``model``, ``parameters``, ``libraries``, ``schema``,
+            ``classes``, ``metrics``) and name, with one column for each version. Parameters are those that were set to
+            something else than their default.
+
+        Raises:
+            VersionError: There is no such version; the message lists what there is.
+
+        """
+        metadata = self.metadata
+        return differences(version_to(metadata, one), version_to(metadata, other))
+
+    def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
+        """Rebuild metadata.yaml from the deployment space, where it is lost or not the newest.
+
+        A file that is there keeps all that is still true. One that is lost is written anew while this object still
+        knows the project; after that, a file with ``project_name`` and ``project_version`` is enough to begin with.
+
+        Args:
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The project as metadata.yaml says now: every version on the service, the deployment, and in the log what
+            serves now. What was live before is not on the service: of a lost log only that is found again.
+
+        """
+        with self._changing(timeout) as project:
+            return recover(project.client, self._file, self._known)
+
+    def prune(self, keep: int = 3, *, named: Sequence[str] = (), timeout: float = ROLLOUT_SECONDS) -> tuple[str, ...]:
+        """Delete old models from the service.
+
+        The service deletes a model with all its revisions or not at all: a version stays as long as its model holds one
+        that stays. Nothing is deleted that is live, the last good one, deployed otherwise, or named.
+
+        Args:
+            keep: How many of the newest versions stay.
+            named: Names or revisions of further versions that stay.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            Names of the versions that are gone.
+
+        Raises:
+            VersionError: A named version is not there; nothing was deleted.
+
+        """
+        with self._changing(timeout) as project:
+            return prune(project.client, self._file, keep, named)
