@@ -193,6 +193,34 @@ def test_idle_workers_end_and_come_back(misbehaving: ModuleType, serving: Callab
     assert first != second
 
 
+def test_stop_refuses_whoever_still_waits(misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path) -> None:
+    """A request at the model, one in the queue and one that comes later are all told that the deployment is gone."""
+    artifact = packed(misbehaving.Misbehaving(), tmp_path)
+
+    async def stop_meanwhile(pool: WorkerPool) -> list[Any]:
+        asked = [asyncio.ensure_future(pool.predict(body_of([["hang"]]))) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        await pool.stop()
+        return await asyncio.gather(*asked, pool.predict(body_of([[1.0]])), return_exceptions=True)
+
+    with serving(artifact, tmp_path) as served:
+        errors = served.loop.run(stop_meanwhile(served.pool))
+
+    assert ["deployment_stopped"] * 3 == [error.code for error in errors]
+
+
+def test_crashes_leave_nothing_behind(misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path) -> None:
+    """What a worker that crashed had unpacked is removed."""
+    artifact = packed(misbehaving.Misbehaving(), tmp_path)
+    with serving(artifact, tmp_path) as served:
+        for _ in range(2):
+            refused(served, [["leave"]])
+        served.predict([[1.5]])
+        (pool,) = (path for path in tmp_path.iterdir() if path.is_dir())
+
+        assert 1 == len(list(pool.iterdir()))
+
+
 def test_stop_leaves_no_process_and_no_file(
     misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path
 ) -> None:

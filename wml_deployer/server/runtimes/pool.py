@@ -43,7 +43,8 @@ class WorkerPool:
         self._directory = directory
         self._limit = workers
         self._start_worker = start_worker
-        self._workers: set[WorkerProcess] = set()
+        # Each with the folder that it has unpacked the content into.
+        self._workers: dict[WorkerProcess, Path] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self._waiting = 0
@@ -131,6 +132,8 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all workers and remove what was unpacked."""
         self._limit = 0
+        for _ in range(self._waiting):
+            self._idle.put_nowait(_stopped())
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -143,10 +146,12 @@ class WorkerPool:
         self._waiting += 1
         try:
             while True:
+                if not self._limit:
+                    raise _refusal(_stopped())
                 self._grow()
                 item = await self._idle.get()
                 if isinstance(item, LoadError):
-                    raise PredictionError(400, item.code, item.message)
+                    raise _refusal(item)
                 if item in self._workers and item.alive:
                     item.idle_since = None
                     return item
@@ -177,14 +182,17 @@ class WorkerPool:
             self._starting -= 1
 
     async def _load(self) -> WorkerProcess:
-        worker = await self._start_worker()
-        directory = tempfile.mkdtemp(prefix="content-", dir=self._directory)
         try:
-            await self._content.load_into(worker, Path(directory))
+            worker = await self._start_worker()
+            directory = Path(tempfile.mkdtemp(prefix="content-", dir=self._directory))
+        except OSError as error:
+            raise LoadError("worker_not_started", f"No process could be started for the model: {error}") from error
+        try:
+            await self._content.load_into(worker, directory)
         except BaseException:
             await worker.stop()
             raise
-        self._workers.add(worker)
+        self._workers[worker] = directory
         return worker
 
     async def _drain(self, worker: WorkerProcess) -> None:
@@ -198,6 +206,8 @@ class WorkerPool:
 
     async def _bury(self, worker: WorkerProcess, error: Exception) -> PredictionError:
         """End a worker that does not answer, and say why it did not."""
+        if not self._limit:
+            return _refusal(_stopped())
         if isinstance(error, asyncio.TimeoutError):
             seconds = self._content.limits.predict_seconds
             code, message = "model_timeout", f"The model did not answer within {seconds:g} seconds and was ended."
@@ -209,8 +219,10 @@ class WorkerPool:
         return PredictionError(400, code, message)
 
     async def _end(self, worker: WorkerProcess) -> None:
-        self._workers.discard(worker)
+        directory = self._workers.pop(worker, None)
         await worker.stop()
+        if directory is not None:
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
     async def _end_idle(self) -> None:
         """End workers that nobody has asked for a long time; the next request starts one."""
@@ -226,6 +238,14 @@ class WorkerPool:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _stopped() -> LoadError:
+    return LoadError("deployment_stopped", "The deployment was stopped before it answered the request.")
+
+
+def _refusal(error: LoadError) -> PredictionError:
+    return PredictionError(400, error.code, error.message)
 
 
 async def _starter(

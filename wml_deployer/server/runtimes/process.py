@@ -108,8 +108,15 @@ class WorkerProcess:
         """
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
-        _, connection = await loop.create_connection(Connection, sock=ours)
-        _, output = await loop.connect_read_pipe(_Output, os.fdopen(reading, "rb", 0))
+        printed = os.fdopen(reading, "rb", 0)
+        try:
+            _, connection = await loop.create_connection(Connection, sock=ours)
+            _, output = await loop.connect_read_pipe(_Output, printed)
+        except BaseException:
+            # The child ends when it finds its socket closed.
+            ours.close()
+            printed.close()
+            raise
         return cls(process, connection, output)
 
     @property

@@ -103,7 +103,9 @@ def _load_content(wanted: dict[str, Any]) -> Score:
     from wml_deployer.server.runtimes.worker.registry import find_runtime  # noqa: PLC0415
 
     if wanted["memory_bytes"] is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (wanted["memory_bytes"],) * 2)
+        # A lower limit of the whole service stays; macOS does not keep this one.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (wanted["memory_bytes"],) * 2)
     runtime = find_runtime(wanted["model_type"])
     directory = Path(wanted["directory"])
     bounds = Bounds(wanted["unpacked_bytes"], wanted["unpacked_files"])
