@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["HEADER", "Kind", "receive", "send"]
+__all__ = ["ENDED", "EVENT", "HEADER", "STARTED", "Kind", "receive", "send"]
 
 HEADER = struct.Struct("<BQ")
 """One byte of kind, eight bytes of length, little endian."""
+
+
+EVENT = struct.Struct("!cii")
+"""What the nursery tells of a worker: what happened, to which process, and its exit status."""
+
+STARTED = b"s"
+"""A worker was forked."""
+
+ENDED = b"e"
+"""A worker is gone."""
 
 
 class Kind(IntEnum):

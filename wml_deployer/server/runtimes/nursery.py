@@ -13,8 +13,8 @@ import socket
 import sys
 from collections import deque
 
+from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
 from wml_deployer.server.runtimes.process import WorkerProcess, run_worker_code
-from wml_deployer.server.runtimes.worker.nursery import ENDED, EVENT, STARTED
 
 __all__ = ["Nursery"]
 

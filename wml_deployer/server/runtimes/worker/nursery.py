@@ -8,20 +8,11 @@ import random
 import select
 import signal
 import socket
-import struct
 
+from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
 from wml_deployer.server.runtimes.worker.main import serve, warm_up
 
-__all__ = ["ENDED", "EVENT", "STARTED", "main"]
-
-EVENT = struct.Struct("!cii")
-"""What the service is told: what happened, to which process, and its exit status."""
-
-STARTED = b"s"
-"""A worker was forked."""
-
-ENDED = b"e"
-"""A worker is gone."""
+__all__ = ["main"]
 
 
 def main(descriptor: int) -> None:
