@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
-
-from typing_extensions import Unpack
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._rollout.history import history_frame, live_version
-from wml_deployer._rollout.project import Action, Project
-from wml_deployer._rollout.recovering import adopt, needs_adoption
-from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import Wish, deployed_already
-from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verbs.base import ROLLOUT_SECONDS
-from wml_deployer._verbs.candidates import CandidateVerbs
 from wml_deployer._verbs.memory import MemoryVerbs
+from wml_deployer._verbs.scoring import ScoringVerbs
 from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.deployment import Deployment, StoredModel
-from wml_deployer.metadata import MetadataFile
-from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients import DeploymentRecord
     from wml_deployer._display.view import View
-    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-    from wml_deployer.metadata import Metadata, Version
+    from wml_deployer._rollout.project import Action, Project
+    from wml_deployer.metadata import Version
     from wml_deployer.reports import CheckReport
-    from wml_deployer.scoring import Scorer
 
 __all__ = ["Deployer"]
 
 
-class Deployer(CandidateVerbs, MemoryVerbs):
+class Deployer(ScoringVerbs, MemoryVerbs):
     r"""Stores, deploys, scores, updates and rolls back the model of one project.
 
     Args:
@@ -63,20 +52,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
         'v0.1'
 
     """
-
-    def __init__(
-        self,
-        credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
-        metadata: str | os.PathLike[str] = "metadata.yaml",
-    ) -> None:
-        """Read the project; the service is asked at the first verb that needs it."""
-        self._file = MetadataFile(metadata)
-        self._credentials = _placed(credentials, self._file.directory)
-        samples = SampleFolder(self._file.directory / ".wml" / "samples")
-        self._project = Project(self._credentials, self._file, samples)
-        self._deployed: tuple[int, Deployment] | None = None
-        self._source = Source(directory=getattr(self._credentials, "directory", None))
-        self._known = self._file.read()
 
     @classmethod
     def from_files(
@@ -133,11 +108,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
 
         """
         return cls(LocalCredentials(directory=None if directory is None else Path(directory)), metadata)
-
-    @property
-    def metadata(self) -> Metadata:
-        """The project as metadata.yaml says now."""
-        return self._file.read()
 
     def check(
         self,
@@ -375,99 +345,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
             chosen = project.earlier(record, named)
             return self._switched(project, record, chosen, "rollback", reason)
 
-    @overload
-    def score(
-        self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
-    ) -> Iterator[pd.DataFrame]: ...
-    @overload
-    def score(
-        self, X: Any, *, timeout: float | None = ..., shadow: bool = ..., **batching: Unpack[BatchingOptions]
-    ) -> pd.DataFrame: ...
-    def score(
-        self,
-        X: Any,
-        *,
-        timeout: float | None = None,
-        batch_rows: int | None = None,
-        batch_bytes: int = BATCH_BYTES,
-        in_flight: int = IN_FLIGHT,
-        on_error: OnError = "raise",
-        shadow: bool = False,
-    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
-        """Score rows on the live deployment, however many.
-
-        Args:
-            X: n rows × k fields: a frame, an array, a list of rows or a single row. Columns are put in the
-                model's order. An iterator of such, the chunks of a CSV file for instance, gives an iterator.
-            timeout: Seconds for the whole call; a minute for each request if not given.
-            batch_rows: Rows a request; chosen from the answer times if not given.
-            batch_bytes: Bytes of a request's body at most.
-            in_flight: Requests at the same time.
-            on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
-            shadow: Whether the candidate scores the same rows at the same time; how far it disagrees is told by
-                :meth:`shadows`, and what goes wrong with it is no error of this call.
-
-        Returns:
-            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
-
-        Raises:
-            SchemaError: The columns are not the model's; nothing was sent.
-            PayloadError: A value cannot be sent; nothing was sent.
-            VersionError: The project is not deployed yet.
-
-        """
-        score: Callable[[], Any] = partial(
-            self._deployment("score").score,
-            X,
-            timeout=timeout,
-            batch_rows=batch_rows,
-            batch_bytes=batch_bytes,
-            in_flight=in_flight,
-            on_error=on_error,
-        )
-        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._shadowed(X, score) if shadow else score()
-        return scores
-
-    async def ascore(
-        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
-    ) -> pd.DataFrame:
-        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
-
-        Args:
-            X: n rows × k fields.
-            timeout: Seconds for the whole call.
-            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight`` and ``on_error`` as :meth:`score` takes them.
-
-        Returns:
-            n rows on X's index.
-
-        """
-        return await self._deployment("score").ascore(X, timeout=timeout, **batching)
-
-    def scorer(self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1) -> Scorer:
-        """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
-
-        Args:
-            like: A few rows of what it will be called with; they are scored once, to know what comes back.
-            keep: Columns that are not sent and stand before the scores: the keys to join them by.
-            in_flight: Requests at the same time from one worker.
-
-        Returns:
-            The callable; it pickles without secrets.
-
-        Raises:
-            VersionError: The project is not deployed yet.
-
-        """
-        from wml_deployer._scoring.batches import Batching  # noqa: PLC0415 - importing this module is cheap
-        from wml_deployer.scoring import Scorer  # noqa: PLC0415
-
-        deployment = self._deployment("score")
-        rows = like.drop(columns=list(keep))
-        meta = like[list(keep)].join(deployment.score(rows)).iloc[:0]
-        schema = deployment.schema or Schema()
-        return Scorer(self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight))
-
     def status(self) -> Deployment:
         """Look at the deployment.
 
@@ -506,18 +383,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
         with self._changing(timeout) as project:
             project.delete(cascade=cascade)
 
-    def close(self) -> None:
-        """Close every connection; the next verb opens new ones."""
-        self._project.close()
-
-    def __enter__(self) -> Self:
-        """Use the deployer as a context that closes its connections."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close every connection."""
-        self.close()
-
     def __repr__(self) -> str:
         """Name the project and where it is deployed."""
         metadata = self.metadata
@@ -537,15 +402,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
     def _repr_html_(self) -> str:
         return self._view().html
 
-    @contextmanager
-    def _changing(self, timeout: float) -> Iterator[Project]:
-        """Hold the project's lock, so that two processes never change it at once, within the time given."""
-        with deadline(timeout), self._file.lock(timeout=timeout):
-            self._deployed = None
-            if self._file.path.exists() and needs_adoption(self.metadata):
-                adopt(self._project.client, self._file)
-            yield self._project
-
     def _switched(
         self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
     ) -> Deployment:
@@ -553,25 +409,6 @@ class Deployer(CandidateVerbs, MemoryVerbs):
             record = project.switch(record, version, action, reason)
         return Deployment.from_record(record, project.client, version)
 
-    def _deployment(self, operation: str) -> Deployment:
-        """Return the handle to score with, looked up once and again when metadata.yaml changes."""
-        changed = self._file.path.stat().st_mtime_ns
-        if self._deployed is None or self._deployed[0] != changed:
-            project = self._project
-            record = project.required(operation)
-            handle = Deployment.from_record(record, project.client, project.serving(record))
-            self._deployed = changed, handle
-        return self._deployed[1]
-
 
 def _stored_name(model: Any) -> str | None:
     return model.version if isinstance(model, StoredModel) else None
-
-
-def _placed(
-    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials, directory: Path
-) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
-    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise."""
-    if isinstance(credentials, LocalCredentials) and credentials.directory is None:
-        return credentials.model_copy(update={"directory": directory / ".wml"})
-    return credentials

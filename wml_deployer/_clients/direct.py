@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 
 from wml_deployer._clients.authorized import request
-from wml_deployer._clients.protocol import DeploymentRecord, Document, ModelRecord, PlanRecord
+from wml_deployer._clients.jobs import BatchCalls
+from wml_deployer._clients.protocol import DeploymentRecord, ModelRecord, PlanRecord
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from wml_deployer._clients.documents import Document
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
 
@@ -29,7 +31,7 @@ PAGE = 200
 _JSON = {"Content-Type": "application/json"}
 
 
-class DirectCalls:
+class DirectCalls(BatchCalls):
     """Calls of the service's REST API on one deployment space.
 
     Args:

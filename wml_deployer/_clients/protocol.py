@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wml_deployer.errors import InvalidResponseError
+from wml_deployer._clients.documents import Document, failure_of, parts_of, required, text_of
 from wml_deployer.schema import Field, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from wml_deployer.specifications import Specification
 
-__all__ = ["UNKNOWN_TYPE", "Client", "DeploymentRecord", "ModelProperties", "ModelRecord", "PlanRecord", "SpaceRecord"]
+__all__ = [
+    "UNKNOWN_TYPE",
+    "Client",
+    "DeploymentRecord",
+    "JobRecord",
+    "ModelProperties",
+    "ModelRecord",
+    "PlanRecord",
+    "SpaceRecord",
+]
 
-Document = dict[str, Any]
 UNKNOWN_TYPE = "object"
 """What is said of a column whose dtype is not known: the service wants a type for each."""
 
@@ -60,14 +68,14 @@ class ModelRecord:
     @classmethod
     def from_document(cls, document: Document) -> ModelRecord:
         """Read a model's document; listed revisions come without an entity."""
-        metadata, entity = _parts(document)
+        metadata, entity = parts_of(document)
         specification = entity.get("software_spec", {})
         return cls(
-            id=_required(metadata, "id"),
+            id=required(metadata, "id"),
             name=metadata.get("name", ""),
             model_type=entity.get("type", ""),
             specification=specification.get("name") or specification.get("id", ""),
-            revision=_text(metadata.get("rev")),
+            revision=text_of(metadata.get("rev")),
             message=metadata.get("commit_info", {}).get("commit_message"),
             schema=Schema(fields=_fields(entity)),
             custom=entity.get("custom") or {},
@@ -99,16 +107,16 @@ class DeploymentRecord:
     @classmethod
     def from_document(cls, document: Document) -> DeploymentRecord:
         """Read a deployment's document."""
-        metadata, entity = _parts(document)
+        metadata, entity = parts_of(document)
         status, asset = entity.get("status", {}), entity.get("asset", {})
         return cls(
-            id=_required(metadata, "id"),
+            id=required(metadata, "id"),
             name=entity.get("name") or metadata.get("name", ""),
-            state=_required(status, "state"),
-            model_id=_required(asset, "id"),
-            revision=_text(asset.get("rev")),
+            state=required(status, "state"),
+            model_id=required(asset, "id"),
+            revision=text_of(asset.get("rev")),
             url=_scoring_url(status),
-            failure=_failure(status),
+            failure=failure_of(status),
             created_at=metadata.get("created_at", ""),
             custom=entity.get("custom") or {},
             raw=document,
@@ -133,14 +141,14 @@ class SpaceRecord:
     @classmethod
     def from_document(cls, document: Document) -> SpaceRecord:
         """Read a space's document."""
-        metadata, entity = _parts(document)
+        metadata, entity = parts_of(document)
         runtimes = [item for item in entity.get("compute") or () if item.get("type") == "machine_learning"]
         return cls(
-            id=_required(metadata, "id"),
+            id=required(metadata, "id"),
             name=entity.get("name", ""),
             state=entity.get("status", {}).get("state", "active"),
             # Releases before 4.5 call it id.
-            instance_id=_text(runtimes[0].get("guid") or runtimes[0].get("id")) if runtimes else None,
+            instance_id=text_of(runtimes[0].get("guid") or runtimes[0].get("id")) if runtimes else None,
         )
 
 
@@ -162,13 +170,49 @@ class PlanRecord:
     @classmethod
     def from_document(cls, document: Document) -> PlanRecord:
         """Read an instance's document; a limit below zero is none."""
-        entity = _parts(document)[1]
+        entity = parts_of(document)[1]
         hours = (entity.get("consumption") or {}).get("capacity_unit_hours") or {}
         limit = hours.get("limit")
         return cls(
             name=str((entity.get("plan") or {}).get("name", "")),
             used=float(hours.get("current") or 0),
             limit=None if limit is None or limit < 0 else float(limit),
+        )
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job of a batch deployment as the service tells it.
+
+    Attributes:
+        state: ``queued``, ``running``, ``completed``, ``failed`` or ``canceled``.
+        failure: Why it failed.
+        predictions: What it answers once completed, in the form of an online answer; ``None`` before.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    deployment_id: str
+    created_at: str
+    failure: str | None
+    predictions: list[Any] | None = field(repr=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> JobRecord:
+        """Read a job's document."""
+        metadata, entity = parts_of(document)
+        scoring = entity.get("scoring", {})
+        status = scoring.get("status", {})
+        return cls(
+            id=required(metadata, "id"),
+            name=metadata.get("name") or entity.get("name", ""),
+            state=required(status, "state"),
+            deployment_id=entity.get("deployment", {}).get("id", ""),
+            created_at=metadata.get("created_at", ""),
+            failure=failure_of(status),
+            predictions=scoring.get("predictions"),
         )
 
 
@@ -242,25 +286,26 @@ class Client(Protocol):
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
+    def create_batch_deployment(self, name: str, model_id: str, revision: str, custom: Document) -> DeploymentRecord:
+        """Start a batch deployment of a revision."""
+
+    def batch_deployments(self) -> Sequence[DeploymentRecord]:
+        """List every batch deployment of the space."""
+
+    def start_job(self, deployment_id: str, name: str, body: bytes) -> JobRecord:
+        """Start a job on ``input_data`` bytes."""
+
+    def job(self, job_id: str) -> JobRecord:
+        """Ask for a job."""
+
+    def jobs(self) -> Sequence[JobRecord]:
+        """List the space's jobs that score rows."""
+
+    def cancel_job(self, job_id: str) -> None:
+        """Stop a job and forget it."""
+
     def close(self) -> None:
         """Close every connection."""
-
-
-def _parts(document: Mapping[str, Any]) -> tuple[Document, Document]:
-    metadata, entity = document.get("metadata"), document.get("entity", {})
-    if not isinstance(metadata, dict) or not isinstance(entity, dict):
-        raise InvalidResponseError(f"The service's document has no metadata: {sorted(document)}")
-    return metadata, entity
-
-
-def _required(part: Document, key: str) -> str:
-    if not isinstance(part.get(key), str):
-        raise InvalidResponseError(f"The service's document lacks {key!r}: {sorted(part)}")
-    return str(part[key])
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _fields(entity: Document) -> tuple[Field, ...]:
@@ -274,12 +319,3 @@ def _scoring_url(status: Document) -> str:
         if listed:
             return str(listed[0]["url"] if isinstance(listed[0], dict) else listed[0])
     return str(status.get("online_url", {}).get("url", ""))
-
-
-def _failure(status: Document) -> str | None:
-    failure = status.get("failure")
-    if not failure:
-        return None
-    listed = failure.get("errors") if isinstance(failure, dict) else None
-    said = [item.get("message", "") for item in listed or () if isinstance(item, dict)]
-    return "; ".join(filter(None, said)) or str(failure)

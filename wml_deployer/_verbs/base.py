@@ -1,38 +1,93 @@
-"""What the facade's groups of verbs work with."""
+"""An open project: its file, its place on the service, and the lock of both."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wml_deployer._rollout.project import Project
+from wml_deployer._rollout.recovering import adopt, needs_adoption
+from wml_deployer._rollout.sample import SampleFolder
+from wml_deployer._scoring.source import Source
+from wml_deployer._transport.deadline import deadline
+from wml_deployer.credentials import LocalCredentials
+from wml_deployer.deployment import Deployment
+from wml_deployer.metadata import MetadataFile
+
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    import os
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from wml_deployer._rollout.project import Project
-    from wml_deployer.deployment import Deployment
-    from wml_deployer.metadata import Metadata, MetadataFile
+    from typing_extensions import Self
 
-__all__ = ["ROLLOUT_SECONDS", "Verbs"]
+    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
+    from wml_deployer.metadata import Metadata
+
+__all__ = ["ROLLOUT_SECONDS", "OpenProject"]
 
 ROLLOUT_SECONDS = 600.0
 """Time for a call that changes something, unless told otherwise."""
 
 
-class Verbs(ABC):
-    """An open project."""
+class OpenProject:
+    """What every verb stands on; see :class:`wml_deployer.Deployer`."""
 
-    _file: MetadataFile
-    _project: Project
+    def __init__(
+        self,
+        credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
+        metadata: str | os.PathLike[str] = "metadata.yaml",
+    ) -> None:
+        """Read the project; the service is asked at the first verb that needs it."""
+        self._file = MetadataFile(metadata)
+        self._credentials = _placed(credentials, self._file.directory)
+        samples = SampleFolder(self._file.directory / ".wml" / "samples")
+        self._project = Project(self._credentials, self._file, samples)
+        self._deployed: tuple[int, Deployment] | None = None
+        self._source = Source(directory=getattr(self._credentials, "directory", None))
+        self._known = self._file.read()
 
     @property
-    @abstractmethod
     def metadata(self) -> Metadata:
         """The project as metadata.yaml says now."""
+        return self._file.read()
 
-    @abstractmethod
-    def _changing(self, timeout: float) -> AbstractContextManager[Project]:
-        """Hold the project's lock, within the time given."""
+    def close(self) -> None:
+        """Close every connection; the next verb opens new ones."""
+        self._project.close()
 
-    @abstractmethod
+    def __enter__(self) -> Self:
+        """Use the deployer as a context that closes its connections."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self.close()
+
+    @contextmanager
+    def _changing(self, timeout: float) -> Iterator[Project]:
+        """Hold the project's lock, so that two processes never change it at once, within the time given."""
+        with deadline(timeout), self._file.lock(timeout=timeout):
+            self._deployed = None
+            if self._file.path.exists() and needs_adoption(self.metadata):
+                adopt(self._project.client, self._file)
+            yield self._project
+
     def _deployment(self, operation: str) -> Deployment:
-        """Return the handle of the live deployment."""
+        """Return the handle to score with, looked up once and again when metadata.yaml changes."""
+        changed = self._file.path.stat().st_mtime_ns
+        if self._deployed is None or self._deployed[0] != changed:
+            project = self._project
+            record = project.required(operation)
+            handle = Deployment.from_record(record, project.client, project.serving(record))
+            self._deployed = changed, handle
+        return self._deployed[1]
+
+
+def _placed(
+    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials, directory: Path
+) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise."""
+    if isinstance(credentials, LocalCredentials) and credentials.directory is None:
+        return credentials.model_copy(update={"directory": directory / ".wml"})
+    return credentials

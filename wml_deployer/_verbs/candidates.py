@@ -10,7 +10,7 @@ from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.shadow import ShadowLog
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._transport.deadline import deadline
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, Verbs
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import PayloadError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CandidateVerbs"]
 
 
-class CandidateVerbs(Verbs):
+class CandidateVerbs(OpenProject):
     """Deploy a version beside the live one, compare both, and take the better one."""
 
     def candidate(

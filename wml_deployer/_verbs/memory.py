@@ -8,7 +8,7 @@ from wml_deployer._rollout.differences import differences
 from wml_deployer._rollout.history import version_to
 from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, Verbs
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["MemoryVerbs"]
 
 
-class MemoryVerbs(Verbs):
+class MemoryVerbs(OpenProject):
     """Compare versions, rebuild metadata.yaml, remove old models."""
-
-    _known: Metadata
 
     def diff(self, one: str, other: str) -> pd.DataFrame:
         """Tell what two stored versions differ in.

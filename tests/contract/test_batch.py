@@ -1,0 +1,103 @@
+"""Batch scoring on the platform: jobs, their results, their end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from wml_deployer.errors import DeadlineError, RolloutError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from wml_deployer import Deployer
+    from wml_deployer.testing import LocalServer
+
+
+@pytest.fixture
+def deployed(deployer: Deployer, model: Any, features: pd.DataFrame) -> Deployer:
+    """Deploy a first version online."""
+    deployer.deploy(model, sample=features.head(5))
+    return deployer
+
+
+def test_batch_scores_equal_online_scores(deployed: Deployer, features: pd.DataFrame) -> None:
+    """The same rows give the same frame, on their own index."""
+    rows = features.sample(50, random_state=2)
+
+    assert_frame_equal(deployed.score(rows), deployed.score_batch(rows), check_exact=True)
+
+
+def test_a_project_has_one_batch_deployment(deployed: Deployer, features: pd.DataFrame) -> None:
+    """The second job runs on the deployment of the first."""
+    deployed.score_batch(features.head(3))
+    deployed.score_batch(features.head(3))
+    name = deployed.metadata.project_name
+
+    assert [f"{name}-Batch"] == [
+        d.name for d in deployed._project.client.batch_deployments() if d.name.startswith(name)
+    ]
+
+
+def test_batches_follow_an_update(
+    deployed: Deployer, better: Any, fit: Callable[[float], Any], features: pd.DataFrame
+) -> None:
+    """What serves online scores in batch."""
+    deployed.score_batch(features.head(3))
+    deployed.update(better, sample=features.head(5))
+
+    assert_frame_equal(deployed.score(features), deployed.score_batch(features), check_exact=True)
+
+
+def test_jobs_are_listed_newest_first(deployed: Deployer, features: pd.DataFrame) -> None:
+    """A job can be found again by whoever lost its handle."""
+    first, second = deployed.submit_batch(features.head(2)).wait(), deployed.submit_batch(features.head(4)).wait()
+    listed = deployed.jobs()
+
+    assert [second.id, first.id] == [job.id for job in listed]
+    assert 4 == len(listed[0].result())
+
+
+def test_a_cancelled_job_is_gone(deployed: Deployer, features: pd.DataFrame) -> None:
+    """Cancelling twice does no harm."""
+    job = deployed.submit_batch(features.head(2))
+    job.cancel()
+    job.cancel()
+
+    assert [] == deployed.jobs()
+
+
+def test_a_failed_job_says_why(deployed: Deployer, server: LocalServer) -> None:
+    """The runtime's words reach the caller."""
+    with pytest.raises(RolloutError, match="NaN"):
+        deployed.score_batch([[None] * 30])
+
+
+def test_waiting_for_a_job_has_an_end(deployed: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """The job goes on; the message says where to find it."""
+    server.fault("GET", "/deployment_jobs/", stall=5, times=None)
+    try:
+        with pytest.raises(DeadlineError):
+            deployed.score_batch(features.head(2), timeout=0.5)
+    finally:
+        server.clear_faults()
+
+
+def test_a_lost_answer_starts_no_second_job(deployed: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """The job is found by its name."""
+    server.fault("POST", "/deployment_jobs", drop="after")
+    scores = deployed.score_batch(features.head(3))
+
+    assert (3, 1) == (len(scores), len(deployed.jobs()))
+
+
+def test_wrong_columns_start_no_job(deployed: Deployer, features: pd.DataFrame) -> None:
+    """Rows are checked before anything is sent."""
+    with pytest.raises(SchemaError):
+        deployed.score_batch(features.iloc[:, 1:])
+
+    assert [] == deployed.jobs()

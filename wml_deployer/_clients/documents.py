@@ -1,0 +1,55 @@
+"""What all documents of the service have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.errors import InvalidResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Document", "failure_of", "parts_of", "required", "text_of"]
+
+Document = dict[str, Any]
+"""A decoded JSON object."""
+
+
+def parts_of(document: Mapping[str, Any]) -> tuple[Document, Document]:
+    """Return ``metadata`` and ``entity``; an entity may be missing.
+
+    Raises:
+        InvalidResponseError: There is no metadata.
+
+    """
+    metadata, entity = document.get("metadata"), document.get("entity", {})
+    if not isinstance(metadata, dict) or not isinstance(entity, dict):
+        raise InvalidResponseError(f"The service's document has no metadata: {sorted(document)}")
+    return metadata, entity
+
+
+def required(part: Document, key: str) -> str:
+    """Return a text that the service promises.
+
+    Raises:
+        InvalidResponseError: It is not there.
+
+    """
+    if not isinstance(part.get(key), str):
+        raise InvalidResponseError(f"The service's document lacks {key!r}: {sorted(part)}")
+    return str(part[key])
+
+
+def text_of(value: object) -> str | None:
+    """Return a value as text; the service writes numbers either way."""
+    return None if value is None else str(value)
+
+
+def failure_of(status: Document) -> str | None:
+    """Return why something failed, in the service's words."""
+    failure = status.get("failure")
+    if not failure:
+        return None
+    listed = failure.get("errors") if isinstance(failure, dict) else None
+    said = [item.get("message", "") for item in listed or () if isinstance(item, dict)]
+    return "; ".join(filter(None, said)) or str(failure)

@@ -1,0 +1,46 @@
+"""The project's batch deployment, and how its jobs are named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.waiting import wait_until_serving
+
+if TYPE_CHECKING:
+    from wml_deployer._clients import Client, DeploymentRecord
+
+__all__ = ["batch_deployment", "is_job_of", "job_name"]
+
+
+def batch_deployment(client: Client, project: str, model_id: str, revision: str | None) -> DeploymentRecord:
+    """Return the project's batch deployment, serving this revision; made or changed where needed.
+
+    Args:
+        client: The deployment space.
+        project: Name of the project.
+        model_id: The model that shall score.
+        revision: Its revision.
+
+    """
+    ours = [d for d in client.batch_deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+    if not ours:
+        facts = {CUSTOM_KEY: {"project": project, "kind": "batch"}}
+        before = record = client.create_batch_deployment(f"{project}-Batch", model_id, revision or "", facts)
+    else:
+        before = record = ours[0]
+        if (before.model_id, before.revision) != (model_id, revision):
+            record = client.serve(before.id, model_id, revision or "")
+    return wait_until_serving(client, record, model_id, revision, before)
+
+
+def job_name(project: str) -> str:
+    """Make a name that no other job has: a lost answer's job is found by it."""
+    return f"{project}-{uuid4()}"
+
+
+def is_job_of(project: str, name: str) -> bool:
+    """Say whether a job's name is one of this project's."""
+    # What follows the project's name is the dash and the 36 characters of the id.
+    return name.startswith(f"{project}-") and len(name) == len(project) + 37

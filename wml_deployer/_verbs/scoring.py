@@ -1,0 +1,179 @@
+"""The verbs that score."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
+
+from typing_extensions import Unpack
+
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
+from wml_deployer._scoring.platform import batch_deployment, is_job_of, job_name
+from wml_deployer._verbs.candidates import CandidateVerbs
+from wml_deployer.batch import Job
+from wml_deployer.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from wml_deployer.scoring import Scorer
+
+__all__ = ["ScoringVerbs"]
+
+JOB_SECONDS = 3600.0
+
+
+class ScoringVerbs(CandidateVerbs):
+    """Scores on the project's deployment: online, from workers, and in batch on the platform."""
+
+    @overload
+    def score(
+        self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> Iterator[pd.DataFrame]: ...
+    @overload
+    def score(
+        self, X: Any, *, timeout: float | None = ..., shadow: bool = ..., **batching: Unpack[BatchingOptions]
+    ) -> pd.DataFrame: ...
+    def score(
+        self,
+        X: Any,
+        *,
+        timeout: float | None = None,
+        batch_rows: int | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        in_flight: int = IN_FLIGHT,
+        on_error: OnError = "raise",
+        shadow: bool = False,
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Score rows on the live deployment, however many.
+
+        Args:
+            X: n rows × k fields: a frame, an array, a list of rows or a single row. Columns are put in the
+                model's order. An iterator of such, the chunks of a CSV file for instance, gives an iterator.
+            timeout: Seconds for the whole call; a minute for each request if not given.
+            batch_rows: Rows a request; chosen from the answer times if not given.
+            batch_bytes: Bytes of a request's body at most.
+            in_flight: Requests at the same time.
+            on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
+            shadow: Whether the candidate scores the same rows at the same time; how far it disagrees is told by
+                :meth:`shadows`, and what goes wrong with it is no error of this call.
+
+        Returns:
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
+
+        Raises:
+            SchemaError: The columns are not the model's; nothing was sent.
+            PayloadError: A value cannot be sent; nothing was sent.
+            VersionError: The project is not deployed yet.
+
+        """
+        score: Callable[[], Any] = partial(
+            self._deployment("score").score,
+            X,
+            timeout=timeout,
+            batch_rows=batch_rows,
+            batch_bytes=batch_bytes,
+            in_flight=in_flight,
+            on_error=on_error,
+        )
+        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._shadowed(X, score) if shadow else score()
+        return scores
+
+    async def ascore(
+        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
+    ) -> pd.DataFrame:
+        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
+
+        Args:
+            X: n rows × k fields.
+            timeout: Seconds for the whole call.
+            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight`` and ``on_error`` as :meth:`score` takes them.
+
+        Returns:
+            n rows on X's index.
+
+        """
+        return await self._deployment("score").ascore(X, timeout=timeout, **batching)
+
+    def scorer(self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1) -> Scorer:
+        """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
+
+        Args:
+            like: A few rows of what it will be called with; they are scored once, to know what comes back.
+            keep: Columns that are not sent and stand before the scores: the keys to join them by.
+            in_flight: Requests at the same time from one worker.
+
+        Returns:
+            The callable; it pickles without secrets.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+
+        """
+        from wml_deployer._scoring.batches import Batching  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.scoring import Scorer  # noqa: PLC0415
+
+        deployment = self._deployment("score")
+        rows = like.drop(columns=list(keep))
+        meta = like[list(keep)].join(deployment.score(rows)).iloc[:0]
+        schema = deployment.schema or Schema()
+        return Scorer(self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight))
+
+    def submit_batch(self, X: Any) -> Job:
+        """Start to score rows on the platform itself, in one job, and return at once.
+
+        The project gets a batch deployment of the version that serves online; it is made when first needed.
+
+        Args:
+            X: n rows × k fields.
+
+        Returns:
+            The job: wait for it, take its result, or cancel it.
+
+        Raises:
+            SchemaError: The columns are not the model's; nothing was sent.
+            PayloadError: A value cannot be sent; nothing was sent.
+            VersionError: The project is not deployed yet.
+
+        """
+        from wml_deployer.payload import prepare  # noqa: PLC0415 - importing this module is cheap
+
+        online = self._deployment("score in batch")
+        table = prepare(X, schema=online.schema)
+        client, name = self._project.client, self.metadata.project_name
+        record = client.start_job(
+            batch_deployment(client, name, online.model_id, online.revision).id, job_name(name), table.encode()
+        )
+        return Job.from_record(record, client, online.schema, table.index)
+
+    def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> pd.DataFrame:
+        """Score rows on the platform itself, in one job, and wait for the scores.
+
+        Args:
+            X: n rows × k fields.
+            timeout: Seconds to wait at most; the job goes on when they are over.
+
+        Returns:
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
+
+        Raises:
+            RolloutError: The job failed.
+            DeadlineError: The time is over.
+
+        """
+        return self.submit_batch(X).result(timeout)
+
+    def jobs(self) -> list[Job]:
+        """List the jobs of the project's batch deployment.
+
+        Returns:
+            One handle a job, newest first.
+
+        """
+        client, name = self._project.client, self.metadata.project_name
+        schema = self._deployment("list the jobs").schema
+        found = [record for record in client.jobs() if is_job_of(name, record.name)]
+        newest_first = sorted(found, key=lambda record: record.created_at, reverse=True)
+        return [Job.from_record(record, client, schema) for record in newest_first]
