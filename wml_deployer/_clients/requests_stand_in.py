@@ -46,7 +46,8 @@ class RequestsStandIn:
 
 def _send(exchange: Exchange, method: str, url: str, params: Any = None, data: Any = None, **options: Any) -> Any:
     """Take what ``requests`` takes, as far as IBM's client gives it, and answer as ``requests`` does."""
-    full = f"{url}?{urlencode(params, doseq=True)}" if params else url
+    # The link of a following page has a query already, and IBM's client adds its own.
+    full = f"{url}{'&' if '?' in url else '?'}{urlencode(params, doseq=True)}" if params else url
     body = data.encode() if isinstance(data, str) else data
     headers = dict(options.get("headers") or {})
     if isinstance(body, io.BufferedReader):
