@@ -63,7 +63,8 @@ padding:12px 16px;margin:2px;max-width:960px;box-sizing:border-box;font:13px/1.5
 .wml-view .wml-title{font-size:16px;font-weight:600;overflow-wrap:anywhere}
 .wml-view .wml-badge{border-radius:9px;padding:1px 9px;font-size:12px;font-weight:600;white-space:nowrap}
 .wml-view dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:0 0 8px}
-.wml-view dt{color:var(--wml-muted);font-weight:400;text-align:left}
+.wml-view dt{color:var(--wml-muted);font-weight:400;text-align:left;float:none;width:auto;margin:0;
+white-space:nowrap}
 .wml-view dd{margin:0;overflow-wrap:anywhere}
 .wml-view table{border-collapse:collapse;border:0;margin:8px 0;font-size:13px;background:none;color:inherit;
 font-variant-numeric:tabular-nums}
@@ -71,7 +72,7 @@ font-variant-numeric:tabular-nums}
 caption-side:top;font-size:12px;font-style:normal}
 .wml-view tbody tr,.wml-view tbody tr:nth-child(odd),.wml-view tbody tr:hover{background:none;color:inherit}
 .wml-view th,.wml-view td{text-align:left;vertical-align:top;padding:4px 16px 4px 0;border:0;
-border-bottom:1px solid var(--wml-line);white-space:pre-line;overflow-wrap:anywhere;max-width:420px;color:inherit}
+border-bottom:1px solid var(--wml-line);white-space:pre-line;overflow-wrap:break-word;max-width:420px;color:inherit}
 .wml-view thead th{font-weight:600;white-space:nowrap}
 .wml-view tbody th{font-weight:400}
 .wml-view pre{background:var(--wml-inset);color:var(--wml-text);border-radius:6px;padding:8px 12px;margin:4px 0;
@@ -93,5 +94,7 @@ _TONES = "".join(
     for tone in ("good", "bad", "warning", "neutral")
 )
 
-STYLE = f"{_THEMES}{_LAYOUT}{_TONES}"
+# Twice the class, for notebooks style tables and lists by rules of nearly the same weight.
+_RULES = f"{_LAYOUT}{_TONES}".replace(".wml-view ", ".wml-view.wml-view ")
+STYLE = f"{_THEMES}{_RULES}"
 """The whole sheet; every rule is about a ``.wml-view`` alone."""

@@ -16,11 +16,14 @@ import zlib
 from typing import IO, TYPE_CHECKING
 
 from wml_deployer._packaging.deflate import GzipWriter
+from wml_deployer._progress.stage import stage
 from wml_deployer.errors import Fault, PackagingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from wml_deployer._progress.stage import Stage
 
 __all__ = ["check_archive", "write_archive"]
 
@@ -42,9 +45,10 @@ def write_archive(members: Mapping[str, Path], target: Path) -> str:
 
     """
     checksums = {}
-    with target.open("wb") as file, GzipWriter(file) as writer:
+    total = sum(path.stat().st_size for path in members.values())
+    with target.open("wb") as file, GzipWriter(file) as writer, stage("packing", total, "bytes") as progress:
         for name in sorted(members):
-            checksums[name] = _add(writer, name, members[name])
+            checksums[name] = _add(writer, name, members[name], progress)
         writer.write(bytes(2 * tarfile.BLOCKSIZE))
         writer.write(bytes(-writer.tell() % tarfile.RECORDSIZE))
     return _digest(checksums)
@@ -81,7 +85,7 @@ def check_archive(path: Path) -> str:
     return _digest(checksums)
 
 
-def _add(writer: GzipWriter, name: str, path: Path) -> str:
+def _add(writer: GzipWriter, name: str, path: Path, progress: Stage) -> str:
     """Stream one file into the archive; returns its SHA-256."""
     checksum = hashlib.sha256()
     with path.open("rb") as source:
@@ -92,6 +96,7 @@ def _add(writer: GzipWriter, name: str, path: Path) -> str:
             checksum.update(chunk)
             writer.write(chunk)
             left -= len(chunk)
+            progress.advance(len(chunk))
         if left or source.read(1):
             raise PackagingError(f"{path} changed while it was packed", next_step="pack it when nothing writes to it")
     writer.write(bytes(-size % tarfile.BLOCKSIZE))

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients import connect
+from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.deploying import create, deployments_of, remove
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
@@ -142,8 +143,11 @@ class Project:
         """
         try:
             self._journal.point_to(record.id)
-            ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
-            proof = prove(self.client, record.id, self.sample(version))
+            with stage("rollout", 2, "steps", f"waiting for {version.name}") as progress:
+                ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
+                progress.advance(detail=f"proving {version.name}")
+                proof = prove(self.client, record.id, self.sample(version))
+                progress.advance()
         except BaseException as error:
             if not self._serves_another(record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
@@ -171,9 +175,13 @@ class Project:
             # A first deployment that was cut off before its proof.
             return self.settle(switch.served, version, reason)
         try:
-            started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
-            ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
-            proof = prove(self.client, record.id, self.sample(version))
+            with stage("rollout", 3, "steps", f"switching to {version.name}") as progress:
+                started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
+                progress.advance(detail=f"waiting for {version.name}")
+                ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
+                progress.advance(detail=f"proving {version.name}")
+                proof = prove(self.client, record.id, self.sample(version))
+                progress.advance()
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
             raise

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
 from wml_deployer._rollout.skewed import explain_by_libraries
@@ -63,20 +64,23 @@ def wait_until_serving(
     """
     wanted = (model_id, revision)
     seconds, worked = FIRST_PAUSE_SECONDS, False
-    while True:
-        worked = worked or record.state in _WORKING
-        # The service may go on telling an earlier failure; that it served something else then shows in what it serves.
-        failed = record.failure is not None and _failure(record) != _failure(before)
-        went_back = record.failure is not None and worked and _serves(record) != wanted
-        if record.state == "failed" or (record.state == "ready" and (failed or went_back)):
-            raise _failed(record, model_id, revision)
-        if record.state == "ready" and _serves(record) == wanted:
-            return record
-        _refuse_others(record, wanted, before)
-        _log.info("deployment %s is %s", record.id, record.state)
-        _sleep(seconds, record)
-        seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
-        record = _look(client, record.id)
+    with stage("waiting", unit="looks", detail=record.state) as progress:
+        while True:
+            worked = worked or record.state in _WORKING
+            # The service may go on telling an earlier failure; that it served something else then shows in what it
+            # serves.
+            failed = record.failure is not None and _failure(record) != _failure(before)
+            went_back = record.failure is not None and worked and _serves(record) != wanted
+            if record.state == "failed" or (record.state == "ready" and (failed or went_back)):
+                raise _failed(record, model_id, revision)
+            if record.state == "ready" and _serves(record) == wanted:
+                return record
+            _refuse_others(record, wanted, before)
+            _log.info("deployment %s is %s", record.id, record.state)
+            _sleep(seconds, record)
+            seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+            record = _look(client, record.id)
+            progress.advance(detail=record.state)
 
 
 def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRecord:

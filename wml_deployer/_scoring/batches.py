@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from wml_deployer._progress.stage import stage
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, OnError
 from wml_deployer._scoring.pace import Pace
 from wml_deployer.errors import ConfigurationError, PayloadTooLargeError, WMLDeployerError
@@ -88,7 +89,11 @@ def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching
         if len(body) <= batching.body_bytes or table.rows <= 1:
             return _joined(_answers(table, range(table.rows), body, ask, pace), table, schema.classes, batching)
     jobs = (_job(table, rows, body, ask, pace) for rows, body in _bodies(table, batching, pace))
-    answers = [answer for part in _in_order(jobs, batching.in_flight) for answer in part]
+    answers: Answers = []
+    with stage("scoring", table.rows, "rows") as progress:
+        for part in _in_order(jobs, batching.in_flight):
+            answers += part
+            progress.advance(sum(len(rows) for rows, _ in part))
     return _joined(answers, table, schema.classes, batching)
 
 

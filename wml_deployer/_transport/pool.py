@@ -28,6 +28,7 @@ from urllib3.exceptions import (
 from wml_deployer import errors
 from wml_deployer._transport.deadline import DeadlineSocket, deadline, remaining
 from wml_deployer._transport.responses import Response, retry_after
+from wml_deployer._transport.uploads import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,9 +131,10 @@ class Transport:
             connect=CONNECT_SECONDS if left is None else min(CONNECT_SECONDS, left),
             read=READ_SECONDS if left is None else min(READ_SECONDS, left),
         )
-        answer = self._pool(url).request(
-            method, url, body=body, headers=dict(headers or {}), timeout=timeout, retries=False, redirect=False
-        )
+        with counted(body) as sent:
+            answer = self._pool(url).request(
+                method, url, body=sent, headers=dict(headers or {}), timeout=timeout, retries=False, redirect=False
+            )
         return Response(answer.status, answer.data, {k.lower(): v for k, v in answer.headers.items()}, url)
 
     def _pool(self, url: str) -> urllib3.PoolManager:

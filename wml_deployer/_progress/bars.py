@@ -1,0 +1,130 @@
+"""Bars where somebody looks: in a terminal or notebook that has rich or tqdm, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from wml_deployer._progress.events import ProgressEvent
+
+__all__ = ["Automatic", "RichBars", "TqdmBars", "automatic", "bars_for_here"]
+
+SHOWN_AFTER_SECONDS = 0.5
+"""What is over sooner flickers and tells nobody anything."""
+
+
+class Bars(Protocol):
+    """Draws stages."""
+
+    def draw(self, event: ProgressEvent) -> None:
+        """Draw a stage that goes on."""
+
+    def end(self, event: ProgressEvent) -> None:
+        """Draw a stage for the last time."""
+
+
+class Automatic:
+    """The hook that is there from the beginning: draws with rich or tqdm where somebody looks, else is quiet."""
+
+    def __init__(self) -> None:
+        """Draw nothing yet."""
+        self._lock = threading.Lock()
+        self._drawn: dict[str, Bars] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Draw an event, or not."""
+        with self._lock:
+            bars = self._drawn.get(event.stage)
+            if event.over:
+                if bars is not None:
+                    self._drawn.pop(event.stage).end(event)
+                return
+            if bars is None and event.seconds >= SHOWN_AFTER_SECONDS:
+                bars = next(iter(self._drawn.values()), None) or bars_for_here()
+            if bars is not None:
+                self._drawn[event.stage] = bars
+                bars.draw(event)
+
+
+automatic = Automatic()
+"""Draws with rich or tqdm in a terminal or notebook; quiet elsewhere, and where ``CI`` is set."""
+
+
+def bars_for_here() -> Bars | None:
+    """Return what draws on this process's error stream; ``None`` where nobody looks or nothing is installed."""
+    notebook = "ipykernel" in sys.modules
+    if os.environ.get("CI") or not (notebook or sys.stderr.isatty()):
+        return None
+    # In a notebook rich draws with ipywidgets, and warns without.
+    if find_spec("rich") and (not notebook or find_spec("ipywidgets")):
+        return RichBars()
+    return TqdmBars() if find_spec("tqdm") else None
+
+
+class RichBars:
+    """Bars of rich, one below the other."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        from rich.console import Console  # noqa: PLC0415 - optional
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+        times = (TimeElapsedColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, *times, console=Console(stderr=True), transient=True)
+        self._tasks: dict[str, Any] = {}
+
+    def draw(self, event: ProgressEvent) -> None:
+        """Draw a stage that goes on."""
+        if event.stage not in self._tasks:
+            self._tasks[event.stage] = self._progress.add_task(event.stage, total=event.total, words="")
+            self._progress.start()
+        self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total, words=_words(event))
+
+    def end(self, event: ProgressEvent) -> None:
+        """Take a stage away; the last one takes the bars with it."""
+        self._progress.remove_task(self._tasks.pop(event.stage))
+        if not self._tasks:
+            self._progress.stop()
+
+
+class TqdmBars:
+    """Bars of tqdm, as text."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._bars: dict[str, Any] = {}
+
+    def draw(self, event: ProgressEvent) -> None:
+        """Draw a stage that goes on."""
+        from tqdm import tqdm  # noqa: PLC0415 - optional
+
+        if event.stage not in self._bars:
+            unit = "B" if event.unit == "bytes" else f" {event.unit}"
+            options: dict[str, Any] = {"unit": unit, "unit_scale": event.unit == "bytes", "leave": False}
+            self._bars[event.stage] = tqdm(total=event.total, desc=event.stage, **options)
+        bar = self._bars[event.stage]
+        bar.set_postfix_str(event.detail, refresh=False)
+        bar.update(event.done - bar.n)
+
+    def end(self, event: ProgressEvent) -> None:
+        """Take a stage away."""
+        self._bars.pop(event.stage).close()
+
+
+def _words(event: ProgressEvent) -> str:
+    """Say the figures of a stage.
+
+    >>> from wml_deployer._progress.events import ProgressEvent
+    >>> _words(ProgressEvent("uploading", 3_000_000, 6_000_000, "bytes", 2.0, "v0.2"))
+    '3.0 of 6.0 MB, 1.5 MB/s, v0.2'
+    """
+    scale, unit = (1e6, "MB") if event.unit == "bytes" else (1, event.unit)
+    digits = ".1f" if scale > 1 else ",.0f"
+    counted = f"{event.done / scale:{digits}}" + (f" of {event.total / scale:{digits}}" if event.total else "")
+    rate = f"{event.rate / scale:{digits}} {unit}/s" if event.rate and event.unit in {"bytes", "rows"} else ""
+    return ", ".join(filter(None, (f"{counted} {unit}" if unit else "", rate, event.detail)))
