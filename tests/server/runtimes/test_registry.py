@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,5 +35,35 @@ def test_other_packages_add_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_unknown_type_is_a_load_error() -> None:
     """The error says how one adds a runtime."""
-    with pytest.raises(LoadError, match=r"'spss-modeler_18\.2'.*'spss-modeler'.*wml_deployer\.runtimes"):
-        find_runtime("spss-modeler_18.2")
+    with pytest.raises(LoadError, match=r"'unheard-of_1\.0'.*'unheard-of'.*wml_deployer\.runtimes"):
+        find_runtime("unheard-of_1.0")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "name"),
+    [("mllib_3.4", "Spark ML"), ("spss-modeler_18.2", "SPSS Modeler"), ("do-docplex_22.1", "decision optimization")],
+)
+def test_type_that_only_the_real_service_serves_is_named(model_type: str, name: str) -> None:
+    """Users are told what it is that is not served here."""
+    with pytest.raises(LoadError, match=f"no runtime for {name} models") as caught:
+        find_runtime(model_type)
+
+    assert "model_type_not_served" == caught.value.code
+
+
+@pytest.mark.parametrize("model_type", ["onnxruntime_1.16", "pytorch-onnx_2.1", "pmml_4.2.1", "python", "xgboost_2.0"])
+def test_every_type_of_the_table_has_its_runtime(model_type: str) -> None:
+    """Each type that is served leads to a module that loads."""
+    assert callable(find_runtime(model_type).load)
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime whose package is not installed says what to install."""
+    # An entry of None is how Python itself is told that a module cannot be imported.
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "wml_deployer.server.runtimes.worker.onnx_runtime", raising=False)
+
+    with pytest.raises(LoadError, match="'onnxruntime', which is missing: pip install onnxruntime") as caught:
+        find_runtime("onnxruntime_1.16")
+
+    assert "missing_package" == caught.value.code

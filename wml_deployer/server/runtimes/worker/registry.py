@@ -26,6 +26,17 @@ _OWN = {
     "xgboost": ("xgboost_booster", "xgboost"),
 }
 
+# What WML serves and this service does not, by what users call it.
+_NOT_SERVED = {
+    "do-cplex": "decision optimization",
+    "do-cpo": "decision optimization",
+    "do-docplex": "decision optimization",
+    "do-opl": "decision optimization",
+    "mllib": "Spark ML",
+    "spss-modeler": "SPSS Modeler",
+    "wml-hybrid": "AutoAI",
+}
+
 
 def find_runtime(model_type: str) -> Runtime:
     """Find the runtime of a model type: one of this package, or an entry point named as the type without its version.
@@ -41,7 +52,7 @@ def find_runtime(model_type: str) -> Runtime:
         return cast("Runtime", entry_point.load())
     raise LoadError(
         "model_type_not_served",
-        f"No runtime serves models of type {model_type!r}. "
+        f"The embedded service has no runtime for {_NOT_SERVED.get(framework, 'other')} models (type {model_type!r}). "
         f"A package can add one with an entry point {framework!r} in the group {_GROUP!r}.",
     )
 
