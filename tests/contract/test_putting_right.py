@@ -1,0 +1,213 @@
+"""Rollouts that are refused, interrupted or overtaken: what serves afterwards, and what the message says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from tests.contract.processes import ROWS, model, number_of
+from wml_deployer import Deployer
+from wml_deployer.errors import ConflictError, DeadlineError, RolloutError, VersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from wml_deployer import SoftwareCredentials
+    from wml_deployer.testing import LocalServer
+
+
+@pytest.fixture
+def project(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Deployer]:
+    """Deploy model 0 as v0."""
+    with Deployer(reached, metadata_path) as deployer:
+        deployer.deploy(model(0), sample=ROWS, version="v0")
+        yield deployer
+        deployer.delete(cascade=True)
+
+
+def answer(probabilities: list[float], label: int = 1) -> list[dict[str, Any]]:
+    """Write what a runtime answers to the three sample rows."""
+    return [{"fields": ["prediction", "probability"], "values": [[label, probabilities]] * len(ROWS)}]
+
+
+SKEWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "other order of the classes": lambda: answer([2 / 3, 1 / 3]),
+    "swapped columns": lambda: answer([1 / 3, 2 / 3], label=0),
+    "another scikit-learn": lambda: answer([1 / 3 + 1e-3, 2 / 3 - 1e-3]),
+    "no probabilities": lambda: [{"fields": ["prediction"], "values": [[1]] * len(ROWS)}],
+}
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_skewed_model_is_caught_and_gone_back_from(project: Deployer, server: LocalServer, skew: str) -> None:
+    """The endpoint's answers before and after are equal."""
+    before = project.score(ROWS)
+    server.predict(project.status().id, SKEWS[skew]())
+
+    with pytest.raises(RolloutError, match=r"Version v0 .* serves again"):
+        project.update(model(1), sample=ROWS, version="v1")
+
+    assert_frame_equal(before, project.score(ROWS), check_exact=True)
+    assert ("v0", "ready") == (project.status().version, project.status().state)
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_skewed_rollback_is_caught_and_gone_back_from(project: Deployer, server: LocalServer, skew: str) -> None:
+    """Going back is proven as going forward is."""
+    project.update(model(1), sample=ROWS, version="v1")
+    before = project.score(ROWS)
+    server.predict(project.status().id, SKEWS[skew]())
+
+    with pytest.raises(RolloutError, match=r"Version v1 .* serves again"):
+        project.rollback()
+
+    assert_frame_equal(before, project.score(ROWS), check_exact=True)
+
+
+def test_a_sample_that_cannot_be_answered_is_a_failed_rollout(project: Deployer, server: LocalServer) -> None:
+    """A refusal is no answer of the local model's."""
+    server.predict(project.status().id, status=400)
+
+    with pytest.raises(RolloutError, match="cannot answer the sample"):
+        project.update(model(1), sample=ROWS, version="v1")
+
+    assert 0 == number_of(project)
+
+
+def test_an_update_whose_time_is_over_while_the_service_works_goes_back(project: Deployer, server: LocalServer) -> None:
+    """A change in work takes no other one: going back waits for its end first."""
+    server.pace("deployment", seconds=4)
+    try:
+        with pytest.raises(DeadlineError, match=r"Version v0 .* serves again"):
+            project.update(model(1), sample=ROWS, version="v1", timeout=3)
+    finally:
+        server.pace("deployment")
+
+    assert (0, "v0") == (number_of(project), project.status().version)
+
+
+def test_an_interrupted_update_goes_back_and_says_so(project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the proof leaves the proven version, and its message tells which."""
+    client = project._project.client
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "score", _interrupt)
+        with pytest.raises(KeyboardInterrupt, match=r"Version v0 .* serves again"):
+            project.update(model(1), sample=ROWS, version="v1")
+
+    assert (0, "v0") == (number_of(project), project.status().version)
+
+
+def test_an_interrupted_first_deployment_leaves_nothing(
+    reached: SoftwareCredentials, metadata_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while it waits removes deployment and model."""
+    with Deployer(reached, metadata_path) as deployer:
+        client = deployer._project.client
+        monkeypatch.setattr(client, "score", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            deployer.deploy(model(0), sample=ROWS)
+        name = deployer.metadata.project_name
+        named = [m.name for m in client.models()] + [d.name for d in client.deployments()]
+        left = [found for found in named if name in found]
+
+        assert ([], None, ()) == (left, deployer.metadata.deployment_uid, deployer.metadata.versions)
+
+
+def test_when_going_back_fails_too_the_error_says_what_serves(
+    project: Deployer, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to guess."""
+    server.predict(project.status().id, answer([0.5, 0.5]))
+    # The update's own change goes well, the one back does not.
+    server.fault("PATCH", "/ml/v4/deployments/", status=403, skip=1)
+
+    with pytest.raises(RolloutError, match=r"Going back to version v0 failed(.|\n)*with version v1, revision 2"):
+        project.update(model(1), sample=ROWS, version="v1")
+
+    assert "v0" == project.rollback().version
+
+
+def test_a_rollback_after_a_cut_off_update_returns_to_the_proven_version(
+    project: Deployer, server: LocalServer
+) -> None:
+    """What was never proven is not what is rolled back from."""
+    server.predict(project.status().id, answer([0.5, 0.5]))
+    server.fault("PATCH", "/ml/v4/deployments/", status=403, skip=1)
+    with pytest.raises(RolloutError):
+        project.update(model(1), sample=ROWS, version="v1")
+
+    assert ("v0", 0) == (project.rollback().version, number_of(project))
+
+
+def test_a_deleted_version_is_refused_before_anything_changes(project: Deployer, server: LocalServer) -> None:
+    """The message lists what there is."""
+    model_type = project.metadata.versions[0].model_type
+    gone = project.metadata.versions[0].model_copy(update={"name": "gone", "revision": "99", "model_type": model_type})
+    project._file.write(project.metadata.model_copy(update={"versions": (*project.metadata.versions, gone)}))
+    server.clear_requests()
+
+    with pytest.raises(VersionError, match=r"deleted from the service(.|\n)*v0 \(revision 1\)"):
+        project.rollback("gone")
+
+    assert {"GET"} == {request.method for request in server.requests}
+
+
+def test_an_earlier_failure_does_not_fail_a_later_update(project: Deployer, server: LocalServer) -> None:
+    """The service may go on telling why an update before this one failed."""
+    server.predict(project.status().id, answer([0.5, 0.5]))
+    with pytest.raises(RolloutError):
+        project.update(model(1), sample=ROWS, version="v1")
+
+    assert "v2" == project.update(model(2), sample=ROWS, version="v2").version
+
+
+def test_a_deployment_that_somebody_changes_meanwhile_is_left_to_them(project: Deployer, server: LocalServer) -> None:
+    """Who is overtaken is told so, and takes nothing back."""
+    client, deployment = project._project.client, project.status()
+    later = project.store(model(2), sample=ROWS, version="v2")
+    project.store(model(1), sample=ROWS, version="v1")
+    server.pace("deployment", seconds=1)
+
+    def overtake() -> None:
+        while client.deployment(deployment.id).state != "updating":
+            time.sleep(0.05)
+        while client.deployment(deployment.id).state != "ready":
+            time.sleep(0.01)
+        server.pace("deployment")
+        client.serve(deployment.id, later.id, later.revision)
+
+    server.fault("POST", "/predictions$", stall=3)
+    thread = threading.Thread(target=overtake)
+    thread.start()
+    server.predict(deployment.id, answer([0.5, 0.5]))
+    try:
+        with pytest.raises((ConflictError, RolloutError), match="Somebody else changed"):
+            project.update(model(1), sample=ROWS, version="v1")
+    finally:
+        thread.join()
+
+    assert later.revision == project.status().revision
+
+
+def test_a_second_deployment_of_one_project_is_refused_and_removed(
+    project: Deployer, reached: SoftwareCredentials, tmp_path: Path
+) -> None:
+    """Two machines that deploy at the same time: the older deployment stays."""
+    from wml_deployer._rollout.deploying import create  # noqa: PLC0415 - the race itself is not to be timed
+
+    version = project.metadata.versions[0]
+    with pytest.raises(ConflictError, match="at the same time"):
+        create(project._project.client, project.metadata, version)
+    name = project.metadata.project_name
+
+    assert [project.status().id] == [d.id for d in project._project.client.deployments() if name in d.name]
+
+
+def _interrupt(*_: object) -> bytes:
+    raise KeyboardInterrupt
