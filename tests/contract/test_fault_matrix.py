@@ -30,7 +30,8 @@ Error = type[errors.WMLDeployerError]
 
 KINDS: dict[str, tuple[dict[str, Any], tuple[Error, ...]]] = {
     "401": ({"status": 401}, (errors.AuthenticationError,)),
-    "403": ({"status": 403}, (errors.AuthorizationError,)),
+    # A login that is forbidden is refused like a wrong key.
+    "403": ({"status": 403}, (errors.AuthorizationError, errors.AuthenticationError)),
     # A revision that is not there is a version that was deleted.
     "404": ({"status": 404}, (errors.NotFoundError, errors.VersionError)),
     "409": ({"status": 409}, (errors.ConflictError,)),

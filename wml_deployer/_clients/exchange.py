@@ -104,9 +104,11 @@ def translated(error: Exception, exchange: Exchange, operation: str) -> WMLDeplo
     """Turn what came out of IBM's client into our error: by the failed exchange where there is one, not by its text."""
     if exchange.failure is not None:
         return exchange.failure
-    refused = [response for _, response in exchange.responses if response.status >= _REFUSED]
+    # IBM's clients try out paths that a platform may not have, and delete what failed: neither is what went wrong.
+    refused = [r for method, r in exchange.responses if r.status >= _REFUSED and method != "DELETE"]
+    refused = refused or [r for _, r in exchange.responses if r.status >= _REFUSED]
     if refused:
-        return service_error(refused[0], operation)
+        return service_error(refused[-1], operation)
     if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
         return InvalidResponseError(
             f"The service's answer has another shape than promised: {error!r}", operation=operation
