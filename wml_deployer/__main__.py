@@ -1,20 +1,22 @@
 """The command line: what a pipeline runs after training.
 
-Results go to standard output, progress and errors to standard error. Exit codes:
+Results go to standard output, progress and errors to standard error. With ``--json`` standard output is one JSON
+document, also of a failure: ``{"error": {...}, "exit_code": 13}``. Exit codes:
 
-==== =================================================================
+==== ================================================================================
 0    done
 1    a fault of this program
 2    the arguments are wrong
 10   credentials or metadata.yaml cannot be used
-11   the model or the sample cannot be used
+11   the model, the sample or the metrics cannot be used
 12   no such version, or nothing is deployed
 13   another version is deployed already, or somebody else was faster
 14   the rollout failed; what served before serves again
 15   the service refused
 16   the service did not answer in time
+17   ``check`` found what would go wrong, or a model was refused for it
 130  interrupted
-==== =================================================================
+==== ================================================================================
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import argparse
 import json
 import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +34,18 @@ from wml_deployer import errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
+
     from wml_deployer.deployer import Deployer
     from wml_deployer.deployment import Deployment
 
 __all__ = ["main"]
 
+EXIT_CHECKED = 17
+
 # The first that fits counts: the special stand before the general.
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (errors.CheckError, EXIT_CHECKED),
     (errors.ConfigurationError, 10),
     (errors.ModelError, 11),
     (errors.PayloadError, 11),
@@ -72,10 +80,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = given.run(given)
     except (errors.WMLDeployerError, KeyboardInterrupt) as error:
-        print(f"wml-deployer {given.command}: {str(error) or 'interrupted'}", file=sys.stderr)  # noqa: T201 - the command line's voice
-        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+        return _fail(error, given)
     print(json.dumps(result, default=str) if given.json else _as_text(result))  # noqa: T201 - the command line's result
-    return 0
+    return EXIT_CHECKED if given.command == "check" and not result["ok"] else 0
+
+
+def _fail(error: BaseException, given: argparse.Namespace) -> int:
+    """Say what went wrong, and return its exit code."""
+    said = str(error) or "interrupted"
+    code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    print(f"wml-deployer {given.command}: {said}", file=sys.stderr)  # noqa: T201 - the command line's voice
+    if given.json:
+        parts = ("operation", "status", "code", "trace", "next_step")
+        known = {name: value for name in parts if (value := getattr(error, name, None)) is not None}
+        message = getattr(error, "message", said)
+        faults = [asdict(fault) for fault in getattr(error, "faults", ())]
+        told = {"type": type(error).__name__, "message": message, **known, "faults": faults}
+        print(json.dumps({"error": told, "exit_code": code}))  # noqa: T201 - the command line's result
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,18 +109,27 @@ def _parser() -> argparse.ArgumentParser:
         "release": "deploy the first time, afterwards update; nothing when this content is live",
     }
     for name, help_text in rollouts.items():
-        command = _command(commands, name, help_text, _roll_out)
-        command.add_argument("--sample", type=Path, metavar="CSV", help="rows that the deployment must answer as here")
+        command = _model_command(commands, name, help_text, _roll_out)
         command.add_argument("--name", metavar="VERSION", help="name of the version; the project's version by default")
-        command.add_argument("--specification", metavar="NAME", help="software specification; the best by default")
-        command.add_argument("--unpickle", action="store_true", help="load the model file to find schema and classes")
+        command.add_argument("--metrics", type=Path, metavar="JSON", help="numbers measured of it, by name")
         command.add_argument("--reason", help="why, for the history")
+    _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
     rollback = _command(commands, "rollback", "serve an earlier version again", _roll_back, model=False)
     rollback.add_argument("--to", metavar="VERSION", help="version or revision; the last good one by default")
     rollback.add_argument("--reason", help="why, for the history")
     _command(commands, "status", "tell what serves", _status, model=False)
     _command(commands, "history", "tell what was live, when, and why", _history, model=False)
     return parser
+
+
+def _model_command(
+    commands: Any, name: str, help_text: str, run: Callable[[argparse.Namespace], Any]
+) -> argparse.ArgumentParser:
+    command = _command(commands, name, help_text, run)
+    command.add_argument("--sample", type=Path, metavar="CSV", help="rows that the deployment must answer as here")
+    command.add_argument("--specification", metavar="NAME", help="software specification; the best by default")
+    command.add_argument("--unpickle", action="store_true", help="load the model file to find schema and classes")
+    return command
 
 
 def _command(
@@ -125,18 +156,60 @@ def _open(given: argparse.Namespace) -> Deployer:
     )
 
 
-def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
+def _check(given: argparse.Namespace) -> dict[str, Any]:
+    sample = _sample(given.sample)
+    with _open(given) as deployer:
+        report = deployer.check(
+            given.model,
+            sample=sample,
+            specification=given.specification,
+            unpickle=given.unpickle,
+            timeout=given.timeout,
+        )
+    return {"ok": report.ok, **asdict(report)}
+
+
+def _sample(path: Path | None) -> pd.DataFrame | None:
+    """Read the rows to prove a deployment on."""
+    if path is None:
+        return None
     import pandas as pd  # noqa: PLC0415 - --help answers at once
 
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise errors.PayloadError(
+            f"The sample {path} cannot be read: {error}", next_step="Give a CSV file with one header line."
+        ) from error
+
+
+def _metrics(path: Path | None) -> dict[str, float]:
+    """Read the numbers of a metrics file, as DVC and others write it."""
+    if path is None:
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.ModelError(
+            f"The metrics {path} cannot be read: {error}", next_step="Give a JSON file of numbers by name."
+        ) from error
+    if not isinstance(document, dict):
+        raise errors.ModelError(f"The metrics {path} are no numbers by name.", next_step='Such as {"f1": 0.93}.')
+    return document
+
+
+def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
+    sample, metrics = _sample(given.sample), _metrics(given.metrics)
     with _open(given) as deployer:
         change: Callable[..., Deployment] = getattr(deployer, given.command)
         return _told(
             change(
                 given.model,
-                sample=None if given.sample is None else pd.read_csv(given.sample),
+                sample=sample,
                 version=given.name,
                 specification=given.specification,
                 unpickle=given.unpickle,
+                metrics=metrics,
                 reason=given.reason,
                 timeout=given.timeout,
             )
@@ -164,6 +237,11 @@ def _told(deployment: Deployment) -> dict[str, Any]:
 
 
 def _as_text(result: dict[str, Any] | list[dict[str, Any]]) -> str:
+    if isinstance(result, dict) and "findings" in result:
+        from wml_deployer.reports import CheckReport, Finding  # noqa: PLC0415 - --help answers at once
+
+        findings = tuple(Finding(**finding) for finding in result["findings"])
+        return repr(CheckReport(findings, result["model_type"], result["specification"]))
     if isinstance(result, dict):
         return "\n".join(f"{name}: {value}" for name, value in result.items())
     return "\n".join("  ".join(str(value) for value in row.values() if value is not None) for row in result)

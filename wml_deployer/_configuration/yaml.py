@@ -87,7 +87,8 @@ def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
     line = mark.line if mark else text.count("\n", 0, getattr(failure, "position", 0))
     lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
     tabs = [number for number, content in enumerate(lines, 1) if re.match(r"\s*\t", content)]
-    if mark and not tabs and lines[line][mark.column : mark.column + 1] == "\t":
+    # At the end of the text the parser points behind the last line.
+    if mark and not tabs and "".join(lines[line : line + 1])[mark.column : mark.column + 1] == "\t":
         tabs = [line + 1]
     if tabs:
         yield from (Fault(f"line {number}", "a tab", "spaces: YAML knows no tabs there") for number in tabs)
