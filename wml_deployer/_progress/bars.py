@@ -93,27 +93,36 @@ class RichBars:
 
 
 class TqdmBars:
-    """Bars of tqdm, as text."""
+    """A bar of tqdm, as text: one at a time, for a notebook's output cannot go up a line."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
-        self._bars: dict[str, Any] = {}
+        self._stage: str | None = None
+        self._bar: Any = None
 
     def draw(self, event: ProgressEvent) -> None:
         """Draw a stage that goes on."""
         from tqdm import tqdm  # noqa: PLC0415 - optional
 
-        if event.stage not in self._bars:
-            unit = "B" if event.unit == "bytes" else f" {event.unit}"
-            options: dict[str, Any] = {"unit": unit, "unit_scale": event.unit == "bytes", "leave": False}
-            self._bars[event.stage] = tqdm(total=event.total, desc=event.stage, **options)
-        bar = self._bars[event.stage]
-        bar.set_postfix_str(event.detail, refresh=False)
-        bar.update(event.done - bar.n)
+        if self._stage is None:
+            # What notebooks get on the error stream looks like an error.
+            file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+            self._stage = event.stage
+            self._bar = tqdm(total=event.total, desc=event.stage, file=file, leave=False, bar_format=_format(event))
+        if self._stage == event.stage:
+            self._bar.set_postfix_str(_words(event), refresh=False)
+            self._bar.update(event.done - self._bar.n)
 
     def end(self, event: ProgressEvent) -> None:
         """Take a stage away."""
-        self._bars.pop(event.stage).close()
+        if self._stage == event.stage:
+            self._bar.close()
+            self._stage = None
+
+
+def _format(event: ProgressEvent) -> str:
+    """Write a bar where there is an end to it, else only what it is at."""
+    return "{desc}: {elapsed}{postfix}" if event.total is None else "{desc}: {bar:30} {elapsed}<{remaining}{postfix}"
 
 
 def _words(event: ProgressEvent) -> str:
@@ -127,4 +136,5 @@ def _words(event: ProgressEvent) -> str:
     digits = ".1f" if scale > 1 else ",.0f"
     counted = f"{event.done / scale:{digits}}" + (f" of {event.total / scale:{digits}}" if event.total else "")
     rate = f"{event.rate / scale:{digits}} {unit}/s" if event.rate and event.unit in {"bytes", "rows"} else ""
-    return ", ".join(filter(None, (f"{counted} {unit}" if unit else "", rate, event.detail)))
+    # How often the service was looked at tells nobody anything.
+    return ", ".join(filter(None, (f"{counted} {unit}" if unit != "looks" else "", rate, event.detail)))
