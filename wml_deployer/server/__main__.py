@@ -7,9 +7,10 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.launch import require_extra
+from wml_deployer.server.folder import Folder, FolderInUseError
+from wml_deployer.server.launch import answering, require_extra
 from wml_deployer.server.settings import ServerInfo, Settings
 
 if TYPE_CHECKING:
@@ -17,23 +18,30 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = ("serve",)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status."""
+    """Run a command and return its exit status.
+
+    Args:
+        arguments: What follows the program's name; the process's own unless given.
+
+    Returns:
+        0 when all went well, 2 when the command could not be done.
+
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     # `serve` is what is done without a command.
     if not given or given[0] not in (*_COMMANDS, "-h", "--help"):
         given.insert(0, "serve")
-    return _serve(_parser().parse_args(given))
+    options = _parser().parse_args(given)
+    require_extra()
+    return _COMMANDS[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m wml_deployer.server", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="run the service until it is told to end (the default)")
-    serve.add_argument("--data-dir", type=Path, default=Path(".wml"), help="the folder that it keeps everything in")
+    serve = _command(commands, "serve", "run the service until it is told to end (the default)")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     serve.add_argument("--port", type=int, default=0, help="the port; 0 takes last time's, or any that is free")
     serve.add_argument("--username", default="admin", help="the account's name")
@@ -42,13 +50,19 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--until-unused", action="store_true", help="stop when no process uses the folder any more")
     serve.add_argument("--control", action="store_true", help="offer the control API for tests")
     serve.add_argument("-v", "--verbose", action="store_true", help="log one line a request")
+    _command(commands, "info", "say whether the service runs, and how to reach it")
+    _command(commands, "reset", "remove all data of a service that does not run; key and certificates stay")
     return parser
 
 
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--data-dir", type=Path, default=Path(".wml"), help="the folder that the service has")
+    return command
+
+
 def _serve(options: argparse.Namespace) -> int:
-    require_extra()
     # The imports of a server are paid for by those who run one.
-    from wml_deployer.server.folder import FolderInUseError  # noqa: PLC0415
     from wml_deployer.server.running import EmbeddedServer, RemoteAddressError  # noqa: PLC0415
 
     level = logging.INFO if options.verbose else logging.WARNING
@@ -76,8 +90,40 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _tell(info: ServerInfo) -> None:
+    """Say on the standard output, in one line of JSON, how to reach the service, and for people where the files are."""
     sys.stdout.write(json.dumps(info.document()) + "\n")
     sys.stdout.flush()
+    folder = info.ca_bundle.parent
+    sys.stderr.write(
+        f"certificate authority: {info.ca_bundle}\nready-made credentials: {folder / 'credentials.yaml'}\n"
+    )
+
+
+def _info(options: argparse.Namespace) -> int:
+    """Show what a running service announced; the key stays in the folder's files."""
+    folder = Folder(options.data_dir.absolute())
+    info = answering(folder)
+    if info is None:
+        sys.stderr.write(f"No service runs on {folder.path}.\n")
+        return 2
+    shown = {key: value for key, value in info.document().items() if key != "apikey"}
+    sys.stdout.write(json.dumps({**shown, "credentials": str(folder.credentials)}, indent=2) + "\n")
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from wml_deployer.server.reset import reset  # noqa: PLC0415
+
+    try:
+        removed = reset(Folder(options.data_dir.absolute()))
+    except FolderInUseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"Removed {removed} resources of {options.data_dir}.\n")
+    return 0
+
+
+_COMMANDS = {"serve": _serve, "info": _info, "reset": _reset}
 
 
 if __name__ == "__main__":

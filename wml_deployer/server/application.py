@@ -14,7 +14,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from wml_deployer.server import transfers
 from wml_deployer.server.artifacts import urls as artifacts
 from wml_deployer.server.assets import urls as assets
 from wml_deployer.server.containers import SPACE
@@ -35,6 +34,7 @@ from wml_deployer.server.spaces import activation
 from wml_deployer.server.spaces import urls as spaces
 from wml_deployer.server.specifications import urls as specifications
 from wml_deployer.server.tokens import urls as tokens
+from wml_deployer.server.transfers import urls as transfers
 from wml_deployer.server.version import urls as version
 
 if TYPE_CHECKING:

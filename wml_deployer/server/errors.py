@@ -17,6 +17,7 @@ __all__ = [
     "ServiceError",
     "TooLargeError",
     "TooManyRequestsError",
+    "object_in",
     "wrong_field",
 ]
 
@@ -75,6 +76,21 @@ class InvalidRequestError(ServiceError):
 def wrong_field(name: str, message: str) -> InvalidRequestError:
     """Return the error for a field of the request that is missing or wrong."""
     return InvalidRequestError(message, target={"type": "field", "name": name})
+
+
+def object_in(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a member of the request that is an object, or an empty one where it is not there.
+
+    Raises:
+        InvalidRequestError: It is something else.
+
+    """
+    value = fields.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise wrong_field(name, f"The {name} is an object.")
+    return value
 
 
 class AuthenticationError(ServiceError):

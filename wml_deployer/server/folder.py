@@ -83,6 +83,11 @@ class Folder:
         """The log of a server that was started in the background."""
         return self.path / "server.log"
 
+    @property
+    def credentials(self) -> Path:
+        """Credentials for the running service, as the library reads them."""
+        return self.path / "credentials.yaml"
+
     def server_lock(self) -> Lock:
         """Return the lock that the one server of the folder holds."""
         return Lock(self.path / "server.lock")
@@ -107,6 +112,12 @@ class Folder:
     def announce(self, info: ServerInfo) -> None:
         """Say where the folder's server answers; in a file that its owner alone can read."""
         write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}), mode=0o600)
+        # JSON texts are YAML, too.
+        lines = [
+            "kind: software",
+            *(f"{key}: {orjson.dumps(value).decode()}" for key, value in info.document().items()),
+        ]
+        write_atomically(self.credentials, "\n".join([*lines, ""]).encode(), mode=0o600)
 
     def announced(self) -> ServerInfo | None:
         """Return where the folder's server answers, if it said so."""
@@ -122,6 +133,7 @@ class Folder:
     def withdraw(self) -> None:
         """Say that nobody answers any more."""
         self._announcement.unlink(missing_ok=True)
+        self.credentials.unlink(missing_ok=True)
 
     @property
     def _announcement(self) -> Path:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.settings import ServerInfo
 
-__all__ = ["ServerStartError", "join_or_start", "require_extra"]
+__all__ = ["ServerStartError", "answering", "join_or_start", "require_extra"]
 
 _NEEDED = ("starlette", "uvicorn", "trustme")
 _PAUSE = 0.02
@@ -79,7 +79,7 @@ def join_or_start(directory: Path, *, timeout: float = 30) -> ServerInfo:
     deadline = time.monotonic() + timeout
     with _locked(folder.start_lock(), deadline, folder):
         _use(folder, deadline)
-        return _answering(folder) or _start(folder, deadline)
+        return answering(folder) or _start(folder, deadline)
 
 
 def _use(folder: Folder, deadline: float) -> None:
@@ -92,7 +92,7 @@ def _use(folder: Folder, deadline: float) -> None:
         _USED[key] = lock
 
 
-def _answering(folder: Folder) -> ServerInfo | None:
+def answering(folder: Folder) -> ServerInfo | None:
     """Return how to reach the folder's server, if it answers with a certificate of the folder's own authority."""
     info = folder.announced()
     if info is None:
@@ -123,7 +123,7 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
             env=_environment(),
         )
     _wait(lambda: folder.announced() is not None or process.poll() is not None, deadline, folder)
-    info = _answering(folder)
+    info = answering(folder)
     if info is None:
         raise ServerStartError(f"The embedded service did not start. The end of {folder.log}:\n{_tail(folder.log)}")
     # It is not this process's child to wait for: it may well outlive it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LARGEST", "page", "size_of"]
 
 _USUAL = 100
+_START = re.compile(r"[0-9a-f]{1,15}")
 LARGEST = 200
 """Members of a page, at most."""
 
@@ -71,10 +73,9 @@ def page(
 
 def _start(call: Call) -> int:
     given = call.query.get("start", "0")
-    try:
-        return int(given, 16)
-    except ValueError as error:
-        raise InvalidRequestError(f"The start '{given}' is not one that this service gave out.") from error
+    if not _START.fullmatch(given):
+        raise InvalidRequestError(f"The start '{given}' is not one that this service gave out.")
+    return int(given, 16)
 
 
 def _link(location: str, limit: int, after: int | None) -> str:

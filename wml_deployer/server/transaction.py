@@ -100,6 +100,11 @@ class Transaction:
         for table in ("records", "revisions", "contents"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
+    def size(self) -> int:
+        """Return how many records there are in all."""
+        (number,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+        return int(number)
+
     def inside(self, container: str) -> list[Record]:
         """Return everything in a container."""
         return self._select("container=?", (container,))

@@ -12,7 +12,7 @@ from wml_deployer.server.containers import container_of
 from wml_deployer.server.errors import InvalidRequestError
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.signatures import Grant
-from wml_deployer.server.transfers import signed_url
+from wml_deployer.server.transfers.responses import signed_url
 
 if TYPE_CHECKING:
     from wml_deployer.server.assets.models import Attachment

@@ -56,10 +56,13 @@ def update(context: Context, transaction: Transaction, record: Record, operation
 
     """
     roots = {operation.root for operation in operations}
-    _check(record, roots)
+    _check(record, operations)
+    method = "online" if "online" in record.entity else "batch"
     before = {key: record.entity.get(key) for key in ("asset", "deployed_asset_type", "hardware_spec")}
     for operation in operations:
         _apply(record, operation)
+    if not isinstance(record.entity.get(method, {}), dict):
+        raise DeploymentError(f"/{method} of a deployment is an object.")
     record.name = record.metadata["name"] = models.check_name(record.entity.get("name"))
     models.check_serving_name(transaction, record)
     following = Following.NOTHING
@@ -100,7 +103,12 @@ def settle(context: Context, transaction: Transaction, record: Record, failure: 
     transaction.save(record)
 
 
-def _check(record: Record, roots: set[str]) -> None:
+def _check(record: Record, operations: list[Operation]) -> None:
+    roots = {operation.root for operation in operations}
+    if any(operation.root == "online" and len(operation.path) == 1 for operation in operations) or (
+        "online" in roots and "batch" in record.entity
+    ):
+        raise DeploymentError("A deployment stays online or batch, as it was made.")
     for unknown in sorted(roots - set(_PATCHABLE)):
         raise DeploymentError(f"/{unknown} of a deployment cannot be changed.")
     if not roots & {"asset", "hardware_spec"}:

@@ -105,7 +105,8 @@ def with_serving_name(transaction: Transaction, name: str) -> Record | None:
 
 def serving_name_of(record: Record) -> str | None:
     """Return a deployment's serving name, if it has one."""
-    name: str | None = ((record.entity.get("online") or {}).get("parameters") or {}).get("serving_name")
+    parameters = record.entity.get("online", {}).get("parameters", {})
+    name: str | None = parameters.get("serving_name") if isinstance(parameters, dict) else None
     return name
 
 

@@ -51,7 +51,7 @@ def save_output(context: Context, transaction: Transaction, job: Record, referen
         raise DataReferenceError("the output is to be a data asset: this service has no connections")
     record = _asset(transaction, job.container, reference)
     if record is None:
-        name = str((reference.get("location") or {}).get("name") or f"output of {job.name}")
+        name = str(_location(reference).get("name") or f"output of {job.name}")
         record = _new_asset(context, transaction, job, name)
     attachment = assets.attach(context, transaction, record, {"name": record.name, "mime": "text/csv"})
     for document in record.document["attachments"][:-1]:
@@ -59,16 +59,21 @@ def save_output(context: Context, transaction: Transaction, job: Record, referen
     attachment.document["size"] = record.metadata["size"] = blob.size
     transaction.attach(record, Content(blob, assets.slot(attachment.id), "text/csv"))
     transaction.save(record)
-    return {**reference, "location": {**(reference.get("location") or {}), "href": assets.href(record.metadata)}}
+    return {**reference, "location": {**_location(reference), "href": assets.href(record.metadata)}}
 
 
 def _asset(transaction: Transaction, container: str, reference: Any) -> Record | None:
     if not isinstance(reference, dict) or reference.get("type") != "data_asset":
         raise DataReferenceError("the input is to be data assets: this service has no connections")
-    location = reference.get("location") or {}
+    location = _location(reference)
     identifier = location.get("id") or urlsplit(str(location.get("href", ""))).path.rpartition("/")[2]
     record = transaction.get(assets.KIND, str(identifier))
     return record if record is not None and record.container == container else None
+
+
+def _location(reference: dict[str, Any]) -> dict[str, Any]:
+    location = reference.get("location")
+    return location if isinstance(location, dict) else {}
 
 
 def _new_asset(context: Context, transaction: Transaction, job: Record, name: str) -> Record:

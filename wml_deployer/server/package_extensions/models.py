@@ -35,7 +35,7 @@ def create(
     name, extension_type = fields.get("name"), fields.get("type")
     if not isinstance(name, str) or not name.strip():
         raise wrong_field("name", "A package extension needs a name.")
-    if extension_type not in _TYPES:
+    if not isinstance(extension_type, str) or extension_type not in _TYPES:
         raise wrong_field("type", f"The type '{extension_type}' of a package extension is none of {', '.join(_TYPES)}.")
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})

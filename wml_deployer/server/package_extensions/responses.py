@@ -8,7 +8,7 @@ from wml_deployer.server.containers import container_of
 from wml_deployer.server.package_extensions import models
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.signatures import Grant
-from wml_deployer.server.transfers import signed_url
+from wml_deployer.server.transfers.responses import signed_url
 
 if TYPE_CHECKING:
     from wml_deployer.server.records import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import SPACE
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, object_in, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
 from wml_deployer.server.tokens.models import Caller
@@ -48,7 +48,7 @@ def create(
         compute=compute_of(caller, fields),
         name=name,
         scope={"bss_account_id": "cpdaccount"},
-        stage={"production": bool((fields.get("stage") or {}).get("production", False))},
+        stage={"production": bool(object_in(fields, "stage").get("production", False))},
         status={"state": "preparing"},
     )
     record.private["members"] = [{"id": caller.user_id, "role": "admin", "state": "active", "type": "user"}]

@@ -8,7 +8,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from wml_deployer.server.records import Content
-from wml_deployer.server.routing import Answer, Download, Route
+from wml_deployer.server.routing import Answer, Download
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from wml_deployer.server.routing import Call, Stream
     from wml_deployer.server.signatures import Grant
 
-__all__ = ["ROUTES", "receive", "send", "signed_url"]
+__all__ = ["PATH", "receive", "send", "signed_url"]
 
-_PATH = "/v2/asset_files"
+PATH = "/v2/asset_files"
+"""Below what signed URLs are."""
 
 
 def signed_url(call: Call, folder: str, grant: Grant) -> str:
     """Return a signed URL: relative for Cloud Pak for Data, absolute for the cloud, as the clients expect."""
-    path = f"{_PATH}/{folder}/{call.context.signatures.seal(grant)}"
+    path = f"{PATH}/{folder}/{call.context.signatures.seal(grant)}"
     return path if call.caller.flavour == "software" else call.url + path
 
 
@@ -76,10 +77,3 @@ async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[byte
         parser.finalize()
     except ValueError as error:
         raise InvalidRequestError(f"The form cannot be read: {error}.") from error
-
-
-ROUTES = (
-    Route("PUT", f"{_PATH}/{{folder}}/{{sealed}}", receive, public=True),
-    Route("GET", f"{_PATH}/{{folder}}/{{sealed}}", send, public=True),
-)
-"""What these operations are."""

@@ -1,0 +1,1 @@
+"""Contents that travel by signed URLs."""

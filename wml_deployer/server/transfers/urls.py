@@ -1,0 +1,14 @@
+"""Routes of the transfers."""
+
+from __future__ import annotations
+
+from wml_deployer.server.routing import Route
+from wml_deployer.server.transfers.responses import PATH, receive, send
+
+__all__ = ["ROUTES"]
+
+ROUTES = (
+    Route("PUT", f"{PATH}/{{folder}}/{{sealed}}", receive, public=True),
+    Route("GET", f"{PATH}/{{folder}}/{{sealed}}", send, public=True),
+)
+"""What these operations are."""
