@@ -36,6 +36,7 @@ __all__ = ["LocalServer", "LoggedRequest"]
 
 _CONTROL = "/control/v1"
 _START_SECONDS = 30
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,10 @@ class LocalServer:
         """Let the service's clock stand at a moment."""
         self._call("PUT", "/clock", {"stop": moment.isoformat()})
 
+    def restore_clock(self) -> None:
+        """Let the service's clock tell the real time again."""
+        self._call("PUT", "/clock", {})
+
     def seed(self, seed: int | str | None) -> None:
         """Let the service make the same ids again from here on; None returns to unpredictable ones."""
         self._call("PUT", "/seed", {"seed": seed})
@@ -247,12 +252,19 @@ class LocalServer:
         return str(json.loads(answer.data)["token"])
 
     def _call(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> Any:
-        answer = self._pool.request(
+        answer = self._ask(method, path, document)
+        if answer.status == _UNAUTHORIZED:
+            # The clock was moved, and the token is from another time.
+            self._token = self._log_in()
+            answer = self._ask(method, path, document)
+        if answer.status >= 400:  # noqa: PLR2004
+            raise ValueError(f"The embedded service refused {method} {path}: {answer.data.decode()}")
+        return json.loads(answer.data) if answer.data else None
+
+    def _ask(self, method: str, path: str, document: Mapping[str, Any] | None) -> urllib3.BaseHTTPResponse:
+        return self._pool.request(
             method,
             f"{self.url}{_CONTROL}{path}",
             body=None if document is None else json.dumps(document),
             headers={"Authorization": f"Bearer {self._token}"},
         )
-        if answer.status >= 400:  # noqa: PLR2004
-            raise ValueError(f"The embedded service refused {method} {path}: {answer.data.decode()}")
-        return json.loads(answer.data) if answer.data else None

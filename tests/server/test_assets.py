@@ -86,7 +86,7 @@ def test_a_signed_url_expires(client: Client, asset: str, server: LocalServer) -
     server.advance_clock(3601)
 
     refused = client("PUT", url, content=b"late", token="")
-    server.advance_clock(-3601)
+    server.restore_clock()
 
     assert (403, "signed_url_expired") == (refused.status, refused.code)
 
