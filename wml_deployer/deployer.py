@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._preflight.model import refuse
+from wml_deployer._rollout.candidates import candidate_of
 from wml_deployer._rollout.checking import check
 from wml_deployer._rollout.history import history_frame, live_version
 from wml_deployer._rollout.switching import named_version
@@ -373,7 +374,7 @@ class Deployer(ScoringVerbs, MemoryVerbs):
         """Delete the deployment; its stored versions stay unless asked.
 
         Args:
-            cascade: Whether the stored models are deleted as well, with every revision.
+            cascade: Whether the stored models are deleted as well, with every revision, and the candidate.
             timeout: Seconds for the whole call.
 
         Raises:
@@ -381,6 +382,10 @@ class Deployer(ScoringVerbs, MemoryVerbs):
 
         """
         with self._changing(timeout) as project:
+            candidate = candidate_of(project.client, self.metadata.project_name) if cascade else None
+            if candidate is not None:
+                # The service deletes no model that is deployed.
+                project.client.delete_deployment(candidate.id)
             project.delete(cascade=cascade)
 
     def __repr__(self) -> str:

@@ -160,3 +160,13 @@ def test_a_stream_has_no_shadow(beside: Deployer, features: pd.DataFrame) -> Non
     """What can be read once cannot be scored twice."""
     with pytest.raises(PayloadError, match="stream"):
         beside.score(iter([features]), shadow=True)
+
+
+def test_deleting_everything_deletes_the_candidate(beside: Deployer) -> None:
+    """Nothing of the project is left in the space."""
+    project = beside.metadata.project_name
+    beside.delete(cascade=True)
+    client = beside._project.client
+    left = [item.name for item in (*client.deployments(), *client.models()) if item.name.startswith(project)]
+
+    assert [] == left
