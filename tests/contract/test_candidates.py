@@ -167,6 +167,6 @@ def test_deleting_everything_deletes_the_candidate(beside: Deployer) -> None:
     project = beside.metadata.project_name
     beside.delete(cascade=True)
     client = beside._project.client
-    left = [item.name for item in (*client.deployments(), *client.models()) if item.name.startswith(project)]
+    names = [*(each.name for each in client.deployments()), *(each.name for each in client.models())]
 
-    assert [] == left
+    assert [] == [name for name in names if name.startswith(project)]
