@@ -156,6 +156,6 @@ def test_screenshot_is_taken(page: Path, theme: str) -> None:
     """The browser draws the page; with ``WML_SCREENSHOTS`` set the picture is kept in that folder to be looked at."""
     folder = Path(os.environ.get("WML_SCREENSHOTS") or page.parent)
     picture = folder / f"notebook-{theme}.png"
-    browse(page, f"--screenshot={picture}", "--window-size=1000,2700", "--hide-scrollbars")
+    browse(page, f"--screenshot={picture}", "--window-size=1000,2320", "--hide-scrollbars")
 
     assert picture.read_bytes().startswith(b"\x89PNG")
