@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,8 @@ def main(results: str) -> None:
     # Classes that a page defines have to pickle: they live in a module that can be found.
     page = sys.modules["__main__"] = ModuleType("__main__")
     sys.path.insert(0, "")
+    # A page that shows how to do it does not make its reader wonder about a warning.
+    warnings.filterwarnings("error", module="wml_deployer|__main__")
     printed = []
     for step in json.load(sys.stdin):
         if step["kind"] == "python":

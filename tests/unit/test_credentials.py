@@ -14,6 +14,7 @@ import trustme
 import yaml
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from wml_deployer import Deployer
 from wml_deployer._configuration import yaml as our_yaml
 from wml_deployer.credentials import (
     CloudCredentials,
@@ -561,6 +562,19 @@ def test_a_file_that_all_can_read_is_warned_about(write: Writer, content: str, m
         load_credentials(path, environment={})
 
     assert [(UserWarning, __file__)] * expected == [(warning.category, warning.filename) for warning in caught]
+
+
+def test_the_warning_names_the_users_line_behind_any_door(write: Writer, tmp_path: Path) -> None:
+    """Through ``Deployer.from_files``, too, the line that is warned about is the user's."""
+    path = write(TUTORIAL)
+    path.chmod(0o644)
+    metadata = tmp_path / "metadata.yaml"
+    metadata.write_text("project_name: churn\nproject_version: v1\n", encoding="utf-8")
+
+    with pytest.warns(UserWarning, match="chmod 600") as caught:
+        Deployer.from_files(path, metadata)
+
+    assert [__file__] == [warning.filename for warning in caught]
 
 
 def test_the_warning_says_what_to_do(write: Writer) -> None:

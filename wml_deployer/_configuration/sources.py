@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import stat
 import warnings
@@ -118,13 +119,21 @@ def _written(node: Node) -> Any:
 
 
 def _warn_if_readable_by_all(path: Path) -> None:
-    """Warn the caller of ``load_credentials`` about a file of secrets that every user of the machine can read."""
+    """Warn the user's line about a file of secrets that every user of the machine can read."""
     if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
         warnings.warn(
             f"{path} holds a secret and every user of this machine can read it. Next: chmod 600 {path}",
             UserWarning,
-            stacklevel=4,
+            stacklevel=_distance_to_user(),
         )
+
+
+def _distance_to_user() -> int:
+    """How many calls lie between the caller of this and the user's line, whichever of the library's doors was taken."""
+    frame, distance = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "wml_deployer":
+        frame, distance = frame.f_back, distance + 1
+    return distance
 
 
 def merge(sources: Sequence[Source]) -> Source:
