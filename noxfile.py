@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -48,10 +52,20 @@ def lay_out_suite(session: nox.Session) -> Path:
     return suite
 
 
-def run_suite(session: nox.Session, *arguments: str, extras: str = "local") -> None:
-    """Run pytest on the installed wheel, away from the working copy."""
+def run_suite(
+    session: nox.Session,
+    *arguments: str,
+    extras: str = "local",
+    also: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> None:
+    """Run pytest on the installed wheel, away from the working copy, with some packages more or fewer."""
     checkout = Path.cwd()
     install_wheel(session, *group("tests"), extras=extras)
+    if also:
+        session.install(*also)
+    if without:
+        session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", *without)
     session.chdir(lay_out_suite(session))
     session.run("python", "-c", "import sys, wml_deployer as p; sys.exit(not p.__file__.startswith(sys.prefix))")
     session.run("pytest", *arguments, *session.posargs, env={"WML_DEPLOYER_CHECKOUT": str(checkout)})
@@ -76,13 +90,29 @@ def quickstart(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Build the wheel, install it and run the whole suite on it, in random order on two workers."""
-    run_suite(session, "-n", "2")
+    run_suite(session, "-n", "2", "--dist", "loadgroup")
 
 
 @nox.session(python=PYTHONS)
 def matrix(session: nox.Session) -> None:
     """Run the suite on every supported Python that this machine has."""
-    run_suite(session, "-n", "2")
+    run_suite(session, "-n", "2", "--dist", "loadgroup")
+
+
+@nox.session(python=["3.11", "3.12"])
+@nox.parametrize("client", ["ibm-watson-machine-learning", "ibm-watsonx-ai"])
+def alone(session: nox.Session, client: str) -> None:
+    """Run the contract suite with one of IBM's clients where the other one is not installed."""
+    other = ({"ibm-watson-machine-learning", "ibm-watsonx-ai"} - {client}).pop()
+    run_suite(session, "-n", "2", "tests/contract", "tests/unit/test_choice.py", also=[client], without=[other])
+
+
+@nox.session(python="3.10")
+def lowest(session: nox.Session) -> None:
+    """Run the suite on the lowest direct dependencies that are allowed; the other sessions take the newest."""
+    here = [line for line in PROJECT["project"]["dependencies"] if "python_version >=" not in line]
+    floors = [line.split(";")[0].strip().replace(">=", "==") for line in here]
+    run_suite(session, "-n", "2", "--dist", "loadgroup", also=floors)
 
 
 @nox.session

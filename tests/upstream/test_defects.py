@@ -47,7 +47,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Show:
             command = [sys.executable, str(ROOT / "tests" / "upstream" / "raw.py"), str(file), client, *names]
             path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
             subprocess.run(
-                command, check=True, capture_output=True, timeout=110, env={**os.environ, "PYTHONPATH": path}
+                command, check=True, capture_output=True, timeout=280, env={**os.environ, "PYTHONPATH": path}
             )
             known[key] = json.loads(file.read_text(encoding="utf-8"))
         return known[key]
@@ -60,6 +60,7 @@ def together(client: str) -> list[str]:
     return [defect.name for defect in REGISTER if client in defect.clients and not defect.alone]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("upstream")
 @pytest.mark.parametrize(("defect", "client"), SHOWN)
 def test_the_client_has_it(defect: Defect, client: str, show: Show) -> None:
@@ -144,6 +145,7 @@ def test_a_password_goes_to_the_given_host_alone(server: LocalServer, monkeypatc
     assert {"127.0.0.1"} == set(proxy.hosts)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("upstream")
 @pytest.mark.skipif(not find_spec("ibm_watsonx_ai"), reason="the newer client is not installed")
 def test_what_others_switched_off_stays_on(show: Show) -> None:

@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wml_deployer._clients.authorized import request
-from wml_deployer._transport.responses import service_error
-from wml_deployer.errors import InvalidResponseError, ServiceError, TransportError, WMLDeployerError
+from wml_deployer.errors import TransportError, WMLDeployerError
 from wml_deployer.regions import is_cloud_host
 
 if TYPE_CHECKING:
@@ -24,11 +23,10 @@ if TYPE_CHECKING:
     from wml_deployer._transport.pool import Transport
     from wml_deployer._transport.responses import Response
 
-__all__ = ["Exchange", "RequestFailedError", "exchanging", "running", "translated"]
+__all__ = ["Exchange", "RequestFailedError", "exchanging", "running"]
 
 _current: ContextVar[Exchange | None] = ContextVar("wml_deployer_exchange", default=None)
 _CREATED = 201
-_REFUSED = 400
 
 
 class RequestFailedError(Exception):
@@ -98,19 +96,3 @@ def exchanging(transport: Transport, tokens: TokenSource, url: str) -> Iterator[
         yield exchange
     finally:
         _current.reset(token)
-
-
-def translated(error: Exception, exchange: Exchange, operation: str) -> WMLDeployerError:
-    """Turn what came out of IBM's client into our error: by the failed exchange where there is one, not by its text."""
-    if exchange.failure is not None:
-        return exchange.failure
-    # IBM's clients try out paths that a platform may not have, and delete what failed: neither is what went wrong.
-    refused = [r for method, r in exchange.responses if r.status >= _REFUSED and method != "DELETE"]
-    refused = refused or [r for _, r in exchange.responses if r.status >= _REFUSED]
-    if refused:
-        return service_error(refused[-1], operation)
-    if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
-        return InvalidResponseError(
-            f"The service's answer has another shape than promised: {error!r}", operation=operation
-        )
-    return ServiceError(str(error), operation=operation)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wml_deployer._clients.catalogue import entity, packages, specification_of
 from wml_deployer._clients.direct import DirectCalls
-from wml_deployer._clients.exchange import exchanging, translated
+from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.protocol import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
+from wml_deployer._clients.translation import translated
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import (
     AuthorizationError,
