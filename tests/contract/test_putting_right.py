@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from sklearn.dummy import DummyClassifier
 
 from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer
-from wml_deployer.errors import ConflictError, DeadlineError, RolloutError, VersionError
+from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,6 +210,24 @@ def test_a_second_deployment_of_one_project_is_refused_and_removed(
     name = project.metadata.project_name
 
     assert [project.status().id] == [d.id for d in project._project.client.deployments() if name in d.name]
+
+
+def test_a_model_that_was_left_without_content_is_removed_later(
+    reached: SoftwareCredentials, metadata_path: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A left-over that the next model does not fit into does not stay for ever."""
+    other = DummyClassifier().fit(pd.DataFrame({"height": [1.0, 2.0]}), [0, 1])
+    monkeypatch.setattr("wml_deployer._rollout.left_over.STALE_AFTER", timedelta(0))
+    with Deployer(reached, metadata_path) as deployer:
+        server.fault("PUT", "/content$", status=400, times=None)
+        server.fault("DELETE", "", status=403, times=None)
+        with pytest.raises(BadRequestError, match="the next call goes on from it"):
+            deployer.store(model(0))
+        server.clear_faults()
+        stored = deployer.store(other)
+        name = deployer.metadata.project_name
+
+        assert [stored.id] == [m.id for m in deployer._project.client.models() if name in m.name]
 
 
 def _interrupt(*_: object) -> bytes:
