@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
 from wml_deployer import Deployer
+from wml_deployer._rollout.waiting import wait_until_settled
 from wml_deployer.errors import ModelError, VersionError
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def scripted(credentials: SoftwareCredentials, metadata_path: Path, model: Any) 
         client = first._project.client
         name = first.metadata.project_name
         made = client.create_deployment(f"{name}_v0.1-Deployment", deployment.model_id, None, {})  # type: ignore[arg-type]  # as the script does
+        wait_until_settled(client, made)
         client.delete_deployment(deployment.id)
     text = f"project_name: {name}\nproject_version: v0.2\nmodel_uid: {deployment.model_id}\ndeployment_uid: {made.id}\n"
     metadata_path.write_text(text, encoding="utf-8")

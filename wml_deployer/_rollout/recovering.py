@@ -16,7 +16,7 @@ from wml_deployer._packaging.archive import check_archive
 from wml_deployer._rollout.deploying import deployments_of
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, frozen_already, models_of
-from wml_deployer._rollout.waiting import serve, wait_until_serving
+from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import NotFoundError
 from wml_deployer.metadata import LogEntry, Metadata, Version
 
@@ -45,7 +45,7 @@ def adopt(client: Client, file: MetadataFile) -> None:
     """
     metadata = file.read()
     try:
-        record = client.deployment(str(metadata.deployment_uid))
+        record = wait_until_settled(client, client.deployment(str(metadata.deployment_uid)))
         model = client.model(record.model_id)
     except NotFoundError:
         # What the file names is gone: there is nothing to freeze.
