@@ -128,6 +128,23 @@ def exhaustive(session: nox.Session) -> None:
 
 
 @nox.session
+def ibm_suite(session: nox.Session) -> None:
+    """Run IBM's own suite, out of the old client's wheel, on the embedded service, with all its frameworks."""
+    extras = "local,local-onnx,local-pmml,local-tensorflow,local-xgboost"
+    everything = ("-m", "ibm_suite or not ibm_suite")
+    run_suite(session, "-n", "2", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Send nonsense to the embedded service for ten minutes, hammer it for five, and kill it two hundred times."""
+    for name, value in (("FUZZ_SECONDS", "600"), ("HAMMER_SECONDS", "300"), ("KILLS", "200")):
+        session.env[f"WML_DEPLOYER_{name}"] = value
+    files = ("test_fuzz.py", "test_hammer.py", "test_durability.py")
+    run_suite(session, "--timeout", "7200", *(f"tests/server/{file}" for file in files))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; alone and in order, so that figures hold."""
     alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-s")

@@ -105,6 +105,48 @@ def add_xgboost(directory: Path) -> None:
     _write(target, _tar("xgboost_model.pkl", _dump(booster)))
 
 
+def add_network(directory: Path) -> None:
+    """Add the network that a test uploads as PyTorch's, and the pictures that it scores; needs onnx."""
+    import numpy as np  # noqa: PLC0415
+    from onnx import TensorProto, helper  # noqa: PLC0415
+
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["rows", 1, 28, 28])
+    answer = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["rows", 28])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [3], [-1, 28, 28])
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    nodes = [
+        helper.make_node("Reshape", ["input", "shape"], ["flat"]),
+        helper.make_node("ReduceSum", ["flat", "axes"], ["output"], keepdims=0),
+    ]
+    graph = helper.make_graph(nodes, "mnist", [picture], [answer], [shape, axes])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    target = directory / "base" / "artifacts" / "pytorch" / "mnist_pytorch.tar.gz"
+    _write(target, _tar("mnist.onnx", model.SerializeToString()))
+    pictures = directory / "base" / "datasets" / "pytorch" / "mnist.npz"
+    pictures.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(pictures, x_test=np.zeros((2, 28, 28), dtype="float32"))
+
+
+def add_keras(directory: Path) -> None:
+    """Add the Keras models that the tests upload, in both of their wrappings; needs TensorFlow."""
+    from tensorflow import keras  # noqa: PLC0415
+
+    layers = [
+        keras.layers.Input((28, 28, 1)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, "softmax", name="dense_2"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(loss="categorical_crossentropy")
+    folder = directory / "base" / "artifacts" / "tensorflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / "keras_model.h5")
+    content = (folder / "keras_model.h5").read_bytes()
+    _write(folder / "keras_model.tgz", _tar("keras_model.h5", content))
+    with zipfile.ZipFile(folder / "keras_model.h5.zip", "w") as archive:
+        archive.write(folder / "keras_model.h5", "keras_model.h5")
+
+
 def _dump(model: object) -> bytes:
     pickled = io.BytesIO()
     joblib.dump(model, pickled)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.ibm_suite.artefacts import add_xgboost, lay_out
+from tests.ibm_suite.artefacts import add_keras, add_network, add_xgboost, lay_out
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ QUICK = {
 }
 WHOLE = {
     "test_pmml_from_xml": "pypmml",
-    "test_pytorch_from_gz": "torch",
+    "test_pytorch_from_gz": "onnxruntime",
     "test_tensorflow_from_directory": "tensorflow",
     "test_tensorflow_from_gz": "tensorflow",
     "test_tensorflow_from_h5zip": "tensorflow",
@@ -45,6 +45,8 @@ WHOLE = {
     "test_xgboost_from_gz": "xgboost",
     "test_xgboost_from_object": "xgboost",
 }
+
+MORE = {"xgboost": add_xgboost, "pytorch": add_network, "tensorflow": add_keras}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,9 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]
     """Run one file of the suite; return the tests that did not pass."""
     environment = "CPD" if mode == "software" else "CLOUD"
     lay_out(directory, credentials(server, mode), environment)
-    if "xgboost" in name:
-        add_xgboost(directory)
+    for part, add in MORE.items():
+        if part in name:
+            add(directory)
     package = importlib.util.find_spec("ibm_watson_machine_learning")
     assert package is not None
     assert package.origin is not None
@@ -79,6 +82,7 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]
         "ENV": environment,
         "IBM_SUITE_MODE": mode,
         "IBM_SUITE_URL": server.url,
+        "IBM_SUITE_KERAS": "yes" if "tensorflow" in name else "",
         "SPACE_NAME": f"{mode} {name}",
         "WML_CLIENT_VERIFY_REQUESTS": bundle,
         # These beat what the client is told, so they say the same.
