@@ -31,6 +31,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from wml_deployer import Deployer
 from wml_deployer.display import show
+from wml_deployer.progress import set_progress
+set_progress(None)  # bars come and go with the machine's pace; the pictures do not
 Path("metadata.yaml").write_text("project_name: iris\\nproject_version: v0.1\\n")
 X, y = load_iris(return_X_y=True, as_frame=True)
 y = y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
