@@ -78,7 +78,8 @@ def test_a_cloud_session_asks_its_own_hosts_through_the_proxy(
     with Deployer(in_the_cloud(server, url), metadata_path) as deployer:
         work(deployer, model, features)
 
-    assert hosts == set(through.hosts)
+    # Of a private endpoint's platform, the older client asks the public host, and the newer one the private.
+    assert hosts == {host.replace("private.api.", "api.") for host in through.hosts}
 
 
 def test_the_proxy_sees_no_token(
