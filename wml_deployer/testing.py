@@ -9,7 +9,8 @@ A test that stores, deploys and scores needs no account and no network::
         ...
         assert ("POST", 503) in [(request.method, request.status) for request in server.requests]
 
-Needs the extra ``local``.
+With pytest, ``pytest_plugins = ["wml_deployer.testing"]`` in the top ``conftest.py`` brings the fixture ``wml_server``:
+a service that is started once and is as on its first day in each test. Needs the extra ``local``.
 """
 
 from __future__ import annotations
@@ -28,9 +29,14 @@ from typing_extensions import Self
 from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
+
+try:
+    import pytest
+except ImportError:  # unittest needs no fixture
+    pytest = None  # type: ignore[assignment]
 
 __all__ = ["LocalServer", "LoggedRequest"]
 
@@ -268,3 +274,18 @@ class LocalServer:
             body=None if document is None else json.dumps(document),
             headers={"Authorization": f"Bearer {self._token}"},
         )
+
+
+if pytest is not None:
+
+    @pytest.fixture(scope="session")
+    def _wml_session_server() -> Iterator[LocalServer]:
+        """Start one service for all tests: that takes longer than to reset it."""
+        with LocalServer() as server:
+            yield server
+
+    @pytest.fixture
+    def wml_server(_wml_session_server: LocalServer) -> LocalServer:
+        """Give a test the service, as on its first day."""
+        _wml_session_server.reset()
+        return _wml_session_server

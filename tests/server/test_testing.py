@@ -1,0 +1,164 @@
+"""What users' own tests get: the fixture, scripted predictions, seeded ids, the clock, reset."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.server.conftest import RUNTIME, Client
+from wml_deployer.testing import LocalServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUITE = """
+from wml_deployer.testing import LocalServer
+
+def test_one(wml_server: LocalServer) -> None:
+    wml_server.fault("GET", "/", status=500, times=None)
+    assert wml_server.requests == []
+
+def test_two(wml_server: LocalServer) -> None:
+    assert wml_server.url.startswith("https://127.0.0.1:")
+    assert wml_server.requests == []
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A service that may be reset."""
+    with LocalServer(tmp_path_factory.mktemp("own")) as server:
+        yield server
+
+
+@pytest.fixture
+def user(own: LocalServer) -> Iterator[Client]:
+    own.reset()
+    client = Client(own)
+    yield client
+    client.close()
+
+
+def test_the_fixture_is_there_for_who_asks(tmp_path: Path) -> None:
+    """One line in the user's conftest.py; each test meets a service as on its first day."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["wml_deployer.testing"]\n', encoding="utf-8")
+    (tmp_path / "test_users.py").write_text(SUITE, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(tmp_path),
+    ]
+
+    child = subprocess.run(
+        [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert "2 passed" in child.stdout, child.stdout + child.stderr
+
+
+def test_predictions_are_dictated_in_their_order(user: Client, own: LocalServer, archives: tuple[bytes, bytes]) -> None:
+    """Each as often as said, then the model answers again."""
+    deployment_id = user.deploy({"id": user.store(archives[0])})
+    own.predict(deployment_id, [{"values": [["first"]]}], times=2)
+    own.predict(deployment_id, status=503)
+
+    answers = [user.predict(deployment_id, [[1.0, 2.0, 3.0, 4.0]]) for _ in range(4)]
+
+    assert [200, 200, 503, 200] == [answer.status for answer in answers]
+    assert [["first"]] == answers[1].json["predictions"][0]["values"]
+    assert ["prediction", "probability"] == answers[3].json["predictions"][0]["fields"]
+
+
+def test_a_seed_makes_the_same_ids(user: Client, own: LocalServer) -> None:
+    """So that a snapshot of answers can be compared."""
+    made = []
+    for _ in range(2):
+        own.reset()
+        own.seed(7)
+        made.append(user.make_space("seeded"))
+    own.seed(None)
+
+    assert made[0] == made[1]
+    assert made[0] != user.make_space("unseeded")
+
+
+def test_the_clock_stands_where_it_is_put(user: Client, own: LocalServer) -> None:
+    """Times in answers are the clock's."""
+    own.stop_clock(datetime(2030, 1, 2, 3, 4, 5, 678_000, tzinfo=timezone.utc))
+    client = Client(own)
+    created = client("POST", "/v2/spaces", {"name": "later"}).json["metadata"]["created_at"]
+    own.restore_clock()
+    client.close()
+
+    assert "2030-01-02T03:04:05.678Z" == created
+
+
+def test_a_reset_leaves_the_first_day(user: Client, own: LocalServer, archives: tuple[bytes, bytes]) -> None:
+    """No models, contents, faults or moved specifications; the default space under its id; tokens stay good."""
+    model_id = user.store(archives[0])
+    user.deploy({"id": model_id})
+    own.set_specification("runtime-25.1-py3.12", "retired")
+    own.fault("POST", "/", status=500, times=None)
+    own.reset()
+    document = {"name": "m", "type": "scikit-learn_1.6", "software_spec": {"id": RUNTIME}, "space_id": user.space_id}
+
+    assert 404 == user("GET", f"/ml/v4/models/{model_id}?{user.scope}").status
+    assert [] == list((own._directory / "blobs").glob("??/*"))
+    assert 201 == user("POST", "/ml/v4/models", document).status
+
+
+def test_what_cannot_be_asked_for_is_told(own: LocalServer) -> None:
+    """A wrong fault is the test's own mistake, and raised at once."""
+    with pytest.raises(ValueError, match="not a regular expression"):
+        own.fault("GET", "(")
+
+
+def test_a_folder_of_its_own_is_gone_afterwards() -> None:
+    """Nothing is left of a service that was not told where to live."""
+    with LocalServer() as server:
+        directory = server._directory
+        assert directory.exists()
+
+    assert not directory.exists()
+
+
+def test_a_folder_that_is_given_is_kept(tmp_path: Path) -> None:
+    """And found again by the next one."""
+    with LocalServer(tmp_path) as server:
+        before = server.info
+    with LocalServer(tmp_path) as server:
+        assert before == server.info
+
+
+def test_the_control_api_is_for_tests_only(tmp_path: Path) -> None:
+    """A service that was not started for tests does not have it."""
+    command = [sys.executable, "-m", "wml_deployer.server", "--data-dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        document = json.loads(process.stdout.readline())
+    context = ssl.create_default_context(cafile=document["ca_bundle"])
+    connection = http.client.HTTPSConnection("127.0.0.1", int(document["url"].rsplit(":", 1)[1]), context=context)
+    connection.request("POST", "/control/v1/reset")
+    status = connection.getresponse().status
+    connection.close()
+    process.terminate()
+    process.wait(20)
+
+    assert 404 == status
