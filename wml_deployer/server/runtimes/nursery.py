@@ -13,6 +13,7 @@ import socket
 import sys
 from collections import deque
 
+from wml_deployer.server.runtimes.connection import socket_pair
 from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
 from wml_deployer.server.runtimes.process import WorkerProcess, run_worker_code
 
@@ -64,7 +65,7 @@ class Nursery:
         await self.open()
         if self._socket is None:
             return await WorkerProcess.start()
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket_pair()
         reading, writing = os.pipe()
         try:
             with theirs:

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from typing import Protocol
 
-from wml_deployer.server.runtimes.connection import Connection
+from wml_deployer.server.runtimes.connection import Connection, socket_pair
 
 __all__ = ["Process", "WorkerProcess", "child_environment", "run_worker_code"]
 
@@ -83,7 +83,7 @@ class WorkerProcess:
             python: The interpreter to run it on; this process's own unless told.
 
         """
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket_pair()
         reading, writing = os.pipe()
         try:
             process = await run_worker_code("main", theirs.fileno(), writing, python)
