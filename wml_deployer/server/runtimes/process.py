@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections import deque
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wml_deployer.server.runtimes.connection import Connection, socket_pair
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["Process", "WorkerProcess", "child_environment", "run_worker_code"]
 
