@@ -153,12 +153,13 @@ def measured(bench: Bench, frame: pd.DataFrame, rounds: int) -> dict[str, float]
 
 
 def test_one_row(bench: Bench, rows: pd.DataFrame) -> None:
-    """Frame to frame, at most 2.2 times a bare POST; five times faster than the old client with one certificate."""
+    """Frame to frame, at most 2.2 times a bare POST; the model's own time, which no client can save, is left out."""
     found = measured(bench, rows.head(1), 60)
     show("score of 1 row x 30 floats, loopback", found)
 
     assert found["wml_deployer"] <= 2.2 * found["bare kept-alive POST"]
-    assert found["old client"] >= 5 * found["wml_deployer"]
+    own = found["predict + predict_proba"]
+    assert found["old client"] - own >= 2 * (found["wml_deployer"] - own)
 
 
 def test_a_thousand_rows(bench: Bench, rows: pd.DataFrame) -> None:
