@@ -51,9 +51,11 @@ class _Served:
     async def retire(self) -> None:
         """Stop the pool once nobody waits for it any more."""
         self.quiet.clear()
-        if self.asked:
-            await self.quiet.wait()
-        await self.pool.stop()
+        try:
+            if self.asked:
+                await self.quiet.wait()
+        finally:
+            await self.pool.stop()
 
 
 class Serving:

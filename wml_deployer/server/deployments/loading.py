@@ -30,12 +30,16 @@ async def bring_up(context: Context, deployment_id: str) -> None:
         pool = await context.serving.start(plan_of(context, record, slot))
     except LoadError as error:
         failure = _failure(context, error)
-    await context.control.pacing.hold(models.KIND, deployment_id)
-    arrived = _settle(context, record, failure)
+    arrived = False
+    try:
+        await context.control.pacing.hold(models.KIND, deployment_id)
+        arrived = _settle(context, record, failure)
+    finally:
+        # Also where the service ends meanwhile: nobody else knows of these workers yet.
+        if pool is not None and not arrived:
+            await pool.stop()
     if pool is not None and arrived:
         await context.serving.replace(deployment_id, pool)
-    elif pool is not None:
-        await pool.stop()
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
