@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Literal
 
+from wml_deployer._frameworks.distributions import distributions_of_modules
 from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
 from wml_deployer._frameworks.parameters import set_parameters
 from wml_deployer._frameworks.signature import class_labels, input_fields
@@ -227,5 +228,5 @@ def _distributions(packages: set[str]) -> dict[str, str]:
     """Names that pip knows packages by; somebody's own modules have none."""
     known = {root: _DISTRIBUTIONS[root] for root in sorted(packages & _DISTRIBUTIONS.keys())}
     others = sorted(packages - known.keys())
-    installed = metadata.packages_distributions() if others else {}  # reads every package's list of files
+    installed = distributions_of_modules() if others else {}
     return known | {root: installed[root][0] for root in others if root in installed}

@@ -9,6 +9,7 @@ import socket
 import tarfile
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -228,8 +229,10 @@ def make_pipe(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.bind(str(path))
+    # The address of a socket has at most some hundred characters, and a test's folder may have a longer name.
+    with TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(f"{short}/s")
+        Path(short, "s").rename(path)
 
 
 def make_empty_files(path: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING
 
+from wml_deployer._frameworks.distributions import distributions_of_modules
 from wml_deployer.pickles import pickled_globals
 from wml_deployer.reports import Finding
 
@@ -77,14 +76,8 @@ def _is_carried(root: str, specification: Specification) -> bool:
     if root in _BUNDLED:
         return not listed or bool({root, _BUNDLED[root]} & listed)
     # A module that nobody distributes is the user's own.
-    names = _KNOWN.get(root) or tuple(_distributions().get(root, ()))
+    names = _KNOWN.get(root) or distributions_of_modules().get(root, ())
     return bool(names) and (not listed or bool({_plain(name) for name in names} & listed))
-
-
-@cache
-def _distributions() -> dict[str, list[str]]:
-    """Name the distributions that each module comes from; reads every package's list of files."""
-    return {root: list(names) for root, names in metadata.packages_distributions().items()}
 
 
 def _nameless(module: str, name: str) -> Finding:
