@@ -39,18 +39,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pandas as pd
 
 from wml_deployer._payload.answer import columns_of
 from wml_deployer._payload.assemble import frame_of, invalid
 from wml_deployer._payload.document import Document, is_document, read_document
+from wml_deployer._payload.frames import frame_table
 from wml_deployer._payload.intake import take_in
 from wml_deployer._payload.quick import quick_frame
 from wml_deployer._payload.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pandas as pd
 
     from wml_deployer.schema import ClassLabel, Schema
 
@@ -84,6 +84,8 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
         b'{"input_data":[{"values":[[3,null]]}]}'
 
     """
+    if isinstance(data, pd.DataFrame):
+        return frame_table(data, schema)
     return read_document(data) if is_document(data) else take_in(data, schema)
 
 

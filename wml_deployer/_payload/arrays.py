@@ -11,8 +11,8 @@ from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.frames import frame_table, is_number
 from wml_deployer._payload.names import names_by_position
 from wml_deployer._payload.rows import check_width, list_table
+from wml_deployer._payload.sources import block_values
 from wml_deployer._payload.table import Table
-from wml_deployer._payload.writers import block_writer
 from wml_deployer.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def array_table(array: NDArray[Any], schema: Schema | None) -> Table:
         return list_table(list(rows), schema)
     check_width(rows.shape[1], len(rows))
     names = names_by_position(rows.shape[1], schema)
-    write = block_writer(lambda start, stop: rows[start:stop], len(rows), names, None)
-    return Table(names, rows[:1].size, len(rows), pd.RangeIndex(len(rows)), write)
+    values = block_values(lambda start, stop: rows[start:stop], len(rows), names, None)
+    return Table(names, rows[:1].size, len(rows), pd.RangeIndex(len(rows)), values)
 
 
 def _structured(array: NDArray[Any], schema: Schema | None) -> Table:

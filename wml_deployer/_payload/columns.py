@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from wml_deployer._payload.cells import (
@@ -116,24 +117,27 @@ def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader
     unit = needed_unit(values)
     if unit == "s":  # orjson writes datetimes of whole seconds without a fraction
         return lambda start, stop: values[start:stop].astype("M8[us]").tolist()
-    return lambda start, stop: [
-        None if text == "NaT" else text for text in np.datetime_as_string(values[start:stop], unit=unit).tolist()
-    ]
+    return lambda start, stop: _texts(values[start:stop], unit)
+
+
+def _texts(values: NDArray[np.datetime64], unit: Literal["s", "us", "ns"]) -> list[str | None]:
+    if unit == "s":  # through orjson in half the time
+        whole: list[str | None] = orjson.loads(orjson.dumps(values.astype("M8[us]").tolist()))
+        return whole
+    return [None if text == "NaT" else text for text in np.datetime_as_string(values, unit=unit).tolist()]
 
 
 def _zoned(column: pd.Series[Any]) -> Reader:
-    unit = needed_unit(column.dt.tz_convert(None).to_numpy())
+    moments: Any = column.array
+    unit = needed_unit(moments.tz_convert(None).to_numpy())
 
     def read(start: int, stop: int) -> list[Any]:
-        part = column.iloc[start:stop]
-        wall = part.dt.tz_localize(None).to_numpy()
-        offsets = (wall - part.dt.tz_convert(None).to_numpy()).astype("m8[s]").astype(np.int64)
+        part = moments[start:stop]
+        wall = part.tz_localize(None).to_numpy()
+        offsets = (wall - part.tz_convert(None).to_numpy()).astype("m8[s]").astype(np.int64)
         suffixes = {offset: _offset(offset) for offset in np.unique(offsets).tolist()}
-        texts = np.datetime_as_string(wall, unit=unit).tolist()
-        return [
-            None if text == "NaT" else text + suffixes[offset]
-            for text, offset in zip(texts, offsets.tolist(), strict=True)
-        ]
+        texts = zip(_texts(wall, unit), offsets.tolist(), strict=True)
+        return [text and text + suffixes[offset] for text, offset in texts]
 
     return read
 

@@ -13,6 +13,7 @@ import pandas as pd
 from wml_deployer._payload.cells import plain, plain_text, refusal_of
 from wml_deployer._payload.faults import capped
 from wml_deployer._payload.intake import take_in
+from wml_deployer._payload.table import dumped
 from wml_deployer.errors import Fault, PayloadError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _framed(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
     if not isinstance(values, pd.DataFrame):
         return block
     table = take_in(values, None)
-    return {"fields": table.names, **block, "values": orjson.Fragment(table.write(0, table.rows))}
+    return {"fields": table.names, **block, "values": orjson.Fragment(dumped(table.values(0, table.rows)))}
 
 
 def _size(values: Any) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.names import arrange
+from wml_deployer._payload.sources import array_values, block_values, column_values, moment_values, row_values
 from wml_deployer._payload.table import Table
-from wml_deployer._payload.writers import array_writer, block_writer, column_writer, moment_writer, row_writer
 from wml_deployer.errors import PayloadError
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from wml_deployer._payload.table import Writer
+    from wml_deployer._payload.table import Values
     from wml_deployer.schema import Schema
 
 __all__ = ["frame_table", "is_number"]
@@ -25,6 +26,7 @@ __all__ = ["frame_table", "is_number"]
 _FEW_ROWS = 256
 _FEW_CELLS = 2_048
 _FEWEST_CELLS = 100
+_NUMBERS = "biuf"
 
 
 def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
@@ -33,37 +35,71 @@ def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
     rows, width = frame.shape
     if rows and not width:
         raise PayloadError(f"{rows:,} rows without a column cannot be scored.", next_step=KINDS)
-    writer = _small if rows * width <= _FEW_CELLS else _by_dtype
-    return Table(names, width, rows, frame.index, writer(frame, names, order))
+    source = _small if 0 < rows * width <= _FEW_CELLS else _by_dtype
+    return Table(names, width, rows, frame.index, source(frame, names, order))
 
 
 def is_number(dtype: object) -> bool:
     """Whether numpy holds such values as booleans, integers or floats."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS
 
 
-def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Writer:
+def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
     """Without a look at the dtypes, which alone costs more than writing some rows."""
-    array = _block(frame, order)
+    width = len(names)
+    if width == 1:
+        return _lone_column(frame, names)
+    if len(frame) * width > _FEWEST_CELLS and (values := _of_one_array(frame, names, order)):
+        return values
+    return row_values(_values(frame, order), names, frame.index)
+
+
+def _lone_column(frame: pd.DataFrame, names: list[str]) -> Values:
+    array = frame.to_numpy()
     kind = array.dtype.kind
-    if kind in "biu" or (kind == "f" and array.size > _FEWEST_CELLS and _holds_floats_only(array)):
-        return array_writer(array, names, frame.index)
-    if kind == "M" and (writer := moment_writer(array)):
-        return writer
-    values = array.tolist() if kind == "O" else _values(frame, order)
-    if kind == "f" and array.shape[1] == 1 and _may_be_integers(values):
-        return _by_dtype(frame, names, order)
-    return row_writer(values, names, frame.index)
+    if kind == "O":
+        return row_values(array.tolist(), names, frame.index)
+    if kind in "biu" or (kind == "f" and (not _may_be_integers(array) or _is_one_block(frame, array))):
+        return array_values(array, names, frame.index)
+    return (moment_values(array) if kind == "M" else None) or _by_column(frame, names, None)
 
 
-def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Writer:
-    rows, width = frame.shape
+def _may_be_integers(array: NDArray[Any]) -> bool:
+    """Whether it may be a category of integers with gaps, which pandas makes floats."""
+    first = float(array[0, 0])
+    return math.isnan(first) or first.is_integer()
+
+
+def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values | None:
+    """All values in the one array that pandas makes of them, if nothing of them is lost in it."""
+    with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
+        array = frame.to_numpy()
+    ordered = array if order is None else array[:, order]
+    if array.dtype.kind == "O":
+        return row_values(ordered.tolist(), names, frame.index)
+    if not _is_one_block(frame, array):
+        return None
+    return moment_values(ordered) if array.dtype.kind == "M" else array_values(ordered, names, frame.index)
+
+
+def _is_one_block(frame: pd.DataFrame, array: NDArray[Any]) -> bool:
+    """Whether all columns are of one numpy dtype: only then pandas shows its own memory each time, and no copy."""
+    with np.errstate(invalid="ignore"):
+        return array.dtype.kind in _NUMBERS + "M" and np.may_share_memory(array, frame.to_numpy())
+
+
+def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and is_number(*kinds):
-        return block_writer(lambda start, stop: _block(frame.iloc[start:stop], order), rows, names, frame.index)
-    if width > 1 and rows <= _FEW_ROWS:
-        return row_writer(_values(frame, order), names, frame.index)
-    return column_writer([frame.iloc[:, position] for position in order or range(width)], names, frame.index)
+        return block_values(lambda start, stop: _block(frame.iloc[start:stop], order), len(frame), names, frame.index)
+    if len(frame) <= _FEW_ROWS:
+        return row_values(_values(frame, order), names, frame.index)
+    return _by_column(frame, names, order)
+
+
+def _by_column(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
+    columns = [column for _, column in frame.items()]
+    return column_values([columns[place] for place in order] if order else columns, names, frame.index)
 
 
 def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = None) -> NDArray[Any]:
@@ -74,14 +110,3 @@ def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = No
 def _values(frame: pd.DataFrame, order: list[int] | None) -> list[list[Any]]:
     """Python values; of an object array, for only there integers stay integers beside floats."""
     return list(_block(frame, order, dtype=object).tolist())
-
-
-def _holds_floats_only(values: NDArray[Any]) -> bool:
-    """Whether no column of integers can have become floats: it would show as one of whole numbers."""
-    whole = (np.floor(values) == values) | np.isnan(values)
-    return not whole.all(axis=0).any()
-
-
-def _may_be_integers(values: list[list[Any]]) -> bool:
-    """Whether they are floats that look like integers: pandas makes these of a lone category with gaps."""
-    return all(type(cell) is float and (cell != cell or cell.is_integer()) for (cell,) in values)  # noqa: PLR0124

@@ -35,12 +35,9 @@ def arrange(labels: Sequence[Hashable], schema: Schema | None) -> tuple[list[str
     """
     names: list[str] = list(labels) if set(map(type, labels)) <= {str} else _texts(labels)  # type: ignore[arg-type]
     expected = [field.name for field in schema.fields] if schema else []
-    faults = _duplicates(names)
-    if not faults and (not expected or names == expected):
+    if len(set(names)) == len(names) and (not expected or names == expected):
         return names, None
-    if schema and expected:
-        faults += _differences(names, schema)
-    if faults:
+    if faults := [*_duplicates(names), *(_differences(names, schema) if schema and expected else ())]:
         raise SchemaError(
             f"The columns {'are not those of the model' if expected else 'cannot be told apart'}. Nothing was sent.",
             faults=capped(faults),
@@ -82,8 +79,6 @@ def _texts(labels: Sequence[Any]) -> list[str]:
 
 
 def _duplicates(names: list[str]) -> list[Fault]:
-    if len(set(names)) == len(names):
-        return []
     return [
         Fault(f"column {name!r}", f"is there {count} times", "once")
         for name, count in Counter(names).items()

@@ -10,8 +10,8 @@ import pandas as pd
 
 from wml_deployer._payload.faults import KINDS, capped
 from wml_deployer._payload.names import arrange, names_by_position
+from wml_deployer._payload.sources import row_values
 from wml_deployer._payload.table import Table
-from wml_deployer._payload.writers import row_writer
 from wml_deployer.errors import Fault, PayloadError, SchemaError
 
 if TYPE_CHECKING:
@@ -108,4 +108,4 @@ def records_table(labels: list[Any], rows: list[list[Any]], schema: Schema | Non
 
 
 def _table(rows: list[Any], names: list[str] | None, width: int, index: pd.Index[Any]) -> Table:
-    return Table(names, width, len(rows), index, row_writer(rows, names, index))
+    return Table(names, width, len(rows), index, row_values(rows, names, index))

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Table", "Writer"]
+__all__ = ["Table", "Values", "dumped"]
 
-Writer = Callable[[int, int], bytes]
-"""From the first row (included) and the last (excluded) to the JSON array of the rows between."""
+Values = Callable[[int, int], Any]
+"""From the first row (included) and the last (excluded) to what orjson writes as the array of the rows between."""
 
 _PIECE_CELLS = 65_536
 _SAMPLE_ROWS = 64
 _FILL = 0.9
+_HOLE = "wml_deployer: here the values go"
 
 
 @dataclass(eq=False)  # not frozen: that alone would double the cost of making one
@@ -38,7 +39,7 @@ class Table:
         width: How many values a row has.
         rows: How many rows there are.
         index: The labels of the rows, to be put on the answer; None where an answer need not have as many rows.
-        write: Writes a range of rows as a JSON array.
+        values: The rows of a range, in the form that orjson writes fastest.
 
     Example:
         >>> from wml_deployer.payload import prepare
@@ -54,24 +55,27 @@ class Table:
     width: int
     rows: int
     index: pd.Index[Any] | None
-    write: Writer
+    values: Values
 
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
         """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
         last = self.rows if stop is None else stop
-        fields = b'"fields":' + orjson.dumps(self.names) + b"," if self.names is not None else b""
-        head, tail = b'{"input_data":[{' + fields + b'"values":', b"}]}"
         step = max(1, _PIECE_CELLS // max(1, self.width))
         if last - start <= step:
-            return head + self.write(start, last) + tail
-        # Piece by piece into a growing buffer: the rows exist once as text, never a second time.
+            return self._body(self.values(start, last))
+        # Piece by piece into a growing buffer: the rows exist once as text, and never all of them as Python values.
+        head, tail = self._body(_HOLE).split(orjson.dumps(_HOLE))
         buffer = BytesIO()
         buffer.write(head)
         for offset, end in slices(last - start, step):
             buffer.write(b"," if offset else b"[")
-            buffer.write(memoryview(self.write(start + offset, start + end))[1:-1])
+            buffer.write(memoryview(dumped(self.values(start + offset, start + end)))[1:-1])
         buffer.write(b"]" + tail)
         return buffer.getvalue()
+
+    def _body(self, values: Any) -> bytes:
+        block = {"values": values} if self.names is None else {"fields": self.names, "values": values}
+        return dumped({"input_data": [block]})
 
     def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
         """Bodies of at most so many rows and bytes, in order, each with the positions of its rows.
@@ -100,6 +104,11 @@ class Table:
             if len(body) <= batch_bytes or stop - start == 1:
                 yield range(start, stop), body
                 start = stop
+
+
+def dumped(value: Any) -> bytes:
+    """JSON text of plain values and numeric arrays."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _fitting(rows: int, size: int, batch_rows: int, batch_bytes: int) -> int:
