@@ -39,7 +39,8 @@ def invalid(message: str) -> InvalidResponseError:
 def frame_of(columns: Sequence[Column], rows: int, index: pd.Index[Any] | None) -> pd.DataFrame:
     """Columns side by side, on the index of the rows sent where that is known."""
     arrays = dict(enumerate(column.cells for column in columns))
-    frame: pd.DataFrame = pd.DataFrame(arrays, index=_fitting(index, rows), copy=False)
+    _check_rows(index, rows)
+    frame: pd.DataFrame = pd.DataFrame(arrays, index=pd.RangeIndex(rows) if index is None else index, copy=False)
     frame.columns = pd.Index([column.name for column in columns])
     return frame
 
@@ -63,24 +64,20 @@ def labelled_frame(
 
 def plain_frame(block: NDArray[Any], names: tuple[str, ...], index: pd.Index[Any] | None) -> pd.DataFrame:
     """One block of columns of one kind."""
-    frame: pd.DataFrame = pd.DataFrame(
-        block, columns=_header(names).copy(), index=_fitting(index, len(block)), copy=False
-    )
+    _check_rows(index, len(block))
+    frame: pd.DataFrame = pd.DataFrame(block, columns=_header(names).view(), index=index, copy=False)
     return frame
 
 
-def _fitting(index: pd.Index[Any] | None, rows: int) -> pd.Index[Any]:
-    fitting: pd.Index[Any] = pd.RangeIndex(rows) if index is None else index
-    if len(fitting) != rows:
-        raise invalid(f"The answer holds {rows:,} rows, but {len(fitting):,} were sent.")
-    return fitting
+def _check_rows(index: pd.Index[Any] | None, rows: int) -> None:
+    if index is not None and len(index) != rows:
+        raise invalid(f"The answer holds {rows:,} rows, but {len(index):,} were sent.")
 
 
 @lru_cache(maxsize=64)
-def _header(names: tuple[str, ...]) -> pd.Index[Any]:
-    """Made once for each model: it costs as much as the rest of a small frame."""
-    header: pd.Index[Any] = pd.Index(names)
-    return header
+def _header(names: tuple[str, ...]) -> Any:
+    """Made once for each model: it costs as much as the rest of a small frame. Each frame gets a view of its own."""
+    return pd.Index(names)
 
 
 def probability_names(count: int, classes: Sequence[ClassLabel]) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """The usual answers, [[label, [probabilities]], ...] and [[number], ...], straight from their bytes.
 
 A parser that makes a list for every row spends most of its time on the lists: making them, and having the garbage
-collector walk them. Here the brackets are blanked, and all numbers parsed as one flat list. That their places are
-what they seem is proven first: what is left when the characters of numbers are taken away has to be the same for
-every row. Whatever is not exactly so is left to the parser that can say what is wrong.
+collector walk them. Here the brackets are blanked, and all numbers parsed as one flat list. That they stand where they
+seem to is proven first: every bracket has to be at its place beside the commas of its row, and there may be no other.
+Whatever is not exactly so is left to the parser that can say what is wrong.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from wml_deployer.schema import ClassLabel
 
@@ -30,14 +31,13 @@ __all__ = ["quick_frame"]
 _KEY = b'"values":['
 _END = b"]}]}"
 _HOLE = "wml_deployer: the values stood here"
-# The characters of numbers, and of null, which takes the place of text labels.
-_TOKENS = b"0123456789+-.eEnul"
-_COMMA, _OPENING, _CLOSING = b",[]"
+_COMMA, _OPENING, _CLOSING, _POINT, _SPACE = b",[]. "
+# Both brackets, and nothing else that JSON has outside of texts, are this code under this mask.
+_BRACKETS, _BRACKET_MASK = 0x59, 0xF9
 _TEXTS = re.compile(rb'"[^"]*"')
-_BLANKED = bytes.maketrans(b"[]", b"  ")
 # Small enough for the processor's cache, and for memory that the allocator keeps at hand.
-_PIECE_BYTES = 1 << 16
-_PACKED_ROWS = 256
+_PIECE_BYTES = 1 << 17
+_PACKED_ROWS = 1024
 # How struct packs a label: as a double, as a 64-bit integer, or leaving eight bytes for what is kept elsewhere.
 _FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""
 
@@ -45,19 +45,13 @@ _FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""
 class _Row(NamedTuple):
     """What every row of an answer looks like."""
 
-    skeleton: bytes
-    tokens: bytes
     label: str
     numbers: int
 
     @property
     def places(self) -> int:
-        """Values in a row."""
+        """Values in a row, and commas up to the next."""
         return self.numbers + (self.label != _NO_LABEL)
-
-
-# With its point kept, each number of a regressor shows that it is a float.
-_NUMBER = _Row(b"[.]", _TOKENS.replace(b".", b""), _NO_LABEL, 1)
 
 
 def quick_frame(body: bytes, classes: Sequence[ClassLabel], index: pd.Index[Any] | None) -> pd.DataFrame | None:
@@ -81,17 +75,16 @@ def quick_frame(body: bytes, classes: Sequence[ClassLabel], index: pd.Index[Any]
 
 
 def _row_of(body: bytes, start: int, stop: int) -> _Row | None:
-    """The pattern of the first row, if what lies between start and stop are the values of a usual answer."""
+    """What the first row looks like, if what lies between start and stop are the values of a usual answer."""
     fields = _fields_around(body, start, stop)
     if fields == ["prediction"]:
-        return _NUMBER
+        return _Row(_NO_LABEL, 1)
     if fields != ["prediction", "probability"]:
         return None
-    first = body[start : body.find(b"]]", start) + 2]
+    first = body[start : body.find(b"]]", start)]
     label = _TEXT if b'"' in first else _FLOAT if b"." in first[: first.find(b",")] else _INTEGER
-    skeleton = _TEXTS.sub(b"", first).translate(None, _TOKENS)
-    count = skeleton.count(b",")
-    return _Row(skeleton, _TOKENS, label, count) if skeleton == b"[,[" + b"," * (count - 1) + b"]]" else None
+    count = _TEXTS.sub(b"", first).count(b",")
+    return _Row(label, count) if count else None
 
 
 def _fields_around(body: bytes, start: int, stop: int) -> Any:
@@ -106,9 +99,9 @@ def _fields_around(body: bytes, start: int, stop: int) -> Any:
 
 def _pieces(body: bytes, start: int, stop: int, row: _Row) -> Iterator[bytes]:
     """The rows between start and stop, some whole ones at a time."""
-    closing = row.skeleton[-2:] if row.label else b"]"
-    while (cut := body.find(closing + b",[", start + _PIECE_BYTES, stop)) >= 0:
-        comma = cut + len(closing)
+    row_end = b"]],[" if row.label else b"],["
+    while (cut := body.find(row_end, start + _PIECE_BYTES, stop)) >= 0:
+        comma = cut + row_end.index(b",")
         yield body[start:comma]
         start = comma + 1
     yield body[start:stop]
@@ -120,9 +113,8 @@ def _read(pieces: Iterator[bytes], row: _Row) -> tuple[bytearray, list[str]] | N
     try:
         for piece in pieces:
             found, numbers = _without_texts(piece) if row.label == _TEXT else ([], piece)
-            rows = _row_count(numbers.translate(None, row.tokens), row.skeleton)
-            flat = orjson.loads(b"[" + numbers.translate(_BLANKED) + b"]")
-            if not rows or (found and len(found) != rows) or not (_is_tight(numbers) and _without_labels(flat, row)):
+            flat = _flat(numbers, row)
+            if flat is None or not _without_labels(flat, row, len(found)):
                 return None
             _pack(flat, row, packed)
             texts += found
@@ -141,25 +133,42 @@ def _without_texts(text: bytes) -> tuple[list[str], bytes]:
     return [known[piece] for piece in found], b"null".join(pieces[::2])
 
 
-def _row_count(skeleton: bytes, row: bytes) -> int:
-    """How many rows there are, if every one looks like this; otherwise 0."""
-    count, rest = divmod(len(skeleton) + 1, len(row) + 1)
-    return count if not rest and skeleton + b"," == (row + b",") * count else 0
+def _flat(text: bytes, row: _Row) -> list[Any] | None:
+    """The values of all rows in one list; None where the rows are not all like this one."""
+    if b"r" in text or b"s" in text:  # true or false, which struct would pack as numbers
+        return None
+    buffer = bytearray(b",%b," % text)
+    codes = np.frombuffer(buffer, np.uint8)
+    brackets = _brackets(codes, row)
+    if brackets is None:
+        return None
+    codes[brackets] = _SPACE
+    codes[0], codes[-1] = _OPENING, _CLOSING
+    flat: list[Any] = orjson.loads(buffer)
+    return flat
 
 
-def _is_tight(text: bytes) -> bool:
-    """Whether no number stands on the wrong side of its bracket, which would be no JSON, though all places fit."""
-    codes = np.frombuffer(text, np.uint8)
-    commas = codes == _COMMA
-    return not ((commas[1:] & (codes[:-1] == _OPENING)).any() or (commas[:-1] & (codes[1:] == _CLOSING)).any())
+def _brackets(codes: NDArray[np.uint8], row: _Row) -> NDArray[np.intp] | None:
+    """Where the brackets are, if there are just those of equal rows; a comma stands before and behind each row."""
+    commas = (codes == _COMMA).nonzero()[0]
+    rows, rest = divmod(len(commas) - 1, row.places)
+    if rest or (row.label == _NO_LABEL and np.count_nonzero(codes == _POINT) != rows):
+        return None  # or some number of a regressor is written as an integer
+    before, behind = commas[: -1 : row.places], commas[row.places :: row.places]
+    inner = (commas[1 :: row.places] + 1, behind - 2) if row.label else ()
+    places = np.concatenate((before + 1, *inner, behind - 1))
+    half = len(places) // 2
+    if codes.take(places).tobytes() != b"[" * half + b"]" * half:
+        return None
+    return places if np.count_nonzero(codes & _BRACKET_MASK == _BRACKETS) == len(places) else None
 
 
-def _without_labels(flat: list[Any], row: _Row) -> bool:
+def _without_labels(flat: list[Any], row: _Row, texts: int) -> bool:
     """Drop the nulls of text labels; whether the labels are what those of the first row are."""
     if row.label == _TEXT:
         labels = flat[:: row.places]
         del flat[:: row.places]
-        return labels.count(None) == len(labels)
+        return labels.count(None) == len(labels) == texts
     return row.label != _FLOAT or set(map(type, flat[:: row.places])) == {float}
 
 
@@ -167,10 +176,10 @@ def _pack(flat: list[Any], row: _Row, packed: bytearray) -> None:
     """Append the numbers as rows of 8-byte values; a number of another kind is struct's error."""
     width = row.places - (row.label == _TEXT)
     for first in range(0, len(flat), _PACKED_ROWS * width):
-        part = flat[first : first + _PACKED_ROWS * width]
+        part = flat[first : first + _PACKED_ROWS * width] if len(flat) > _PACKED_ROWS * width else flat
         packed += _packer(row.label, row.numbers, len(part) // width).pack(*part)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _packer(label: str, numbers: int, rows: int) -> struct.Struct:
     return struct.Struct("=" + f"{label}{numbers}d" * rows)
