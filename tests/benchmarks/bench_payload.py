@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import pandas as pd
-import pytest
 
 from wml_deployer.payload import decode, encode
 
@@ -94,8 +91,8 @@ def mixed(rows: int) -> pd.DataFrame:
     days = pd.date_range("2024-01-31", periods=rows, freq="min").to_series(index=range(rows))
     dates = {"date0": days, "date1": days.where(chance.random(rows) > 0.1), "date2": days.dt.tz_localize("UTC")}
     flags = {"flag0": chance.random(rows) < 0.5, "flag1": chance.random(rows) < 0.5}
-    kinds = {"kind": pd.Categorical(chance.choice(["a", "b", None], rows))}
-    nullable = {"count": pd.array(np.where(chance.random(rows) < 0.1, None, counts["int0"]), dtype="Int64")}
+    kinds = {"kind": pd.Categorical(chance.choice(np.array(["a", "b", None], dtype=object), rows))}
+    nullable = {"count": pd.Series(counts["int0"], dtype="Int64").mask(chance.random(rows) < 0.1)}
     return pd.DataFrame({**numbers, **counts, **texts, **dates, **flags, **kinds, **nullable})
 
 
@@ -114,7 +111,7 @@ def ten_rows() -> dict[str, pd.DataFrame]:
         "bool": lambda: chance.random(10) < 0.5,
         "object": lambda: list("abcdefghij"),
         "string": lambda: pd.array(list("abcdefghij"), dtype="string"),
-        "Int64": lambda: pd.array(chance.integers(0, 9, 10), dtype="Int64"),
+        "Int64": lambda: pd.Series(chance.integers(0, 9, 10), dtype="Int64"),
         "category": lambda: pd.Categorical(list("abcdeabcde")),
         "datetime64": lambda: pd.date_range("2024-01-31", periods=10),
         "datetime64 UTC": lambda: pd.date_range("2024-01-31", periods=10, tz="UTC"),
@@ -196,7 +193,7 @@ def measure(job: Job) -> float:
     rounds = max(3, min(ROUNDS, int(5 / once)))
     times = [(seconds(job.theirs, job.inputs(calls)), seconds(job.ours, job.inputs(calls))) for _ in range(rounds)]
     theirs, ours = (statistics.median(column) for column in zip(*times, strict=True))
-    return theirs / ours
+    return float(theirs / ours)
 
 
 def seconds(way: Way, inputs: list[Any]) -> float:
@@ -207,11 +204,12 @@ def seconds(way: Way, inputs: list[Any]) -> float:
     return time.process_time() - start
 
 
-def rows() -> list[tuple[str, float, float]]:
-    """Each job, its bar, and how many times faster ours was."""
-    return [(job.name, job.bar, measure(job)) for job in jobs()]
+def test_payloads_beside_what_is_written_by_hand() -> None:
+    """Each job is faster than the other way; the table says where the bar that we set ourselves is missed."""
+    measured = [(job, measure(job)) for job in jobs()]
+    lines = [f"{'job':<60}{'bar':>7}{'measured':>10}"]
+    for job, ratio in measured:
+        lines.append(f"{job.name:<60}{job.bar:>6.1f}x{ratio:>9.2f}x{'' if ratio >= job.bar else '  below'}")
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
-
-if __name__ == "__main__":
-    for name, bar, ratio in rows():
-        print(f"{name:<60}{bar:>6.1f}x{ratio:>8.2f}x{'' if ratio >= bar else '  BELOW'}")
+    assert [] == [job.name for job, ratio in measured if ratio < min(1.0, job.bar)]
