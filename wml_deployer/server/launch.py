@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from wml_deployer.server.folder import Folder, Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from wml_deployer.server.settings import ServerInfo
 
@@ -48,7 +48,7 @@ def require_extra() -> None:
         )
 
 
-def join_or_start(directory: Path, *, timeout: float = 30) -> ServerInfo:
+def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> ServerInfo:
     """Return the running service of a folder, starting it where none runs.
 
     The service is a process of its own. It goes on as long as any process that called this function is alive, and ends
@@ -67,14 +67,13 @@ def join_or_start(directory: Path, *, timeout: float = 30) -> ServerInfo:
 
     Example:
         >>> import tempfile
-        >>> from pathlib import Path
-        >>> info = join_or_start(Path(tempfile.mkdtemp()))
+        >>> info = join_or_start(tempfile.mkdtemp())
         >>> info.url.startswith("https://127.0.0.1:")
         True
 
     """
     require_extra()
-    folder = Folder(directory.absolute())
+    folder = Folder(Path(directory).absolute())
     folder.prepare()
     deadline = time.monotonic() + timeout
     with _locked(folder.start_lock(), deadline, folder):
