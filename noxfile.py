@@ -141,7 +141,7 @@ def fuzz(session: nox.Session) -> None:
     for name, value in (("FUZZ_SECONDS", "600"), ("HAMMER_SECONDS", "300"), ("KILLS", "200")):
         session.env[f"WML_DEPLOYER_{name}"] = value
     files = ("test_fuzz.py", "test_hammer.py", "test_durability.py")
-    run_suite(session, "--timeout", "7200", *(f"tests/server/{file}" for file in files))
+    run_suite(session, "-m", "", "--timeout", "7200", *(f"tests/server/{file}" for file in files))
 
 
 @nox.session

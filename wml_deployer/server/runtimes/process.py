@@ -111,12 +111,13 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
         printed = os.fdopen(reading, "rb", 0)
+        connection: Connection | None = None
         try:
             _, connection = await loop.create_connection(Connection, sock=ours)
             _, output = await loop.connect_read_pipe(_Output, printed)
         except BaseException:
             # The child ends when it finds its socket closed.
-            ours.close()
+            (connection or ours).close()
             printed.close()
             raise
         return cls(process, connection, output)
