@@ -26,6 +26,7 @@ __all__ = [
     "coarsest",
     "convert",
     "plain",
+    "plain_rows",
     "plain_text",
     "precision_of",
     "refusal_of",
@@ -48,6 +49,7 @@ _KINDS = "a number, text, a boolean, a date or nothing"
 # What orjson writes right by itself; exact types, for a subclass may mean something else.
 _PLAIN = frozenset({int, float, str, bool, date, type(None)})
 _FIRST_YEAR, _LAST_YEAR = 1, 9999
+_FEW_ROWS = 256
 _MOMENTS = (datetime, np.datetime64)
 _PRECISIONS: tuple[Precision, ...] = ("seconds", "microseconds", "nanoseconds")
 
@@ -61,19 +63,27 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-def plain_text(cells: Sequence[Any], *, nested: bool = False) -> bytes | None:
-    """The JSON text of cells (of a list of rows, where ``nested``), if orjson writes every one right as it stands."""
-    kinds = set(map(type, chain.from_iterable(cells) if nested else cells))
-    if not kinds <= _PLAIN or (float in kinds and _has_infinity(cells if nested else (cells,))):
+def plain_text(cells: Sequence[Any]) -> bytes | None:
+    """The JSON text of cells, if orjson writes every one right as it stands."""
+    return _text(cells, (cells,))
+
+
+def plain_rows(rows: Sequence[Sequence[Any]]) -> bytes | None:
+    """The JSON text of rows of cells, if orjson writes every one right as it stands."""
+    # Few rows are looked through in one go.
+    return _text(rows, rows if len(rows) > _FEW_ROWS else (list(chain.from_iterable(rows)),))
+
+
+def _text(whole: Sequence[Any], parts: Sequence[Sequence[Any]]) -> bytes | None:
+    kinds = set(map(type, parts[0] if len(parts) == 1 else chain.from_iterable(parts)))
+    if not kinds <= _PLAIN:
+        return None
+    if float in kinds and any(math.inf in part or -math.inf in part for part in parts):
         return None
     try:
-        return orjson.dumps(cells)
+        return orjson.dumps(whole)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
         return None
-
-
-def _has_infinity(rows: Iterable[Sequence[Any]]) -> bool:
-    return any(math.inf in row or -math.inf in row for row in rows)
 
 
 def convert(cells: Iterable[Any], precision: Precision) -> list[Any]:

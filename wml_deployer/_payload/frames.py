@@ -32,11 +32,12 @@ _NUMBERS = "biuf"
 def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
     """Check a frame, and choose how it is written."""
     names, order = arrange(frame.columns.tolist(), schema)
-    rows, width = frame.shape
+    index = frame.index
+    rows, width = len(index), len(names)
     if rows and not width:
         raise PayloadError(f"{rows:,} rows without a column cannot be scored.", next_step=KINDS)
     source = _small if 0 < rows * width <= _FEW_CELLS else _by_dtype
-    return Table(names, width, rows, frame.index, source(frame, names, order))
+    return Table(names, width, rows, index, source(frame, names, order))
 
 
 def is_number(dtype: object) -> bool:
@@ -57,42 +58,39 @@ def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Va
 def _lone_column(frame: pd.DataFrame, names: list[str]) -> Values:
     array = frame.to_numpy()
     kind = array.dtype.kind
-    if kind == "O":
-        return row_values(array.tolist(), names, frame.index)
-    if kind in "biu" or (kind == "f" and (not _may_be_integers(array) or _is_one_block(frame, array))):
-        return array_values(array, names, frame.index)
-    return (moment_values(array) if kind == "M" else None) or _by_column(frame, names, None)
+    if kind == "M" and (values := moment_values(array)):
+        return values
+    rows = array.tolist()
+    if kind in "Obiu" or (kind == "f" and not _may_have_been_integers(rows)):
+        return row_values(rows, names, frame.index)
+    return _by_dtype(frame, names, None)
 
 
-def _may_be_integers(array: NDArray[Any]) -> bool:
-    """Whether it may be a category of integers with gaps, which pandas makes floats."""
-    first = float(array[0, 0])
-    return math.isnan(first) or first.is_integer()
+def _may_have_been_integers(rows: list[list[float]]) -> bool:
+    """Whether these floats may be a category of integers with gaps, of which pandas makes such an array."""
+    first = rows[0][0]
+    return (math.isnan(first) or first.is_integer()) and any(math.isnan(cell) for (cell,) in rows)
 
 
 def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values | None:
     """All values in the one array that pandas makes of them, if nothing of them is lost in it."""
     with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
         array = frame.to_numpy()
+        # Only where all columns are of one numpy dtype, pandas shows its own memory each time, and no copy.
+        own = array.dtype.kind in _NUMBERS + "M" and np.may_share_memory(array, frame.to_numpy())
     ordered = array if order is None else array[:, order]
     if array.dtype.kind == "O":
         return row_values(ordered.tolist(), names, frame.index)
-    if not _is_one_block(frame, array):
+    if not own:
         return None
     return moment_values(ordered) if array.dtype.kind == "M" else array_values(ordered, names, frame.index)
-
-
-def _is_one_block(frame: pd.DataFrame, array: NDArray[Any]) -> bool:
-    """Whether all columns are of one numpy dtype: only then pandas shows its own memory each time, and no copy."""
-    with np.errstate(invalid="ignore"):
-        return array.dtype.kind in _NUMBERS + "M" and np.may_share_memory(array, frame.to_numpy())
 
 
 def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and is_number(*kinds):
         return block_values(lambda start, stop: _block(frame.iloc[start:stop], order), len(frame), names, frame.index)
-    if len(frame) <= _FEW_ROWS:
+    if len(frame) <= _FEW_ROWS and len(names) > 1:
         return row_values(_values(frame, order), names, frame.index)
     return _by_column(frame, names, order)
 
@@ -109,4 +107,5 @@ def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = No
 
 def _values(frame: pd.DataFrame, order: list[int] | None) -> list[list[Any]]:
     """Python values; of an object array, for only there integers stay integers beside floats."""
-    return list(_block(frame, order, dtype=object).tolist())
+    values: list[list[Any]] = _block(frame, order, dtype=object).tolist()
+    return values

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
-from wml_deployer._payload.cells import INFINITE, plain_text
+from wml_deployer._payload.cells import INFINITE, plain_rows
 from wml_deployer._payload.columns import checked, doubles_of, needed_unit, out_of_reach, reader, slices
 from wml_deployer._payload.faults import FaultLog
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "array_values", "block_values", "column_name", "column_values", "moment_values", "row_values"]
 
+_KEPT_BYTES = 65_536
 _DOUBLE = np.float64().itemsize
 
 Block = Callable[[int, int], "NDArray[Any]"]
@@ -103,9 +105,13 @@ def row_values(rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any
         PayloadError: There are values that cannot be sent.
 
     """
-    if plain_text(rows, nested=True) is None:
+    text = plain_rows(rows)
+    if text is None:
         rows = _converted(rows, names, index)
-    return lambda start, stop: rows if stop - start == len(rows) else rows[start:stop]
+    elif len(text) <= _KEPT_BYTES:  # few rows are sent as the text by which they were checked
+        whole = orjson.Fragment(text)
+        return lambda start, stop: whole if stop - start == len(rows) else rows[start:stop]
+    return lambda start, stop: rows[start:stop]
 
 
 def _converted(rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any] | None) -> list[Any]:

@@ -60,10 +60,10 @@ class Table:
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
         """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
         last = self.rows if stop is None else stop
-        step = max(1, _PIECE_CELLS // max(1, self.width))
-        if last - start <= step:
+        if (last - start) * self.width <= _PIECE_CELLS:
             return self._body(self.values(start, last))
         # Piece by piece into a growing buffer: the rows exist once as text, and never all of them as Python values.
+        step = max(1, _PIECE_CELLS // self.width)
         head, tail = self._body(_HOLE).split(orjson.dumps(_HOLE))
         buffer = BytesIO()
         buffer.write(head)
