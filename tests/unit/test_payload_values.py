@@ -45,7 +45,7 @@ def column(cells: Any, dtype: Any = None) -> pd.DataFrame:
 
 
 def moments(*texts: str | None) -> Any:
-    return pd.to_datetime(pd.Series(texts), format="ISO8601")
+    return pd.Series([pd.Timestamp(text) if text else pd.NaT for text in texts])
 
 
 COLUMNS: dict[str, tuple[pd.DataFrame, list[Any]]] = {
@@ -135,8 +135,11 @@ REFUSED = {
     "a set": (column([1, {2}], object), "row 1: is of type set"),
     "a period": (column(pd.PeriodIndex(["2024-01"], freq="M")), "row 0: is of type Period"),
     "an interval": (column(pd.IntervalIndex.from_breaks([0, 1])), "row 0: is of type Interval"),
-    "a lone surrogate": (column(["a", "\ud800"]), "row 1: is text with a lone surrogate"),
-    "a year of five digits": (column(np.array(["2024", "12024"], "M8[s]")), "row 1: is a date outside the years"),
+    "a lone surrogate": (column(["a", "\ud800"], object), "row 1: is text with a lone surrogate"),
+    "a year of five digits": (
+        column([np.datetime64("2024-01-31"), np.datetime64("12024-01-31")], object),
+        "row 1: is a date outside the years",
+    ),
     "a mapping with other keys": (column([1, {2: 3}], object), "row 1: is a mapping whose keys are not all text"),
 }
 
@@ -199,6 +202,27 @@ def test_value_in_a_large_column_is_refused(name: str) -> None:
     assert f"column 'x', rows {rows} and {repeats - 3:,} more: {problem}" in str(caught.value)
 
 
+@pytest.mark.skipif(pd.__version__ < "2", reason="pandas 1 holds nanoseconds alone, which end in the year 2262")
+@pytest.mark.parametrize("rows", [2, 2_100])
+def test_year_of_five_digits_is_refused(rows: int) -> None:
+    """A column of seconds can hold it, but ISO 8601 cannot write it in four digits."""
+    cells = np.resize(np.array(["2024", "12024"], "M8[s]"), rows)
+
+    with pytest.raises(
+        PayloadError, match=f"^{rows // 2:,} value.*\n.*column 'x', rows? 1.*is a date outside the years"
+    ):
+        encode(pd.DataFrame({"x": cells}))
+
+
+@pytest.mark.skipif(pd.__version__ < "2", reason="pandas 1 holds nanoseconds alone, which end in the year 2262")
+@pytest.mark.parametrize("rows", [2, 2_100])
+def test_years_of_four_digits_are_sent(rows: int) -> None:
+    """The first and the last of them are right, too."""
+    cells = np.resize(np.array(["0001-01-01", "9999-12-31T23:59:59"], "M8[s]"), rows)
+
+    assert [["0001-01-01T00:00:00"], ["9999-12-31T23:59:59"]] == values(pd.DataFrame({"x": cells}))[-2:]
+
+
 def test_unused_category_is_not_refused() -> None:
     """A category that no row holds is nobody's fault."""
     unused = column(pd.Categorical([1.0, None], categories=[1.0, float("inf")]))
@@ -208,7 +232,9 @@ def test_unused_category_is_not_refused() -> None:
 
 def test_all_faults_come_at_once() -> None:
     """One error lists every column and row at fault."""
-    frame = pd.DataFrame({"a": [float("inf"), 1.0], "b": [b"x", b"y"], "c": [1, 2], "d": ["\ud800", "x"]})
+    frame = pd.DataFrame(
+        {"a": [float("inf"), 1.0], "b": [b"x", b"y"], "c": [1, 2], "d": pd.Series(["\ud800", "x"], dtype=object)}
+    )
 
     with pytest.raises(PayloadError) as caught:
         encode(frame)
