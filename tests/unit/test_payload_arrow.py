@@ -40,7 +40,7 @@ def column(cells: list[Any], kind: str) -> pd.DataFrame:
 
 
 def arrow_dtype(kind: str) -> Any:
-    """pandas reads the names of plain types, and takes the others from pyarrow itself."""
+    """Take names of plain types as pandas reads them, and the others from pyarrow itself."""
     import pyarrow as pa  # noqa: PLC0415 - skipped above where it is missing
 
     special = {
@@ -65,12 +65,12 @@ def test_arrow_column_is_sent_as(kind: str, rows: int) -> None:
 @pytest.mark.parametrize("rows", [1, 1_500])
 def test_arrow_infinity_is_refused(rows: int) -> None:
     """An infinity in pyarrow's keeping is one still."""
-    with pytest.raises(PayloadError, match="column 'x', rows? 0.*is infinite"):
+    with pytest.raises(PayloadError, match=r"column 'x', rows? 0.*is infinite"):
         encode(column([float("inf"), None] * rows, "double[pyarrow]"))
 
 
 @pytest.mark.parametrize("rows", [1, 1_500])
 def test_arrow_bytes_are_refused(rows: int) -> None:
     """Bytes have no JSON form, wherever they are kept."""
-    with pytest.raises(PayloadError, match="column 'x', rows? 0.*is of type bytes"):
+    with pytest.raises(PayloadError, match=r"column 'x', rows? 0.*is of type bytes"):
         encode(column([b"x", None] * rows, "binary[pyarrow]"))
