@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
-    from wml_deployer._clients import Client, JobRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import JobRecord
     from wml_deployer.schema import Schema
 
 __all__ = ["Job"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
-    from wml_deployer._clients import DeploymentRecord
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._display.view import View
     from wml_deployer._rollout.project import Action, Project
     from wml_deployer.metadata import Version

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._display.view import View
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wml_deployer._clients import Scoring, open_scoring
+from wml_deployer._clients.door import open_scoring
 from wml_deployer._scoring.batches import Batching, score_rows
 from wml_deployer.credentials import LocalCredentials, load_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wml_deployer._clients.protocol import Scoring
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer._clients import connect
 from wml_deployer._clients.choice import CLIENTS
+from wml_deployer._clients.door import connect
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
 
 METADATA = """\
 # Projeto de demonstração

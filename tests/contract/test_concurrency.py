@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
 
     Run = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 

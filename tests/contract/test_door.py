@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wml_deployer._clients import Client, PlanRecord, SpaceRecord, connect
+from wml_deployer._clients.door import connect
+from wml_deployer._clients.records import PlanRecord, SpaceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wml_deployer import SoftwareCredentials
+    from wml_deployer._clients.protocol import Client
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.timeout(1800)

@@ -13,7 +13,7 @@ from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
 
 
 def plain(credentials: SoftwareCredentials) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
-from wml_deployer._clients import PlanRecord, SpaceRecord
+from wml_deployer._clients.records import PlanRecord, SpaceRecord
 from wml_deployer._preflight.content import LARGE, schema_findings, size_findings
 from wml_deployer._preflight.model import refuse
 from wml_deployer._preflight.pickled import pickled_findings

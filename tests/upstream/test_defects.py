@@ -15,7 +15,7 @@ from sklearn.dummy import DummyClassifier
 
 from tests.upstream.register import NEW, OLD, REGISTER, Defect, table
 from wml_deployer import Deployer, SoftwareCredentials
-from wml_deployer._clients import connect
+from wml_deployer._clients.door import connect
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import ServerError, TransportError

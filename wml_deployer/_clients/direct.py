@@ -12,7 +12,7 @@ import orjson
 
 from wml_deployer._clients.authorized import request
 from wml_deployer._clients.jobs import BatchCalls
-from wml_deployer._clients.protocol import DeploymentRecord, ModelRecord, PlanRecord
+from wml_deployer._clients.records import DeploymentRecord, ModelRecord, PlanRecord
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
 

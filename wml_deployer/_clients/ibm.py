@@ -12,7 +12,7 @@ from wml_deployer._clients.catalogue import entity, packages, specification_of
 from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
-from wml_deployer._clients.protocol import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
+from wml_deployer._clients.records import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
 from wml_deployer._clients.translation import translated
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer._clients.protocol import DeploymentRecord, JobRecord
+from wml_deployer._clients.records import DeploymentRecord, JobRecord
 from wml_deployer.errors import NotFoundError, TransportError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from wml_deployer.reports import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._clients import Client, SpaceRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import SpaceRecord
 
 __all__ = ["space_findings"]
 

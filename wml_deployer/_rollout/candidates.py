@@ -17,7 +17,8 @@ from wml_deployer._rollout.waiting import prove, serve, wait_until_serving
 from wml_deployer.errors import VersionError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.sample import Sample
     from wml_deployer.metadata import Metadata, Version
 

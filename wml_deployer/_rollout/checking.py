@@ -19,7 +19,7 @@ from wml_deployer.specifications import choose_specification
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.storing import Candidate
     from wml_deployer._rollout.versions import Wish
     from wml_deployer.metadata import Metadata

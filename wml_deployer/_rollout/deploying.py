@@ -11,7 +11,8 @@ from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["create", "deployments_of", "remove"]

@@ -18,7 +18,8 @@ from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from wml_deployer._clients import Client, ModelRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import ModelRecord
     from wml_deployer.metadata import Metadata
 
 __all__ = ["CUSTOM_KEY", "Frozen", "commit_message", "frozen_already", "models_of", "remove_stale"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from wml_deployer._clients import connect
+from wml_deployer._clients.door import connect
 from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.deploying import create, deployments_of, remove
 from wml_deployer._rollout.history import live_version
@@ -17,7 +17,8 @@ from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.sample import Sample, SampleFolder
     from wml_deployer.credentials import Credentials
     from wml_deployer.metadata import MetadataFile, Version

@@ -11,7 +11,7 @@ from wml_deployer.errors import ConflictError, NotFoundError, VersionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 
 __all__ = ["prune"]

@@ -21,7 +21,8 @@ from wml_deployer.errors import NotFoundError
 from wml_deployer.metadata import LogEntry, Metadata, Version
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord, ModelRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
     from wml_deployer.metadata import MetadataFile
 
 __all__ = ["adopt", "needs_adoption", "recover"]

@@ -8,7 +8,7 @@ from wml_deployer._preflight.skew import skew_findings
 from wml_deployer.errors import WMLDeployerError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.sample import Sample
     from wml_deployer.errors import RolloutError
 

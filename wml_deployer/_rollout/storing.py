@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import joblib
 
-from wml_deployer._clients import ModelProperties
+from wml_deployer._clients.records import ModelProperties
 from wml_deployer._preflight.model import refuse_unfit
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
@@ -28,7 +28,7 @@ from wml_deployer.specifications import choose_specification
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.sample import Sample
 
 __all__ = ["Candidate", "facts", "prepared", "store", "stored_already"]

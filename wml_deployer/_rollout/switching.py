@@ -13,7 +13,8 @@ from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import ConflictError, NotFoundError, RolloutError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.journal import Action, Journal
     from wml_deployer.metadata import Metadata, Version
 

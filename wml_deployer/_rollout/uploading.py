@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from wml_deployer._clients import UNKNOWN_TYPE
+from wml_deployer._clients.records import UNKNOWN_TYPE
 from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
     Frozen,
@@ -21,7 +21,8 @@ from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wml_deployer._clients import Client, ModelProperties, ModelRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import ModelProperties, ModelRecord
     from wml_deployer.metadata import Metadata
     from wml_deployer.packaging import Package
 

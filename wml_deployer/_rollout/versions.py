@@ -16,7 +16,7 @@ from wml_deployer.metadata import Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from wml_deployer._clients import Client
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.sample import SampleFolder
     from wml_deployer.metadata import MetadataFile
 

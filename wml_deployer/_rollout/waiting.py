@@ -14,7 +14,8 @@ from wml_deployer._transport.deadline import grace, remaining
 from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.sample import Sample
     from wml_deployer.metadata import Version
 

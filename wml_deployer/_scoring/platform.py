@@ -9,7 +9,8 @@ from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.waiting import wait_until_serving
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
 
 __all__ = ["batch_deployment", "is_job_of", "job_name"]
 

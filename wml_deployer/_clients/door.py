@@ -1,0 +1,80 @@
+"""The only door to IBM's packages: nothing of theirs leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wml_deployer._clients.choice import choose, release_of
+from wml_deployer._clients.direct import DirectCalls
+from wml_deployer._clients.machine_learning import MachineLearningClient
+from wml_deployer._clients.tokens import TokenSource
+from wml_deployer._clients.watsonx import WatsonxClient
+from wml_deployer._transport.pool import Transport
+from wml_deployer.credentials import LocalCredentials, SoftwareCredentials
+
+if TYPE_CHECKING:
+    from wml_deployer._clients.ibm import IBMClient
+    from wml_deployer._clients.protocol import Client, Scoring
+    from wml_deployer.credentials import CloudCredentials
+
+__all__ = ["connect", "open_scoring"]
+
+
+def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Client:
+    """Log in and choose the deployment space; the embedded service is started or joined first.
+
+    Args:
+        credentials: Where the service is, how to log in, and which of IBM's clients to use.
+
+    Returns:
+        The deployment space, ready to be asked.
+
+    Raises:
+        AuthenticationError: The service does not accept the key.
+        CertificateError: Its certificate is not trusted.
+        ClientNotInstalledError: The client that its platform needs is not there.
+        TransportError: It does not answer.
+
+    """
+    reached = _reachable(credentials)
+    transport = Transport(reached.ca_bundle)
+    return _client_for(reached, transport)(reached, transport, TokenSource(reached, transport))
+
+
+def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> type[IBMClient]:
+    release = release_of(credentials, transport) if credentials.kind == "software" else None
+    chosen = choose(credentials, release)
+    return MachineLearningClient if chosen.name == "machine-learning" else WatsonxClient
+
+
+def open_scoring(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Scoring:
+    """Open what a worker scores through: cheap, and connected with its first request.
+
+    Args:
+        credentials: Where the service is and how to log in.
+
+    """
+    reached = _reachable(credentials)
+    transport = Transport(reached.ca_bundle)
+    return DirectCalls(reached.url, "", transport, TokenSource(reached, transport))
+
+
+def _reachable(
+    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
+) -> CloudCredentials | SoftwareCredentials:
+    if not isinstance(credentials, LocalCredentials):
+        return credentials
+    from wml_deployer.server import join_or_start  # noqa: PLC0415 - an extra
+
+    service = join_or_start(credentials.directory or Path(".wml"))
+    return SoftwareCredentials(
+        url=service.url,
+        username=service.username,
+        apikey=service.apikey,
+        ca_bundle=service.ca_bundle,
+        version=service.version,
+        client=credentials.client,
+        space_id=None if credentials.space else service.space_id,
+        space=credentials.space,
+    )

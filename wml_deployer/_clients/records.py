@@ -1,0 +1,222 @@
+"""What is said to the service of a model, and what the service tells: documents as typed, frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from wml_deployer._clients.documents import Document, failure_of, parts_of, required, text_of
+from wml_deployer.schema import Field, Schema
+
+__all__ = [
+    "UNKNOWN_TYPE",
+    "DeploymentRecord",
+    "JobRecord",
+    "ModelProperties",
+    "ModelRecord",
+    "PlanRecord",
+    "SpaceRecord",
+]
+
+UNKNOWN_TYPE = "object"
+"""What is said of a column whose dtype is not known: the service wants a type for each."""
+
+
+@dataclass(frozen=True)
+class ModelProperties:
+    """What is said of a model when it is stored.
+
+    Attributes:
+        name: Name shown in the deployment space.
+        model_type: Framework and version (``"scikit-learn_1.6"``).
+        specification_id: Id of the software specification that runs it.
+        schema: Input fields and classes.
+        custom: Free facts kept with the model; this library's stand under one key.
+        tags: Words to search by.
+
+    """
+
+    name: str
+    model_type: str
+    specification_id: str
+    schema: Schema
+    custom: Document
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A stored model, or one of its revisions, as the service tells it."""
+
+    id: str
+    name: str
+    model_type: str
+    specification: str
+    revision: str | None
+    message: str | None
+    schema: Schema
+    custom: Document
+    raw: Document = field(repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> ModelRecord:
+        """Read a model's document; listed revisions come without an entity."""
+        metadata, entity = parts_of(document)
+        specification = entity.get("software_spec", {})
+        return cls(
+            id=required(metadata, "id"),
+            name=metadata.get("name", ""),
+            model_type=entity.get("type", ""),
+            specification=specification.get("name") or specification.get("id", ""),
+            revision=text_of(metadata.get("rev")),
+            message=metadata.get("commit_info", {}).get("commit_message"),
+            schema=Schema(fields=_fields(entity)),
+            custom=entity.get("custom") or {},
+            raw=document,
+        )
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    """An online deployment as the service tells it.
+
+    Attributes:
+        state: ``initializing``, ``updating``, ``ready`` or ``failed``.
+        failure: Why it failed, or why the service went back to what served before.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    model_id: str
+    revision: str | None
+    url: str
+    failure: str | None
+    created_at: str
+    custom: Document
+    raw: Document = field(repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> DeploymentRecord:
+        """Read a deployment's document."""
+        metadata, entity = parts_of(document)
+        status, asset = entity.get("status", {}), entity.get("asset", {})
+        return cls(
+            id=required(metadata, "id"),
+            name=entity.get("name") or metadata.get("name", ""),
+            state=required(status, "state"),
+            model_id=required(asset, "id"),
+            revision=text_of(asset.get("rev")),
+            url=_scoring_url(status),
+            failure=failure_of(status),
+            created_at=metadata.get("created_at", ""),
+            custom=entity.get("custom") or {},
+            raw=document,
+        )
+
+
+@dataclass(frozen=True)
+class SpaceRecord:
+    """A deployment space as the service tells it.
+
+    Attributes:
+        state: ``active`` once it can be used.
+        instance_id: The runtime instance that serves it; ``None`` where none is associated.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    instance_id: str | None
+
+    @classmethod
+    def from_document(cls, document: Document) -> SpaceRecord:
+        """Read a space's document."""
+        metadata, entity = parts_of(document)
+        runtimes = [item for item in entity.get("compute") or () if item.get("type") == "machine_learning"]
+        return cls(
+            id=required(metadata, "id"),
+            name=entity.get("name", ""),
+            state=entity.get("status", {}).get("state", "active"),
+            # Releases before 4.5 call it id.
+            instance_id=text_of(runtimes[0].get("guid") or runtimes[0].get("id")) if runtimes else None,
+        )
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """What a runtime instance's plan allows, and what of it is used.
+
+    Attributes:
+        name: Name of the plan.
+        used: Capacity unit hours used so far in this period.
+        limit: Capacity unit hours of a period; ``None`` where there is no limit.
+
+    """
+
+    name: str
+    used: float
+    limit: float | None
+
+    @classmethod
+    def from_document(cls, document: Document) -> PlanRecord:
+        """Read an instance's document; a limit below zero is none."""
+        entity = parts_of(document)[1]
+        hours = (entity.get("consumption") or {}).get("capacity_unit_hours") or {}
+        limit = hours.get("limit")
+        return cls(
+            name=str((entity.get("plan") or {}).get("name", "")),
+            used=float(hours.get("current") or 0),
+            limit=None if limit is None or limit < 0 else float(limit),
+        )
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job of a batch deployment as the service tells it.
+
+    Attributes:
+        state: ``queued``, ``running``, ``completed``, ``failed`` or ``canceled``.
+        failure: Why it failed.
+        predictions: What it answers once completed, in the form of an online answer; ``None`` before.
+
+    """
+
+    id: str
+    name: str
+    state: str
+    deployment_id: str
+    created_at: str
+    failure: str | None
+    predictions: list[Any] | None = field(repr=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> JobRecord:
+        """Read a job's document."""
+        metadata, entity = parts_of(document)
+        scoring = entity.get("scoring", {})
+        status = scoring.get("status", {})
+        return cls(
+            id=required(metadata, "id"),
+            name=metadata.get("name") or entity.get("name", ""),
+            state=required(status, "state"),
+            deployment_id=entity.get("deployment", {}).get("id", ""),
+            created_at=metadata.get("created_at", ""),
+            failure=failure_of(status),
+            predictions=scoring.get("predictions"),
+        )
+
+
+def _fields(entity: Document) -> tuple[Field, ...]:
+    schemas = (entity.get("schemas") or {}).get("input") or [{}]
+    return tuple(Field(str(item["name"]), str(item.get("type", ""))) for item in schemas[0].get("fields", ()))
+
+
+def _scoring_url(status: Document) -> str:
+    # Three generations of the service name it differently; the newest first.
+    for listed in (status.get("inference"), status.get("serving_urls")):
+        if listed:
+            return str(listed[0]["url"] if isinstance(listed[0], dict) else listed[0])
+    return str(status.get("online_url", {}).get("url", ""))
