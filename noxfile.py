@@ -136,6 +136,13 @@ def ibm_suite(session: nox.Session) -> None:
 
 
 @nox.session
+def engines(session: nox.Session) -> None:
+    """Score on real clusters of Dask and Spark, whose workers are killed; Spark needs Java 17."""
+    files = ("tests/engines", "tests/unit/test_payload_arrow.py")
+    run_suite(session, "-m", "engines or not engines", *files, extras="local,dask,spark")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Send nonsense to the embedded service for ten minutes, hammer it for five, and kill it two hundred times."""
     for name, value in (("FUZZ_SECONDS", "600"), ("HAMMER_SECONDS", "300"), ("KILLS", "200")):

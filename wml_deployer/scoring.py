@@ -6,16 +6,13 @@ environment (``WML_APIKEY`` ...), or in the embedded service's folder.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wml_deployer._clients.door import open_scoring
 from wml_deployer._scoring.batches import Batching, score_rows
-from wml_deployer.credentials import LocalCredentials, load_credentials
+from wml_deployer._scoring.worker import ask_from_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer"]
 
-_SPARK_TYPES = {"b": "boolean", "i": "bigint", "u": "bigint", "f": "double", "M": "timestamp"}
+_SPARK_TYPES = {
+    "b": "boolean",
+    "i": "bigint",
+    "u": "bigint",
+    "f": "double",
+    "M": "timestamp",
+    "m": "interval day to second",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,11 @@ class Scorer:
 
     It is what the engines run on their workers: ``dask_frame.map_partitions(scorer, meta=scorer.meta)`` and
     ``spark_frame.mapInPandas(scorer.map_in_pandas, scorer.spark_schema)``. It pickles without secrets and opens its
-    connections where it is called; all calls of a process share them.
+    connections where it is called. All calls of a process share them, and together have no more requests in flight
+    than ``batching`` says: n workers have n times as many, however many threads each of them runs.
+
+    What a busy or absent service did not answer is asked again for about a quarter of a minute; after that the
+    partition fails, and the engine may try it again. Scoring changes nothing, so no row is lost or there twice.
 
     Attributes:
         source: Where a worker finds its credentials.
@@ -72,17 +80,16 @@ class Scorer:
 
         Raises:
             SchemaError: The columns are not the model's.
-            ServiceError: The service refused; the engine may try the partition again, nothing was done.
+            ServiceError: The service refused a batch, or stayed too busy; the message names its rows.
 
         """
         if frame.empty:
-            return self.meta
-        client = _client(self.source)
-        kept = frame[list(self.keep)]
-        rows = frame.drop(columns=list(self.keep))
-        scores = score_rows(rows, lambda body: client.score(self.deployment_id, body), self.schema, self.batching)
-        whole = pd.concat([kept, scores], axis=1) if self.keep else scores
-        return whole.astype(dict(self.meta.dtypes))
+            return self.meta.set_axis(frame.index, axis=0)
+        ask = ask_from_worker(self.source, self.deployment_id, self.batching.in_flight)
+        kept = list(self.keep)
+        scores = score_rows(frame.drop(columns=kept) if kept else frame, ask, self.schema, self.batching)
+        whole = pd.concat([frame[kept], scores], axis=1) if kept else scores
+        return whole if whole.dtypes.equals(self.meta.dtypes) else whole.astype(dict(self.meta.dtypes))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task, one after the other.
@@ -99,20 +106,6 @@ class Scorer:
     @property
     def spark_schema(self) -> str:
         """What a call returns, as Spark's DDL."""
-        columns = [f"`{name}` {_SPARK_TYPES.get(dtype.kind, 'string')}" for name, dtype in self.meta.dtypes.items()]
-        return ", ".join(columns)
-
-
-_opening = threading.Lock()
-
-
-def _client(source: Source) -> Scoring:
-    with _opening:
-        return _opened(source)
-
-
-@lru_cache(maxsize=8)
-def _opened(source: Source) -> Scoring:
-    if source.directory is not None:
-        return open_scoring(LocalCredentials(directory=source.directory))
-    return open_scoring(load_credentials(source.file))
+        names = [str(name).replace("`", "``") for name in self.meta]
+        types = [_SPARK_TYPES.get(dtype.kind, "string") for dtype in self.meta.dtypes]
+        return ", ".join(f"`{name}` {kind}" for name, kind in zip(names, types, strict=True))
