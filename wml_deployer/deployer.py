@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.candidates import candidate_of
 from wml_deployer._rollout.checking import check
+from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.history import history_frame, live_version
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import Wish, deployed_already
@@ -385,7 +386,7 @@ class Deployer(ScoringVerbs, MemoryVerbs):
             candidate = candidate_of(project.client, self.metadata.project_name) if cascade else None
             if candidate is not None:
                 # The service deletes no model that is deployed.
-                project.client.delete_deployment(candidate.id)
+                delete(project.client, candidate.id)
             project.delete(cascade=cascade)
 
     def __repr__(self) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._packaging.archive import check_archive
+from wml_deployer._rollout.candidates import CANDIDATE_KEY
+from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -45,8 +47,11 @@ class Witness:
         self.remove_project()
         self.folder = self.folder.parent / uuid4().hex
         self.folder.mkdir()
-        text = f"project_name: project-{self.folder.name[:8]}\nproject_version: v0\n# kept\n"
-        (self.folder / "metadata.yaml").write_text(text, encoding="utf-8")
+        (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Write metadata.yaml as its authors begin it."""
+        return f"project_name: project-{self.folder.name[:8]}\nproject_version: v0\n# kept\n"
 
     def look(self, where: str, result: dict[str, Any]) -> None:
         """Compare service and file with what the call says; what differs is kept as a fault."""
@@ -57,10 +62,13 @@ class Witness:
         deployments = [d for d in self.client.deployments() if metadata.project_name in d.name]
         models = [m for m in self.client.models() if metadata.project_name in m.name]
         live = metadata.version(metadata.log[-1].to_version)
-        serving = [(d.id, d.model_id, d.revision) for d in deployments]
+        candidates = [d for d in deployments if CANDIDATE_KEY in d.custom.get(CUSTOM_KEY, {})]
+        named = [v.name for d in candidates for v in metadata.versions if v.revision == d.revision]
+        serving = [(d.id, d.model_id, d.revision) for d in deployments if d not in candidates]
         expected = [(metadata.deployment_uid, metadata.model_uid, live.revision if live else None)]
         seen: dict[str, tuple[Any, Any]] = {
             "what serves": (expected, serving),
+            "candidates": (result.get("candidates", []), named),
             "models": ([metadata.model_uid], [m.id for m in models]),
             "version": (result["version"], live.name if live else None),
             "answers": (f"v{result['number']}", result["version"]),
@@ -73,6 +81,15 @@ class Witness:
         }
         for name, (wanted, found) in seen.items():
             self.compare(f"{where}: {name}", wanted, found)
+
+    def nothing_left(self, where: str) -> None:
+        """See that neither service nor file have anything of the project but its history."""
+        metadata = MetadataFile(self.folder / "metadata.yaml").read()
+        named = [d.name for d in self.client.deployments()] + [m.name for m in self.client.models()]
+        self.compare(f"{where}: left", [], [name for name in named if metadata.project_name in name])
+        self.compare(
+            f"{where}: file", (None, None, ()), (metadata.deployment_uid, metadata.model_uid, metadata.versions)
+        )
 
     def live(self) -> int:
         """Return the number of the version that the file says is live."""

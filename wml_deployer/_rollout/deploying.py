@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.left_over import CUSTOM_KEY
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["create", "deployments_of", "remove"]
+__all__ = ["create", "delete", "deployments_of", "remove"]
 
 CLEAN_UP_SECONDS = 60.0
 
@@ -50,15 +51,23 @@ def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRe
     return record
 
 
+def delete(client: Client, deployment_id: str) -> None:
+    """Delete a deployment, whatever answers get lost; one that is gone already is no failure."""
+    once(lambda: _deleted(client, deployment_id), lambda: _is_gone(client, deployment_id) or None)
+
+
 def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
     """Remove the deployment of a call that failed; say whether it is gone, and in the error if it is not."""
     try:
         with grace(CLEAN_UP_SECONDS):
-            client.delete_deployment(deployment_id)
-    except NotFoundError:
-        return True
+            delete(client, deployment_id)
     except WMLDeployerError as failure:
-        return _is_gone(client, deployment_id, failure, error)
+        tell(
+            error,
+            f"Deployment {deployment_id} stays in space {client.space_id}, for it could not be removed "
+            f"({failure.message}); the next call goes on from it.",
+        )
+        return False
     return True
 
 
@@ -82,19 +91,15 @@ def _remove_made(client: Client, project: str, custom: dict[str, object], error:
         remove(client, deployment_id, error)
 
 
-def _is_gone(client: Client, deployment_id: str, failure: WMLDeployerError, error: BaseException) -> bool:
-    """Look whether a deletion whose answer was lost was done, and try it once more if not."""
+def _deleted(client: Client, deployment_id: str) -> bool:
+    with suppress(NotFoundError):
+        client.delete_deployment(deployment_id)
+    return True
+
+
+def _is_gone(client: Client, deployment_id: str) -> bool:
     try:
-        with grace(CLEAN_UP_SECONDS):
-            client.deployment(deployment_id)
-            client.delete_deployment(deployment_id)
+        client.deployment(deployment_id)
     except NotFoundError:
         return True
-    except WMLDeployerError:
-        tell(
-            error,
-            f"Deployment {deployment_id} stays in space {client.space_id}, for it could not be removed "
-            f"({failure.message}); the next call goes on from it.",
-        )
-        return False
-    return True
+    return False

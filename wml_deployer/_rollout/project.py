@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
 from wml_deployer._progress.stage import stage
-from wml_deployer._rollout.deploying import create, deployments_of, remove
+from wml_deployer._rollout.deploying import create, delete, deployments_of, remove
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
@@ -199,7 +199,7 @@ class Project:
         metadata = self._journal.read()
         record = self.deployment() if cascade and metadata.versions else self.required("delete")
         if record is not None:
-            self.client.delete_deployment(record.id)
+            delete(self.client, record.id)
         self._journal.point_to(None)
         if not cascade:
             return

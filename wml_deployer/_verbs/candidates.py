@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.comparison import Answered, compared, timed
+from wml_deployer._rollout.deploying import delete
+from wml_deployer._rollout.once import tell
 from wml_deployer._rollout.shadow import ShadowLog
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._transport.deadline import deadline
@@ -95,6 +97,7 @@ class CandidateVerbs(OpenProject):
         Raises:
             VersionError: Nothing is live, or there is no candidate.
             RolloutError: It failed on the live endpoint; the version before serves again, and the candidate stays.
+            ServiceError: The candidate could not be removed; its version serves, and the next call removes it.
 
         """
         with self._changing(timeout) as project:
@@ -103,7 +106,11 @@ class CandidateVerbs(OpenProject):
             chosen = version_of(self.metadata, candidate)
             if not project.is_settled(record, chosen):
                 record = project.switch(record, chosen, "update", reason or "the candidate was promoted")
-            project.client.delete_deployment(candidate.id)
+            try:
+                delete(project.client, candidate.id)
+            except BaseException as error:
+                tell(error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it.")
+                raise
             return Deployment.from_record(record, project.client, chosen)
 
     def discard(self, *, timeout: float = ROLLOUT_SECONDS) -> None:
@@ -118,7 +125,7 @@ class CandidateVerbs(OpenProject):
         """
         with self._changing(timeout) as project:
             candidate = required(project.client, self.metadata.project_name, "discard")
-            project.client.delete_deployment(candidate.id)
+            delete(project.client, candidate.id)
 
     def shadows(self) -> pd.DataFrame:
         """Tell how far candidates disagreed while ``score(X, shadow=True)`` answered from the live version.
