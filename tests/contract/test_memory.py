@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
 from wml_deployer import Deployer
+from wml_deployer._rollout.service_log import read_log, write_log
 from wml_deployer._rollout.waiting import wait_until_settled
-from wml_deployer.errors import ModelError, VersionError
+from wml_deployer.errors import ModelError, RolloutError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +134,96 @@ def test_a_stale_file_is_completed(
 
     assert [("deploy", "v0.1"), ("update", "v0.2")] == [(e.action, e.to_version) for e in deployer.metadata.log]
     assert "v0.1" == deployer.rollback().version
+
+
+@pytest.fixture
+def lived(deployer: Deployer, fit: Callable[[float], Any], features: pd.DataFrame) -> Deployer:
+    """A project with five changes behind it, one of which was reverted."""
+    deployer.deploy(fit(1.0), sample=features.head(3), version="v0.1", reason="first")
+    deployer.update(fit(0.1), sample=features.head(3), version="v0.2", reason="more data")
+    deployer.update(fit(0.2), version="v0.3")
+    deployer.rollback(reason="too many alarms")
+    project = deployer._project
+    deployment, answer = str(deployer.metadata.deployment_uid), deployer.score(features.head(3)).to_numpy().tolist()
+    wrong = [{"fields": ["prediction", "probability"], "values": [[0, row[1:]] for row in answer]}]
+    score = project.client.score
+    project.client.score = lambda *_: orjson.dumps({"predictions": wrong})  # type: ignore[method-assign]
+    with pytest.raises(RolloutError):
+        deployer.update(fit(0.3), sample=features.head(3), version="v0.4")
+    project.client.score = score  # type: ignore[method-assign]
+    assert deployment == deployer.metadata.deployment_uid
+    return deployer
+
+
+def test_a_lost_log_is_rebuilt(lived: Deployer, metadata_path: Path) -> None:
+    """What was live when, why and by whom, with what failed: the history is the same as before."""
+    before = lived.history()
+    metadata_path.unlink()
+    lived.recover()
+
+    assert ["deploy", "update", "update", "rollback", "update", "revert"] == before["action"].tolist()
+    assert_frame_equal(before, lived.history())
+
+
+def test_one_can_roll_back_after_the_file_was_lost(lived: Deployer, metadata_path: Path) -> None:
+    """The last good version is known again."""
+    metadata_path.unlink()
+    lived.recover()
+
+    assert ("v0.2", "v0.1") == (lived.status().version, lived.rollback().version)
+
+
+def test_two_copies_of_a_file_become_one_history(
+    deployer: Deployer, metadata_path: Path, fit: Callable[[float], Any]
+) -> None:
+    """A stale copy learns what it missed, in its place between what it knows."""
+    deployer.deploy(fit(1.0), version="v0.1")
+    stale = metadata_path.read_bytes()
+    deployer.update(fit(0.1), version="v0.2")
+    deployer.rollback()
+    whole = deployer.metadata.log
+    metadata_path.write_bytes(stale)
+
+    assert whole == deployer.recover().log
+
+
+def test_what_a_script_deployed_has_its_history_on_the_service(
+    scripted: Deployer, metadata_path: Path, better: Any
+) -> None:
+    """A deployment that had no facts of ours is given them, and is found by them."""
+    with scripted as deployer:
+        deployer.update(better)
+        before = deployer.metadata.log
+        metadata_path.unlink()
+
+        assert before == deployer.recover().log
+
+
+def test_the_history_on_the_service_stays_small(deployer: Deployer, metadata_path: Path, model: Any) -> None:
+    """Of a long one the service has the newest part, with long reasons cut."""
+    deployer.deploy(model, version="v0.1")
+    again = deployer.metadata.log[0].model_copy(update={"why": "why " * 200})
+    record = deployer._project.required("test")
+    long = deployer.metadata.model_copy(update={"log": (again,) * 200})
+    write_log(deployer._project.client, record, long)
+    kept = read_log(deployer._project.required("test"))
+
+    assert (again.to_version, 200, True) == (kept[-1].to_version, len(str(kept[-1].why)), 20 < len(kept) < 40)
+
+
+def test_a_history_that_cannot_be_written_to_the_service_fails_nothing(
+    deployer: Deployer, server: LocalServer, metadata_path: Path, fit: Callable[[float], Any]
+) -> None:
+    """The version serves and metadata.yaml says so; the next change writes all of it again."""
+    deployer.deploy(fit(1.0), version="v0.1")
+    server.fault("PATCH", "/ml/v4/deployments/", skip=1, status=500)
+    updated = deployer.update(fit(0.1), version="v0.2")
+    missed = read_log(deployer._project.required("test"))
+    deployer.rollback()
+    server.clear_faults()
+
+    assert ("v0.2", ["v0.1"]) == (updated.version, [entry.to_version for entry in missed])
+    assert deployer.metadata.log == read_log(deployer._project.required("test"))
 
 
 def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, model: Any) -> None:

@@ -110,6 +110,12 @@ class DirectCalls(BatchCalls):
             ).json()
         )
 
+    def describe_deployment(self, deployment_id: str, custom: Document) -> None:
+        """Change the free facts. IBM's newer client waits five seconds after this, and the older one prints."""
+        patch = [{"op": "add", "path": "/custom", "value": custom}]
+        path = f"/ml/v4/deployments/{deployment_id}"
+        self._call("PATCH", path, "describe the deployment", json=patch, repeatable=True)
+
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Score. IBM's clients send NaN, change integers and dates, rewrite the caller's payload, and the older one
         opens a TLS connection a call and waits without end.

@@ -87,6 +87,9 @@ class Client(Protocol):
     def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
         """Start to serve another revision under the same id and URL."""
 
+    def describe_deployment(self, deployment_id: str, custom: Document) -> None:
+        """Give a deployment other free facts; what it serves goes on."""
+
     def deployment(self, deployment_id: str) -> DeploymentRecord:
         """Ask for a deployment."""
 

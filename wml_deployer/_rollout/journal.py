@@ -1,4 +1,4 @@
-"""What a project writes down: which deployment is its own, and the log of what was live."""
+"""What a project writes down, here and on the service: its deployment, and the log of what was live."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 from wml_deployer._rollout.once import tell
+from wml_deployer._rollout.service_log import write_log
 from wml_deployer.metadata import LogEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wml_deployer._clients import Client, DeploymentRecord
     from wml_deployer._rollout.waiting import Proof
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 
@@ -23,15 +27,17 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes into metadata.yaml.
+    """Writes into metadata.yaml, and the log to the deployment as well.
 
     Args:
+        client: Connects to the deployment space, or returns it where that is done.
         file: The project's metadata.yaml; its lock is held by the caller.
 
     """
 
-    def __init__(self, file: MetadataFile) -> None:
+    def __init__(self, client: Callable[[], Client], file: MetadataFile) -> None:
         """Write nothing yet."""
+        self._client = client
         self._file = file
 
     def read(self) -> Metadata:
@@ -44,33 +50,38 @@ class Journal:
 
     def served(
         self,
+        record: DeploymentRecord,
         action: Action,
         before: Version | None,
         now: Version,
         *,
         why: str | None,
         proof: Proof,
-        deployment_id: str,
     ) -> None:
         """Write down that a version serves and how its proof ended."""
         try:
-            self._add(_entry(action, before, now, why, proof), deployment_uid=deployment_id, model_uid=now.model_id)
+            self._add(_entry(action, before, now, why, proof), deployment_uid=record.id, model_uid=now.model_id)
         except BaseException as error:
             tell(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
             raise
         _log.info("%s: %s is live (proof %s)", action, now.name, proof)
+        write_log(self._client(), record, self.read())
 
-    def went_back(self, action: Action, before: Version, failed: Version, why: str) -> None:
+    def went_back(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
         """Write down in one go that a version failed and that the one before it serves again."""
         self._add(
             _entry(action, before, failed, why, "failed"),
             _entry("revert", failed, before, why, "skipped"),
             model_uid=before.model_id,
         )
+        write_log(self._client(), record, self.read())
 
-    def failed(self, action: Action, before: Version | None, version: Version, why: str) -> None:
+    def failed(
+        self, record: DeploymentRecord, action: Action, before: Version | None, version: Version, why: str
+    ) -> None:
         """Write down that a version failed."""
         self._add(_entry(action, before, version, why, "failed"))
+        write_log(self._client(), record, self.read())
 
     def forget_versions(self) -> None:
         """Write down that no version is stored any more."""

@@ -45,7 +45,7 @@ class Project:
         self._credentials = credentials
         self._client: Client | None = None
         self.versions = Versions(lambda: self.client, file, samples)
-        self._journal = Journal(file)
+        self._journal = Journal(lambda: self.client, file)
         self._samples = samples
 
     @property
@@ -153,7 +153,7 @@ class Project:
             if not self._serves_another(record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
             raise
-        self._journal.served("deploy", None, version, why=reason, proof=proof, deployment_id=record.id)
+        self._journal.served(ready, "deploy", None, version, why=reason, proof=proof)
         return ready
 
     def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
@@ -186,7 +186,7 @@ class Project:
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
             raise
-        self._journal.served(action, switch.came_from, version, why=reason, proof=proof, deployment_id=record.id)
+        self._journal.served(ready, action, switch.came_from, version, why=reason, proof=proof)
         return ready
 
     def delete(self, *, cascade: bool) -> None:

@@ -1,8 +1,7 @@
 """metadata.yaml from what the service keeps: rebuilt where it is lost, completed where it is not the newest.
 
 A revision tells its version, project and digest in ``custom`` and in its commit message, with the libraries, classes,
-parameters and metrics of the fit. What was live when is told by metadata.yaml alone: of a lost log only the version
-that serves now is known.
+parameters and metrics of the fit; the deployment tells in ``custom`` what was live when.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from wml_deployer._packaging.archive import check_archive
 from wml_deployer._rollout.deploying import deployments_of
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, frozen_already, models_of
+from wml_deployer._rollout.service_log import merged, read_log
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import NotFoundError
 from wml_deployer.metadata import LogEntry, Metadata, Version
@@ -77,8 +77,8 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     versions = _versions(client, metadata)
     record = _deployment(client, metadata)
     live = next((v for v in reversed(versions) if record and _ids(v) == (record.model_id, record.revision)), None)
-    log = metadata.log
-    logged = live_version(metadata)
+    log = merged(metadata.log, read_log(record)) if record else metadata.log
+    logged = live_version(metadata.model_copy(update={"versions": versions, "log": log}))
     if live is not None and logged != live:
         log = (*log, _entry("update" if logged else "deploy", logged, live, RECOVERED))
     found = {

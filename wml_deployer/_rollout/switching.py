@@ -126,7 +126,8 @@ def put_right(client: Client, journal: Journal, switch: Switch, error: BaseExcep
     except WMLDeployerError as failure:
         _give_up(client, switch, failure, error)
         return
-    _write_down(journal, switch, error, changed=serving == _ids(switch.version) or isinstance(error, RolloutError))
+    with grace(LOOK_SECONDS):
+        _write_down(journal, switch, error, changed=serving == _ids(switch.version) or isinstance(error, RolloutError))
 
 
 def _write_down(journal: Journal, switch: Switch, error: BaseException, *, changed: bool) -> None:
@@ -134,11 +135,11 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
     before = switch.before
     if before is None or before == switch.version:
         if changed:
-            journal.failed(switch.action, switch.came_from, switch.version, said)
+            journal.failed(switch.served, switch.action, switch.came_from, switch.version, said)
         tell(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
         return
     if changed:
-        journal.went_back(switch.action, before, switch.version, said)
+        journal.went_back(switch.served, switch.action, before, switch.version, said)
     again = "serves again" if changed else "still serves"
     tell(error, f"Version {before.name} (revision {before.revision}) {again}.")
 

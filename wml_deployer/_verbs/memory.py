@@ -52,8 +52,8 @@ class MemoryVerbs(OpenProject):
             timeout: Seconds for the whole call.
 
         Returns:
-            The project as metadata.yaml says now: every version on the service, the deployment, and in the log what
-            serves now. What was live before is not on the service: of a lost log only that is found again.
+            The project as metadata.yaml says now: every version on the service, the deployment, and the log. Of a lost
+            log the deployment remembers the newest part, some fifty entries, and long reasons shortened.
 
         """
         with self._changing(timeout) as project:
