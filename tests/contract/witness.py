@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from wml_deployer._packaging.archive import check_archive
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.left_over import CUSTOM_KEY, content_digest
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wml_deployer import SoftwareCredentials
     from wml_deployer._clients.protocol import Client
 
@@ -103,7 +102,5 @@ class Witness:
     def contents(self) -> None:
         """Compare what every revision holds with what the file says."""
         for version in MetadataFile(self.folder / "metadata.yaml").read().versions:
-            with NamedTemporaryFile(suffix=".tar.gz") as archive:
-                Path(archive.name).write_bytes(self.client.model_content(version.model_id, version.revision))
-                if check_archive(Path(archive.name)) != version.digest:
-                    self.faults.append(f"{version.name} holds something else")
+            if content_digest(self.client, version.model_id, version.revision) != version.digest:
+                self.faults.append(f"{version.name} holds something else")

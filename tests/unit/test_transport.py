@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import time
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from wml_deployer.errors import CertificateError, DeadlineError, TransportError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.unit.conftest import ScriptedServer
@@ -123,6 +124,54 @@ def test_a_lost_answer_to_a_repeatable_request_is_asked_for_again(
     scripted.behaviours = [behaviour, reply(body=b"whole")]
 
     assert b"whole" == transport.request("GET", scripted.url).body
+
+
+def test_a_lost_download_is_read_again_from_its_beginning(scripted: ScriptedServer, transport: Transport) -> None:
+    """What the first answer began with is not taken for a part of the second."""
+    scripted.behaviours = [truncate, reply(body=b"whole")]
+    read: list[bytes] = []
+    response = transport.request("GET", scripted.url, read=lambda chunks: read.append(b"".join(chunks)))
+
+    assert ([b"whole"], b"", 200) == (read, response.body, response.status)
+
+
+def test_a_download_is_never_held_as_a_whole(scripted: ScriptedServer, transport: Transport) -> None:
+    """64 MB pass through 8."""
+    scripted.behaviours = [reply(body=bytes(1 << 26))]
+    seen: list[int] = []
+    tracemalloc.start()
+    try:
+        transport.request("GET", scripted.url, read=lambda chunks: seen.append(sum(map(len, chunks))))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert ([1 << 26], True) == (seen, peak < 1 << 23)
+
+
+def test_a_refused_download_is_an_answer_as_any(scripted: ScriptedServer, transport: Transport) -> None:
+    """The error's document is not taken for content."""
+    scripted.behaviours = [reply("404 Not Found", b"not here")]
+    response = transport.request("GET", scripted.url, read=lambda _: pytest.fail("read as content"))
+
+    assert (404, b"not here") == (response.status, response.body)
+
+
+def test_a_download_that_is_not_read_to_its_end_leaves_no_rest_to_the_next_request(
+    scripted: ScriptedServer, transport: Transport
+) -> None:
+    """The disk was full, for instance: the next request has a connection of its own."""
+    scripted.behaviours = [reply(body=bytes(1 << 22)), reply(body=b"next")]
+    with pytest.raises(OSError, match="full"):
+        transport.request("GET", scripted.url, read=fill)
+
+    assert b"next" == transport.request("GET", scripted.url).body
+
+
+def fill(chunks: Iterator[bytes]) -> None:
+    """Take one chunk, and no more."""
+    next(chunks)
+    raise OSError("The disk is full.")
 
 
 @pytest.mark.parametrize("behaviour", [drop, truncate], ids=["dropped", "truncated"])

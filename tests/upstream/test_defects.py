@@ -182,7 +182,7 @@ def test_content_comes_back_as_it_went(deployer: Deployer, model: DummyClassifie
     """What is downloaded is the archive that was uploaded."""
     stored = deployer.store(model)
 
-    assert deployer._project.client.model_content(stored.id, stored.revision).startswith(b"\x1f\x8b")
+    assert deployer._project.client.read_model(stored.id, stored.revision, next).startswith(b"\x1f\x8b")
 
 
 def test_all_models_are_listed(deployer: Deployer, model: DummyClassifier) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from wml_deployer._transport.responses import service_error
 from wml_deployer.errors import AuthenticationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
@@ -27,6 +27,7 @@ def request(
     headers: Mapping[str, str] | None = None,
     body: bytes | IO[bytes] | None = None,
     repeatable: bool | None = None,
+    read: Callable[[Iterator[bytes]], Any] | None = None,
 ) -> Response:
     """Send with the token; once more with a new one after a 401: a request that was refused so was not worked on.
 
@@ -35,7 +36,7 @@ def request(
     start = None if body is None or isinstance(body, bytes) else body.tell()
     token = tokens.token()
     given = {**(headers or {}), "Authorization": f"Bearer {token}"}
-    response = transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+    response = transport.request(method, url, headers=given, body=body, repeatable=repeatable, read=read)
     if response.status != HTTPStatus.UNAUTHORIZED:
         return response
     if not tokens.renewed(token):
@@ -43,7 +44,7 @@ def request(
     if start is not None and not isinstance(body, bytes) and body is not None:
         body.seek(start)
     given["Authorization"] = f"Bearer {tokens.token()}"
-    return transport.request(method, url, headers=given, body=body, repeatable=repeatable)
+    return transport.request(method, url, headers=given, body=body, repeatable=repeatable, read=read)
 
 
 def _ran_out(response: Response) -> AuthenticationError:

@@ -5,7 +5,7 @@ Each stands here because IBM's clients break the contract on it; the defect is n
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
@@ -17,7 +17,7 @@ from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from wml_deployer._clients.documents import Document
@@ -28,6 +28,7 @@ __all__ = ["DirectCalls"]
 
 API_VERSION = "2026-08-17"
 PAGE = 200
+Result = TypeVar("Result")
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -80,10 +81,18 @@ class DirectCalls(BatchCalls):
         path = f"/ml/v4/models/{model_id}/revisions"
         return [ModelRecord.from_document(item) for item in self._pages(path, "list the model's revisions")]
 
-    def model_content(self, model_id: str, revision: str | None) -> bytes:
+    def read_model(self, model_id: str, revision: str | None, read: Callable[[Iterator[bytes]], Result]) -> Result:
         """Download content. IBM's older client writes it to a path that it reports wrongly."""
         params = {"content_format": "native"} | ({} if revision is None else {"revision_id": revision})
-        return self._call("GET", f"/ml/v4/models/{model_id}/download", "download the model", params=params).body
+        found: list[Result] = []
+        self._call(
+            "GET",
+            f"/ml/v4/models/{model_id}/download",
+            "download the model",
+            params=params,
+            read=lambda chunks: found.append(read(chunks)),
+        )
+        return found[-1]
 
     def create_deployment(
         self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
@@ -168,9 +177,10 @@ class DirectCalls(BatchCalls):
         headers: dict[str, str] | None = None,
         body: bytes | IO[bytes] | None = None,
         repeatable: bool | None = None,
+        read: Callable[[Iterator[bytes]], Any] | None = None,
     ) -> Response:
         response = request(
-            self._transport, self._tokens, method, url, headers=headers, body=body, repeatable=repeatable
+            self._transport, self._tokens, method, url, headers=headers, body=body, repeatable=repeatable, read=read
         )
         return checked(response, operation)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from wml_deployer._clients.documents import Document
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wml_deployer.specifications import Specification
 
 __all__ = ["Client", "Scoring"]
+
+Result = TypeVar("Result")
 
 
 class Scoring(Protocol):
@@ -73,8 +75,11 @@ class Client(Protocol):
     def revisions(self, model_id: str) -> Sequence[ModelRecord]:
         """List a model's revisions, newest first."""
 
-    def model_content(self, model_id: str, revision: str | None) -> bytes:
-        """Download what a revision holds, or the model just now."""
+    def read_model(self, model_id: str, revision: str | None, read: Callable[[Iterator[bytes]], Result]) -> Result:
+        """Download what a revision holds, or the model just now, and return what a function makes of its chunks.
+
+        The function is called anew, with all of them, where the answer was lost half-way.
+        """
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model and all its revisions."""

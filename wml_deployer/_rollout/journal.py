@@ -14,7 +14,8 @@ from wml_deployer.metadata import LogEntry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.waiting import Proof
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 

@@ -16,13 +16,21 @@ from wml_deployer._packaging.archive import check_archive
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import ModelRecord
     from wml_deployer.metadata import Metadata
 
-__all__ = ["CUSTOM_KEY", "Frozen", "commit_message", "frozen_already", "models_of", "remove_stale"]
+__all__ = [
+    "CUSTOM_KEY",
+    "Frozen",
+    "commit_message",
+    "content_digest",
+    "frozen_already",
+    "models_of",
+    "remove_stale",
+]
 
 CUSTOM_KEY = "wml_deployer"
 """Where this library's facts stand in a model's and a deployment's ``custom``."""
@@ -104,15 +112,30 @@ def _said(message: str | None, digest: str) -> str | None:
     return message[len(start) : -len(end)] or None
 
 
-def _holds(client: Client, model_id: str, revision: str, digest: str) -> bool:
-    """Say whether a revision holds what its message says: two uploads at once may have been mixed."""
+def content_digest(client: Client, model_id: str, revision: str | None) -> str:
+    """Download what a revision holds, or the model just now, and digest it.
+
+    Raises:
+        PackagingError: It is no whole archive.
+
+    """
     with TemporaryDirectory(prefix="wml_deployer-") as folder:
         archive = Path(folder) / "model.tar.gz"
-        try:
-            archive.write_bytes(client.model_content(model_id, revision))
-            return check_archive(archive) == digest
-        except (NotFoundError, PackagingError):
-            return False
+
+        def save(chunks: Iterator[bytes]) -> None:
+            with archive.open("wb") as file:
+                file.writelines(chunks)
+
+        client.read_model(model_id, revision, save)
+        return check_archive(archive)
+
+
+def _holds(client: Client, model_id: str, revision: str, digest: str) -> bool:
+    """Say whether a revision holds what its message says: two uploads at once may have been mixed."""
+    try:
+        return content_digest(client, model_id, revision) == digest
+    except (NotFoundError, PackagingError):
+        return False
 
 
 def _created_at(model: ModelRecord) -> str:

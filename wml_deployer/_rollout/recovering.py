@@ -7,14 +7,11 @@ parameters and metrics of the fit; the deployment tells in ``custom`` what was l
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._packaging.archive import check_archive
 from wml_deployer._rollout.deploying import deployments_of
 from wml_deployer._rollout.history import live_version
-from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, frozen_already, models_of
+from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, content_digest, frozen_already, models_of
 from wml_deployer._rollout.service_log import merged, read_log
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import NotFoundError
@@ -140,7 +137,7 @@ def _deployment(client: Client, metadata: Metadata) -> DeploymentRecord | None:
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless a call before this one did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
-    digest = _digest(client, model.id)
+    digest = content_digest(client, model.id, None)
     frozen = frozen_already(client, metadata, [model], digest, name)
     revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(
@@ -153,13 +150,6 @@ def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
         fields=model.schema.fields,
         stored_at=datetime.now(timezone.utc),
     )
-
-
-def _digest(client: Client, model_id: str) -> str:
-    with TemporaryDirectory(prefix="wml_deployer-") as folder:
-        archive = Path(folder) / "model.tar.gz"
-        archive.write_bytes(client.model_content(model_id, None))
-        return check_archive(archive)
 
 
 def _frozen_at(revision: ModelRecord) -> Any:

@@ -14,7 +14,8 @@ from wml_deployer.errors import MetadataError, WMLDeployerError
 from wml_deployer.metadata import LogEntry
 
 if TYPE_CHECKING:
-    from wml_deployer._clients import Client, DeploymentRecord
+    from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata
 
 __all__ = ["merged", "read_log", "write_log"]

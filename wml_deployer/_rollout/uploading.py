@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.records import UNKNOWN_TYPE
@@ -19,6 +20,7 @@ from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from wml_deployer._clients.protocol import Client
@@ -136,8 +138,9 @@ def _runs_on(client: Client, frozen: Frozen, properties: ModelProperties) -> boo
 def _verify(client: Client, model_id: str, revision: str, archive: Path, properties: ModelProperties) -> None:
     """Compare what the revision holds with what was sent: somebody else may have stored in between."""
     frozen = client.model(model_id, revision)
-    kept = hashlib.sha256(client.model_content(model_id, revision)).hexdigest()
-    if kept == _checksum(archive) and frozen.custom == properties.custom:
+    with archive.open("rb") as file:
+        sent = _checksum(iter(partial(file.read, _CHUNK), b""))
+    if client.read_model(model_id, revision, _checksum) == sent and frozen.custom == properties.custom:
         return
     raise ConflictError(
         f"Revision {revision} of model {model_id} does not hold what was uploaded: somebody else stored a model "
@@ -147,9 +150,8 @@ def _verify(client: Client, model_id: str, revision: str, archive: Path, propert
     )
 
 
-def _checksum(archive: Path) -> str:
+def _checksum(chunks: Iterator[bytes]) -> str:
     checksum = hashlib.sha256()
-    with archive.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            checksum.update(chunk)
+    for chunk in chunks:
+        checksum.update(chunk)
     return checksum.hexdigest()

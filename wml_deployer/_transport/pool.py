@@ -10,7 +10,7 @@ import time
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -31,7 +31,7 @@ from wml_deployer._transport.responses import Response, retry_after
 from wml_deployer._transport.uploads import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Transport"]
 
@@ -42,6 +42,7 @@ READ_SECONDS = 60.0
 ATTEMPTS = 4
 REQUEST_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 0.1
+CHUNK_BYTES = 1 << 20
 # A request refused for its rate was not worked on; after the others it may have been.
 _REFUSED = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
 _BUSY = _REFUSED | {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
@@ -74,6 +75,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: bytes | IO[bytes] | None = None,
         repeatable: bool | None = None,
+        read: Callable[[Iterator[bytes]], Any] | None = None,
     ) -> Response:
         """Send one request and return the whole answer, whatever its status.
 
@@ -85,6 +87,8 @@ class Transport:
             repeatable: Whether doing it twice is the same as once; ``None`` says so of GET. Only then is it
                 sent again after a lost answer or while the service is busy (429, 502, 503, 504). A request that
                 never reached the service is always sent again.
+            read: What is given the body of a successful answer chunk by chunk, in place of the response; called anew
+                where the answer was lost half-way.
 
         Raises:
             CertificateError: The server's certificate is not trusted.
@@ -94,15 +98,23 @@ class Transport:
         """
         # Where the caller set no deadline, a server that drips must not hold it for ever.
         with deadline(REQUEST_SECONDS if remaining() is None else None):
-            return self._persist(method, url, headers, body, method == "GET" if repeatable is None else repeatable)
+            again = method == "GET" if repeatable is None else repeatable
+            return self._persist(method, url, headers=headers, body=body, again=again, read=read)
 
     def _persist(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | IO[bytes] | None, again: bool
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        body: bytes | IO[bytes] | None,
+        again: bool,
+        read: Callable[[Iterator[bytes]], Any] | None,
     ) -> Response:
         start = 0 if body is None or isinstance(body, bytes) else body.tell()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = self._send(method, url, headers, body)
+                response = self._send(method, url, headers=headers, body=body, read=read)
             except HTTPError as error:
                 failure = _failure(error, method, url)
                 if attempt == ATTEMPTS or not (_never_arrived(error) or again) or _untrusted(error):
@@ -124,7 +136,13 @@ class Transport:
         self._pools = {}
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | IO[bytes] | None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        body: bytes | IO[bytes] | None,
+        read: Callable[[Iterator[bytes]], Any] | None,
     ) -> Response:
         left = remaining()
         timeout = urllib3.Timeout(
@@ -133,8 +151,23 @@ class Transport:
         )
         with counted(body) as sent:
             answer = self._pool(url).request(
-                method, url, body=sent, headers=dict(headers or {}), timeout=timeout, retries=False, redirect=False
+                method,
+                url,
+                body=sent,
+                headers=dict(headers or {}),
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=read is None,
             )
+        if read is not None and answer.status < HTTPStatus.BAD_REQUEST:
+            try:
+                read(answer.stream(CHUNK_BYTES))
+            finally:
+                # A connection with an unread rest is of no use to the next request; one without is in the pool again.
+                answer.close()
+                answer.release_conn()
+            return Response(answer.status, b"", {k.lower(): v for k, v in answer.headers.items()}, url)
         return Response(answer.status, answer.data, {k.lower(): v for k, v in answer.headers.items()}, url)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
