@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import JobRecord
+    from wml_deployer._display.frames import Scores
     from wml_deployer.schema import Schema
 
 __all__ = ["Job"]
@@ -101,7 +102,7 @@ class Job:
             )
         return self
 
-    def result(self, timeout: float = 3600.0) -> pd.DataFrame:
+    def result(self, timeout: float = 3600.0) -> Scores:
         """Wait for the scores.
 
         Args:
@@ -116,11 +117,12 @@ class Job:
             DeadlineError: The time is over.
 
         """
-        from wml_deployer.payload import decode  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.payload import decode  # noqa: PLC0415
 
         self.wait(timeout)
         classes = self._schema.classes if self._schema else ()
-        return decode(orjson.dumps({"predictions": self._predictions}), classes=classes, index=self._index)
+        return Scores(decode(orjson.dumps({"predictions": self._predictions}), classes=classes, index=self._index))
 
     def cancel(self) -> None:
         """Stop the job; the service forgets it."""

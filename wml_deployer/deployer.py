@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients.records import DeploymentRecord
+    from wml_deployer._display.frames import History
     from wml_deployer._display.view import View
     from wml_deployer._rollout.project import Action, Project
     from wml_deployer.metadata import Version
@@ -361,7 +361,7 @@ class Deployer(ScoringVerbs, MemoryVerbs):
         record = project.required("status")
         return Deployment.from_record(record, project.client, project.serving(record))
 
-    def history(self) -> pd.DataFrame:
+    def history(self) -> History:
         """Tell what was live, when, and why.
 
         Returns:

@@ -14,11 +14,11 @@ from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOption
 from wml_deployer._transport.deadline import deadline
 
 if TYPE_CHECKING:
-    import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
+    from wml_deployer._display.frames import Scores
     from wml_deployer._display.view import View
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
@@ -179,9 +179,9 @@ class Deployment:
     @overload
     def score(
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
-    ) -> Iterator[pd.DataFrame]: ...
+    ) -> Iterator[Scores]: ...
     @overload
-    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> pd.DataFrame: ...
+    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
     def score(
         self,
         X: Any,
@@ -191,7 +191,7 @@ class Deployment:
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
-    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    ) -> Scores | Iterator[Scores]:
         """Score rows; see :meth:`wml_deployer.Deployer.score`.
 
         Args:
@@ -206,17 +206,16 @@ class Deployment:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
 
         """
-        from wml_deployer._scoring.batches import Batching, score_rows  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.batches import Batching, score_rows  # noqa: PLC0415
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
         if isinstance(X, Iterator):
-            return (score_rows(chunk, self._ask, self._schema, how) for chunk in X)
+            return (Scores(score_rows(chunk, self._ask, self._schema, how)) for chunk in X)
         with deadline(timeout):
-            return score_rows(X, self._ask, self._schema, how)
+            return Scores(score_rows(X, self._ask, self._schema, how))
 
-    async def ascore(
-        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
-    ) -> pd.DataFrame:
+    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
 
         Args:

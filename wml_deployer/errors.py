@@ -37,6 +37,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from wml_deployer._display.view import View
 
 __all__ = [
@@ -152,9 +154,11 @@ class WMLDeployerError(Exception):
     def _view(self) -> View:
         from wml_deployer._display.findings import error_view  # noqa: PLC0415 - only notebooks need it
 
+        return error_view(type(self).__name__, self.message, self._facts(), self.faults)
+
+    def _facts(self) -> list[tuple[str, str | None]]:
         said = [("Operation", self.operation), ("Status", str(self.status or "")), ("Code", self.code)]
-        facts = [*said, ("Trace", self.trace), ("Next", self.next_step)]
-        return error_view(type(self).__name__, self.message, facts, self.faults)
+        return [*said, ("Trace", self.trace), ("Next", self.next_step)]
 
     def _repr_html_(self) -> str:
         return self._view().html
@@ -219,7 +223,20 @@ class VersionError(WMLDeployerError, LookupError):
 
 
 class RolloutError(WMLDeployerError, RuntimeError):
-    """A deployment failed, or did not answer as the model does; the message says what serves now."""
+    """A deployment failed, or did not answer as the model does; the message says what serves now.
+
+    Attributes:
+        differing: The sample's rows that the deployment answers otherwise, where that is what failed: columns
+            ``("local", ...)`` and ``("deployed", ...)``.
+
+    """
+
+    differing: pd.DataFrame | None = None
+
+    def _view(self) -> View:
+        from wml_deployer._display.findings import error_view  # noqa: PLC0415 - only notebooks need it
+
+        return error_view(type(self).__name__, self.message, self._facts(), self.faults, self.differing)
 
 
 class ServiceError(WMLDeployerError, RuntimeError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from wml_deployer._display.view import View
 
@@ -146,6 +147,24 @@ class Comparison:
         took = f"{self.seconds['live']:.3f} s live, {self.seconds['candidate']:.3f} s candidate"
         head = f"{self.candidate} beside {self.live} on {self.rows} rows: {self.agreement:.2%} agree, {changed}"
         return f"{head}\n{moved}{took}"
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Plot what changed: which labels became which, or a regression's predictions one against the other.
+
+        Args:
+            ax: Where to draw; a new figure if not given.
+
+        Returns:
+            The axes. They need matplotlib (``pip install 'wml_deployer[plot]'``).
+
+        Raises:
+            ConfigurationError: matplotlib is not installed.
+
+        """
+        from wml_deployer._display.plots import comparison_plot  # noqa: PLC0415 - only plots need it
+
+        head = f"{self.candidate} beside {self.live}: {self.agreement:.2%} of {self.rows:,} rows agree"
+        return comparison_plot(head, self.changed, ax)
 
     def _view(self) -> View:
         from wml_deployer._display.comparison import comparison_view  # noqa: PLC0415 - only notebooks need it

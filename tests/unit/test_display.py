@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from wml_deployer import CheckReport, Deployer, Deployment, Finding, StoredModel
-from wml_deployer._display.history import History, spans_of
+from wml_deployer._display.history import spans_of
 from wml_deployer._display.style import DARK, LIGHT
-from wml_deployer.display import View, show
+from wml_deployer.display import Differences, History, Scores, View, show
 from wml_deployer.errors import ConfigurationError, Fault, RolloutError
 from wml_deployer.reports import Comparison
 from wml_deployer.schema import Field, Schema
@@ -79,7 +79,10 @@ def hostile_values() -> dict[str, Any]:
         ),
         "error": RolloutError(f"{evil}\n{evil}", operation=evil, next_step=evil, faults=(Fault(evil, evil, evil),)),
         "history": History([(when, evil, evil, evil, evil, evil, evil)], columns=columns),
-        "scores": pd.DataFrame({"prediction": [evil], f"probability_{evil}": [0.5]}, index=[evil]),
+        "scores": Scores({"prediction": [evil], f"probability_{evil}": [0.5]}, index=[evil]),
+        "differences": Differences(
+            [[evil, evil]], index=pd.MultiIndex.from_tuples([(evil, evil)]), columns=[evil, f"{evil}2"]
+        ),
     }
 
 
@@ -112,7 +115,7 @@ def test_every_head_of_a_table_says_its_scope(kind: str) -> None:
     assert [] == [head for head in heads if head.get("scope") not in {"row", "col"}]
 
 
-@pytest.mark.parametrize("kind", [name for name in hostile_values() if name != "scores"])
+@pytest.mark.parametrize("kind", hostile_values())
 def test_notebooks_draw_the_view(kind: str) -> None:
     """What a cell ends with is drawn as ``show`` draws it."""
     value = hostile_values()[kind]
@@ -249,12 +252,32 @@ def test_report_counts_what_was_found() -> None:
     assert ("Check of the model [not to be stored]", True) == (text.splitlines()[0], "Errors: 1, warnings: 1" in text)
 
 
-def test_table_of_a_proof_keeps_its_lines() -> None:
-    """The rows that differ stand under each other as the error wrote them."""
+def test_details_keep_their_lines() -> None:
+    """What an error says after its first line stands as the error wrote it."""
     error = RolloutError("2 of 5 rows differ:\n   local  deployed\n0      0         1", next_step="Compare.")
 
     assert "<pre" in show(error).html
     assert "     local  deployed\n  0      0         1" in show(error).text
+
+
+def test_proof_that_failed_has_a_table() -> None:
+    """The rows that differ are drawn as a table, not once more as text, and the cause that was found stands below."""
+    sides = pd.MultiIndex.from_tuples([("local", "prediction"), ("deployed", "prediction")])
+    differing = pd.DataFrame([["yes", "no"]], columns=sides, index=[7])
+    error = RolloutError(f"1 of 5 rows differs:\n{differing.to_string()}\nLikely cause: the labels changed")
+    error.differing = differing
+    text = show(error).text.splitlines()
+
+    assert ["Row", "local:", "prediction", "deployed:", "prediction"] == text[5].split()
+    assert (["7", "yes", "no"], "  Likely cause: the labels changed") == (text[6].split(), text[-1])
+
+
+def test_differences_have_a_column_for_each_version() -> None:
+    """What one version does not have is left empty."""
+    index = pd.MultiIndex.from_tuples([("metrics", "f1")], names=["part", "name"])
+    text = show(Differences([[None, 0.93]], index=index, columns=["v1", "v2"])).text.splitlines()
+
+    assert ("Differences v1 and v2 [1 difference]", ["metrics", "f1", "0.93"]) == (text[0], text[-1].split())
 
 
 def test_comparison_says_what_changed() -> None:
@@ -291,6 +314,13 @@ def test_regression_is_summed_up() -> None:
 def test_long_scores_are_cut() -> None:
     """A view of a million rows is as long as one of ten."""
     assert "... and 999,990 more rows." == show(pd.DataFrame({"prediction": range(1_000_000)})).text.splitlines()[-1]
+
+
+def test_what_is_cut_out_of_scores_is_a_plain_frame() -> None:
+    """Arithmetic, selections and copies of scores are pandas's own frames."""
+    scores = Scores({"prediction": [1.0, 2.0]})
+
+    assert [pd.DataFrame] * 3 == [type(frame) for frame in (scores.round(1), scores.head(1), scores[["prediction"]])]
 
 
 def test_no_scores_have_a_view() -> None:

@@ -11,9 +11,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from tests.unit.test_display import luminance
-from wml_deployer._display.plots import COLOURS, INK
+from wml_deployer._display.plots import BINS, COLOURS, INK
 from wml_deployer._display.style import DARK, LIGHT
-from wml_deployer.display import plot_comparison, plot_history, plot_scores
+from wml_deployer.display import History, Scores
 from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:
@@ -38,22 +38,20 @@ def no_window() -> Iterator[None]:
         plt.close("all")
 
 
-def rows_drawn(axes: Axes) -> int:
-    """Sum of the heights of all bars."""
-    return int(sum(bar.get_height() for bar in axes.patches))  # type: ignore[attr-defined]
-
-
-SCORES = pd.DataFrame({"prediction": [0, 1, 1], "probability_0": [0.9, 0.3, 0.2], "probability_1": [0.1, 0.7, 0.8]})
+SCORES = Scores({"prediction": [0, 1, 1], "probability_0": [0.9, 0.3, 0.2], "probability_1": [0.1, 0.7, 0.8]})
 
 
 def test_every_probability_is_counted(axes: Axes) -> None:
-    """Two classes of three rows are six counts."""
-    assert 6 == rows_drawn(plot_scores(SCORES, axes=axes))
+    """The outline of each class has all of its rows under it."""
+    areas_and_outlines = SCORES.plot(ax=axes).patches
+    counts = [int(outline.get_xy()[1 : 2 * BINS : 2, 1].sum()) for outline in areas_and_outlines[1::2]]  # type: ignore[attr-defined]
+
+    assert [3, 3] == counts
 
 
 def test_classes_have_a_legend(axes: Axes) -> None:
     """Colours are named."""
-    legend = plot_scores(SCORES, axes=axes).get_legend()
+    legend = SCORES.plot(ax=axes).get_legend()
 
     assert legend is not None
     assert ["0", "1"] == [text.get_text() for text in legend.get_texts()]
@@ -61,25 +59,53 @@ def test_classes_have_a_legend(axes: Axes) -> None:
 
 def test_regression_is_counted(axes: Axes) -> None:
     """Predictions without probabilities are drawn themselves; rows without an answer are left out."""
-    assert 3 == rows_drawn(plot_scores(pd.DataFrame({"prediction": [1.0, 2.0, None, 4.0]}), axes=axes))
+    bars = Scores({"prediction": [1.0, 2.0, None, 4.0]}).plot(ax=axes).patches
+
+    assert 3 == sum(bar.get_height() for bar in bars)  # type: ignore[attr-defined]
 
 
 def test_history_has_a_bar_for_each_span(axes: Axes) -> None:
     """A version that came back has two bars on its one line."""
     now = datetime.now(timezone.utc)
     when = [now - timedelta(hours=hours) for hours in (6, 4, 1)]
-    history = pd.DataFrame({"when": when, "to": ["v1", "v2", "v1"], "proof": ["passed"] * 3})
-    drawn = plot_history(history, axes=axes)
+    history = History({"when": when, "to": ["v1", "v2", "v1"], "proof": ["passed"] * 3})
+    drawn = history.plot(ax=axes)
 
     assert (3, ["v1", "v2"]) == (len(drawn.patches), [label.get_text() for label in drawn.get_yticklabels()])
 
 
-def test_comparison_shows_both_counts(axes: Axes) -> None:
-    """Changed and equal rows are all rows."""
-    comparison = Comparison("v1", "v2", 10, 0.8, pd.DataFrame([0, 0]), pd.DataFrame(), {"live": 0.1, "candidate": 0.1})
-    drawn = plot_comparison(comparison, axes=axes)
+def compared(live: list[object], candidate: list[object]) -> Comparison:
+    """Make a comparison of ten rows, of which these changed."""
+    sides = {("live", "prediction"): live, ("candidate", "prediction"): candidate}
+    changed = pd.DataFrame(sides, columns=pd.MultiIndex.from_tuples(sides))
+    return Comparison("v1", "v2", 10, 1 - len(live) / 10, changed, pd.DataFrame(), {"live": 0.1, "candidate": 0.1})
 
-    assert [2, 8] == [round(bar.get_width()) for bar in drawn.patches]  # type: ignore[attr-defined]
+
+def test_comparison_counts_what_became_what(axes: Axes) -> None:
+    """Each pair of labels has a bar of its rows, the most frequent on top."""
+    drawn = compared(["a", "a", "b"], ["b", "b", "a"]).plot(ax=axes)
+    widths = [round(bar.get_width()) for bar in drawn.patches]  # type: ignore[attr-defined]
+
+    assert ([1, 2], ["b → a", "a → b"]) == (widths, [label.get_text() for label in drawn.get_yticklabels()])
+
+
+def test_comparison_of_numbers_is_a_scatter(axes: Axes) -> None:
+    """A regression's predictions stand one against the other."""
+    drawn = compared([1.0, 2.0], [1.5, 1.8]).plot(ax=axes)
+
+    assert [[1.0, 1.5], [2.0, 1.8]] == drawn.collections[0].get_offsets().tolist()  # type: ignore[union-attr]
+
+
+def test_comparison_without_changes_says_so(axes: Axes) -> None:
+    """Where nothing changed there is nothing to draw, and that is written."""
+    assert ["No prediction changed."] == [text.get_text() for text in compared([], []).plot(ax=axes).texts]
+
+
+def test_plots_of_pandas_stay(axes: Axes) -> None:
+    """Whoever asks for one of pandas's own plots gets it."""
+    drawn = SCORES.plot(y="probability_1", kind="line", ax=axes)
+
+    assert 3 == len(drawn.lines[0].get_xdata())
 
 
 @pytest.mark.parametrize("colour", [INK, *COLOURS])
@@ -93,7 +119,7 @@ def test_colours_stand_out_on_every_page(colour: str, page: str) -> None:
 
 def test_page_shines_through(no_window: None) -> None:
     """A figure made here has no background of its own, and its axes say what they measure."""
-    axes = plot_scores(SCORES)
+    axes = SCORES.plot()
     figure = axes.get_figure()
 
     assert figure is not None

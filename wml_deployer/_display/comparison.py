@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._display.parts import Bar, Card, Note, Table
 from wml_deployer._display.view import View
-from wml_deployer._display.words import figure
+from wml_deployer._display.words import cell, figure
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["comparison_view"]
+__all__ = ["SHOWN_ROWS", "comparison_view", "two_sided"]
 
 SHOWN_ROWS = 10
+"""Further rows are counted, not shown."""
 
 
 def comparison_view(
@@ -43,21 +44,26 @@ def comparison_view(
     )
     agreed = Table("Agreement", ("", "Share of rows"), (("Same prediction", Bar(agreement, f"{agreement:.2%}")),))
     moved = (_shift_table(shift),) if len(shift) else ()
-    swapped = (_changed_table(changed),) if len(changed) else (Note("No prediction changed."),)
+    caption = f"The first {min(len(changed), SHOWN_ROWS)} changed rows"
+    swapped = (two_sided(caption, changed),) if len(changed) else (Note("No prediction changed."),)
     return View(Card("Comparison", f"{names[1]} beside {names[0]}", None, facts, (agreed, *moved, *swapped)))
+
+
+def two_sided(caption: str, both: pd.DataFrame) -> Table:
+    """Set the first rows of two answers side by side.
+
+    Args:
+        caption: What they are.
+        both: n rows × columns of two levels: the side, and the column of the answer.
+
+    """
+    head = both.head(SHOWN_ROWS)
+    heads = [": ".join(map(str, sides)) for sides in head.columns.tolist()]
+    rows = zip(head.index, head.itertuples(index=False, name=None), strict=True)
+    return Table(caption, ("Row", *heads), tuple((str(label), *map(cell, values)) for label, values in rows))
 
 
 def _shift_table(shift: pd.DataFrame) -> Table:
     rows = tuple((str(name), *map(figure, values)) for name, values in zip(shift.index, shift.to_numpy(), strict=True))
     heads = tuple(str(name).replace("_", " ").capitalize() for name in shift.columns)
     return Table("How far the answers moved", ("Column", *heads), rows)
-
-
-def _changed_table(changed: pd.DataFrame) -> Table:
-    head = changed.head(SHOWN_ROWS)
-    heads = [": ".join(map(str, sides)) for sides in head.columns.tolist()]
-    rows = tuple(
-        (str(label), *(figure(value) if isinstance(value, float) else str(value) for value in values))
-        for label, values in zip(head.index, head.itertuples(index=False, name=None), strict=True)
-    )
-    return Table(f"The first {len(head)} changed rows", ("Row", *heads), rows)

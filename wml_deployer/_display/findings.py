@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from wml_deployer._display.comparison import SHOWN_ROWS, two_sided
 from wml_deployer._display.parts import Badge, Card, Code, Note, Table, Tone
 from wml_deployer._display.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
 __all__ = ["error_view", "finding_view", "report_view"]
 
@@ -71,20 +74,32 @@ def report_view(findings: Sequence[FindingLike], model_type: str | None, specifi
     return View(Card("Check", model_type or "of the model", badge, facts, (part,)))
 
 
-def error_view(name: str, message: str, facts: Sequence[tuple[str, str | None]], faults: Sequence[FaultLike]) -> View:
+def error_view(
+    name: str,
+    message: str,
+    facts: Sequence[tuple[str, str | None]],
+    faults: Sequence[FaultLike],
+    differing: pd.DataFrame | None = None,
+) -> View:
     """Show an error: what happened, every single fault, and what to do next.
 
     Args:
         name: The error's class.
-        message: What happened; the lines after the first are a table of their own, such as the rows that differ.
+        message: What happened; the lines after the first are details.
         facts: Label and value; those without a value are left out.
         faults: Every single thing that is wrong.
+        differing: The rows of a sample that were answered otherwise, ``("local", ...)`` beside ``("deployed", ...)``:
+            a table instead of the message's lines on them.
 
     """
+    proof = () if differing is None else (two_sided(f"The first {min(len(differing), SHOWN_ROWS)} of them", differing),)
+    if differing is not None:
+        message = message.replace(f"\n{differing.head(SHOWN_ROWS).to_string()}", "")
     first, _, rest = message.partition("\n")
     rows = tuple((fault.where, fault.problem, fault.expected) for fault in faults)
     parts = (
         Note(first),
+        *proof,
         *((Code("Details", rest, folded=False),) if rest else ()),
         *((Table("Faults", ("Where", "Problem", "Expected"), rows),) if rows else ()),
     )

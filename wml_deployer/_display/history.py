@@ -1,40 +1,21 @@
-"""The history of a project: a frame that a notebook draws as a timeline."""
+"""A view of a project's history: a timeline of what was live, and every change."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from wml_deployer._display.parts import Badge, Card, Note, Strip, Table, Tone
 from wml_deployer._display.view import View
 from wml_deployer._display.words import moment, span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import pandas as pd
 
-__all__ = ["History", "history_view", "spans_of"]
+__all__ = ["history_view", "spans_of"]
 
 _PROOFS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
 _COLUMNS = ("When", "Action", "From", "To", "Proof", "Why", "Who")
-
-
-class History(pd.DataFrame):
-    """A plain frame in every respect but how a notebook draws it; whatever is cut out of it is a plain frame.
-
-    Example:
-        >>> History({"action": ["deploy"]})["action"].tolist()
-        ['deploy']
-
-    """
-
-    @property
-    def _constructor(self) -> Callable[..., pd.DataFrame]:
-        return pd.DataFrame
-
-    def _repr_html_(self) -> str:
-        return history_view(self).html
 
 
 def history_view(history: pd.DataFrame) -> View:

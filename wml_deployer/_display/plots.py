@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from wml_deployer.reports import Comparison
-
 __all__ = ["comparison_plot", "history_plot", "scores_plot"]
 
 INK = "#7a828e"
@@ -22,25 +20,32 @@ INK = "#7a828e"
 COLOURS = ("#4a7bd0", "#c2703d", "#3f9a6b", "#a763b5", "#b58a1d", "#3a95a8", "#c25577", "#7a828e")
 BINS = 20
 SHOWN_CLASSES = len(COLOURS)
+SHOWN_CHANGES = 10
 
 
-def scores_plot(scores: pd.DataFrame, axes: Axes | None) -> Axes:
+def scores_plot(scores: pd.DataFrame, ax: Axes | None) -> Axes:
     """Draw how the probabilities of each class, or the predictions of a regression, are distributed."""
-    chances = probability_columns(scores)[:SHOWN_CLASSES]
-    drawn = _axes(axes)
+    chances = probability_columns(scores)
+    drawn = _axes(ax)
     if chances:
-        columns = [scores[str(name)].dropna().astype(float) for name in chances]
-        labels = [str(name).removeprefix(PROBABILITY) for name in chances]
-        drawn.hist(columns, bins=BINS, range=(0, 1), label=labels, color=list(COLOURS[: len(chances)]))
-        _legend(drawn, "Class")
-    else:
-        drawn.hist(scores["prediction"].dropna().astype(float), bins=BINS, color=COLOURS[0])
-    return _labelled(drawn, "Scores", "Probability" if chances else "Prediction", "Rows")
+        for name, colour in zip(chances, COLOURS, strict=False):
+            values = scores[str(name)].dropna().astype(float)
+            label = str(name).removeprefix(PROBABILITY)
+            # Outlines lie over each other and are still told apart; the faint area says which side is inside.
+            drawn.hist(values, BINS, range=(0, 1), histtype="stepfilled", alpha=0.2, color=colour)
+            drawn.hist(values, BINS, range=(0, 1), histtype="step", linewidth=1.8, color=colour, label=label)
+        left = len(chances) - SHOWN_CLASSES
+        _legend(drawn, "Class" if left <= 0 else f"Class ({left} more not drawn)")
+        return _labelled(drawn, f"Probabilities of {len(scores):,} rows", "Probability", "Rows")
+    drawn.hist(scores["prediction"].dropna().astype(float), bins=BINS, color=COLOURS[0])
+    return _labelled(drawn, f"Predictions of {len(scores):,} rows", "Prediction", "Rows")
 
 
-def history_plot(history: pd.DataFrame, axes: Axes | None) -> Axes:
+def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
     """Draw which version was live when, one line for each."""
-    drawn, now = _axes(axes), datetime.now(timezone.utc)
+    drawn, now = _axes(ax), datetime.now(timezone.utc)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - optional
+
     spans = spans_of(history, now)
     names = list(dict.fromkeys(name for name, _ in spans))
     begin = now - timedelta(seconds=sum(length for _, length in spans))
@@ -52,23 +57,44 @@ def history_plot(history: pd.DataFrame, axes: Axes | None) -> Axes:
         drawn.barh(place, lasted, left=start, height=0.5, color=COLOURS[place % len(COLOURS)])
         begin = end
     drawn.set_yticks(range(len(names)), names)
-    drawn.tick_params(axis="x", rotation=30)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    drawn.xaxis.set_major_locator(locator)
+    drawn.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    drawn.xaxis.get_offset_text().set_color(INK)
     return _labelled(drawn, "What was live", "Time (UTC)", "Version")
 
 
-def comparison_plot(comparison: Comparison, axes: Axes | None) -> Axes:
-    """Draw how many rows got the same prediction from both versions, and how many another one."""
-    drawn, changed = _axes(axes), len(comparison.changed)
-    bars = drawn.barh(["Changed", "Same"], [changed, comparison.rows - changed], color=[COLOURS[1], COLOURS[0]])
+def comparison_plot(title: str, changed: pd.DataFrame, ax: Axes | None) -> Axes:
+    """Draw what changed: which labels became which, or a regression's predictions one against the other.
+
+    Args:
+        title: Which versions, and how far they agree.
+        changed: The rows with another prediction, ``("live", ...)`` beside ``("candidate", ...)``.
+        ax: Where to draw; a new figure if not given.
+
+    """
+    drawn = _axes(ax)
+    if not len(changed):
+        drawn.text(0.5, 0.5, "No prediction changed.", color=INK, ha="center", va="center", transform=drawn.transAxes)
+        drawn.set_yticks([])
+        drawn.set_xticks([])
+        return _labelled(drawn, title, "", "")
+    live, candidate = changed["live", "prediction"], changed["candidate", "prediction"]
+    if live.dtype.kind == "f":
+        drawn.axline((float(live.iloc[0]),) * 2, slope=1, color=INK, linewidth=1)
+        drawn.scatter(live, candidate, s=12, color=COLOURS[0], alpha=0.6)
+        return _labelled(drawn, title, "Prediction, live", "Prediction, candidate")
+    pairs = (live.astype(str) + " → " + candidate.astype(str)).value_counts().head(SHOWN_CHANGES)[::-1]
+    bars = drawn.barh(pairs.index.to_list(), pairs.to_list(), height=0.6, color=COLOURS[0])
     drawn.bar_label(bars, padding=4, color=INK)
     drawn.margins(x=0.12)
-    title = f"{comparison.candidate} beside {comparison.live}: {comparison.agreement:.2%} agree"
-    return _labelled(drawn, title, "Rows", "Prediction")
+    drawn.locator_params(axis="x", integer=True)
+    return _labelled(drawn, title, "Rows", "Changed prediction")
 
 
-def _axes(axes: Axes | None) -> Axes:
-    if axes is not None:
-        return axes
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
     try:
         from matplotlib import pyplot as plt  # noqa: PLC0415 - optional
     except ImportError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
-__all__ = ["figure", "moment", "span"]
+__all__ = ["cell", "figure", "moment", "span"]
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -39,3 +40,14 @@ def figure(value: float) -> str:
     ('1.235e+06', '0.1235', 'nan')
     """
     return f"{value:.4g}"
+
+
+def cell(value: Any) -> str:
+    """Write whatever stands in a table; nothing where there is nothing.
+
+    >>> cell(0.123456), cell(7), cell("yes"), cell(None)
+    ('0.1235', '7', 'yes', '')
+    """
+    if value is None:
+        return ""
+    return figure(value) if isinstance(value, float) else str(value)

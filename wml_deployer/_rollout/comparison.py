@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._display.frames import Scores
+
 __all__ = ["Answered", "compared", "timed"]
 
 
@@ -20,11 +22,11 @@ class Answered(NamedTuple):
     """What a version answered: its name, n rows × m columns, and the seconds that it took."""
 
     version: str
-    scores: pd.DataFrame
+    scores: Scores
     seconds: float
 
 
-def timed(version: str, score: Callable[[], pd.DataFrame]) -> Answered:
+def timed(version: str, score: Callable[[], Scores]) -> Answered:
     """Score, and look at the clock before and after."""
     began = time.perf_counter()
     scores = score()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from wml_deployer._display.frames import Differences
     from wml_deployer.metadata import Version
 
 __all__ = ["differences"]
 
 
-def differences(one: Version, other: Version) -> pd.DataFrame:
+def differences(one: Version, other: Version) -> Differences:
     """Set what differs side by side.
 
     Args:
@@ -25,11 +24,13 @@ def differences(one: Version, other: Version) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - importing this module is cheap
 
+    from wml_deployer._display.frames import Differences  # noqa: PLC0415
+
     ours, theirs = _facts(one), _facts(other)
     keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
     rows = [(ours.get(key), theirs.get(key)) for key in keys]
     index = pd.MultiIndex.from_tuples(keys, names=["part", "name"]) if keys else pd.MultiIndex.from_arrays([[], []])
-    return pd.DataFrame(rows, index=index.set_names(["part", "name"]), columns=[one.name, other.name], dtype=object)
+    return Differences(rows, index=index.set_names(["part", "name"]), columns=[one.name, other.name], dtype=object)
 
 
 def _facts(version: Version) -> dict[tuple[str, str], Any]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from wml_deployer.errors import VersionError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from wml_deployer._display.frames import History
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["history_frame", "last_good", "live_version", "next_version_name", "version_to"]
@@ -66,9 +65,9 @@ def next_version_name(metadata: Metadata) -> str:
     return name
 
 
-def history_frame(metadata: Metadata) -> pd.DataFrame:
+def history_frame(metadata: Metadata) -> History:
     """Return the log as a frame, oldest first."""
-    from wml_deployer._display.history import History  # noqa: PLC0415 - importing this module is cheap
+    from wml_deployer._display.frames import History  # noqa: PLC0415 - importing this module is cheap
 
     columns = ["when", "action", "version", "revision", "from", "to", "who", "why", "proof"]
     rows = []

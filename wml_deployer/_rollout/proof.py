@@ -35,6 +35,7 @@ def disagreement(score: Callable[[bytes], bytes], sample: Sample) -> RolloutErro
 
     """
     live, local = answers(score(sample.payload), sample), answers(sample.expected, sample)
+    both = None
     if list(live.columns) != list(local.columns) or len(live) != len(local):
         message = (
             f"The deployment answers {len(live)} rows of {list(live.columns)}, "
@@ -44,17 +45,23 @@ def disagreement(score: Callable[[bytes], bytes], sample: Sample) -> RolloutErro
         differs = rows_that_differ(live, local)
         if not any(differs):
             return None
-        message = _table(live, local, differs)
+        both = _side_by_side(live, local, differs)
+        message = _table(both, len(local))
     causes = likely_causes(score, sample, live, local)
     said = "\n".join(f"Likely cause: {cause.problem}" for cause in causes)
     steps = dict.fromkeys(cause.next_step for cause in causes)
-    return RolloutError(f"{message}\n{said}" if said else message, next_step=" ".join(steps) or UNEXPLAINED)
+    error = RolloutError(f"{message}\n{said}" if said else message, next_step=" ".join(steps) or UNEXPLAINED)
+    error.differing = both
+    return error
 
 
-def _table(live: pd.DataFrame, local: pd.DataFrame, differs: list[bool]) -> str:
+def _side_by_side(live: pd.DataFrame, local: pd.DataFrame, differs: list[bool]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - importing this module is cheap
 
-    both = pd.concat({"local": local[differs], "deployed": live[differs]}, axis=1)
+    return pd.concat({"local": local[differs], "deployed": live[differs]}, axis=1)
+
+
+def _table(both: pd.DataFrame, rows: int) -> str:
     shown = both.head(SHOWN_ROWS).to_string()
-    count = f"{sum(differs)} of {len(local)} sample rows differ between deployment and local model"
+    count = f"{len(both)} of {rows} sample rows differ between deployment and local model"
     return f"{count}, the first {SHOWN_ROWS} of them:\n{shown}" if len(both) > SHOWN_ROWS else f"{count}:\n{shown}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._display.frames import Scores
     from wml_deployer.reports import Comparison
 
 __all__ = ["CandidateVerbs"]
@@ -137,7 +138,7 @@ class CandidateVerbs(OpenProject):
         """
         return self._shadow_log().frame()
 
-    def _shadowed(self, X: Any, score: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _shadowed(self, X: Any, score: Callable[[], Scores]) -> Scores:
         """Answer from the live version, and let the candidate answer at the same time; its failures stay its own."""
         if not hasattr(X, "__len__"):
             raise PayloadError(

@@ -13,8 +13,7 @@ from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
+    from wml_deployer._display.frames import Differences
     from wml_deployer.metadata import Metadata
 
 __all__ = ["MemoryVerbs"]
@@ -23,7 +22,7 @@ __all__ = ["MemoryVerbs"]
 class MemoryVerbs(OpenProject):
     """Compare versions, rebuild metadata.yaml, remove old models."""
 
-    def diff(self, one: str, other: str) -> pd.DataFrame:
+    def diff(self, one: str, other: str) -> Differences:
         """Tell what two stored versions differ in.
 
         Args:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._display.frames import Scores
     from wml_deployer.scoring import Scorer
 
 __all__ = ["ScoringVerbs"]
@@ -31,11 +32,11 @@ class ScoringVerbs(CandidateVerbs):
     @overload
     def score(
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
-    ) -> Iterator[pd.DataFrame]: ...
+    ) -> Iterator[Scores]: ...
     @overload
     def score(
         self, X: Any, *, timeout: float | None = ..., shadow: bool = ..., **batching: Unpack[BatchingOptions]
-    ) -> pd.DataFrame: ...
+    ) -> Scores: ...
     def score(
         self,
         X: Any,
@@ -46,7 +47,7 @@ class ScoringVerbs(CandidateVerbs):
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
         shadow: bool = False,
-    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    ) -> Scores | Iterator[Scores]:
         """Score rows on the live deployment, however many.
 
         Args:
@@ -78,12 +79,10 @@ class ScoringVerbs(CandidateVerbs):
             in_flight=in_flight,
             on_error=on_error,
         )
-        scores: pd.DataFrame | Iterator[pd.DataFrame] = self._shadowed(X, score) if shadow else score()
+        scores: Scores | Iterator[Scores] = self._shadowed(X, score) if shadow else score()
         return scores
 
-    async def ascore(
-        self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]
-    ) -> pd.DataFrame:
+    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
 
         Args:
@@ -148,7 +147,7 @@ class ScoringVerbs(CandidateVerbs):
         )
         return Job.from_record(record, client, online.schema, table.index)
 
-    def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> pd.DataFrame:
+    def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> Scores:
         """Score rows on the platform itself, in one job, and wait for the scores.
 
         Args:

@@ -1,0 +1,120 @@
+"""Frames that know what they hold: a notebook draws them, and ``plot()`` plots what matters in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pandas.plotting import PlotAccessor
+
+from wml_deployer._display.differences import differences_view
+from wml_deployer._display.history import history_view
+from wml_deployer._display.plots import history_plot, scores_plot
+from wml_deployer._display.scores import scores_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+
+    from wml_deployer._display.view import View
+
+__all__ = ["Differences", "History", "Scores"]
+
+
+class _Frame(pd.DataFrame):
+    """A frame in every respect but how a notebook draws it; whatever is cut out of it is a plain frame."""
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def _view(self) -> View:
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return self._view().html
+
+
+class _ScoresPlot(PlotAccessor):
+    def __init__(self, scores: pd.DataFrame) -> None:
+        super().__init__(scores)
+        self._scores = scores
+
+    def __call__(self, *args: Any, ax: Axes | None = None, **options: Any) -> Any:
+        """Plot how probabilities are distributed; with arguments of pandas, what pandas plots."""
+        if args or options:
+            return super().__call__(*args, ax=ax, **options)
+        return scores_plot(self._scores, ax)
+
+
+class _HistoryPlot(PlotAccessor):
+    def __init__(self, history: pd.DataFrame) -> None:
+        super().__init__(history)
+        self._history = history
+
+    def __call__(self, *args: Any, ax: Axes | None = None, **options: Any) -> Any:
+        """Plot which version was live when; with arguments of pandas, what pandas plots."""
+        if args or options:
+            return super().__call__(*args, ax=ax, **options)
+        return history_plot(self._history, ax)
+
+
+class Scores(_Frame):
+    """Scores: n rows with ``prediction`` and, for a classifier, ``probability_<class>`` for each class.
+
+    ``plot()`` shows how the probabilities of each class, or a regression's predictions, are distributed.
+    ``plot.hist()`` and the other plots of pandas are there as in every frame.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> scores = Scores({"prediction": [0, 1], "probability_0": [0.9, 0.3], "probability_1": [0.1, 0.7]})
+        >>> scores.plot(ax=Figure().add_subplot()).get_xlabel()
+        'Probability'
+
+    """
+
+    @property
+    def plot(self) -> _ScoresPlot:
+        """Plot the distribution of the probabilities, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
+        return _ScoresPlot(self)
+
+    def _view(self) -> View:
+        return scores_view(self)
+
+
+class History(_Frame):
+    """What was live, when, and why: n changes, oldest first.
+
+    ``plot()`` shows which version was live when.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> when = pd.Timestamp("2026-01-31", tz="UTC")
+        >>> history = History({"when": [when], "action": ["deploy"], "to": ["v0.1"], "proof": ["passed"]})
+        >>> history.plot(ax=Figure().add_subplot()).get_ylabel()
+        'Version'
+
+    """
+
+    @property
+    def plot(self) -> _HistoryPlot:
+        """Plot which version was live when, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
+        return _HistoryPlot(self)
+
+    def _view(self) -> View:
+        return history_view(self)
+
+
+class Differences(_Frame):
+    """What two versions differ in: one row for each difference, indexed by part and name, one column for each version.
+
+    Example:
+        >>> index = pd.MultiIndex.from_tuples([("libraries", "numpy")], names=["part", "name"])
+        >>> Differences([["1.26.4", "2.2.1"]], index=index, columns=["v0.1", "v0.2"])["v0.2"].tolist()
+        ['2.2.1']
+
+    """
+
+    def _view(self) -> View:
+        return differences_view(self)
