@@ -159,6 +159,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Look at everything in a real browser: JupyterLab's notebooks, in light and dark. Needs Chromium."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.run("apt-get", "install", "--yes", "--no-install-recommends", "chromium", external=True)
+    run_suite(session, "tests/notebook", extras="local,plot", also=group("browser"))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting; ``nox -s lint -- --fix`` mends what can be mended."""
     session.install(*group("lint"))

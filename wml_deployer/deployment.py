@@ -70,12 +70,13 @@ class StoredModel:
 
     def _view(self) -> View:
         from wml_deployer._display.handles import model_view  # noqa: PLC0415 - only notebooks need it
+        from wml_deployer._display.words import fingerprint  # noqa: PLC0415
 
         facts = (
             ("Model", f"{self.id} (revision {self.revision})"),
             ("Model type", self.model_type),
             ("Software specification", self.software_specification),
-            ("Digest", self.digest),
+            ("Digest", fingerprint(self.digest)),
         )
         return model_view(facts, self.version, self.schema)
 

@@ -34,11 +34,10 @@ def show(value: Any) -> View:
     Example:
         >>> import pandas as pd
         >>> print(show(pd.DataFrame({"prediction": [0, 1], "probability_0": [0.9, 0.3], "probability_1": [0.1, 0.7]})))
-        Scores
-          Rows  2
+        Scores 2 rows
         <BLANKLINE>
         What was predicted:
-          Prediction  Rows          Mean probability of it
+          Prediction  Rows          Mean probability
           0           █████░░░░░ 1  0.9
           1           █████░░░░░ 1  0.7
         <BLANKLINE>

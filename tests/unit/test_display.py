@@ -223,7 +223,7 @@ def test_history_shows_the_newest_change_first() -> None:
     """What just happened is what one looks for."""
     lines = show(changes((0, "deploy", None, "v1", "passed"), (5, "update", "v1", "v2", "passed"))).text.splitlines()
 
-    assert ["update", "deploy"] == [line.split()[3] for line in lines if line.startswith("  2026")]
+    assert ["update", "deploy"] == [line.split()[2] for line in lines if line.startswith("  2026")]
 
 
 def test_empty_history_says_so() -> None:
@@ -268,8 +268,8 @@ def test_proof_that_failed_has_a_table() -> None:
     error.differing = differing
     text = show(error).text.splitlines()
 
-    assert ["Row", "local:", "prediction", "deployed:", "prediction"] == text[5].split()
-    assert (["7", "yes", "no"], "  Likely cause: the labels changed") == (text[6].split(), text[-1])
+    assert ["RolloutError: 1 of 5 rows differs", "", "The first 1 rows, local → deployed:"] == text[:3]
+    assert (["7", "yes", "→", "no"], "Likely cause: the labels changed") == (text[4].split(), text[-1])
 
 
 def test_differences_have_a_column_for_each_version() -> None:
@@ -287,9 +287,9 @@ def test_comparison_says_what_changed() -> None:
     changed = pd.DataFrame([["no", "yes"]], columns=sides, index=["row 7"])
     text = show(Comparison("v1", "v2", 4, 0.75, changed, shift, {"live": 0.1, "candidate": 0.2})).text
 
-    assert "Comparison v2 beside v1" == text.splitlines()[0]
-    assert ["probability_1", "0.01", "0.2"] == text.partition("Largest\n")[2].split()[:3]
-    assert ["row", "7", "no", "yes"] == text.splitlines()[-1].split()
+    assert "Comparison v2 beside v1 [75.00% agree]" == text.splitlines()[0]
+    assert ["probability_1", "0.0100", "0.2000"] == text.partition("Largest\n")[2].split()[:3]
+    assert ["row", "7", "no", "→", "yes"] == text.splitlines()[-1].split()
 
 
 def test_scores_of_many_classes_show_the_likeliest() -> None:
@@ -323,11 +323,18 @@ def test_what_is_cut_out_of_scores_is_a_plain_frame() -> None:
     assert [pd.DataFrame] * 3 == [type(frame) for frame in (scores.round(1), scores.head(1), scores[["prediction"]])]
 
 
+def test_several_predictions_to_a_row_are_a_plain_table() -> None:
+    """Scores that have no one prediction are drawn as every frame is."""
+    html = Scores({"prediction_0": [1], "prediction_1": [2]})._repr_html_()
+
+    assert ("<th>prediction_1</th>" in html, "wml-view" in html) == (True, False)
+
+
 def test_no_scores_have_a_view() -> None:
     """A frame without rows is shown, not refused."""
     columns = ["prediction", "probability_0", "probability_1"]
 
-    assert "  Rows  0" in show(pd.DataFrame(columns=columns, dtype=float)).text
+    assert "Scores 0 rows" == show(pd.DataFrame(columns=columns, dtype=float)).text.splitlines()[0]
 
 
 def test_a_view_is_shown_as_it_is() -> None:

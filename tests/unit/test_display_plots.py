@@ -44,7 +44,7 @@ SCORES = Scores({"prediction": [0, 1, 1], "probability_0": [0.9, 0.3, 0.2], "pro
 def test_every_probability_is_counted(axes: Axes) -> None:
     """The outline of each class has all of its rows under it."""
     areas_and_outlines = SCORES.plot(ax=axes).patches
-    counts = [int(outline.get_xy()[1 : 2 * BINS : 2, 1].sum()) for outline in areas_and_outlines[1::2]]  # type: ignore[attr-defined]
+    counts = [int(outline.get_xy()[1 : 2 * BINS : 2, 1].sum()) for outline in areas_and_outlines[1::2]]
 
     assert [3, 3] == counts
 
@@ -61,7 +61,7 @@ def test_regression_is_counted(axes: Axes) -> None:
     """Predictions without probabilities are drawn themselves; rows without an answer are left out."""
     bars = Scores({"prediction": [1.0, 2.0, None, 4.0]}).plot(ax=axes).patches
 
-    assert 3 == sum(bar.get_height() for bar in bars)  # type: ignore[attr-defined]
+    assert 3 == sum(bar.get_height() for bar in bars)
 
 
 def test_history_has_a_bar_for_each_span(axes: Axes) -> None:
@@ -98,7 +98,7 @@ def test_comparison_of_numbers_is_a_scatter(axes: Axes) -> None:
 
 def test_comparison_without_changes_says_so(axes: Axes) -> None:
     """Where nothing changed there is nothing to draw, and that is written."""
-    assert ["No prediction changed."] == [text.get_text() for text in compared([], []).plot(ax=axes).texts]
+    assert ["0 predictions changed."] == [text.get_text() for text in compared([], []).plot(ax=axes).texts]
 
 
 def test_plots_of_pandas_stay(axes: Axes) -> None:
@@ -123,4 +123,4 @@ def test_page_shines_through(no_window: None) -> None:
     figure = axes.get_figure()
 
     assert figure is not None
-    assert (0.0, "Probability", "Rows") == (figure.patch.get_alpha(), axes.get_xlabel(), axes.get_ylabel())
+    assert (False, "Probability", "Rows") == (figure.patch.get_visible(), axes.get_xlabel(), axes.get_ylabel())

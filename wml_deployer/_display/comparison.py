@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wml_deployer._display.parts import Bar, Card, Note, Table
+from wml_deployer._display.parts import Badge, Bar, Card, Cell, Note, Table
 from wml_deployer._display.view import View
 from wml_deployer._display.words import cell, figure
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SHOWN_ROWS", "comparison_view", "two_sided"]
+__all__ = ["SHOWN_ROWS", "became", "comparison_view", "two_sided"]
 
 SHOWN_ROWS = 10
 """Further rows are counted, not shown."""
+
+SHOWN_COLUMNS = 7
 
 
 def comparison_view(
@@ -37,33 +39,73 @@ def comparison_view(
         seconds: How long each took for all rows.
 
     """
-    facts = (
-        ("Rows", f"{rows:,}"),
-        ("Changed predictions", f"{len(changed):,}"),
-        ("Seconds", f"{seconds['live']:.3f} live, {seconds['candidate']:.3f} candidate"),
-    )
-    agreed = Table("Agreement", ("", "Share of rows"), (("Same prediction", Bar(agreement, f"{agreement:.2%}")),))
+    latency = f"{seconds['live']:.3f} s live, {seconds['candidate']:.3f} s candidate"
+    facts = (("Rows", f"{rows:,}"), ("Time for all of them", latency))
+    counted = Table("Predictions", ("Live → candidate", "Rows"), _agreement(rows, agreement, changed))
     moved = (_shift_table(shift),) if len(shift) else ()
-    caption = f"The first {min(len(changed), SHOWN_ROWS)} changed rows"
+    caption = f"The first {min(len(changed), SHOWN_ROWS)} changed rows, live → candidate"
     swapped = (two_sided(caption, changed),) if len(changed) else (Note("No prediction changed."),)
-    return View(Card("Comparison", f"{names[1]} beside {names[0]}", None, facts, (agreed, *moved, *swapped)))
+    badge = Badge(f"{agreement:.2%} agree", "good" if agreement == 1 else "neutral")
+    return View(Card("Comparison", f"{names[1]} beside {names[0]}", badge, facts, (counted, *moved, *swapped)))
 
 
 def two_sided(caption: str, both: pd.DataFrame) -> Table:
-    """Set the first rows of two answers side by side.
+    """Show the first rows of two answers, each value once where both say the same, else as ``one → other``.
 
     Args:
-        caption: What they are.
+        caption: What they are, and which side is which.
         both: n rows × columns of two levels: the side, and the column of the answer.
 
     """
+    one, other = dict.fromkeys(both.columns.get_level_values(0))
     head = both.head(SHOWN_ROWS)
-    heads = [": ".join(map(str, sides)) for sides in head.columns.tolist()]
-    rows = zip(head.index, head.itertuples(index=False, name=None), strict=True)
-    return Table(caption, ("Row", *heads), tuple((str(label), *map(cell, values)) for label, values in rows))
+    # More columns than fit: the predictions say most.
+    names = head[one].columns if len(head[one].columns) <= SHOWN_COLUMNS else head[one].columns[:1]
+    sides = [zip(head[one][name], head[other][name], strict=True) for name in names]
+    columns = [[_pair(*values) for values in side] for side in sides]
+    heads = (str(name).removeprefix("probability_").replace("prediction", "Prediction") for name in names)
+    rows = zip(map(str, head.index), *columns, strict=True)
+    return Table(caption, ("Row", *heads), tuple(rows))
+
+
+def _pair(one: Any, other: Any) -> str:
+    here, there = ("nothing" if value is None else _short(value) for value in (one, other))
+    return here if here == there else f"{here} → {there}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) and abs(value) <= 1 else cell(value)
+
+
+def _agreement(rows: int, agreement: float, changed: pd.DataFrame) -> tuple[tuple[Cell, ...], ...]:
+    """Count the rows whose prediction stayed, and those that changed, by what became what where that can be told."""
+    count = len(changed)
+    stayed = ("the same", Bar(agreement, f"{rows - count:,}"))
+    pairs = became(changed)
+    if not count or pairs is None:
+        return (stayed, ("another one", Bar(1 - agreement, f"{count:,}")))
+    return (stayed, *((str(pair), Bar(n / max(rows, 1), f"{n:,}")) for pair, n in pairs.head(SHOWN_ROWS).items()))
+
+
+def became(changed: pd.DataFrame) -> pd.Series[int] | None:
+    """Count how often which label became which; None where predictions are no labels, or several to a row.
+
+    Args:
+        changed: The rows with another prediction, ``("live", ...)`` beside ``("candidate", ...)``.
+
+    """
+    if ("live", "prediction") not in changed.columns or changed["live", "prediction"].dtype.kind == "f":
+        return None
+    pairs = changed["live", "prediction"].astype(str) + " → " + changed["candidate", "prediction"].astype(str)
+    return pairs.value_counts()
 
 
 def _shift_table(shift: pd.DataFrame) -> Table:
-    rows = tuple((str(name), *map(figure, values)) for name, values in zip(shift.index, shift.to_numpy(), strict=True))
+    rows = tuple((str(name), *map(_moved, values)) for name, values in zip(shift.index, shift.to_numpy(), strict=True))
     heads = tuple(str(name).replace("_", " ").capitalize() for name in shift.columns)
     return Table("How far the answers moved", ("Column", *heads), rows)
+
+
+def _moved(value: float) -> str:
+    """Write how far something moved: what is smaller than anybody cares for is nought."""
+    return f"{value:.4f}".replace("-0.0000", "0.0000") if abs(value) < 1 else figure(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from wml_deployer._display.comparison import SHOWN_ROWS, two_sided
-from wml_deployer._display.parts import Badge, Card, Code, Note, Table, Tone
+from wml_deployer._display.parts import Badge, Card, Code, Note, Part, Table, Tone
 from wml_deployer._display.view import View
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def report_view(findings: Sequence[FindingLike], model_type: str | None, specifi
     """Show a check's report: whether the model can be stored, and every finding."""
     errors = sum(finding.severity == "error" for finding in findings)
     badge = Badge("not to be stored", "bad") if errors else Badge("ready to be stored", "good")
-    facts = (("Model type", model_type or "not known"), ("Software specification", specification or "none"))
+    facts = (("Software specification", specification or "none"),)
     rows = tuple(
         (Badge(f.severity, _TONES.get(f.severity, "neutral")), f.subject, f.problem, f.next_step) for f in findings
     )
@@ -92,16 +92,20 @@ def error_view(
             a table instead of the message's lines on them.
 
     """
-    proof = () if differing is None else (two_sided(f"The first {min(len(differing), SHOWN_ROWS)} of them", differing),)
     if differing is not None:
         message = message.replace(f"\n{differing.head(SHOWN_ROWS).to_string()}", "")
     first, _, rest = message.partition("\n")
     rows = tuple((fault.where, fault.problem, fault.expected) for fault in faults)
     parts = (
-        Note(first),
-        *proof,
-        *((Code("Details", rest, folded=False),) if rest else ()),
+        *(() if differing is None else _proof(differing, rest)),
+        *((Code("Details", rest, folded=False),) if rest and differing is None else ()),
         *((Table("Faults", ("Where", "Problem", "Expected"), rows),) if rows else ()),
     )
     known = tuple((label, value) for label, value in facts if value)
-    return View(Card(name, "", Badge("failed", "bad"), known, parts))
+    return View(Card(f"{name}:", first.removesuffix(":"), None, known, parts))
+
+
+def _proof(differing: pd.DataFrame, rest: str) -> tuple[Part, ...]:
+    """Show the rows that differ, and below them a sentence on each cause and on what serves now."""
+    caption = f"The first {min(len(differing), SHOWN_ROWS)} rows, local → deployed"
+    return (two_sided(caption, differing), *map(Note, rest.splitlines()))

@@ -43,7 +43,7 @@ class _ScoresPlot(PlotAccessor):
 
     def __call__(self, *args: Any, ax: Axes | None = None, **options: Any) -> Any:
         """Plot how probabilities are distributed; with arguments of pandas, what pandas plots."""
-        if args or options:
+        if args or options or "prediction" not in self._scores:
             return super().__call__(*args, ax=ax, **options)
         return scores_plot(self._scores, ax)
 
@@ -81,6 +81,10 @@ class Scores(_Frame):
 
     def _view(self) -> View:
         return scores_view(self)
+
+    def _repr_html_(self) -> str:
+        """Draw the view; several predictions to a row are a table as every frame is."""
+        return super()._repr_html_() if "prediction" in self.columns else pd.DataFrame(self).to_html(max_rows=60)
 
 
 class History(_Frame):

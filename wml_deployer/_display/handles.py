@@ -34,7 +34,7 @@ def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
         ("Live version", (live if deployed else None) or "none"),
     )
     rows = tuple(_version_row(version, live if deployed else None) for version in reversed(metadata.versions))
-    columns = ("Version", "Revision", "Model type", "Software specification", "Stored", "")
+    columns = ("Version", "State", "Revision", "Model type", "Specification", "Stored (UTC)")
     return View(
         Card(
             "Deployer",
@@ -90,7 +90,7 @@ def model_view(facts: tuple[tuple[str, str], ...], version: str, schema: Schema 
 def _version_row(version: Version, live: str | None) -> tuple[str | Badge, ...]:
     state = Badge("live", "good") if version.name == live else ""
     kind, specification = version.model_type, version.software_specification
-    return version.name, version.revision, kind, specification, moment(version.stored_at), state
+    return version.name, state, version.revision, kind, specification, moment(version.stored_at)
 
 
 def _schema_facts(schema: Schema | None) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["history_view", "spans_of"]
 
 _PROOFS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
-_COLUMNS = ("When", "Action", "From", "To", "Proof", "Why", "Who")
+_COLUMNS = ("When (UTC)", "Action", "From", "To", "Proof", "Why", "Who")
 
 
 def history_view(history: pd.DataFrame) -> View:
@@ -32,7 +32,15 @@ def history_view(history: pd.DataFrame) -> View:
     strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in spans))
     table = Table("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
     live = Badge(f"{spans[-1][0]} is live", "good") if spans else Badge("nothing is live")
-    return View(Card("History", "", live, (), (*((strip,) if spans else ()), table)))
+    return View(
+        Card(
+            "History",
+            f"{len(changes)} changes" if len(changes) > 1 else "1 change",
+            live,
+            (),
+            (*((strip,) if spans else ()), table),
+        )
+    )
 
 
 def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str, float]]:

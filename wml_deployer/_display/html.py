@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["to_html"]
 
+LONGEST_ON_ONE_LINE = 24
+"""Characters; dates, ids of specifications and names of classes are not torn apart."""
+
 
 def to_html(card: Card) -> str:
     """Write a card as one element with its own style sheet."""
@@ -37,13 +40,33 @@ def _part(part: Part) -> str:
 
 
 def _table(table: Table) -> str:
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
-    rows = "".join(
-        f'<tr><th scope="row">{_cell(first)}</th>{"".join(f"<td>{_cell(cell)}</td>" for cell in others)}</tr>'
-        for first, *others in table.rows
-    )
+    columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
+    kinds = [_class(column) for column in columns]
+    heads = "".join(f'<th scope="col"{k}>{escape(name)}</th>' for name, k in zip(table.columns, kinds, strict=True))
+    rows = "".join(_row(row, kinds) for row in table.rows)
     caption = f"<caption>{escape(table.caption)}</caption>"
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _row(row: tuple[Cell, ...], kinds: list[str]) -> str:
+    first, *others = (f"{kind}>{_cell(cell)}" for cell, kind in zip(row, kinds, strict=True))
+    return f'<tr><th scope="row"{first}</th>{"".join(f"<td{other}</td>" for other in others)}</tr>'
+
+
+def _class(column: tuple[Cell, ...]) -> str:
+    """The attribute that lets a column of numbers end at one line, and one of long texts go over several."""
+    texts = [cell for cell in column if isinstance(cell, str) and cell]
+    if texts and len(texts) == sum(cell != "" for cell in column) and all(map(_is_number, texts)):
+        return ' class="wml-number"'
+    return ' class="wml-long"' if any(len(text) > LONGEST_ON_ONE_LINE for text in texts) else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def _code(code: Code) -> str:

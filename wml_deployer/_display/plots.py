@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._display.comparison import became
 from wml_deployer._display.history import spans_of
 from wml_deployer._display.scores import PROBABILITY, probability_columns
 from wml_deployer.errors import ConfigurationError
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_plot", "history_plot", "scores_plot"]
 
-INK = "#7a828e"
+INK = "#757c88"
 """Grey that has a contrast of 3 to 1 and more on white and on the dark pages of notebooks."""
-COLOURS = ("#4a7bd0", "#c2703d", "#3f9a6b", "#a763b5", "#b58a1d", "#3a95a8", "#c25577", "#7a828e")
+COLOURS = ("#4a7bd0", "#c2703d", "#3f9a6b", "#a763b5", "#b58a1d", "#3a95a8", "#c25577", "#757c88")
 BINS = 20
 SHOWN_CLASSES = len(COLOURS)
 SHOWN_CHANGES = 10
@@ -43,11 +44,10 @@ def scores_plot(scores: pd.DataFrame, ax: Axes | None) -> Axes:
 
 def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
     """Draw which version was live when, one line for each."""
-    drawn, now = _axes(ax), datetime.now(timezone.utc)
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - optional
-
+    now = datetime.now(timezone.utc)
     spans = spans_of(history, now)
     names = list(dict.fromkeys(name for name, _ in spans))
+    drawn = _axes(ax, lines=len(names))
     begin = now - timedelta(seconds=sum(length for _, length in spans))
     for name, length in spans:
         end = begin + timedelta(seconds=length)
@@ -57,6 +57,8 @@ def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
         drawn.barh(place, lasted, left=start, height=0.5, color=COLOURS[place % len(COLOURS)])
         begin = end
     drawn.set_yticks(range(len(names)), names)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - optional, looked for above
+
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     drawn.xaxis.set_major_locator(locator)
     drawn.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
@@ -73,26 +75,33 @@ def comparison_plot(title: str, changed: pd.DataFrame, ax: Axes | None) -> Axes:
         ax: Where to draw; a new figure if not given.
 
     """
-    drawn = _axes(ax)
-    if not len(changed):
-        drawn.text(0.5, 0.5, "No prediction changed.", color=INK, ha="center", va="center", transform=drawn.transAxes)
-        drawn.set_yticks([])
-        drawn.set_xticks([])
-        return _labelled(drawn, title, "", "")
-    live, candidate = changed["live", "prediction"], changed["candidate", "prediction"]
-    if live.dtype.kind == "f":
+    pairs = became(changed)
+    if len(changed) and pairs is None and ("live", "prediction") in changed.columns:
+        drawn = _axes(ax)
+        live, candidate = changed["live", "prediction"], changed["candidate", "prediction"]
         drawn.axline((float(live.iloc[0]),) * 2, slope=1, color=INK, linewidth=1)
         drawn.scatter(live, candidate, s=12, color=COLOURS[0], alpha=0.6)
         return _labelled(drawn, title, "Prediction, live", "Prediction, candidate")
-    pairs = (live.astype(str) + " → " + candidate.astype(str)).value_counts().head(SHOWN_CHANGES)[::-1]
-    bars = drawn.barh(pairs.index.to_list(), pairs.to_list(), height=0.6, color=COLOURS[0])
+    if pairs is None or not len(pairs):
+        return _sentence(_axes(ax, lines=1), title, f"{len(changed):,} predictions changed.")
+    shown = pairs.head(SHOWN_CHANGES)[::-1]
+    drawn = _axes(ax, lines=len(shown))
+    bars = drawn.barh(shown.index.to_list(), shown.to_list(), height=0.6, color=COLOURS[0])
     drawn.bar_label(bars, padding=4, color=INK)
     drawn.margins(x=0.12)
     drawn.locator_params(axis="x", integer=True)
     return _labelled(drawn, title, "Rows", "Changed prediction")
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _sentence(drawn: Axes, title: str, text: str) -> Axes:
+    drawn.text(0.5, 0.5, text, color=INK, ha="center", va="center", transform=drawn.transAxes)
+    drawn.set_yticks([])
+    drawn.set_xticks([])
+    return _labelled(drawn, title, "", "")
+
+
+def _axes(ax: Axes | None, lines: int | None = None) -> Axes:
+    """Make a figure where none is given, as high as its lines need."""
     if ax is not None:
         return ax
     try:
@@ -103,8 +112,9 @@ def _axes(ax: Axes | None) -> Axes:
             operation="plot",
             next_step="python -m pip install 'wml_deployer[plot]'",
         ) from error
-    figure, made = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    figure.patch.set_alpha(0)
+    figure, made = plt.subplots(figsize=(7, 3.5 if lines is None else 1.4 + 0.4 * lines), layout="constrained")
+    # Invisible, not transparent: to a transparent one Jupyter gives a background of its own choice.
+    figure.patch.set_visible(False)
     return made
 
 
@@ -115,7 +125,7 @@ def _legend(axes: Axes, title: str) -> None:
 
 def _labelled(axes: Axes, title: str, horizontal: str, vertical: str) -> Axes:
     axes.patch.set_alpha(0)
-    axes.set_title(title, color=INK)
+    axes.set_title(title, color=INK, loc="left")
     axes.set_xlabel(horizontal, color=INK)
     axes.set_ylabel(vertical, color=INK)
     axes.tick_params(colors=INK)

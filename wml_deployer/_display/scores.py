@@ -31,11 +31,19 @@ def scores_view(scores: pd.DataFrame) -> View:
     """
     chances = probability_columns(scores)
     unanswered = int(scores["prediction"].isna().sum())
-    facts = (("Rows", f"{len(scores):,}"), *((("Without an answer", f"{unanswered:,}"),) if unanswered else ()))
+    facts = (("Without an answer", f"{unanswered:,}"),) if unanswered else ()
     summary = _summary_of_classes(scores, chances) if chances else _summary_of_values(scores["prediction"])
     rest = len(scores) - SHOWN_ROWS
     more = (Note(f"... and {rest:,} more rows."),) if rest > 0 else ()
-    return View(Card("Scores", "", None, facts, (summary, _first_rows(scores, chances), *more)))
+    return View(
+        Card(
+            "Scores",
+            f"{len(scores):,} row{'' if len(scores) == 1 else 's'}",
+            None,
+            facts,
+            (summary, _first_rows(scores, chances), *more),
+        )
+    )
 
 
 def probability_columns(scores: pd.DataFrame) -> list[Hashable]:
@@ -50,7 +58,7 @@ def _summary_of_classes(scores: pd.DataFrame, chances: list[Hashable]) -> Table:
         (str(label), Bar(count / max(len(scores), 1), f"{count:,}"), figure(float(surest.get(label, float("nan")))))
         for label, count in counts.head(SHOWN_CLASSES * 2).items()
     )
-    return Table("What was predicted", ("Prediction", "Rows", "Mean probability of it"), rows)
+    return Table("What was predicted", ("Prediction", "Rows", "Mean probability"), rows)
 
 
 def _summary_of_values(predictions: pd.Series[Any]) -> Table:

@@ -71,12 +71,14 @@ font-variant-numeric:tabular-nums}
 .wml-view caption,.wml-view summary,.wml-view .wml-caption{color:var(--wml-muted);text-align:left;padding:2px 0;
 caption-side:top;font-size:12px;font-style:normal}
 .wml-view tbody tr,.wml-view tbody tr:nth-child(odd),.wml-view tbody tr:hover{background:none;color:inherit}
-.wml-view th,.wml-view td{text-align:left;vertical-align:top;padding:4px 16px 4px 0;border:0;
-border-bottom:1px solid var(--wml-line);white-space:pre-line;overflow-wrap:break-word;max-width:420px;color:inherit}
+.wml-view th,.wml-view td{text-align:left;vertical-align:top;padding:4px 14px 4px 0;border:0;
+border-bottom:1px solid var(--wml-line);white-space:nowrap;max-width:420px;color:inherit}
+.wml-view .wml-long{white-space:pre-line;overflow-wrap:break-word}
+.wml-view .wml-number{text-align:right}
 .wml-view thead th{font-weight:600;white-space:nowrap}
 .wml-view tbody th{font-weight:400}
 .wml-view pre{background:var(--wml-inset);color:var(--wml-text);border-radius:6px;padding:8px 12px;margin:4px 0;
-white-space:pre-wrap;overflow-wrap:anywhere;font:12px/1.5 ui-monospace,monospace}
+white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font:12px/1.5 ui-monospace,monospace}
 .wml-view pre.wml-copy{user-select:all;-webkit-user-select:all}
 .wml-view summary{cursor:pointer}
 .wml-view p{margin:4px 0;color:inherit}

@@ -5,18 +5,28 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["cell", "figure", "moment", "span"]
+__all__ = ["cell", "figure", "fingerprint", "moment", "span"]
 
+SHOWN_OF_A_DIGEST = 12
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def moment(when: datetime | None) -> str:
-    """Write a point in time, in UTC.
+    """Write a point in time, in UTC, which the head above it says.
 
     >>> moment(datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc))
-    '2026-01-31 12:00:00 UTC'
+    '2026-01-31 12:00:00'
     """
-    return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if when else ""
+    return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if when else ""
+
+
+def fingerprint(digest: str) -> str:
+    """Write as much of a digest as tells two apart.
+
+    >>> fingerprint("50e1a81aef8e922a07b46a79260552154dfe6b65db9920c8e1615cd443427df8")
+    '50e1a81aef8e...'
+    """
+    return f"{digest[:SHOWN_OF_A_DIGEST]}..." if len(digest) > SHOWN_OF_A_DIGEST else digest
 
 
 def span(seconds: float) -> str:

@@ -74,11 +74,12 @@ def pause(attempt: int) -> None:
 
 def tell(error: BaseException, text: str) -> None:
     """Add to an error what it left where, so that its reader knows; also to Ctrl-C."""
-    _log.warning("%s", text)
     if isinstance(error, WMLDeployerError):
         error.message += f"\n{text}"
     elif isinstance(error, KeyboardInterrupt):
         error.args = ("\n".join([*map(str, error.args), text]),)
+    else:
+        _log.warning("%s", text)
 
 
 def _looked(look: Callable[[], Result | None], error: WMLDeployerError) -> Result | None:
