@@ -86,6 +86,7 @@ class Specification:
         name: Its name, ``"runtime-25.1-py3.12"`` for instance.
         state: Where it is in its life cycle.
         replacement: Name of the one that follows it, where the service says so.
+        notes: What the service says of that state, dates for instance, as text; empty where it says no more.
         packages: Version by name of each package it includes (``included_packages``); empty where not listed.
         extensions: Names of the package extensions that add to them; what those install is not told.
 
@@ -99,6 +100,7 @@ class Specification:
     name: str
     state: LifeCycle = "supported"
     replacement: str | None = None
+    notes: str = field(default="", kw_only=True)
     packages: Mapping[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
 

@@ -21,7 +21,7 @@ from sklearn.dummy import DummyClassifier
 
 import wml_deployer._clients.machine_learning
 import wml_deployer.payload  # noqa: F401 - every process has it then
-from wml_deployer import Deployer, SoftwareCredentials
+from wml_deployer import Deployer, Deployment, SoftwareCredentials, StoredModel
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import WMLDeployerError
 
@@ -100,17 +100,31 @@ def act(job: dict[str, Any], watch: Watch) -> dict[str, Any]:
         except WMLDeployerError as error:
             return {"error": type(error).__name__, "message": str(error), "events": watch.events}
         watch.armed = False
-        return {"error": None, "events": watch.events, "number": number_of(deployer), **told}
+        number = number_of(deployer) if deployer.metadata.deployment_uid else None
+        return {"error": None, "events": watch.events, "number": number, **told}
 
 
 def _call(deployer: Deployer, job: dict[str, Any]) -> dict[str, Any]:
-    timeout = job.get("timeout", 60)
-    if job["verb"] == "rollback":
-        deployment = deployer.rollback(job.get("to"), timeout=timeout)
+    verb, limit = job["verb"], {"timeout": job.get("timeout", 60)}
+    if verb == "narrow":
+        # Another schema takes a model of its own.
+        deployer.store(DummyClassifier().fit([[0], [1]], [0, 1]), version="narrow")
+    elif verb == "prune":
+        deployer.prune(keep=1, **limit)
+    elif verb == "delete":
+        deployer.delete(cascade=True, **limit)
+    elif verb in {"discard", "promote", "recover"}:
+        getattr(deployer, verb)(**limit)
+    elif verb == "rollback":
+        return _told(deployer.rollback(job.get("to"), **limit))
     else:
-        verb = getattr(deployer, job["verb"])
-        deployment = verb(model(job["number"]), sample=ROWS, version=job.get("version"), timeout=timeout)
-    return {"version": deployment.version, "revision": deployment.revision, "deployment": deployment.id}
+        change = getattr(deployer, verb)
+        return _told(change(model(job["number"]), sample=ROWS, version=job.get("version"), **limit))
+    return {}
+
+
+def _told(done: Deployment | StoredModel) -> dict[str, Any]:
+    return {"version": done.version, "revision": done.revision}
 
 
 def start(job: dict[str, Any], result: Path) -> int:

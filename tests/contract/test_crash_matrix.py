@@ -117,3 +117,93 @@ def test_a_rollback_to_a_name_is_killed_anywhere(story: Story) -> None:
 
     assert [] == story.faults
     assert story.killed >= 4
+
+
+def test_a_candidate_is_killed_anywhere(story: Story) -> None:
+    """The next call goes on: one candidate beside the live one, serving what was asked for."""
+    story.call("deploy", 0)
+    points = len(story.call("candidate", 1)["events"])
+    for point in range(points):
+        story.call("discard")
+        number = point + 2
+        story.killed += story.call("candidate", number, kill_at=point)["error"] == "killed"
+        result = story.call("candidate", number)
+        story.look(f"candidate killed at {point}", {**result, "version": "v0", "candidates": [f"v{number}"]})
+    story.contents()
+
+    assert [] == story.faults
+    assert story.killed >= 10
+
+
+@pytest.mark.parametrize("verb", ["promote", "discard"])
+def test_the_end_of_a_candidate_is_killed_anywhere(story: Story, verb: str) -> None:
+    """The next call goes on, or finds all of it done; the candidate is gone."""
+    story.call("deploy", 0)
+    story.call("candidate", 1)
+    points = len(story.call(verb)["events"])
+    for point in range(points):
+        number = point + 2
+        story.call("candidate", number)
+        live = story.live()
+        story.killed += story.call(verb, kill_at=point)["error"] == "killed"
+        result = story.call(verb)
+        story.compare(f"{verb} killed at {point}", True, result["error"] in {None, "VersionError"})
+        number = number if verb == "promote" else live
+        state = {"error": None, "number": number, "version": f"v{number}"}
+        story.look(f"{verb} killed at {point}", {**state, **{k: v for k, v in result.items() if k == "number"}})
+
+    assert [] == story.faults
+    assert story.killed >= (4 if verb == "promote" else 2)
+
+
+def test_removal_of_old_models_is_killed_anywhere(story: Story) -> None:
+    """The next call goes on: what serves stays, the rest is gone from service and file."""
+    story.call("deploy", 0)
+    story.call("narrow")
+    story.call("store", 1)
+    points = len(story.call("prune")["events"])
+    for point in range(points):
+        story.call("narrow")
+        story.call("store", point + 2)
+        story.killed += story.call("prune", kill_at=point)["error"] == "killed"
+        result = story.call("prune")
+        story.look(f"prune killed at {point}", {**result, "version": "v0"})
+
+    assert [] == story.faults
+    assert story.killed >= 4
+
+
+def test_a_deletion_is_killed_anywhere(story: Story) -> None:
+    """The next call goes on, or finds all of it done: nothing is left on the service, and in the file the history."""
+    story.call("deploy", 0)
+    points = len(story.call("delete")["events"])
+    for point in range(points):
+        story.new_project()
+        story.call("deploy", 0)
+        story.killed += story.call("delete", kill_at=point)["error"] == "killed"
+        result = story.call("delete")
+        story.compare(f"delete killed at {point}", True, result["error"] in {None, "VersionError"})
+        story.nothing_left(f"delete killed at {point}")
+
+    assert [] == story.faults
+    assert story.killed >= 6
+
+
+def test_a_recovery_is_killed_anywhere(story: Story) -> None:
+    """The file is the one before or the one after, and the next call makes it whole."""
+    story.call("deploy", 0)
+    story.call("update", 1)
+    path = story.folder / "metadata.yaml"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(story.text(), encoding="utf-8")
+    points = len(story.call("recover")["events"])
+    for point in range(points):
+        path.write_text(story.text(), encoding="utf-8")
+        story.killed += story.call("recover", kill_at=point)["error"] == "killed"
+        result = story.call("recover")
+        story.look(f"recover killed at {point}", {**result, "version": "v1"})
+    log = [line for line in whole.splitlines() if "action:" in line]
+
+    assert [] == story.faults
+    assert log == [line for line in path.read_text(encoding="utf-8").splitlines() if "action:" in line]
+    assert story.killed >= 2

@@ -85,6 +85,17 @@ def test_a_pruned_model_is_gone_from_the_service(
     assert [f"{project}_w4"] == [m.name for m in deployer._project.client.models() if m.name.startswith(project)]
 
 
+def test_the_file_names_no_model_that_was_pruned(
+    deployer: Deployer, model: Any, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """Where the newest one goes, the live one's is the project's model again."""
+    live = deployer.deploy(model, version="live")
+    deployer.store(narrow(features, labels, 3), version="newest")
+    deployer.prune(keep=0)
+
+    assert live.model_id == deployer.metadata.model_uid
+
+
 def test_a_candidate_is_not_pruned(deployer: Deployer, model: Any, features: pd.DataFrame, labels: Any) -> None:
     """Whatever is deployed stays."""
     deployer.deploy(model, version="live")

@@ -12,6 +12,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
+from wml_deployer._clients.catalogue import specification_of
 from wml_deployer._clients.records import PlanRecord, SpaceRecord
 from wml_deployer._preflight.content import LARGE, schema_findings, size_findings
 from wml_deployer._preflight.model import refuse
@@ -195,6 +196,15 @@ def test_a_specification_tells_its_successor(state: LifeCycle, severity: str) ->
     [finding] = life_findings(Specification("1", "runtime-24.1-py3.11", state, "runtime-25.1-py3.12"))
 
     assert (severity, "Move to runtime-25.1-py3.12.") == (finding.severity, finding.next_step)
+
+
+def test_what_the_service_says_of_a_state_is_passed_on() -> None:
+    """Dates come in no documented form: they are told as they stand."""
+    cycle = {"supported": {}, "deprecated": {"since_version": "5.1", "date": "2026-03-31"}}
+    listed = specification_of({"metadata": {"asset_id": "1", "name": "old", "life_cycle": cycle}})
+    [finding] = life_findings(listed)
+
+    assert "deprecated (since version 5.1, date 2026-03-31)" in finding.problem
 
 
 def test_a_supported_specification_has_no_finding() -> None:

@@ -12,11 +12,14 @@ __all__ = ["entity", "packages", "specification_of"]
 def specification_of(item: dict[str, Any]) -> Specification:
     """Read an entry of the list; its packages are asked for on their own."""
     metadata = item["metadata"]
+    cycle = metadata.get("life_cycle", {})
+    state = _state(cycle)
     return Specification(
         id=metadata["asset_id"],
         name=metadata["name"],
-        state=_state(metadata.get("life_cycle", {})),
-        replacement=metadata.get("life_cycle", {}).get("replacement_name"),
+        state=state,
+        replacement=cycle.get("replacement_name"),
+        notes=_notes(cycle.get(state)),
         packages={},
     )
 
@@ -39,3 +42,9 @@ def _state(cycle: dict[str, Any]) -> LifeCycle:
     # The end of a life counts: a retired specification was deprecated before.
     ends: tuple[LifeCycle, ...] = ("retired", "constricted", "deprecated")
     return next((state for state in ends if state in cycle), "supported")
+
+
+def _notes(said: object) -> str:
+    # IBM documents no keys here: whatever stands there, since when or until when, is for the reader.
+    listed = said.items() if isinstance(said, dict) else ()
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in listed if isinstance(value, str | int))

@@ -31,6 +31,7 @@ def life_findings(specification: Specification) -> Iterator[Finding]:
     yield Finding(
         "warning" if specification.state == "deprecated" else "error",
         specification.name,
-        f"the software specification is {specification.state}: {says[specification.state]}",
+        f"the software specification is {specification.state} ({specification.notes or 'the service tells no date'}): "
+        f"{says[specification.state]}",
         f"Move to {specification.replacement}." if specification.replacement else "Move to a supported one.",
     )

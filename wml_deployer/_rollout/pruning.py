@@ -42,9 +42,18 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
     for model_id in dict.fromkeys(version.model_id for version in metadata.versions):
         if model_id not in kept and _delete(client, model_id):
             gone += [version.name for version in metadata.versions if version.model_id == model_id]
-            rest = tuple(version for version in file.read().versions if version.model_id != model_id)
-            file.write(file.read().model_copy(update={"versions": rest}))
+            _forget(file, model_id)
     return tuple(gone)
+
+
+def _forget(file: MetadataFile, model_id: str) -> None:
+    metadata = file.read()
+    rest = tuple(version for version in metadata.versions if version.model_id != model_id)
+    left: dict[str, object] = {"versions": rest}
+    if metadata.model_uid == model_id:
+        live = live_version(metadata)
+        left["model_uid"] = live.model_id if live else rest[-1].model_id if rest else None
+    file.write(metadata.model_copy(update=left))
 
 
 def _kept(metadata: Metadata, keep: int, named: Sequence[str]) -> set[str]:
