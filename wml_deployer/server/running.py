@@ -161,6 +161,7 @@ class EmbeddedServer:
             app,
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             lifespan="on",
             ws="none",

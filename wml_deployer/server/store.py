@@ -101,6 +101,15 @@ class Store:
         for digest in transaction.unreferenced():
             self._release(digest)
 
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Look at one state of everything; what only reads takes no lock that others wait for."""
+        self._connection.execute("BEGIN")
+        try:
+            yield Transaction(self._connection)
+        finally:
+            self._connection.execute("COMMIT")
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

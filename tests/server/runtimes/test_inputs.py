@@ -39,6 +39,15 @@ def test_array_is_of_the_kind_of_its_values(values: list[Any], kind: str) -> Non
     assert kind == to_array(values).dtype.kind
 
 
+@pytest.mark.parametrize("values", [[[1.5, 2.0]], [[1.5, 2.0], [3, 4.0]]])
+def test_array_of_floats_is_the_model_s_to_change(values: list[Any]) -> None:
+    """A pipeline may scale in place."""
+    array = to_array(values)
+    array += 1
+
+    assert [[value + 1 for value in row] for row in values] == array.tolist()
+
+
 def test_null_among_numbers_is_nan() -> None:
     """A missing number is missing in the array, too."""
     assert np.isnan(to_array([[1.0, None]])[0, 1])
@@ -57,6 +66,13 @@ def test_rows_that_do_not_fit_the_names_are_refused(values: list[Any]) -> None:
     """A frame has as many columns as names."""
     with pytest.raises(PredictionError, match="'values' does not match 'fields'"):
         to_frame(values, pd.Index(["a", "b"]), {})
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.lists(FINITE, min_size=2, max_size=2), min_size=1, max_size=20))
+def test_array_of_numbers_is_that_of_numpy(values: list[list[float]]) -> None:
+    """The short way for numbers gives the array that numpy makes of the lists, to the last bit."""
+    assert np.array(values).tobytes() == to_array(values).tobytes()
 
 
 @settings(deadline=None, max_examples=50)

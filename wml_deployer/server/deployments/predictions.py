@@ -33,7 +33,7 @@ class _PredictionRefusedError(ServiceError):
 async def predict(stream: Stream) -> Response:
     """Answer a prediction request, by the deployment's id or its serving name."""
     identifier = stream.path["deployment_id"]
-    with stream.context.store.transaction() as transaction:
+    with stream.context.store.reading() as transaction:
         record = models.find(transaction, identifier)
     if record is None:
         raise absent(identifier)

@@ -14,6 +14,8 @@ __all__ = ["Connection", "socket_pair"]
 # What one write takes without waiting for the other side: a thousand rows in one go are eight times cheaper than in
 # pieces. The system may allow less.
 _BUFFER = 4 * 2**20
+# Most answers come with their header in one read of this size.
+_READ = 64 * 2**10
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -27,15 +29,17 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 class Connection(asyncio.BufferedProtocol):
     """Writes a frame and hands out the frame that answers it.
 
-    The event loop reads straight into a buffer of the announced length, so that an answer of megabytes is never copied.
+    A short answer takes one read; of a long one, the event loop reads the rest straight into a buffer of the announced
+    length, so that megabytes are never copied.
     """
 
     def __init__(self) -> None:
         """Wait for a header."""
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[Kind, bytearray]] | None = None
+        self._first = bytearray(_READ)
         self._kind: Kind | None = None
-        self._buffer = bytearray(HEADER.size)
+        self._body = bytearray()
         self._filled = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -43,23 +47,19 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the frame knows its length
-        """Hand out what the current header or body still lacks."""
-        return memoryview(self._buffer)[self._filled :]
+        """Hand out room for a header and what comes with it, or what a body still lacks."""
+        return memoryview(self._first if self._kind is None else self._body)[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Go from header to body, and from body to the waiting caller."""
         self._filled += nbytes
-        if self._filled < len(self._buffer):
-            return
-        if self._kind is None:
-            kind, length = HEADER.unpack(self._buffer)
-            self._kind, self._buffer, self._filled = Kind(kind), bytearray(length), 0
-            if length:
-                return
-        answer = (self._kind, self._buffer)
-        self._expect_header()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
+        if self._kind is None and self._filled >= HEADER.size:
+            self._open_body()
+        if self._kind is not None and self._filled == len(self._body):
+            answer = (self._kind, self._body)
+            self._kind, self._filled = None, 0
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the waiting caller that no answer will come."""
@@ -100,7 +100,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
 
-    def _expect_header(self) -> None:
-        self._kind = None
-        self._buffer = bytearray(HEADER.size)
-        self._filled = 0
+    def _open_body(self) -> None:
+        kind, length = HEADER.unpack_from(self._first)
+        self._kind, self._body = Kind(kind), bytearray(length)
+        # One question at a time: what came with the header is of this answer.
+        self._body[: self._filled - HEADER.size] = self._first[HEADER.size : self._filled]
+        self._filled -= HEADER.size

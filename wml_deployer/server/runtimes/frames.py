@@ -36,8 +36,8 @@ class Kind(IntEnum):
 
 def send(connection: socket.socket, kind: Kind, body: bytes) -> None:
     """Send one frame; blocks until it is out."""
-    connection.sendall(HEADER.pack(kind, len(body)))
-    connection.sendall(body)
+    # In one piece: the other side wakes up once.
+    connection.sendall(HEADER.pack(kind, len(body)) + body)
 
 
 def receive(connection: socket.socket) -> tuple[Kind, bytearray] | None:

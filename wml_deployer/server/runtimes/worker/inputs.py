@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +33,9 @@ def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
         PredictionError: The rows are not of one length.
 
     """
+    floats = _floats(values)
+    if floats is not None:
+        return floats
     try:
         array = np.array(values)
     except ValueError as error:
@@ -71,15 +76,30 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
 
 
 def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
-    source: Any = values
-    # Ten times faster than from lists. The first row decides, as one float makes a float column of the whole.
-    if values and isinstance(values[0], list) and all(type(value) is float for value in values[0]):
-        array = np.array(values)
-        if array.dtype == np.float64:
-            # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
-            source = np.asfortranarray(array)
+    floats = _floats(values)
+    # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
+    source: Any = values if floats is None else np.asfortranarray(floats)
     frame: pd.DataFrame = pd.DataFrame(source, columns=columns, copy=False)
     return frame
+
+
+def _floats(values: list[Any]) -> np.ndarray[Any, Any] | None:
+    """Make an array of rows of numbers whose first row is of floats, which decides; None for any other rows.
+
+    This takes a third of numpy's own time, which looks at each value to find a type.
+    """
+    first = values[0] if values else None
+    if not isinstance(first, list) or not first or not all(type(value) is float for value in first):
+        return None
+    shape = (len(values), len(first))
+    try:
+        if set(map(len, values)) != {len(first)}:
+            return None
+        cells = bytearray(8 * shape[0] * shape[1])
+        struct.pack_into(f"={shape[0] * shape[1]}d", cells, 0, *chain.from_iterable(values))
+    except (TypeError, struct.error):
+        return None
+    return np.frombuffer(cells).reshape(shape)
 
 
 def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:
