@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import gzip
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,37 @@ def test_one_change_of_the_asset_at_a_time(
     assert (202, "updating", 409) == (changed.status, changed.json["entity"]["status"]["state"], refused.status)
     assert before == meanwhile
     assert before != client.predict(deployment_id, rows).json
+
+
+def test_an_asset_that_may_have_to_come_back_is_not_deleted(
+    client: Client, archives: tuple[bytes, bytes], server: LocalServer
+) -> None:
+    """While a deployment loads another asset it serves the one it had, and goes back to it where the new one fails."""
+    first, empty = client.store(archives[0]), client.store(b"no model at all")
+    deployment_id = client.deploy({"id": first})
+    server.pace("deployment", looks=1)
+    patch(client, deployment_id, "/asset", {"id": empty})
+
+    refused = client("DELETE", f"/v2/assets/{first}?{client.scope}")
+    server.pace("deployment")
+    settled = client.settled(deployment_id)["entity"]
+
+    assert (409, "asset_has_deployments") == (refused.status, refused.code)
+    assert ({"id": first}, "ready") == (settled["asset"], settled["status"]["state"])
+
+
+def test_a_deployment_arrives_whatever_happens_to_the_service_s_folder(
+    tmp_path: Path, archives: tuple[bytes, bytes]
+) -> None:
+    """Where models are unpacked may be gone: the deployment has failed then, and says why."""
+    with LocalServer(tmp_path) as server:
+        client = Client(server)
+        shutil.rmtree(tmp_path / "running")
+        status = client.deployment(client.deploy({"id": client.store(archives[0])}))["entity"]["status"]
+        client.close()
+
+    assert "failed" == status["state"]
+    assert "FileNotFoundError" in status["failure"]["errors"][0]["message"]
 
 
 def test_answers_that_are_under_way_survive_an_update(client: Client, archives: tuple[bytes, bytes]) -> None:

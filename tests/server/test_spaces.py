@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.server.conftest import RUNTIME, Client
+from wml_deployer.testing import LocalServer
+
 if TYPE_CHECKING:
-    from tests.server.conftest import Client
-    from wml_deployer.testing import LocalServer
+    from pathlib import Path
 
 MEMBER = {"id": "1000331010", "role": "editor", "type": "user", "state": "active"}
 
@@ -91,6 +93,10 @@ def test_pages_of_spaces_have_absolute_links(client: Client) -> None:
 @pytest.fixture
 def project(client: Client) -> str:
     """The id of a project."""
+    return make_project(client)
+
+
+def make_project(client: Client) -> str:
     answer = client("POST", "/transactional/v2/projects", {"name": name(), "storage": {"type": "assetfiles"}})
     assert answer.status == 201
     return str(answer.json["location"]).rpartition("/")[2]
@@ -131,3 +137,31 @@ def test_an_asset_is_promoted_with_its_content(client: Client, project: str, arc
     assert (200, True) == (promoted.status, copy != model_id)
     assert archives[0] == client("GET", f"/ml/v4/models/{copy}/download?{client.scope}").content
     assert "ready" == client.deployment(client.deploy({"id": copy}))["entity"]["status"]["state"]
+
+
+@pytest.mark.parametrize("kind", ["space", "project"])
+def test_what_runs_in_a_container_ends_with_it(kind: str, tmp_path: Path, archives: tuple[bytes, bytes]) -> None:
+    """The workers of its deployments are gone when a space or project is."""
+    with LocalServer(tmp_path) as server:
+        client = Client(server)
+        made = client.make_space("s") if kind == "space" else make_project(client)
+        query, place = f"{kind}_id={made}", {f"{kind}_id": made}
+        document = {"name": "m", "type": "scikit-learn_1.6", "software_spec": {"id": RUNTIME}, **place}
+        model_id = client("POST", "/ml/v4/models", document).json["metadata"]["id"]
+        client("PUT", f"/ml/v4/models/{model_id}/content?{query}", content=archives[0])
+        client("POST", "/ml/v4/deployments", {"name": "d", "online": {}, "asset": {"id": model_id}, **place})
+        served = wait_for_pools(tmp_path, 1)
+
+        client("DELETE", f"/v2/spaces/{made}" if kind == "space" else f"/transactional/v2/projects/{made}")
+        left = wait_for_pools(tmp_path, 0)
+        client.close()
+
+    assert (1, 0) == (served, left)
+
+
+def wait_for_pools(folder: Path, number: int) -> int:
+    """Wait until so many pools have unpacked a model; return how many have."""
+    deadline = time.monotonic() + 20
+    while (found := len(list((folder / "running").glob("pool-*")))) != number and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotFoundError
@@ -13,12 +14,23 @@ if TYPE_CHECKING:
     from wml_deployer.server.routing import Call
     from wml_deployer.server.transaction import Transaction
 
-__all__ = ["PROJECT", "SPACE", "container_of", "named_container", "require", "require_runtime", "scope_of"]
+__all__ = [
+    "PROJECT",
+    "SPACE",
+    "container_of",
+    "find_container",
+    "named_container",
+    "remove_container",
+    "require",
+    "require_runtime",
+    "scope_of",
+]
 
 SPACE = "space"
 """The kind of deployment spaces."""
 PROJECT = "project"
 """The kind of projects."""
+_DEPLOYMENT = "deployment"
 _KEYS = {"space_id": SPACE, "project_id": PROJECT}
 
 
@@ -39,11 +51,29 @@ def named_container(transaction: Transaction, source: Mapping[str, Any]) -> Reco
     for key, kind in _KEYS.items():
         identifier = source.get(key)
         if identifier:
-            found = transaction.get(kind, str(identifier))
-            if found is None:
-                raise NotFoundError(f"The {kind} with id '{identifier}' does not exist.", code=f"{kind}_does_not_exist")
-            return found
+            return find_container(transaction, kind, str(identifier))
     raise InvalidRequestError("Missing either space_id or project_id or wml_instance_crn")
+
+
+def find_container(transaction: Transaction, kind: str, identifier: str) -> Record:
+    """Return the space or project.
+
+    Raises:
+        NotFoundError: There is none of this kind with this id.
+
+    """
+    found = transaction.get(kind, identifier)
+    if found is None:
+        raise NotFoundError(f"The {kind} with id '{identifier}' does not exist.", code=f"{kind}_does_not_exist")
+    return found
+
+
+def remove_container(call: Call, container: Record) -> None:
+    """Remove a space or project with everything in it; what runs for it ends after the answer."""
+    for record in (*call.transaction.inside(container.id), container):
+        call.transaction.remove(record)
+        if record.kind == _DEPLOYMENT:
+            call.afterwards.append(partial(call.context.end_deployment, record.id))
 
 
 def scope_of(container: Record) -> dict[str, str]:

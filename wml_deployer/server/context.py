@@ -83,6 +83,12 @@ class Context:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
+    def end_deployment(self, deployment_id: str) -> None:
+        """Let go of everything that runs for a deployment that is gone."""
+        self.control.pacing.forget(deployment_id)
+        self.job_places.forget(deployment_id)
+        self.spawn(self.serving.stop(deployment_id))
+
     async def close(self) -> None:
         """End everything that runs."""
         for task in self._tasks:

@@ -12,6 +12,8 @@ from wml_deployer.server.records import Content, Record
 from wml_deployer.server.specifications.models import choose
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wml_deployer.server.artifacts.kinds import Kind
     from wml_deployer.server.context import Context
     from wml_deployer.server.tokens.models import Caller
@@ -134,7 +136,7 @@ def delete(transaction: Transaction, record: Record) -> None:
         ConflictError: A deployment serves it.
 
     """
-    deployments = transaction.find("deployment", record.container, where={"entity.asset.id": record.id})
+    deployments = list(_serving(transaction, record))
     if deployments:
         names = ", ".join(f"'{deployment.id}'" for deployment in deployments)
         raise ConflictError(
@@ -143,6 +145,14 @@ def delete(transaction: Transaction, record: Record) -> None:
             code="asset_has_deployments",
         )
     transaction.remove(record)
+
+
+def _serving(transaction: Transaction, record: Record) -> Iterator[Record]:
+    """Yield the deployments of an artifact, and those that still serve it while they load another."""
+    for deployment in transaction.find("deployment", record.container):
+        assets = (deployment.entity["asset"], deployment.private.get("previous", {}).get("asset", {}))
+        if any(asset.get("id") == record.id for asset in assets):
+            yield deployment
 
 
 def find_any(transaction: Transaction, identifier: str) -> Record | None:

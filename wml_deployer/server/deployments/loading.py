@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import held, models
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.context import Context
     from wml_deployer.server.records import Record
+    from wml_deployer.server.runtimes import WorkerPool
 
 __all__ = ["bring_up", "resume"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 async def bring_up(context: Context, deployment_id: str) -> None:
@@ -24,12 +28,7 @@ async def bring_up(context: Context, deployment_id: str) -> None:
         record = transaction.get(models.KIND, deployment_id)
     if record is None:
         return
-    pool, failure = None, None
-    try:
-        slot = held.WANTED if held.WANTED in record.private else held.SERVING
-        pool = await context.serving.start(plan_of(context, record, slot))
-    except LoadError as error:
-        failure = _failure(context, error)
+    pool, failure = await _load(context, record)
     arrived = False
     try:
         await context.control.pacing.hold(models.KIND, deployment_id)
@@ -50,6 +49,20 @@ def resume(context: Context, records: Iterable[Record]) -> None:
             context.spawn(bring_up(context, record.id))
 
 
+async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, dict[str, Any] | None]:
+    """Return the workers that have loaded what the deployment should serve, or why there are none."""
+    try:
+        slot = held.WANTED if held.WANTED in record.private else held.SERVING
+        return await context.serving.start(plan_of(context, record, slot)), None
+    except LoadError as error:
+        return None, _failure(context, error.code, error.message)
+    except Exception as error:
+        # Whatever it is: a deployment that never arrives is what no client can deal with.
+        _LOGGER.exception("deployment %s was not loaded", record.id)
+        message = f"The service failed to load the asset; its log says more: {type(error).__name__}: {error}"
+        return None, _failure(context, "model_load_failed", message)
+
+
 def _settle(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:
     """Let the deployment arrive; tell whether it still is there and still wants what was loaded."""
     with context.store.transaction() as transaction:
@@ -60,5 +73,5 @@ def _settle(context: Context, loaded: Record, failure: dict[str, Any] | None) ->
         return True
 
 
-def _failure(context: Context, error: LoadError) -> dict[str, Any]:
-    return {"trace": context.identifiers.trace(), "errors": [{"code": error.code, "message": error.message}]}
+def _failure(context: Context, code: str, message: str) -> dict[str, Any]:
+    return {"trace": context.identifiers.trace(), "errors": [{"code": code, "message": message}]}

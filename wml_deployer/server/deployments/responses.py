@@ -84,9 +84,7 @@ def delete(call: Call) -> Answer:
     """Delete a deployment."""
     record = _record(call)
     call.transaction.remove(record)
-    call.context.control.pacing.forget(record.id)
-    call.context.job_places.forget(record.id)
-    call.afterwards.append(lambda: call.context.spawn(call.context.serving.stop(record.id)))
+    call.afterwards.append(lambda: call.context.end_deployment(record.id))
     return Answer(204)
 
 

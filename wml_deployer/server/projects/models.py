@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.containers import PROJECT, scope_of
-from wml_deployer.server.errors import NotFoundError, wrong_field
+from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.records import Record
 from wml_deployer.server.spaces.models import compute_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.tokens.models import Caller
     from wml_deployer.server.transaction import Transaction
 
-__all__ = ["create", "find", "promote"]
+__all__ = ["create", "promote"]
 
 
 def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
@@ -44,19 +44,6 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
     }
     record = Record(PROJECT, identifier, "", name, document)
     transaction.add(record)
-    return record
-
-
-def find(transaction: Transaction, identifier: str) -> Record:
-    """Return the project.
-
-    Raises:
-        NotFoundError: There is none with this id.
-
-    """
-    record = transaction.get(PROJECT, identifier)
-    if record is None:
-        raise NotFoundError(f"The project with id '{identifier}' does not exist.", code="project_does_not_exist")
     return record
 
 

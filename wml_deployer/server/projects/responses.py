@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wml_deployer.server.assets import models as assets
-from wml_deployer.server.containers import PROJECT
+from wml_deployer.server.containers import PROJECT, SPACE, find_container, remove_container
 from wml_deployer.server.paging import page
 from wml_deployer.server.projects import models
 from wml_deployer.server.routing import Answer
-from wml_deployer.server.spaces import models as spaces
 
 if TYPE_CHECKING:
+    from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
 
 __all__ = ["create", "delete", "listing", "promote", "show"]
@@ -31,21 +31,24 @@ def listing(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show a project."""
-    return Answer(200, models.find(call.transaction, call.path["project_id"]).document)
+    return Answer(200, _project(call).document)
 
 
 def delete(call: Call) -> Answer:
     """Delete a project with everything in it."""
-    record = models.find(call.transaction, call.path["project_id"])
-    for member in (*call.transaction.inside(record.id), record):
-        call.transaction.remove(member)
+    record = _project(call)
+    remove_container(call, record)
     return Answer(204)
 
 
 def promote(call: Call) -> Answer:
     """Copy an asset of a project into a space."""
-    project = models.find(call.transaction, str(call.fields.get("projectId")))
-    space = spaces.find(call.transaction, str(call.fields.get("spaceId")))
+    project = find_container(call.transaction, PROJECT, str(call.fields.get("projectId")))
+    space = find_container(call.transaction, SPACE, str(call.fields.get("spaceId")))
     record = assets.find(call.transaction, project, call.path["asset_id"])
     copy = models.promote(call.context, call.transaction, record, space)
     return Answer(200, {"promotedAsset": {"asset_id": copy.id, "asset_name": copy.name}})
+
+
+def _project(call: Call) -> Record:
+    return find_container(call.transaction, PROJECT, call.path["project_id"])

@@ -70,8 +70,9 @@ class Nursery:
         try:
             with theirs:
                 forked = asyncio.get_running_loop().create_future()
-                self._asked.append(forked)
                 socket.send_fds(self._socket, [b"f"], [theirs.fileno(), writing])
+                # Only what was really asked for: answers come in the order of the questions.
+                self._asked.append(forked)
             process = await forked
         except BaseException:
             ours.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import SPACE
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, object_in, wrong_field
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, object_in, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
 from wml_deployer.server.tokens.models import Caller
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.context import Context
     from wml_deployer.server.transaction import Transaction
 
-__all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "delete", "ensure_default", "find", "update"]
+__all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "ensure_default", "update"]
 
 DEFAULT_NAME = "Default space"
 """Name of the space that the first start of a folder makes."""
@@ -56,19 +56,6 @@ def create(
     return record
 
 
-def find(transaction: Transaction, identifier: str) -> Record:
-    """Return the space.
-
-    Raises:
-        NotFoundError: There is none with this id.
-
-    """
-    record = transaction.get(SPACE, identifier)
-    if record is None:
-        raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
-    return record
-
-
 def activate(context: Context, transaction: Transaction, record: Record) -> None:
     """Let a space that was being prepared be active."""
     record.entity["status"] = {"state": "active"}
@@ -92,15 +79,6 @@ def update(context: Context, transaction: Transaction, record: Record, operation
         apply(record.entity, operation)
     record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)
-
-
-def delete(transaction: Transaction, record: Record) -> list[Record]:
-    """Remove a space with everything in it; return the deployments that went with it."""
-    inside = transaction.inside(record.id)
-    for member in inside:
-        transaction.remove(member)
-    transaction.remove(record)
-    return [member for member in inside if member.kind == "deployment"]
 
 
 def ensure_default(context: Context, transaction: Transaction, caller: Caller) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server import patch
-from wml_deployer.server.containers import SPACE
+from wml_deployer.server.containers import SPACE, find_container, remove_container
 from wml_deployer.server.paging import page, size_of
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.spaces import members, models
@@ -50,45 +49,44 @@ def listing(call: Call) -> Answer:
 def show(call: Call) -> Answer:
     """Show a space."""
     call.context.control.pacing.looked(call.path["space_id"])
-    return Answer(200, models.find(call.transaction, call.path["space_id"]).document)
+    return Answer(200, _space(call).document)
 
 
 def update(call: Call) -> Answer:
     """Patch a space."""
-    record = models.find(call.transaction, call.path["space_id"])
+    record = _space(call)
     models.update(call.context, call.transaction, record, patch.parse(call.body))
     return Answer(200, _with_members(record))
 
 
 def delete(call: Call) -> Answer:
     """Delete a space with everything in it."""
-    record = models.find(call.transaction, call.path["space_id"])
-    for deployment in models.delete(call.transaction, record):
-        call.afterwards.append(partial(_stop, call, deployment.id))
+    record = _space(call)
+    remove_container(call, record)
     return Answer(202, record.document)
 
 
 def add_members(call: Call) -> Answer:
     """Let others into a space."""
-    record = models.find(call.transaction, call.path["space_id"])
+    record = _space(call)
     return Answer(200, {"resources": members.add(call.transaction, record, call.fields.get("members"))})
 
 
 def list_members(call: Call) -> Answer:
     """List who may work in a space."""
-    found = members.members_of(models.find(call.transaction, call.path["space_id"]))
+    found = members.members_of(_space(call))
     href = f"{call.url}/v2/spaces/{call.path['space_id']}/members?limit={size_of(call)}"
     return Answer(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
 
 
 def show_member(call: Call) -> Answer:
     """Show one of them."""
-    return Answer(200, members.find(models.find(call.transaction, call.path["space_id"]), call.path["member_id"]))
+    return Answer(200, members.find(_space(call), call.path["member_id"]))
 
 
 def update_member(call: Call) -> Answer:
     """Patch role or state of one of them."""
-    record = models.find(call.transaction, call.path["space_id"])
+    record = _space(call)
     member = members.find(record, call.path["member_id"])
     members.update(call.transaction, record, member, patch.parse(call.body))
     return Answer(200, member)
@@ -96,13 +94,13 @@ def update_member(call: Call) -> Answer:
 
 def remove_member(call: Call) -> Answer:
     """Take one of them out."""
-    record = models.find(call.transaction, call.path["space_id"])
+    record = _space(call)
     members.remove(call.transaction, record, members.find(record, call.path["member_id"]))
     return Answer(204)
 
 
-def _stop(call: Call, deployment_id: str) -> None:
-    call.context.spawn(call.context.serving.stop(deployment_id))
+def _space(call: Call) -> Record:
+    return find_container(call.transaction, SPACE, call.path["space_id"])
 
 
 def _with_members(record: Record) -> dict[str, Any]:
