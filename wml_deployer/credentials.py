@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from wml_deployer._configuration import checks
 from wml_deployer._configuration.kinds import SOFTWARE_ONLY, TITLES, sort_out
+from wml_deployer._configuration.notebook import from_notebook
 from wml_deployer._configuration.sources import Source, from_environment, from_file, from_mapping, merge
 from wml_deployer._configuration.strict import StrictModel, kind_of
 from wml_deployer.errors import CredentialsError, Fault
@@ -39,9 +40,12 @@ class _RemoteCredentials(StrictModel):
     kind: Literal["cloud", "software"]
     url: str
     apikey: _Key | None = None
+    keyring: _Text | None = None
     token: _Key | None = None
+    token_file: Annotated[Path, AfterValidator(checks.existing_file)] | None = None
     space_id: _Text | None = None
     space: _Text | None = None
+    project_id: _Text | None = None
     ca_bundle: Annotated[Path, AfterValidator(checks.bundle_of_certificates)] | None = None
     client: _Client = "auto"
 
@@ -54,9 +58,9 @@ class _RemoteCredentials(StrictModel):
 
     @classmethod
     def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
-        """One way to sign in, and one name for the space at most."""
+        """One way to sign in, and one name for the place at most."""
         given = [key for key in data if data[key] is not None]
-        for alternatives in (cls.signs_in_with, ("space_id", "space")):
+        for alternatives in (cls.signs_in_with, ("space_id", "space", "project_id")):
             first, *others = [key for key in alternatives if key in given] or [""]
             yield from (Fault(other, f"stands beside {first}", "one of the two") for other in others)
         if not set(cls.signs_in_with) & set(given):
@@ -69,9 +73,12 @@ class CloudCredentials(_RemoteCredentials):
     Attributes:
         url: A region by code (``"eu-de"``), place (``"Frankfurt"``) or URL, public or private; kept as the URL.
         apikey: API key of IBM Cloud; the better choice, because tokens made from it are renewed.
+        keyring: Name under which the system's keyring keeps the key, for the user ``apikey``.
         token: A bearer token instead of the key; about an hour old, it is no longer accepted.
+        token_file: File that holds such a token instead, and is read again when that ran out.
         space_id: Id of the deployment space.
         space: Its name instead.
+        project_id: Id of a project instead: models are stored there, but not deployed.
         ca_bundle: File of certificates (PEM) to trust, for a proxy that signs with its own.
         client: Which of IBM's clients works underneath: ``"machine-learning"``, ``"watsonx"``, or what fits.
 
@@ -85,7 +92,7 @@ class CloudCredentials(_RemoteCredentials):
 
     """
 
-    signs_in_with = ("apikey", "token")
+    signs_in_with = ("apikey", "keyring", "token", "token_file")
 
     kind: Literal["cloud"] = "cloud"
     url: Annotated[str, AfterValidator(checks.cloud_url)]
@@ -97,9 +104,12 @@ class CloudCredentials(_RemoteCredentials):
             *,
             url: str,
             apikey: str | SecretStr | None = None,
+            keyring: str | None = None,
             token: str | SecretStr | None = None,
+            token_file: str | Path | None = None,
             space_id: str | None = None,
             space: str | None = None,
+            project_id: str | None = None,
             ca_bundle: str | Path | None = None,
             client: str = "auto",
         ) -> None:
@@ -122,11 +132,14 @@ class SoftwareCredentials(_RemoteCredentials):
         url: URL of the Cloud Pak: https, host and port.
         username: Whom the key or the password belongs to.
         apikey: The user's API key; the better choice, because a password can be used for everything.
+        keyring: Name under which the system's keyring keeps the key, for the user of ``username``.
         password: The user's password instead.
         token: A bearer token instead of both.
+        token_file: File that holds such a token instead, and is read again when that ran out.
         version: Release of the Cloud Pak, such as ``"4.8"``; None to ask it.
         space_id: Id of the deployment space.
         space: Its name instead.
+        project_id: Id of a project instead: models are stored there, but not deployed.
         ca_bundle: File of certificates (PEM) to trust: a Cloud Pak usually signs with its own authority.
         client: Which of IBM's clients works underneath: ``"machine-learning"``, ``"watsonx"``, or what fits.
 
@@ -139,7 +152,7 @@ class SoftwareCredentials(_RemoteCredentials):
 
     """
 
-    signs_in_with = ("apikey", "password", "token")
+    signs_in_with = ("apikey", "keyring", "password", "token", "token_file")
 
     kind: Literal["software"] = "software"
     url: Annotated[str, AfterValidator(checks.https_url)]
@@ -155,11 +168,14 @@ class SoftwareCredentials(_RemoteCredentials):
             url: str,
             username: str | None = None,
             apikey: str | SecretStr | None = None,
+            keyring: str | None = None,
             password: str | SecretStr | None = None,
             token: str | SecretStr | None = None,
+            token_file: str | Path | None = None,
             version: str | None = None,
             space_id: str | None = None,
             space: str | None = None,
+            project_id: str | None = None,
             ca_bundle: str | Path | None = None,
             client: str = "auto",
         ) -> None:
@@ -169,9 +185,10 @@ class SoftwareCredentials(_RemoteCredentials):
     def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
         """A key or a password is somebody's."""
         yield from super().contradictions(data)
-        given = [key for key in ("apikey", "password") if data.get(key) is not None]
+        given = [key for key in ("apikey", "keyring", "password") if data.get(key) is not None]
         if given and data.get("username") is None:
-            yield Fault("username", "missing", f"the user whose {given[0]} it is")
+            whose = "key" if given[0] == "keyring" else given[0]
+            yield Fault("username", "missing", f"the user whose {whose} it is")
 
 
 class LocalCredentials(StrictModel):
@@ -235,8 +252,13 @@ def load_credentials(
     names the ``url`` names the service: what speaks of another one is left out as a whole, so that no key is sent to a
     host that it was not given for.
 
-    The variables are ``WML_URL``, ``WML_APIKEY``, ``WML_TOKEN``, ``WML_USERNAME``, ``WML_PASSWORD``, ``WML_VERSION``,
-    ``WML_CA_BUNDLE``, ``WML_SPACE_ID``, ``WML_SPACE`` and ``WML_CLIENT``. An empty one counts as not set.
+    The variables are ``WML_URL``, ``WML_APIKEY``, ``WML_KEYRING``, ``WML_TOKEN``, ``WML_USERNAME``, ``WML_PASSWORD``,
+    ``WML_VERSION``, ``WML_CA_BUNDLE``, ``WML_SPACE_ID``, ``WML_SPACE``, ``WML_PROJECT_ID`` and ``WML_CLIENT``. An empty
+    one counts as not set.
+
+    Where nothing else is said, a notebook of Watson Studio or Cloud Pak for Data is asked, whose environment names the
+    service (``RUNTIME_ENV_APSX_URL``), a token for it (``RUNTIME_ENV_ACCESS_TOKEN_FILE`` or ``USER_ACCESS_TOKEN``) and
+    the place (``SPACE_ID`` or ``PROJECT_ID``).
 
     Args:
         source: Keys and values, or the path of a YAML file with them; None for the environment alone. Besides the
@@ -260,7 +282,8 @@ def load_credentials(
         'https://eu-de.ml.cloud.ibm.com'
 
     """
-    sources = [from_environment(os.environ if environment is None else environment)]
+    variables = os.environ if environment is None else environment
+    sources = [from_environment(variables)]
     if isinstance(source, Mapping):
         sources.insert(0, from_mapping(source))
     elif isinstance(source, (str, os.PathLike)):
@@ -268,7 +291,7 @@ def load_credentials(
     elif source is not None:
         fault = Fault("source", f"is {kind_of(source)}", "a mapping, or the path of a YAML file")
         raise CredentialsError("There are no credentials in this.", faults=(fault,))
-    return _build(merge(sources))
+    return _build(merge([*sources, from_notebook(variables)]))
 
 
 def _build(said: Source) -> CloudCredentials | SoftwareCredentials | LocalCredentials:

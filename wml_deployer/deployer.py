@@ -192,7 +192,7 @@ class Deployer(ScoringVerbs, MemoryVerbs):
 
         """
         wish = Wish(model, _stored_name(model), sample, version, specification, unpickle, metrics or {})
-        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
+        with self._storing(timeout) as project, project.versions.prepared(wish) as candidate:
             stored = project.versions.get(candidate, wish)
         return StoredModel.from_version(stored)
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from urllib.parse import urlsplit
 
-__all__ = ["REGIONS", "Region", "find_region", "is_cloud_host", "nearest_region", "resembles_cloud_host"]
+__all__ = [
+    "REGIONS",
+    "Region",
+    "find_region",
+    "is_cloud_host",
+    "nearest_region",
+    "region_of_platform",
+    "resembles_cloud_host",
+]
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,7 @@ class Region:
         place: Where it is (``"Frankfurt"``).
         host: Host of its public endpoint.
         private_host: Host of its private endpoint, reachable from inside IBM Cloud alone.
+        platform_host: Host that keeps its spaces and projects.
         platform: Whose accounts it takes: keys hold in all regions of one platform, and in no other.
 
     Example:
@@ -33,6 +42,7 @@ class Region:
     place: str
     host: str
     private_host: str
+    platform_host: str
     platform: str
 
     @property
@@ -41,21 +51,26 @@ class Region:
         return f"https://{self.host}"
 
 
-def _region(name: str, place: str, domain: str) -> Region:
-    return Region(name, place, f"{name}.{domain}", f"private.{name}.{domain}", domain)
+def _region(name: str, place: str, domain: str, platform_host: str) -> Region:
+    return Region(name, place, f"{name}.{domain}", f"private.{name}.{domain}", platform_host, domain)
 
 
 REGIONS = (
-    _region("us-south", "Dallas", "ml.cloud.ibm.com"),
-    _region("eu-de", "Frankfurt", "ml.cloud.ibm.com"),
-    _region("eu-gb", "London", "ml.cloud.ibm.com"),
-    _region("jp-tok", "Tokyo", "ml.cloud.ibm.com"),
-    _region("au-syd", "Sydney", "ml.cloud.ibm.com"),
-    _region("ca-tor", "Toronto", "ml.cloud.ibm.com"),
-    _region("ap-south-1", "Mumbai", "aws.wxai.ibm.com"),
-    _region("us-east-1", "US East", "aws.wxai.ibm.com"),
+    _region("us-south", "Dallas", "ml.cloud.ibm.com", "api.dataplatform.cloud.ibm.com"),
+    _region("eu-de", "Frankfurt", "ml.cloud.ibm.com", "api.eu-de.dataplatform.cloud.ibm.com"),
+    _region("eu-gb", "London", "ml.cloud.ibm.com", "api.eu-gb.dataplatform.cloud.ibm.com"),
+    _region("jp-tok", "Tokyo", "ml.cloud.ibm.com", "api.jp-tok.dataplatform.cloud.ibm.com"),
+    _region("au-syd", "Sydney", "ml.cloud.ibm.com", "api.au-syd.dai.cloud.ibm.com"),
+    _region("ca-tor", "Toronto", "ml.cloud.ibm.com", "api.ca-tor.dai.cloud.ibm.com"),
+    _region("ap-south-1", "Mumbai", "aws.wxai.ibm.com", "api.ap-south-1.aws.data.ibm.com"),
+    _region("us-east-1", "US East", "aws.wxai.ibm.com", "api.us-east-1.aws.data.ibm.com"),
     Region(
-        "us-gov", "AWS GovCloud", "wxai.ibmforusgov.com", "private.internal.wxai.ibmforusgov.com", "ibmforusgov.com"
+        "us-gov",
+        "AWS GovCloud",
+        "wxai.ibmforusgov.com",
+        "private.internal.wxai.ibmforusgov.com",
+        "api.dai.ibmforusgov.com",
+        "ibmforusgov.com",
     ),
 )
 """Every region that one of IBM's clients knows, the oldest first."""
@@ -112,6 +127,18 @@ def is_cloud_host(url: str) -> bool:
 
     """
     return find_region(url) is not None or f".{_host(url)}".endswith(_DOMAINS)
+
+
+def region_of_platform(url: str) -> Region | None:
+    """Find the region whose spaces and projects a host of IBM's platform keeps; None where it is no such host.
+
+    Example:
+        >>> region_of_platform("https://api.dataplatform.cloud.ibm.com").name
+        'us-south'
+
+    """
+    host = _host(url).removeprefix("private.")
+    return next((region for region in REGIONS if region.platform_host == host), None)
 
 
 def _likeness(text: str, region: Region) -> float:

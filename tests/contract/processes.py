@@ -12,18 +12,22 @@ import signal
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import ibm_watson_machine_learning  # noqa: F401 - every process has it then
 import pandas as pd
 from sklearn.dummy import DummyClassifier
 
-import wml_deployer._clients.machine_learning
+import wml_deployer._clients.door
 import wml_deployer.payload  # noqa: F401 - every process has it then
 from wml_deployer import Deployer, Deployment, SoftwareCredentials, StoredModel
+from wml_deployer._clients.choice import CLIENTS
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import WMLDeployerError
+
+# Every process has it then.
+import_module(next(one.package for one in CLIENTS if one.installed))
 
 ROWS = pd.DataFrame({"age": [30.0, 40.0, 50.0], "income": [1.0, 2.0, 3.0]})
 

@@ -38,7 +38,7 @@ def test_a_space_tells_its_runtime(client: Client) -> None:
     """State and instance are known."""
     space = client.space()
 
-    assert SpaceRecord(client.space_id, "Default space", "active", "99999999-9999-9999-9999-999999999999") == space
+    assert SpaceRecord(client.scope.id, "Default space", "active", "99999999-9999-9999-9999-999999999999") == space
 
 
 @pytest.mark.core

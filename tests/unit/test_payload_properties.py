@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 FLOATS = st.floats(allow_infinity=False)
 MOMENTS = st.datetimes(datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("2200-01-01"))
 WHOLE_SECONDS = MOMENTS.map(lambda moment: moment.replace(microsecond=0))
-DURATIONS = st.timedeltas(pd.Timedelta("-1000D").to_pytimedelta(), pd.Timedelta("1000D").to_pytimedelta())
+DURATIONS = st.timedeltas(timedelta(days=-1000), timedelta(days=1000))
 DECIMALS = st.decimals(places=3, min_value=-(10**9), max_value=10**9)
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), FLOATS, TEXT, DECIMALS, MOMENTS)
 

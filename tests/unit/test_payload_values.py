@@ -104,7 +104,10 @@ COLUMNS: dict[str, tuple[pd.DataFrame, list[Any]]] = {
         column([date(2024, 1, 31), time(10, 20, 30, 500)], object),
         ["2024-01-31", "10:20:30.000500"],
     ),
-    "Python's durations": (column([timedelta(days=1, hours=2), np.timedelta64("NaT")], object), ["P1DT2H0M0S", None]),
+    "Python's durations": (
+        column([timedelta(days=1, hours=2), np.timedelta64("NaT", "ns")], object),
+        ["P1DT2H0M0S", None],
+    ),
     "decimals": (
         column([Decimal("0.1"), Decimal(9007199254740993), Decimal("5.00"), Decimal("NaN"), Decimal("1E+30")], object),
         [0.1, 2**53 + 1, 5.0, None, 1e30],

@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from wml_deployer._clients.catalogue import specification_of
 from wml_deployer._clients.records import PlanRecord, SpaceRecord
+from wml_deployer._clients.scope import Scope
 from wml_deployer._preflight.content import LARGE, schema_findings, size_findings
 from wml_deployer._preflight.model import refuse
 from wml_deployer._preflight.pickled import pickled_findings
@@ -37,6 +38,8 @@ RUNTIME = Specification(
 
 class Place:
     """A space as it may be."""
+
+    scope = Scope("space", "5")
 
     def __init__(
         self, *, state: str = "active", role: str | None = "admin", used: float = 0, runtime: bool = True

@@ -15,11 +15,12 @@ from wml_deployer import CloudCredentials, SoftwareCredentials
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._transport.pool import Transport
 from wml_deployer._transport.responses import Response
-from wml_deployer.errors import AuthenticationError, InvalidResponseError
+from wml_deployer.errors import AuthenticationError, CredentialsError, InvalidResponseError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.conftest import ScriptedServer
 
@@ -152,3 +153,62 @@ def test_a_given_token_cannot_be_renewed() -> None:
     credentials = SoftwareCredentials(url="https://cpd.example.com", token="t")
 
     assert not TokenSource(credentials, Transport()).renewed("t")
+
+
+def in_a_file(file: Path, seconds: float = 3600) -> str:
+    """Write a token that lives so long into a file, and return it."""
+    token = token_of(seconds)
+    file.write_text(f"Bearer {token}\n")
+    return token
+
+
+def from_file(file: Path) -> TokenSource:
+    """Take tokens from a file."""
+    return TokenSource(SoftwareCredentials(url="https://cpd.example.com", token_file=file), Transport())
+
+
+def test_a_file_of_a_token_is_read_again_before_the_token_ends(tmp_path: Path) -> None:
+    """Whoever keeps the file puts a new one there in time."""
+    in_a_file(tmp_path / "token", seconds=-1)
+    tokens = from_file(tmp_path / "token")
+    tokens.token()
+
+    assert in_a_file(tmp_path / "token") == tokens.token()
+
+
+def test_a_file_that_holds_another_token_renews_a_refused_one(tmp_path: Path) -> None:
+    """What was revoked before its time is asked for once more."""
+    refused = in_a_file(tmp_path / "token")
+    tokens = from_file(tmp_path / "token")
+    tokens.token()
+    in_a_file(tmp_path / "token", seconds=7200)
+
+    assert tokens.renewed(refused)
+
+
+def test_a_file_that_holds_the_refused_token_still_renews_nothing(tmp_path: Path) -> None:
+    """Nobody sends it again in vain."""
+    refused = in_a_file(tmp_path / "token")
+    tokens = from_file(tmp_path / "token")
+    tokens.token()
+
+    assert not tokens.renewed(refused)
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines"])
+def test_a_file_without_a_token_is_refused(content: str, tmp_path: Path) -> None:
+    """It is not sent as a header."""
+    (tmp_path / "token").write_text(content)
+
+    with pytest.raises(CredentialsError, match="holds no token"):
+        from_file(tmp_path / "token").token()
+
+
+def test_a_file_of_a_token_that_is_gone_is_named(tmp_path: Path) -> None:
+    """The error says which."""
+    in_a_file(tmp_path / "token")
+    tokens = from_file(tmp_path / "token")
+    (tmp_path / "token").unlink()
+
+    with pytest.raises(CredentialsError, match=str(tmp_path / "token")):
+        tokens.token()

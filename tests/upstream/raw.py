@@ -346,7 +346,7 @@ def d18(stage: Stage) -> Any:
     spec = stage.properties("x")
     body = {"name": "many", "type": TYPE, "software_spec": {"id": next(v for v in spec.values() if len(v) == 36)}}
     for _ in range(201):
-        inner._call("POST", "/ml/v4/models", "store", json={**body, "space_id": inner.space_id})  # type: ignore[attr-defined]
+        inner._call("POST", "/ml/v4/models", "store", json={**body, **inner.scope.query})  # type: ignore[attr-defined]
     return len(stage.client.repository.get_model_details()["resources"]) == 200
 
 

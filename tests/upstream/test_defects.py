@@ -191,7 +191,7 @@ def test_all_models_are_listed(deployer: Deployer, model: DummyClassifier) -> No
     entity = client.model(stored.id).raw["entity"]
     body = {"name": "one of many", "type": entity["type"], "software_spec": entity["software_spec"]}
     for _ in range(201):
-        client._call("POST", "/ml/v4/models", "store", json={**body, "space_id": client.space_id})  # type: ignore[attr-defined]
+        client._call("POST", "/ml/v4/models", "store", json={**body, **client.scope.query})  # type: ignore[attr-defined]
 
     assert 201 == sum(one.name == "one of many" for one in client.models())
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer._clients.documents import Document
+    from wml_deployer._clients.scope import Scope
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
 
@@ -37,16 +38,16 @@ class DirectCalls(BatchCalls):
 
     Args:
         url: Base URL of the service.
-        space_id: Id of the deployment space.
+        scope: The deployment space, or a project.
         transport: What to ask through.
         tokens: Where the bearer token comes from.
 
     """
 
-    def __init__(self, url: str, space_id: str, transport: Transport, tokens: TokenSource) -> None:
+    def __init__(self, url: str, scope: Scope, transport: Transport, tokens: TokenSource) -> None:
         """Ask nothing yet."""
         self.url = url.rstrip("/")
-        self.space_id = space_id
+        self.scope = scope
         self._transport = transport
         self._tokens = tokens
 
@@ -69,7 +70,7 @@ class DirectCalls(BatchCalls):
             "POST",
             f"/ml/v4/models/{model_id}/revisions",
             "freeze the model",
-            json={"space_id": self.space_id, "commit_message": message},
+            json={**self.scope.query, "commit_message": message},
         ).json()
         revision = ModelRecord.from_document(document).revision
         if revision is None:
@@ -102,7 +103,7 @@ class DirectCalls(BatchCalls):
         """
         entity = {
             "name": name,
-            "space_id": self.space_id,
+            **self.scope.query,
             "asset": {"id": model_id, "rev": revision},
             "online": {},
             "custom": custom,
@@ -163,7 +164,7 @@ class DirectCalls(BatchCalls):
         json: object = None,
         **options: Any,
     ) -> Response:
-        query = urlencode({"version": API_VERSION, "space_id": self.space_id, **(params or {})})
+        query = urlencode({"version": API_VERSION, **self.scope.query, **(params or {})})
         if json is not None:
             options |= {"body": orjson.dumps(json), "headers": _JSON}
         return self._authorized(method, f"{self.url}{path}?{query}", operation, **options)

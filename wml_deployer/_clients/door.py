@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wml_deployer._clients.choice import choose, release_of
 from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.machine_learning import MachineLearningClient
+from wml_deployer._clients.scope import Scope
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._clients.watsonx import WatsonxClient
 from wml_deployer._transport.pool import Transport
@@ -39,7 +40,9 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
     """
     reached = _reachable(credentials)
     transport = Transport(reached.ca_bundle)
-    return _client_for(reached, transport)(reached, transport, TokenSource(reached, transport))
+    # The key is looked for before anybody is asked anything.
+    tokens = TokenSource(reached, transport)
+    return _client_for(reached, transport)(reached, transport, tokens)
 
 
 def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> type[IBMClient]:
@@ -57,7 +60,7 @@ def open_scoring(credentials: CloudCredentials | SoftwareCredentials | LocalCred
     """
     reached = _reachable(credentials)
     transport = Transport(reached.ca_bundle)
-    return DirectCalls(reached.url, "", transport, TokenSource(reached, transport))
+    return DirectCalls(reached.url, Scope("space", ""), transport, TokenSource(reached, transport))
 
 
 def _reachable(

@@ -13,13 +13,14 @@ from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.records import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
+from wml_deployer._clients.scope import Scope, refuse_project
 from wml_deployer._clients.translation import translated
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import (
     AuthorizationError,
     ClientNotInstalledError,
+    CredentialsError,
     NotFoundError,
-    ServiceError,
     WMLDeployerError,
 )
 
@@ -54,7 +55,7 @@ class IBMClient(DirectCalls):
         self, credentials: CloudCredentials | SoftwareCredentials, transport: Transport, tokens: TokenSource
     ) -> None:
         """Construct IBM's client and find the deployment space."""
-        super().__init__(str(credentials.url), "", transport, tokens)
+        super().__init__(str(credentials.url), Scope("space", ""), transport, tokens)
         self._client: Any = None
         self._flags: dict[str, bool] = {}
         self._import()
@@ -64,9 +65,10 @@ class IBMClient(DirectCalls):
                 "cloud_platform_spaces": self._client.CLOUD_PLATFORM_SPACES,
                 "icp_platform_spaces": self._client.ICP_PLATFORM_SPACES,
             }
-        self.space_id = credentials.space_id or self._space_named(credentials.space)
-        with self._calling("choose the space"):
-            self._client.set.default_space(self.space_id)
+        self.scope = self._chosen(credentials)
+        with self._calling(f"choose the {self.scope.kind}"):
+            choose = self._client.set
+            (choose.default_project if self.scope.kind == "project" else choose.default_space)(self.scope.id)
 
     def specifications(self) -> Sequence[Specification]:
         """Ask for the software specifications and their life cycle."""
@@ -87,14 +89,14 @@ class IBMClient(DirectCalls):
     def space(self) -> SpaceRecord:
         """Ask for the deployment space."""
         with self._calling("look up the space"):
-            return SpaceRecord.from_document(self._client.spaces.get_details(self.space_id))
+            return SpaceRecord.from_document(self._client.spaces.get_details(self.scope.id))
 
     def role(self) -> str | None:
         """Ask for the caller's role; it is not told of who is in by a group, or who may not even see the members."""
         user_id = self._tokens.user_id()
         try:
             with self._calling("look up the caller's role"):
-                found = self._client.spaces.get_member_details(self.space_id, user_id) if user_id else {}
+                found = self._client.spaces.get_member_details(self.scope.id, user_id) if user_id else {}
         except (AuthorizationError, NotFoundError):
             return None
         return found.get("role")
@@ -144,6 +146,7 @@ class IBMClient(DirectCalls):
 
     def deployments(self) -> Sequence[DeploymentRecord]:
         """List every online deployment; unless asked for all, IBM's client stops at 200 without a word."""
+        refuse_project(self.scope.id if self.scope.kind == "project" else None)
         with self._calling("list the deployments"):
             listed = self._client.deployments.get_details(get_all=True)["resources"]
         return [DeploymentRecord.from_document(item) for item in listed if "online" in item["entity"]]
@@ -187,16 +190,23 @@ class IBMClient(DirectCalls):
                 given[names.INPUT_DATA_SCHEMA] = [{"id": "input", "type": "DataFrame", "fields": fields}]
         return given
 
-    def _space_named(self, name: str | None) -> str:
+    def _chosen(self, credentials: CloudCredentials | SoftwareCredentials) -> Scope:
+        if credentials.project_id is not None:
+            return Scope("project", credentials.project_id)
+        return Scope("space", credentials.space_id or self._space_called(credentials.space))
+
+    def _space_called(self, text: str | None) -> str:
+        """Find the space of this name; an id is taken as well."""
         with self._calling("find the space"):
             listed = self._client.spaces.get_details(get_all=True)["resources"]
-        found = [item["metadata"]["id"] for item in listed if item["entity"]["name"] == name]
+        ids = {item["metadata"]["id"]: item["entity"]["name"] for item in listed}
+        found = [text] if text in ids else [space_id for space_id, name in ids.items() if name == text]
         if len(found) != 1:
-            names = ", ".join(sorted(item["entity"]["name"] for item in listed)) or "none"
-            raise ServiceError(
-                f"{len(found)} deployment spaces are named {name!r}; the key sees: {names}.",
+            said = f"{len(found)} deployment spaces are called {text!r}" if text else "No deployment space is named"
+            raise CredentialsError(
+                f"{said}; those that the key sees: {', '.join(sorted(ids.values())) or 'none'}.",
                 operation="find the space",
-                next_step="Give space_id, or the name of exactly one space.",
+                next_step="Give space, the name of exactly one of them, or space_id.",
             )
         return str(found[0])
 

@@ -17,6 +17,9 @@ __all__ = ["isolated"]
 
 # Reentrant: a verb may ask the client for something while it holds the process's state.
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    # A fork waits for the one call that is on its way, so that no child is born into a changed process.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _FLAGS = ("cloud_platform_spaces", "icp_platform_spaces")
 _FLAGGED = (("deployments", "Deployments"), ("repository", "Repository"), ("factsheets", "Factsheets"))
 

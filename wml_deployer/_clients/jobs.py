@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wml_deployer._clients.documents import Document
+    from wml_deployer._clients.scope import Scope
     from wml_deployer._transport.responses import Response
 
 __all__ = ["BatchCalls"]
@@ -25,7 +26,7 @@ __all__ = ["BatchCalls"]
 class BatchCalls:
     """The calls of batch scoring; how they are sent is the subclass's affair."""
 
-    space_id: str
+    scope: Scope
 
     @abstractmethod
     def _call(self, method: str, path: str, operation: str, **options: Any) -> Response:
@@ -39,7 +40,7 @@ class BatchCalls:
         """Start a batch deployment of a revision."""
         entity = {
             "name": name,
-            "space_id": self.space_id,
+            **self.scope.query,
             "asset": {"id": model_id, "rev": revision},
             "batch": {},
             "hardware_spec": {"name": "S", "num_nodes": 1},
@@ -55,7 +56,7 @@ class BatchCalls:
 
     def start_job(self, deployment_id: str, name: str, body: bytes) -> JobRecord:
         """Start a job on ``input_data`` bytes; after a lost answer the job of this name is looked for."""
-        head = {"name": name, "space_id": self.space_id, "deployment": {"id": deployment_id}}
+        head = {"name": name, **self.scope.query, "deployment": {"id": deployment_id}}
         # The rows are not decoded only to be encoded again.
         document = orjson.dumps(head)[:-1] + b',"scoring":' + body + b"}"
         headers = {"Content-Type": "application/json"}

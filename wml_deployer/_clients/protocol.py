@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PlanRecord,
         SpaceRecord,
     )
+    from wml_deployer._clients.scope import Scope
     from wml_deployer.specifications import Specification
 
 __all__ = ["Client", "Scoring"]
@@ -32,15 +33,15 @@ class Scoring(Protocol):
 
 
 class Client(Protocol):
-    """One deployment space of the service, through one of IBM's clients."""
+    """One deployment space of the service, or a project, through one of IBM's clients."""
 
     @property
     def url(self) -> str:
         """Base URL of the service."""
 
     @property
-    def space_id(self) -> str:
-        """Id of the deployment space."""
+    def scope(self) -> Scope:
+        """The deployment space; or a project, which has models and no deployments."""
 
     def specifications(self) -> Sequence[Specification]:
         """Ask for the software specifications and their life cycle."""

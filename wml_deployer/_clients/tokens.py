@@ -1,55 +1,53 @@
-"""Bearer tokens: fetched with the user's key, renewed before they expire.
+"""Bearer tokens: taken from where the credentials say, renewed before they expire.
 
-IBM's clients paste secrets into requests without escaping them (one of them sends a password to a guessed host as
-well), do not log in again after a 401 and, the older one, break on tokens that live less than 50 minutes. So the
-login is made here, over the same verified transport as every other call, and both clients are handed a ready token.
+IBM's clients do not log in again after a 401 and, the older one, break on tokens that live less than 50 minutes. So
+both are handed a ready token from here.
 """
 
 from __future__ import annotations
 
 import base64
-import threading
+import re
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import orjson
 
-from wml_deployer._transport.responses import checked
-from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-from wml_deployer.errors import AuthenticationError, InvalidResponseError
-from wml_deployer.regions import find_region
+from wml_deployer._clients.forks import ForkSafeLock
+from wml_deployer._clients.keys import api_key
+from wml_deployer._clients.logins import log_in
+from wml_deployer.errors import CredentialsError
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from pathlib import Path
 
     from wml_deployer._transport.pool import Transport
+    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 
 __all__ = ["TokenSource"]
 
-IAM_URL = "https://iam.cloud.ibm.com/identity/token"
-_ACCOUNT_URLS = {
-    "aws.wxai.ibm.com": "https://account-iam.platform.saas.ibm.com/api/2.0/apikeys/token",
-    "ibmforusgov.com": "https://dai.ibmforusgov.com/api/rest/mcsp/apikeys/token",
-}
 LONGEST_MARGIN_SECONDS = 300.0
 MARGIN_OF_LIFE = 0.2
 
 
 class TokenSource:
-    """Hands out a token that is valid for a while yet; safe to share between threads.
+    """Hands out a token that is valid for a while yet; safe to share between threads, and across a fork.
 
     Args:
         credentials: What to log in with.
         transport: What to ask through.
 
+    Raises:
+        CredentialsError: The keyring that they name has no such key.
+
     """
 
     def __init__(self, credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> None:
-        """Fetch nothing yet."""
+        """Fetch no token yet."""
         self._credentials = credentials
         self._transport = transport
-        self._lock = threading.Lock()
+        self._key = api_key(credentials)
+        self._lock = ForkSafeLock()
         self._token = ""
         self._renew_at = 0.0
 
@@ -66,13 +64,12 @@ class TokenSource:
             return self._token
 
     def renewed(self, refused: str) -> bool:
-        """Say whether another token than the refused one is at hand, after logging in again where that is possible."""
+        """Say whether another token than the refused one is at hand, after fetching one where that is possible."""
         with self._lock:
-            if self._credentials.token is not None:
-                return False
-            if self._token == refused:
+            if self._token in {"", refused}:
                 self._renew()
-            return True
+            # What a login gives counts as new: it is the login's word against the service's.
+            return self._logs_in or self._token != refused
 
     def user_id(self) -> str | None:
         """Return the id that the spaces know the caller by, where the token says it."""
@@ -81,60 +78,30 @@ class TokenSource:
         found = claims.get("iam_id") or claims.get("uid")
         return None if found is None else str(found)
 
+    @property
+    def _logs_in(self) -> bool:
+        return self._credentials.token is None and self._credentials.token_file is None
+
     def _renew(self) -> None:
-        given = self._credentials.token
-        self._token = given.get_secret_value() if given else self._login()
-        self._renew_at = float("inf") if given else _renewal_time(self._token)
-
-    def _login(self) -> str:
-        if isinstance(self._credentials, CloudCredentials):
-            return self._login_cloud(self._credentials)
-        return self._login_software(self._credentials)
-
-    def _login_cloud(self, credentials: CloudCredentials) -> str:
-        account_url = _account_url(credentials.url)
-        if account_url is not None:
-            body = orjson.dumps({"apikey": _secret(credentials.apikey)})
-            return self._ask(account_url, "application/json", body, "token")
-        form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": _secret(credentials.apikey)}
-        return self._ask(IAM_URL, "application/x-www-form-urlencoded", urlencode(form).encode(), "access_token")
-
-    def _login_software(self, credentials: SoftwareCredentials) -> str:
-        by_key = credentials.apikey is not None
-        secret = {"api_key": _secret(credentials.apikey)} if by_key else {"password": _secret(credentials.password)}
-        body = orjson.dumps({"username": credentials.username, **secret})
-        url = f"{str(credentials.url).rstrip('/')}/icp4d-api/v1/authorize"
-        return self._ask(url, "application/json", body, "token")
-
-    def _ask(self, url: str, content_type: str, body: bytes, key: str) -> str:
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        answer = self._transport.request("POST", url, headers=headers, body=body, repeatable=True)
-        if answer.status in {400, 401, 403}:
-            # The login service's words may repeat what was sent: they stay out of the message.
-            raise AuthenticationError(
-                f"{url} does not accept the API key or password.",
-                operation="log in",
-                status=answer.status,
-                next_step="Check the key in the credentials: it may be mistyped, deleted, or of another account.",
-            )
-        document = checked(answer, "log in").json()
-        if not isinstance(document, dict) or not isinstance(document.get(key), str):
-            raise InvalidResponseError(f"{url} answered without {key!r}.", operation="log in")
-        return str(document[key])
+        given, file = self._credentials.token, self._credentials.token_file
+        if given is not None:
+            self._token, self._renew_at = given.get_secret_value(), float("inf")
+            return
+        token = _read(file) if file is not None else log_in(self._credentials, self._key, self._transport)
+        self._token, self._renew_at = token, _renewal_time(token)
 
 
-def _account_url(url: str) -> str | None:
-    """Return where keys of regions outside of IBM's own data centres become tokens; ``None`` for the others.
-
-    A key of one platform is never sent to the login service of another. The addresses are those of IBM's newer client
-    (``HrefDefinitions.get_aws_token_url``).
-    """
-    region = find_region(url)
-    return None if region is None else _ACCOUNT_URLS.get(region.platform)
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value else ""
+def _read(file: Path) -> str:
+    """Return the token in a file, which whoever wrote it replaces from time to time."""
+    try:
+        token = file.read_text(encoding="utf-8").strip().removeprefix("Bearer ").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialsError(f"The token in {file} cannot be read: {error}", operation="log in") from error
+    if not re.fullmatch(r"[!-~]+", token):
+        raise CredentialsError(
+            f"{file} holds no token.", operation="log in", next_step="Put the token there, alone, or give an API key."
+        )
+    return token
 
 
 def _renewal_time(token: str) -> float:

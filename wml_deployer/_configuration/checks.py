@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bundle_of_certificates",
     "cloud_url",
+    "existing_file",
     "filled",
     "https_url",
     "password",
@@ -128,6 +129,14 @@ def bundle_of_certificates(path: Path) -> Path:
         found = 0
     if not found:
         raise wrong(f"{path} holds no certificate that can be read", "-----BEGIN CERTIFICATE----- and what follows it")
+    return path
+
+
+def existing_file(path: Path) -> Path:
+    """Take a path that is a file, and give it absolute."""
+    path = path.expanduser().absolute()
+    if not path.is_file():
+        raise wrong(f"there is no file {path}", "a file")
     return path
 
 

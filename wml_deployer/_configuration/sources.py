@@ -32,6 +32,7 @@ __all__ = [
 VARIABLES = {
     "WML_URL": "url",
     "WML_APIKEY": "apikey",
+    "WML_KEYRING": "keyring",
     "WML_TOKEN": "token",
     "WML_USERNAME": "username",
     "WML_PASSWORD": "password",
@@ -39,6 +40,7 @@ VARIABLES = {
     "WML_CA_BUNDLE": "ca_bundle",
     "WML_SPACE_ID": "space_id",
     "WML_SPACE": "space",
+    "WML_PROJECT_ID": "project_id",
     "WML_CLIENT": "client",
 }
 """Environment variable -> key of credentials."""
@@ -47,8 +49,12 @@ SECRETS = frozenset({"apikey", "token", "password"})
 """Keys whose values are never shown."""
 
 # Ways of saying one thing: whoever says it in one way replaces what others say in another.
-_ALTERNATIVES = (frozenset({"url", "region"}), SECRETS, frozenset({"space_id", "space"}))
-_PATHS = frozenset({"ca_bundle", "directory"})
+_ALTERNATIVES = (
+    frozenset({"url", "region"}),
+    SECRETS | {"keyring", "token_file"},
+    frozenset({"space_id", "space", "project_id"}),
+)
+_PATHS = frozenset({"ca_bundle", "directory", "token_file"})
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ def space_findings(client: Client) -> Iterator[Finding]:
         client: The space, connected.
 
     """
+    if client.scope.kind == "project":
+        said = f"models can be stored in {client.scope}, but not deployed"
+        yield Finding("warning", "space", said, "Name a deployment space to deploy.")
+        return
     space = client.space()
     if space.state != "active":
         yield Finding("error", "space", f"{space.name} is {space.state}", "Wait until it is active, or choose another.")

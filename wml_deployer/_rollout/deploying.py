@@ -64,7 +64,7 @@ def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
     except WMLDeployerError as failure:
         tell(
             error,
-            f"Deployment {deployment_id} stays in space {client.space_id}, for it could not be removed "
+            f"Deployment {deployment_id} stays in {client.scope}, for it could not be removed "
             f"({failure.message}); the next call goes on from it.",
         )
         return False
@@ -85,7 +85,7 @@ def _remove_made(client: Client, project: str, custom: dict[str, object], error:
     try:
         made = [record.id for record in deployments_of(client, project) if record.custom == custom]
     except WMLDeployerError:
-        tell(error, f"A deployment may be left in space {client.space_id}; the next call goes on from it.")
+        tell(error, f"A deployment may be left in {client.scope}; the next call goes on from it.")
         return
     for deployment_id in made:
         remove(client, deployment_id, error)

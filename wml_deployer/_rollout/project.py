@@ -81,7 +81,7 @@ class Project:
         record = self.deployment()
         if record is None:
             raise VersionError(
-                f"{self._journal.read().project_name} is not deployed in space {self.client.space_id}.",
+                f"{self._journal.read().project_name} is not deployed in {self.client.scope}.",
                 operation=operation,
                 next_step="Call deploy(model) first.",
             )

@@ -119,7 +119,7 @@ def _take_back(client: Client, properties: ModelProperties, message: str, error:
     except (NotFoundError, ConflictError):
         return
     except WMLDeployerError:
-        tell(error, f"A model may be left in space {client.space_id}; the next call goes on from it.")
+        tell(error, f"A model may be left in {client.scope}; the next call goes on from it.")
 
 
 def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:

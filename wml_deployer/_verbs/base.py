@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.recovering import adopt, needs_adoption
 from wml_deployer._rollout.sample import SampleFolder
@@ -66,6 +67,13 @@ class OpenProject:
 
     @contextmanager
     def _changing(self, timeout: float) -> Iterator[Project]:
+        """Hold the project's lock to change what serves, which is in a deployment space."""
+        refuse_project(getattr(self._credentials, "project_id", None))
+        with self._storing(timeout) as project:
+            yield project
+
+    @contextmanager
+    def _storing(self, timeout: float) -> Iterator[Project]:
         """Hold the project's lock, so that two processes never change it at once, within the time given."""
         with deadline(timeout), self._file.lock(timeout=timeout):
             self._deployed = None

@@ -1,0 +1,85 @@
+"""How a key or password becomes a token: each platform has a login service of its own.
+
+IBM's clients paste secrets into requests without escaping them, and one of them sends a password to a guessed host as
+well. So the login is made here, over the same verified transport as every other call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import orjson
+
+from wml_deployer._transport.responses import checked
+from wml_deployer.credentials import CloudCredentials
+from wml_deployer.errors import AuthenticationError, InvalidResponseError
+from wml_deployer.regions import find_region
+
+if TYPE_CHECKING:
+    from wml_deployer._transport.pool import Transport
+    from wml_deployer.credentials import SoftwareCredentials
+
+__all__ = ["log_in"]
+
+_IAM_URL = "https://iam.cloud.ibm.com/identity/token"
+_ACCOUNT_URLS = {
+    "aws.wxai.ibm.com": "https://account-iam.platform.saas.ibm.com/api/2.0/apikeys/token",
+    "ibmforusgov.com": "https://dai.ibmforusgov.com/api/rest/mcsp/apikeys/token",
+}
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def log_in(credentials: CloudCredentials | SoftwareCredentials, key: str | None, transport: Transport) -> str:
+    """Return a new token.
+
+    Args:
+        credentials: Where to log in, and as whom.
+        key: The API key; ``None`` to log in with the password.
+        transport: What to ask through.
+
+    Raises:
+        AuthenticationError: The key or password is not accepted.
+
+    """
+    if not isinstance(credentials, CloudCredentials):
+        return _on_software(credentials, key, transport)
+    account_url = _account_url(credentials.url)
+    if account_url is not None:
+        return _ask(transport, account_url, _JSON, orjson.dumps({"apikey": key}), "token")
+    form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": key}
+    return _ask(transport, _IAM_URL, _FORM, urlencode(form).encode(), "access_token")
+
+
+def _on_software(credentials: SoftwareCredentials, key: str | None, transport: Transport) -> str:
+    password = credentials.password.get_secret_value() if credentials.password else ""
+    secret = {"password": password} if key is None else {"api_key": key}
+    body = orjson.dumps({"username": credentials.username, **secret})
+    return _ask(transport, f"{credentials.url}/icp4d-api/v1/authorize", _JSON, body, "token")
+
+
+def _ask(transport: Transport, url: str, content_type: str, body: bytes, key: str) -> str:
+    headers = {"Content-Type": content_type, "Accept": "application/json"}
+    answer = transport.request("POST", url, headers=headers, body=body, repeatable=True)
+    if answer.status in {400, 401, 403}:
+        # The login service's words may repeat what was sent: they stay out of the message.
+        raise AuthenticationError(
+            f"{url} does not accept the API key or password.",
+            operation="log in",
+            status=answer.status,
+            next_step="Check the key in the credentials: it may be mistyped, deleted, or of another account.",
+        )
+    document = checked(answer, "log in").json()
+    if not isinstance(document, dict) or not isinstance(document.get(key), str):
+        raise InvalidResponseError(f"{url} answered without {key!r}.", operation="log in")
+    return str(document[key])
+
+
+def _account_url(url: str) -> str | None:
+    """Return where keys of regions outside of IBM's own data centres become tokens; ``None`` for the others.
+
+    A key of one platform is never sent to the login service of another. The addresses are those of IBM's newer client
+    (``HrefDefinitions.get_aws_token_url``).
+    """
+    region = find_region(url)
+    return None if region is None else _ACCOUNT_URLS.get(region.platform)
