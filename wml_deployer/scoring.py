@@ -17,7 +17,6 @@ from wml_deployer._scoring.worker import ask_from_worker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._clients.protocol import Scoring
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 
