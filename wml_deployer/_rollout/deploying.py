@@ -1,7 +1,8 @@
-"""Making a project's one deployment, and removing what a failed call made."""
+"""A project's one deployment: found, made, and removed."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,27 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["create", "delete", "deployments_of", "remove"]
+__all__ = ["create", "delete", "deployment_of", "deployments_of", "remove"]
 
 CLEAN_UP_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
 
 
 def deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
     """List the deployments of a project, the oldest first; there is one, unless two were made at the same time."""
     ours = [d for d in client.deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
     return sorted(ours, key=lambda record: (record.created_at, record.id))
+
+
+def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None:
+    """Find a project's deployment: the one that metadata.yaml names, or else the one that says whose it is."""
+    if metadata.deployment_uid is not None:
+        try:
+            return client.deployment(metadata.deployment_uid)
+        except NotFoundError:
+            _log.warning("deployment %s of metadata.yaml is gone", metadata.deployment_uid)
+    return next(iter(deployments_of(client, metadata.project_name)), None)
 
 
 def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRecord:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
 from wml_deployer._progress.stage import stage
-from wml_deployer._rollout.deploying import create, delete, deployments_of, remove
+from wml_deployer._rollout.candidates import candidate_of
+from wml_deployer._rollout.deploying import create, delete, deployment_of, remove
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from wml_deployer.credentials import Credentials
     from wml_deployer.metadata import MetadataFile, Version
 
-__all__ = ["Action", "Project"]
+__all__ = ["Project"]
 
 CLEAN_UP_SECONDS = 60.0
 
@@ -63,13 +64,7 @@ class Project:
 
     def deployment(self) -> DeploymentRecord | None:
         """Return the project's deployment as the service tells it, or ``None`` where there is none."""
-        metadata = self._journal.read()
-        if metadata.deployment_uid is not None:
-            try:
-                return self.client.deployment(metadata.deployment_uid)
-            except NotFoundError:
-                _log.warning("deployment %s of metadata.yaml is gone", metadata.deployment_uid)
-        return next(iter(deployments_of(self.client, metadata.project_name)), None)
+        return deployment_of(self.client, self._journal.read())
 
     def required(self, operation: str) -> DeploymentRecord:
         """Return the project's deployment.
@@ -190,7 +185,7 @@ class Project:
         return ready
 
     def delete(self, *, cascade: bool) -> None:
-        """Delete the deployment and, if asked, every model of the project.
+        """Delete the deployment and, if asked, the candidate and every model of the project.
 
         Raises:
             VersionError: The project is not deployed.
@@ -198,6 +193,10 @@ class Project:
         """
         metadata = self._journal.read()
         record = self.deployment() if cascade and metadata.versions else self.required("delete")
+        candidate = candidate_of(self.client, metadata.project_name) if cascade else None
+        if candidate is not None:
+            # The service deletes no model that is deployed.
+            delete(self.client, candidate.id)
         if record is not None:
             delete(self.client, record.id)
         self._journal.point_to(None)

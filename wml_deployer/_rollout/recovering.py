@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.deploying import deployments_of
+from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, content_digest, frozen_already, models_of
 from wml_deployer._rollout.service_log import merged, read_log
@@ -19,7 +19,7 @@ from wml_deployer.metadata import LogEntry, Metadata, Version
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
+    from wml_deployer._clients.records import ModelRecord
     from wml_deployer.metadata import MetadataFile
 
 __all__ = ["adopt", "needs_adoption", "recover"]
@@ -72,7 +72,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     """
     metadata = file.read() if file.path.exists() else known
     versions = _versions(client, metadata)
-    record = _deployment(client, metadata)
+    record = deployment_of(client, metadata)
     live = next((v for v in reversed(versions) if record and _ids(v) == (record.model_id, record.revision)), None)
     log = merged(metadata.log, read_log(record)) if record else metadata.log
     logged = live_version(metadata.model_copy(update={"versions": versions, "log": log}))
@@ -123,15 +123,6 @@ def _told(revision: ModelRecord, ids: tuple[str, str], taken: set[str]) -> Versi
         metrics=facts.get("metrics", {}),
         stored_at=_frozen_at(revision),
     )
-
-
-def _deployment(client: Client, metadata: Metadata) -> DeploymentRecord | None:
-    if metadata.deployment_uid is not None:
-        try:
-            return client.deployment(metadata.deployment_uid)
-        except NotFoundError:
-            pass
-    return next(iter(deployments_of(client, metadata.project_name)), None)
 
 
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.recovering import adopt, needs_adoption
 from wml_deployer._rollout.sample import SampleFolder
+from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.credentials import LocalCredentials
-from wml_deployer.deployment import Deployment
+from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from typing_extensions import Self
 
+    from wml_deployer._rollout.storing import Candidate
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-    from wml_deployer.metadata import Metadata
+    from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["ROLLOUT_SECONDS", "OpenProject"]
+__all__ = ["ROLLOUT_SECONDS", "OpenProject", "wished"]
 
 ROLLOUT_SECONDS = 600.0
 """Time for a call that changes something, unless told otherwise."""
@@ -38,6 +40,8 @@ class OpenProject:
         self,
         credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
         metadata: str | os.PathLike[str] = "metadata.yaml",
+        *,
+        credentials_file: str | os.PathLike[str] | None = None,
     ) -> None:
         """Read the project; the service is asked at the first verb that needs it."""
         self._file = MetadataFile(metadata)
@@ -45,7 +49,10 @@ class OpenProject:
         samples = SampleFolder(self._file.directory / ".wml" / "samples")
         self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[int, Deployment] | None = None
-        self._source = Source(directory=getattr(self._credentials, "directory", None))
+        self._source = Source(
+            file=None if credentials_file is None else Path(credentials_file).absolute(),
+            directory=getattr(self._credentials, "directory", None),
+        )
         self._known = self._file.read()
 
     @property
@@ -81,6 +88,12 @@ class OpenProject:
                 adopt(self._project.client, self._file)
             yield self._project
 
+    @contextmanager
+    def _preparing(self, wish: Wish, timeout: float) -> Iterator[tuple[Project, Candidate | Version]]:
+        """Hold the lock, and have what a caller handed in ready: packed, or found among the stored versions."""
+        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
+            yield project, candidate
+
     def _deployment(self, operation: str) -> Deployment:
         """Return the handle to score with, looked up once and again when metadata.yaml changes."""
         changed = self._file.path.stat().st_mtime_ns
@@ -90,6 +103,25 @@ class OpenProject:
             handle = Deployment.from_record(record, project.client, project.serving(record))
             self._deployed = changed, handle
         return self._deployed[1]
+
+
+def wished(
+    model: Any,
+    sample: Any = None,
+    version: str | None = None,
+    specification: str | None = None,
+    *,
+    unpickle: bool = False,
+    metrics: Mapping[str, float] | None = None,
+) -> Wish:
+    """Say what the verbs that take a model are to store: the model, or the version that a handle names.
+
+    Raises:
+        ModelError: The metrics are no numbers.
+
+    """
+    stored = model.version if isinstance(model, StoredModel) else None
+    return Wish(model, stored, sample, version, specification, unpickle, metrics or {})
 
 
 def _placed(

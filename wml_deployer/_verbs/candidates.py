@@ -10,10 +10,9 @@ from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.once import tell
 from wml_deployer._rollout.shadow import ShadowLog
-from wml_deployer._rollout.versions import Wish
 from wml_deployer._transport.deadline import deadline
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
-from wml_deployer.deployment import Deployment, StoredModel
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployment import Deployment
 from wml_deployer.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -60,9 +59,8 @@ class CandidateVerbs(OpenProject):
             DeadlineError: The time is over; it is removed.
 
         """
-        stored = model.version if isinstance(model, StoredModel) else None
-        wish = Wish(model, stored, sample, version, specification, unpickle)
-        with self._changing(timeout) as project, project.versions.prepared(wish) as prepared:
+        wish = wished(model, sample, version, specification, unpickle=unpickle)
+        with self._preparing(wish, timeout) as (project, prepared):
             chosen = project.versions.get(prepared, wish)
             record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
             return Deployment.from_record(record, project.client, chosen)

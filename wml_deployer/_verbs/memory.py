@@ -1,11 +1,11 @@
-"""Verbs on what a project remembers: differences of versions, recovery, and removal of what is old."""
+"""Verbs on what a project remembers: history, differences of versions, recovery, and removal of what is old."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.differences import differences
-from wml_deployer._rollout.history import version_to
+from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
@@ -13,14 +13,24 @@ from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wml_deployer._display.frames import Differences
+    from wml_deployer._display.frames import Differences, History
     from wml_deployer.metadata import Metadata
 
 __all__ = ["MemoryVerbs"]
 
 
 class MemoryVerbs(OpenProject):
-    """Compare versions, rebuild metadata.yaml, remove old models."""
+    """Tell what was live, compare versions, rebuild metadata.yaml, remove old models."""
+
+    def history(self) -> History:
+        """Tell what was live, when, and why.
+
+        Returns:
+            One row for each deploy, update, rollback and revert, oldest first: ``when``, ``action``, ``version``,
+            ``revision``, ``from``, ``to``, ``who``, ``why``, ``proof``.
+
+        """
+        return history_frame(self.metadata)
 
     def diff(self, one: str, other: str) -> Differences:
         """Tell what two stored versions differ in.

@@ -1,0 +1,210 @@
+"""The verbs that change what serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._rollout.switching import named_version
+from wml_deployer._rollout.versions import deployed_already
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployment import Deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wml_deployer._clients.records import DeploymentRecord
+    from wml_deployer._rollout.journal import Action
+    from wml_deployer._rollout.project import Project
+    from wml_deployer.metadata import Version
+
+__all__ = ["RolloutVerbs"]
+
+
+class RolloutVerbs(OpenProject):
+    """Deploy the first version, update to another, and go back."""
+
+    def deploy(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Deploy the project's first version, wait until it serves, and prove it on its sample.
+
+        Deploying what is live already returns the deployment that is there.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, ready.
+
+        Raises:
+            ConflictError: Another version of this project is deployed.
+            RolloutError: It failed, or did not answer as the local model does; nothing is left behind.
+            DeadlineError: The time is over.
+
+        """
+        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        with self._preparing(wish, timeout) as (project, candidate):
+            record = project.deployment()
+            chosen = project.versions.get(candidate, wish, upload=record is None)
+            if record is None:
+                record = project.deploy(chosen, reason)
+            elif project.serving(record) != chosen:
+                raise deployed_already(self.metadata.project_name)
+            elif not project.is_settled(record, chosen):
+                record = project.settle(record, chosen, reason)
+            return Deployment.from_record(record, project.client, chosen)
+
+    def update(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Serve another version under the same id and URL; go back by itself if it does not prove itself.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving the version.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+            RolloutError: It failed, or did not answer as the local model does; the version before serves again.
+            DeadlineError: The time is over; the version before serves again.
+
+        """
+        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        with self._preparing(wish, timeout) as (project, candidate):
+            record = project.at_rest(project.required("update"))
+            chosen = project.versions.get(candidate, wish)
+            return self._switched(project, record, chosen, "update", reason)
+
+    def release(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
+        reason: str | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> Deployment:
+        """Do what is needed: deploy the first time, afterwards update, and nothing when this content is live already.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            version: Name of the version, as :meth:`store` takes it.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            metrics: What you measured of it, as :meth:`store` takes it.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving this content.
+
+        Raises:
+            RolloutError: It failed, or did not answer as the local model does.
+
+        """
+        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        with self._preparing(wish, timeout) as (project, candidate):
+            record = project.deployment()
+            if record is not None:
+                record = project.at_rest(record)
+            chosen = project.versions.get(candidate, wish)
+            if record is not None:
+                return self._switched(project, record, chosen, "update", reason)
+            return Deployment.from_record(project.deploy(chosen, reason), project.client, chosen)
+
+    def rollback(
+        self, to: str | None = None, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS
+    ) -> Deployment:
+        """Serve an earlier version again, and wait until it does.
+
+        Args:
+            to: Name or revision of a version; the last good one before the live one if not given.
+            reason: Why, for the history.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The deployment, serving that version.
+
+        Raises:
+            VersionError: There is no such version; the message lists what there is.
+            RolloutError: It does not serve, or not as it should; the version before serves again.
+
+        """
+        with self._changing(timeout) as project:
+            named = named_version(self.metadata, to)
+            record = project.at_rest(project.required("rollback"))
+            chosen = project.earlier(record, named)
+            return self._switched(project, record, chosen, "rollback", reason)
+
+    def status(self) -> Deployment:
+        """Look at the deployment.
+
+        Returns:
+            Its state and the version that serves.
+
+        Raises:
+            VersionError: The project is not deployed yet.
+
+        """
+        project = self._project
+        record = project.required("status")
+        return Deployment.from_record(record, project.client, project.serving(record))
+
+    def delete(self, *, cascade: bool = False, timeout: float = ROLLOUT_SECONDS) -> None:
+        """Delete the deployment; its stored versions stay unless asked.
+
+        Args:
+            cascade: Whether the stored models are deleted as well, with every revision, and the candidate.
+            timeout: Seconds for the whole call.
+
+        Raises:
+            VersionError: The project is not deployed.
+
+        """
+        with self._changing(timeout) as project:
+            project.delete(cascade=cascade)
+
+    def _switched(
+        self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
+    ) -> Deployment:
+        if not project.is_settled(record, version):
+            record = project.switch(record, version, action, reason)
+        return Deployment.from_record(record, project.client, version)

@@ -1,0 +1,109 @@
+"""The verbs that look at a model and store it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._preflight.model import refuse
+from wml_deployer._rollout.checking import check
+from wml_deployer._transport.deadline import deadline
+from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployment import StoredModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wml_deployer.reports import CheckReport
+
+__all__ = ["StoringVerbs"]
+
+
+class StoringVerbs(OpenProject):
+    """Check a model before anything is uploaded, and store it as a version."""
+
+    def check(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        strict: bool = False,
+        specification: str | None = None,
+        unpickle: bool = False,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> CheckReport:
+        r"""Find what would go wrong with a model before anything is uploaded.
+
+        Looked at are credentials, certificate, space, runtime, rights and quota; the software specification and its
+        life cycle; the versions of libraries here and in the runtime; classes and functions that the runtime cannot
+        import; size, schema and sample. What is an error here stops :meth:`store`, too, where it is about the model.
+
+        Args:
+            model: Whatever :meth:`store` takes, or what it returned.
+            sample: n rows × k fields, as :meth:`store` takes them.
+            strict: Whether errors are raised instead of returned.
+            specification: Name of the software specification, as :meth:`store` takes it.
+            unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            Every finding, each with its next step.
+
+        Raises:
+            CheckError: ``strict`` was asked for, and there are errors.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from sklearn.dummy import DummyClassifier
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> with Deployer.local(path) as deployer:
+            ...     report = deployer.check(DummyClassifier().fit([[0], [1]], [0, 1]))
+            >>> [finding.subject for finding in report.findings if finding.subject in {"schema", "sample"}]
+            ['schema', 'sample']
+
+        """
+        wish = wished(model, sample, None, specification, unpickle=unpickle)
+        with deadline(timeout):
+            report = check(lambda: self._project.client, self.metadata, wish)
+        if strict:
+            refuse(report.findings, "check")
+        return report
+
+    def store(
+        self,
+        model: Any,
+        *,
+        sample: Any = None,
+        version: str | None = None,
+        specification: str | None = None,
+        unpickle: bool = False,
+        metrics: Mapping[str, float] | None = None,
+        timeout: float = ROLLOUT_SECONDS,
+    ) -> StoredModel:
+        """Pack a model, upload it and freeze it as a revision; the same content is stored once.
+
+        Args:
+            model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
+            sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do,
+                and of more than 1000 rows 1000 are taken. They stay on this machine.
+            version: Name of the version; the project's version, counted on where it is taken, if not given.
+            specification: Name of the software specification; the best supported one if not given.
+            unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
+                pickle runs code that it brings along.
+            metrics: What you measured of it, such as ``{"f1": 0.93}``; :meth:`diff` sets it side by side.
+            timeout: Seconds for the whole call.
+
+        Returns:
+            The frozen revision.
+
+        Raises:
+            ModelError: It cannot be stored, or :meth:`check` finds an error in it; nothing was uploaded.
+            ConflictError: Somebody else stored a model of this project at the same time.
+
+        """
+        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        with self._storing(timeout) as project, project.versions.prepared(wish) as candidate:
+            stored = project.versions.get(candidate, wish)
+        return StoredModel.from_version(stored)
