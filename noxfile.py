@@ -176,9 +176,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, its tests and this file, strictly."""
+    """Check the types of the package, its tests and this file, strictly; and of users' code, with pyright, too."""
     install_wheel(session, *group("tests"), *group("docs"), *group("types"))
     session.run("mypy", *session.posargs)
+    session.run("pyright", "--project", "tests/typing")
 
 
 @nox.session

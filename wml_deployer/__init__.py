@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wml_deployer.payload import to_frame, to_input_data
     from wml_deployer.reports import CheckReport, Comparison, Finding
 
+    __version__: str
+
 _HOMES = {
     "CheckReport": "reports",
     "CloudCredentials": "credentials",

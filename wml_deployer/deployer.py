@@ -69,7 +69,7 @@ class Deployer(StoringVerbs, RolloutVerbs, ScoringVerbs, MemoryVerbs):
             >>> _ = (folder / "credentials.yaml").write_text("url: us-south\napikey: k3y-example\nspace: churn\n")
             >>> _ = (folder / "metadata.yaml").write_text("project_name: churn\nproject_version: v0.1\n")
             >>> Deployer.from_files(folder / "credentials.yaml", folder / "metadata.yaml")
-            <Deployer churn v0.1 on https://us-south.ml.cloud.ibm.com>
+            Deployer.from_files('.../credentials.yaml', '.../metadata.yaml')
 
         """
         return cls(load_credentials(credentials), metadata, credentials_file=credentials)
@@ -92,15 +92,20 @@ class Deployer(StoringVerbs, RolloutVerbs, ScoringVerbs, MemoryVerbs):
             >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
             >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
             >>> Deployer.local(path)
-            <Deployer churn v0.1 on the embedded service>
+            Deployer.local('.../metadata.yaml')
 
         """
         return cls(LocalCredentials(directory=None if directory is None else Path(directory)), metadata)
 
     def __repr__(self) -> str:
-        """Name the project and where it is deployed."""
-        metadata = self.metadata
-        return f"<{type(self).__name__} {metadata.project_name} {metadata.project_version} on {self._where()}>"
+        """Write the call that opens the same project; secrets show as stars."""
+        name, path, given = type(self).__name__, str(self._file.path), self._credentials
+        if self._source.file is not None:
+            return f"{name}.from_files({str(self._source.file)!r}, {path!r})"
+        if isinstance(given, LocalCredentials):
+            elsewhere = "" if given.directory == self._file.directory / ".wml" else f", {str(given.directory)!r}"
+            return f"{name}.local({path!r}{elsewhere})"
+        return f"{name}({given!r}, {path!r})"
 
     def _where(self) -> str:
         given = self._credentials

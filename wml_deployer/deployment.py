@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
+from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline
@@ -84,6 +85,7 @@ class StoredModel:
         return self._view().html
 
 
+@suggest_arguments
 @dataclass
 class Deployment:
     r"""An online deployment: one id and one URL, whatever version serves.

@@ -78,6 +78,10 @@ MODELS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
         ),
     ),
     "a missing path": (ModelError, lambda d, _, folder: d.deploy(folder / "no.joblib", unpickle=False)),
+    "a misspelt path": (
+        ModelError,
+        lambda d, _, folder: d.deploy(written(folder, "model.joblib", "x").with_suffix(".joblb"), unpickle=True),
+    ),
     "a path of unknown framework": (ModelError, lambda d, _, folder: d.deploy(written(folder, "m.joblib", "x"))),
     "an empty directory": (ModelError, lambda d, _, folder: d.deploy(folder)),
     "an archive that climbs out": (ModelError, lambda d, _, folder: d.deploy(archive_with(folder, "../m.pkl"))),

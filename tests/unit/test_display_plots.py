@@ -44,7 +44,7 @@ SCORES = Scores({"prediction": [0, 1, 1], "probability_0": [0.9, 0.3, 0.2], "pro
 def test_every_probability_is_counted(axes: Axes) -> None:
     """The outline of each class has all of its rows under it."""
     areas_and_outlines = SCORES.plot(ax=axes).patches
-    counts = [int(outline.get_xy()[1 : 2 * BINS : 2, 1].sum()) for outline in areas_and_outlines[1::2]]
+    counts = [int(outline.get_xy()[1 : 2 * BINS : 2, 1].sum()) for outline in areas_and_outlines[1::2]]  # type: ignore[attr-defined]
 
     assert [3, 3] == counts
 
@@ -61,7 +61,23 @@ def test_regression_is_counted(axes: Axes) -> None:
     """Predictions without probabilities are drawn themselves; rows without an answer are left out."""
     bars = Scores({"prediction": [1.0, 2.0, None, 4.0]}).plot(ax=axes).patches
 
-    assert 3 == sum(bar.get_height() for bar in bars)
+    assert 3 == sum(bar.get_height() for bar in bars)  # type: ignore[attr-defined]
+
+
+def test_labels_without_probabilities_are_counted(axes: Axes) -> None:
+    """A classifier that says no probabilities has a bar for each label."""
+    drawn = Scores({"prediction": ["yes", "no", "yes"]}).plot(ax=axes)
+
+    assert ["no", "yes"] == [label.get_text() for label in drawn.get_yticklabels()]
+    assert [1, 2] == [round(bar.get_width()) for bar in drawn.patches]  # type: ignore[attr-defined]
+
+
+def test_several_outputs_have_a_legend(axes: Axes) -> None:
+    """A regression of two outputs has a histogram for each."""
+    legend = Scores({"prediction_0": [1.0, 2.0], "prediction_1": [3.0, 4.0]}).plot(ax=axes).get_legend()
+
+    assert legend is not None
+    assert ["prediction_0", "prediction_1"] == [text.get_text() for text in legend.get_texts()]
 
 
 def test_history_has_a_bar_for_each_span(axes: Axes) -> None:

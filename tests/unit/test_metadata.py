@@ -202,6 +202,8 @@ TIME = "stored_at: 2026-01-31T12:00:00Z"
                 Fault("project_version", "missing", 'such as project_version: "0.1"'),
             ],
         ),
+        ("projectname: a\nproject_version: v1\n",
+         [Fault("project_name", "missing", "is projectname meant to be it?")]),
         ("project_name: [a]\nproject_version: ' '\n",
          [Fault("line 1, project_name", "is a list", "a text"), Fault("line 2, project_version", "empty", "a text")]),
         (HEAD + "versions: v1\n", [Fault("line 3, versions", "is a text", "a list")]),

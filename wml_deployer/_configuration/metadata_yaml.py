@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from yaml import YAMLError
@@ -81,6 +82,8 @@ def _value(key: ScalarNode, node: Node) -> Any:
 def located(fault: Fault, document: Document) -> Fault:
     """Say in which line a fault stands, or what to write where something is missing."""
     if fault.where in _HINTS and fault.problem == "missing":
-        return replace(fault, expected=_HINTS[fault.where])
+        keys = [key.value for key, _ in document.root.value if key.value not in Metadata.model_fields]
+        near = get_close_matches(fault.where, keys, n=1)
+        return replace(fault, expected=f"is {near[0]} meant to be it?" if near else _HINTS[fault.where])
     pair = document.find(fault.where)
     return replace(fault, where=f"line {pair[0].start_mark.line + 1}, {fault.where}") if pair else fault

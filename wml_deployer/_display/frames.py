@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 from pandas.plotting import PlotAccessor
@@ -36,28 +36,20 @@ class _Frame(pd.DataFrame):
         return self._view().html
 
 
-class _ScoresPlot(PlotAccessor):
-    def __init__(self, scores: pd.DataFrame) -> None:
-        super().__init__(scores)
-        self._scores = scores
+class _OwnPlot(PlotAccessor):
+    """What ``plot`` of such a frame is: called, it plots what matters; everything else about it is pandas's."""
 
+    def __init__(self, frame: pd.DataFrame, own: Callable[[pd.DataFrame, Axes | None], Axes]) -> None:
+        super().__init__(frame)
+        self._frame, self._own = frame, own
+
+    @overload  # type: ignore[override]
+    def __call__(self, *, ax: Axes | None = ...) -> Axes: ...
+    @overload
+    def __call__(self, *args: Any, ax: Axes | None = ..., **options: Any) -> Any: ...
     def __call__(self, *args: Any, ax: Axes | None = None, **options: Any) -> Any:
-        """Plot how probabilities are distributed; with arguments of pandas, what pandas plots."""
-        if args or options or "prediction" not in self._scores:
-            return super().__call__(*args, ax=ax, **options)
-        return scores_plot(self._scores, ax)
-
-
-class _HistoryPlot(PlotAccessor):
-    def __init__(self, history: pd.DataFrame) -> None:
-        super().__init__(history)
-        self._history = history
-
-    def __call__(self, *args: Any, ax: Axes | None = None, **options: Any) -> Any:
-        """Plot which version was live when; with arguments of pandas, what pandas plots."""
-        if args or options:
-            return super().__call__(*args, ax=ax, **options)
-        return history_plot(self._history, ax)
+        """Plot what matters in the frame; with arguments of pandas, what pandas plots."""
+        return super().__call__(*args, ax=ax, **options) if args or options else self._own(self._frame, ax)
 
 
 class Scores(_Frame):
@@ -75,9 +67,9 @@ class Scores(_Frame):
     """
 
     @property
-    def plot(self) -> _ScoresPlot:
+    def plot(self) -> _OwnPlot:
         """Plot the distribution of the probabilities, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
-        return _ScoresPlot(self)
+        return _OwnPlot(self, scores_plot)
 
     def _view(self) -> View:
         return scores_view(self)
@@ -102,9 +94,9 @@ class History(_Frame):
     """
 
     @property
-    def plot(self) -> _HistoryPlot:
+    def plot(self) -> _OwnPlot:
         """Plot which version was live when, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
-        return _HistoryPlot(self)
+        return _OwnPlot(self, history_plot)
 
     def _view(self) -> View:
         return history_view(self)

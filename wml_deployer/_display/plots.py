@@ -21,14 +21,14 @@ INK = "#757c88"
 COLOURS = ("#4a7bd0", "#c2703d", "#3f9a6b", "#a763b5", "#b58a1d", "#3a95a8", "#c25577", "#757c88")
 BINS = 20
 SHOWN_CLASSES = len(COLOURS)
-SHOWN_CHANGES = 10
+SHOWN_BARS = 10
 
 
 def scores_plot(scores: pd.DataFrame, ax: Axes | None) -> Axes:
     """Draw how the probabilities of each class, or the predictions of a regression, are distributed."""
     chances = probability_columns(scores)
-    drawn = _axes(ax)
     if chances:
+        drawn = _axes(ax)
         for name, colour in zip(chances, COLOURS, strict=False):
             values = scores[str(name)].dropna().astype(float)
             label = str(name).removeprefix(PROBABILITY)
@@ -38,8 +38,17 @@ def scores_plot(scores: pd.DataFrame, ax: Axes | None) -> Axes:
         left = len(chances) - SHOWN_CLASSES
         _legend(drawn, "Class" if left <= 0 else f"Class ({left} more not drawn)")
         return _labelled(drawn, f"Probabilities of {len(scores):,} rows", "Probability", "Rows")
-    drawn.hist(scores["prediction"].dropna().astype(float), bins=BINS, color=COLOURS[0])
-    return _labelled(drawn, f"Predictions of {len(scores):,} rows", "Prediction", "Rows")
+    title = f"Predictions of {len(scores):,} rows"
+    names = [str(name) for name in scores.columns if str(name).startswith("prediction")]
+    if any(scores[name].dtype.kind not in "fiu" for name in names):
+        counts = scores[names].astype(str).agg(", ".join, axis=1).value_counts().head(SHOWN_BARS)[::-1]
+        return _counted(ax, title, counts, "Prediction")
+    drawn = _axes(ax)
+    values = [scores[name].dropna().astype(float) for name in names]
+    drawn.hist(values, BINS, color=list(COLOURS[: len(names)]), label=names)
+    if len(names) > 1:
+        _legend(drawn, "Output")
+    return _labelled(drawn, title, "Prediction", "Rows")
 
 
 def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
@@ -84,13 +93,17 @@ def comparison_plot(title: str, changed: pd.DataFrame, ax: Axes | None) -> Axes:
         return _labelled(drawn, title, "Prediction, live", "Prediction, candidate")
     if pairs is None or not len(pairs):
         return _sentence(_axes(ax, lines=1), title, f"{len(changed):,} predictions changed.")
-    shown = pairs.head(SHOWN_CHANGES)[::-1]
-    drawn = _axes(ax, lines=len(shown))
-    bars = drawn.barh(shown.index.to_list(), shown.to_list(), height=0.6, color=COLOURS[0])
+    return _counted(ax, title, pairs.head(SHOWN_BARS)[::-1], "Changed prediction")
+
+
+def _counted(ax: Axes | None, title: str, counts: pd.Series[int], vertical: str) -> Axes:
+    """Draw a bar for each count, the first one at the bottom."""
+    drawn = _axes(ax, lines=len(counts))
+    bars = drawn.barh(counts.index.astype(str).to_list(), counts.to_list(), height=0.6, color=COLOURS[0])
     drawn.bar_label(bars, padding=4, color=INK)
     drawn.margins(x=0.12)
     drawn.locator_params(axis="x", integer=True)
-    return _labelled(drawn, title, "Rows", "Changed prediction")
+    return _labelled(drawn, title, "Rows", vertical)
 
 
 def _sentence(drawn: Axes, title: str, text: str) -> Axes:

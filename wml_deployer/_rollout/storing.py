@@ -6,6 +6,8 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -167,6 +169,8 @@ def _told(said: dict[str, Any], profile: ModelProfile, metrics: Mapping[str, flo
 
 
 def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Sample | None]:
+    if isinstance(model, str | os.PathLike):
+        _refuse_missing(Path(model))
     if isinstance(model, str | os.PathLike) and not unpickle:
         return _profile_of_path(model, metadata, rows), None
     estimator = joblib.load(model) if isinstance(model, str | os.PathLike) else model
@@ -178,6 +182,18 @@ def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> 
             next_step=f"Set model_type: {profile.model_type}, or remove the key, or fit with the version it names.",
         )
     return profile, None if rows is None else take_sample(estimator, rows, profile.schema)
+
+
+def _refuse_missing(path: Path) -> None:
+    if path.exists():
+        return
+    there = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, n=1)
+    raise ModelError(
+        f"There is no file or folder {path}.",
+        operation="store",
+        next_step=f"Did you mean {path.with_name(near[0])}?" if near else "Save the model first, or correct the path.",
+    )
 
 
 def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any) -> ModelProfile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.deploying import delete
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CandidateVerbs"]
 
 
+@suggest_arguments
 class CandidateVerbs(OpenProject):
     """Deploy a version beside the live one, compare both, and take the better one."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.differences import differences
 from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.pruning import prune
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryVerbs"]
 
 
+@suggest_arguments
 class MemoryVerbs(OpenProject):
     """Tell what was live, compare versions, rebuild metadata.yaml, remove old models."""
 

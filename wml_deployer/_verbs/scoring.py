@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
+from wml_deployer._arguments import suggest_arguments
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.platform import batch_deployment, is_job_of, job_name
 from wml_deployer._verbs.candidates import CandidateVerbs
@@ -26,6 +27,7 @@ __all__ = ["ScoringVerbs"]
 JOB_SECONDS = 3600.0
 
 
+@suggest_arguments
 class ScoringVerbs(CandidateVerbs):
     """Scores on the project's deployment: online, from workers, and in batch on the platform."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._arguments import suggest_arguments
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._transport.deadline import deadline
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["StoringVerbs"]
 
 
+@suggest_arguments
 class StoringVerbs(OpenProject):
     """Check a model before anything is uploaded, and store it as a version."""
 
