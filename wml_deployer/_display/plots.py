@@ -44,8 +44,8 @@ def scores_plot(scores: pd.DataFrame, ax: Axes | None) -> Axes:
         counts = scores[names].astype(str).agg(", ".join, axis=1).value_counts().head(SHOWN_BARS)[::-1]
         return _counted(ax, title, counts, "Prediction")
     drawn = _axes(ax)
-    values = [scores[name].dropna().astype(float) for name in names]
-    drawn.hist(values, BINS, color=list(COLOURS[: len(names)]), label=names)
+    outputs = [scores[name].dropna().astype(float) for name in names]
+    drawn.hist(outputs, BINS, color=list(COLOURS[: len(names)]), label=names)
     if len(names) > 1:
         _legend(drawn, "Output")
     return _labelled(drawn, title, "Prediction", "Rows")
