@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -11,8 +13,9 @@ from typing_extensions import Unpack
 
 from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.waiting import wait_until_serving
-from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
-from wml_deployer._transport.deadline import deadline
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
+from wml_deployer._transport.deadline import deadline, stoppable
+from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._display.frames import Scores
     from wml_deployer._display.view import View
+    from wml_deployer._scoring.parts import Ask
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -210,11 +214,11 @@ class Deployment:
 
         """
         from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
-        from wml_deployer._scoring.batches import Batching, score_rows  # noqa: PLC0415
+        from wml_deployer._scoring.batches import score_chunks, score_rows  # noqa: PLC0415
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
         if isinstance(X, Iterator):
-            return (Scores(score_rows(chunk, self._ask, self._schema, how)) for chunk in X)
+            return map(Scores, score_chunks(X, self._ask_within(timeout), self._schema, how))
         with deadline(timeout):
             return Scores(score_rows(X, self._ask, self._schema, how))
 
@@ -229,8 +233,24 @@ class Deployment:
         Returns:
             n rows on X's index.
 
+        Raises:
+            ConfigurationError: X is an iterator: await its chunks one by one.
+
         """
-        return await asyncio.to_thread(lambda: self.score(X, timeout=timeout, **batching))
+        if isinstance(X, Iterator):
+            raise ConfigurationError("ascore takes rows, not an iterator of them.", next_step="Await each chunk.")
+        stop = threading.Event()
+
+        def score() -> Scores:
+            with stoppable(stop):
+                scores: Scores = self.score(X, timeout=timeout, **batching)
+                return scores
+
+        try:
+            return await asyncio.to_thread(score)
+        finally:
+            # A task that was cancelled leaves no request behind.
+            stop.set()
 
     def _view(self) -> View:
         from wml_deployer._display.handles import deployment_view  # noqa: PLC0415 - only notebooks need it
@@ -244,6 +264,18 @@ class Deployment:
     def _ask(self, body: bytes) -> bytes:
         with deadline(REQUEST_SECONDS):
             return self._client.score(self.id, body)
+
+    def _ask_within(self, seconds: float | None) -> Ask:
+        """Ask until so many seconds from now are over, however long the pauses in between."""
+        if seconds is None:
+            return self._ask
+        end = time.monotonic() + seconds
+
+        def ask(body: bytes) -> bytes:
+            with deadline(end - time.monotonic()):
+                return self._ask(body)
+
+        return ask
 
     def _take(self, record: DeploymentRecord) -> Self:
         if (record.model_id, record.revision) != (self.model_id, self.revision):

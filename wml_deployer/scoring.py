@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wml_deployer._scoring.batches import Batching, score_rows
+from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.worker import ask_from_worker
 
 if TYPE_CHECKING:

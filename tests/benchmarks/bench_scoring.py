@@ -29,7 +29,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from wml_deployer import Deployer, SoftwareCredentials
-from wml_deployer._scoring.batches import Batching, score_rows
+from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer._transport.pool import Transport
 from wml_deployer.payload import encode
 from wml_deployer.schema import Field, Schema

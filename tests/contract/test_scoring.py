@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import pickle
+import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +18,18 @@ from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer.errors import BadRequestError, ConfigurationError, CredentialsError, PayloadError
+from wml_deployer.errors import (
+    AuthorizationError,
+    BadRequestError,
+    ConfigurationError,
+    CredentialsError,
+    DeadlineError,
+    InvalidResponseError,
+    PayloadError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from wml_deployer.testing import LocalServer
@@ -71,7 +84,7 @@ def test_a_failing_batch_is_named(project: Deployer, server: LocalServer, featur
     """The message says which rows failed."""
     server.fault("POST", "/predictions", status=400, skip=2, times=1)
 
-    with pytest.raises(BadRequestError, match="rows 200 to 299 of 569"):
+    with pytest.raises(BadRequestError, match="rows 200 to 299: "):
         project.score(features, batch_rows=100, in_flight=1)
 
 
@@ -104,6 +117,169 @@ def test_chunks_in_give_chunks_out(project: Deployer, features: pd.DataFrame) ->
 
     assert 100 == len(next(scores))
     assert_frame_equal(project.score(features).iloc[100:], pd.concat(scores), check_exact=True)
+
+
+def test_chunks_are_in_flight_together(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """Small chunks do not wait for each other's answers: the first score comes when the second chunk is asked for."""
+    taken = 0
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        nonlocal taken
+        for start in range(0, 500, 50):
+            taken += 1
+            yield features.iloc[start : start + 50]
+
+    scores = project.score(chunks(), in_flight=2)
+    next(scores)
+
+    assert 3 == taken
+
+
+def test_a_fault_in_a_chunk_comes_after_the_scores_before(project: Deployer, features: pd.DataFrame) -> None:
+    """What was scored of earlier chunks is not lost."""
+    wrong = features.head(3).assign(**{"mean radius": np.inf})
+    scores = project.score(iter([features.head(2), wrong]))
+
+    assert 2 == len(next(scores))
+    with pytest.raises(PayloadError, match="mean radius"):
+        next(scores)
+
+
+def test_a_failing_row_range_counts_from_the_first_chunk(
+    project: Deployer, server: LocalServer, features: pd.DataFrame
+) -> None:
+    """A file's reader finds the rows in the file."""
+    server.fault("POST", "/predictions", status=400, skip=1, times=1)
+    scores = project.score(iter([features.head(100), features.iloc[100:150]]), in_flight=1)
+    next(scores)
+
+    with pytest.raises(BadRequestError, match="rows 100 to 149: "):
+        next(scores)
+
+
+def test_a_failing_chunk_can_be_all_nulls(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """Its columns are those of the chunks before."""
+    server.fault("POST", "/predictions", status=400, skip=1, times=1)
+    chunks = iter([features.head(100), features.iloc[100:150]])
+    first, second = project.score(chunks, in_flight=1, on_error="null")
+
+    assert (first.columns.tolist(), features.index[100:150].tolist(), True) == (
+        second.columns.tolist(),
+        second.index.tolist(),
+        bool(second.isna().to_numpy().all()),
+    )
+
+
+def test_the_time_for_an_iterator_is_bounded_too(
+    project: Deployer, server: LocalServer, features: pd.DataFrame
+) -> None:
+    """The deadline is that of all chunks together."""
+    server.fault("POST", "/predictions", stall=5, times=None)
+    try:
+        with pytest.raises(DeadlineError):
+            next(project.score(iter([features]), timeout=0.5))
+    finally:
+        server.clear_faults()
+
+
+def test_the_first_failure_ends_the_call(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """Nothing more is sent than what was on its way."""
+    server.clear_requests()
+    server.fault("POST", "/predictions", status=400, times=None)
+    try:
+        with pytest.raises(BadRequestError, match="rows 0 to 9: "):
+            project.score(features, batch_rows=10, in_flight=2)
+    finally:
+        server.clear_faults()
+
+    assert len(server.requests) <= 4
+
+
+def test_a_refusal_of_the_caller_ends_the_call(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """Where no rows would fare better, none become nulls."""
+    server.fault("POST", "/predictions", status=403, skip=1, times=1)
+
+    with pytest.raises(AuthorizationError):
+        project.score(features, batch_rows=100, in_flight=1, on_error="null")
+
+
+def test_a_misshapen_answer_names_its_rows(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """One row too few is an error of its batch, never a shift of all that follow."""
+    block = {"fields": ["prediction", "probability"], "values": [[1, [0.0, 1.0]]] * 99}
+    server.predict(project._deployment("score").id, [block])
+
+    with pytest.raises(InvalidResponseError, match="rows 0 to 99: The answer holds 99 rows, but 100 were sent"):
+        project.score(features, batch_rows=100, in_flight=1)
+
+
+def test_no_rows_have_no_scores(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """Columns and nothing in them; no model is asked, for most refuse it."""
+    server.clear_requests()
+    scores = project.score(features.head(0))
+
+    assert (0, project.score(features.head(1)).columns.tolist()) == (len(scores), scores.columns.tolist())
+    assert 1 == len(server.requests)
+
+
+def test_an_empty_chunk_is_one_of_the_chunks(project: Deployer, features: pd.DataFrame) -> None:
+    """Chunks that were filtered stay beside those that they came from."""
+    sizes = [len(scores) for scores in project.score(iter([features.head(2), features.head(0), features.head(1)]))]
+
+    assert [2, 0, 1] == sizes
+
+
+def test_an_awaited_call_can_be_cancelled(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
+    """The request is given up at once: neither the loop nor the process waits for its answer."""
+    server.fault("POST", "/predictions", stall=20, times=None)
+
+    async def impatient() -> None:
+        await asyncio.wait_for(project.ascore(features.head(2)), 0.3)
+
+    begin = time.monotonic()
+    try:
+        with pytest.raises(asyncio.TimeoutError):
+            asyncio.run(impatient())
+    finally:
+        server.clear_faults()
+
+    assert time.monotonic() - begin < 10
+
+
+def test_an_iterator_cannot_be_awaited(project: Deployer) -> None:
+    """The message says what to await instead."""
+    with pytest.raises(ConfigurationError, match="each chunk"):
+        asyncio.run(project.ascore(iter([])))
+
+
+@pytest.mark.parametrize("rows", [2, 500], ids=["one request", "several"])
+def test_an_interrupted_call_ends_at_once(
+    project: Deployer, server: LocalServer, features: pd.DataFrame, tmp_path: Path, rows: int
+) -> None:
+    """Ctrl-C in a script that waits for the service: no thread keeps the process alive."""
+    info = server.info
+    features.to_pickle(tmp_path / "rows.pkl")
+    program = (
+        "import pandas, sys; from wml_deployer import Deployer, SoftwareCredentials;"
+        f"key = SoftwareCredentials(url={info.url!r}, username={info.username!r}, apikey={info.apikey!r},"
+        f" ca_bundle={str(info.ca_bundle)!r}, space_id={info.space_id!r});"
+        f"deployer = Deployer(key, {str(project._file.path)!r}); rows = pandas.read_pickle('rows.pkl').head({rows});"
+        "deployer.score(rows.head(1)); print('asks', flush=True); deployer.score(rows, batch_rows=100)"
+    )
+    server.fault("POST", "/predictions", stall=30, skip=1, times=None)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert "asks" == process.stdout.readline().strip()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=15)
+    finally:
+        process.kill()
+        server.clear_faults()
+
+    assert "KeyboardInterrupt" in said
 
 
 def test_scoring_can_be_awaited(project: Deployer, features: pd.DataFrame) -> None:

@@ -2,64 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import pandas as pd
+from functools import partial
+from typing import TYPE_CHECKING
 
 from wml_deployer._progress.stage import stage
-from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, OnError
+from wml_deployer._scoring.in_order import in_order
 from wml_deployer._scoring.pace import Pace
-from wml_deployer.errors import ConfigurationError, PayloadTooLargeError, WMLDeployerError
-from wml_deployer.payload import Document, Table, decode, prepare
-from wml_deployer.schema import Schema
+from wml_deployer._scoring.parts import Question, joined, scored
+from wml_deployer.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    CertificateError,
+    NotFoundError,
+    WMLDeployerError,
+)
+from wml_deployer.payload import Document, prepare
 
 if TYPE_CHECKING:
-    from wml_deployer.schema import ClassLabel
+    from collections.abc import Iterator
 
-__all__ = ["Ask", "Batching", "score_rows"]
+    import pandas as pd
 
-Ask = Callable[[bytes], bytes]
-"""Sends a request body and returns the answer's bytes."""
+    from wml_deployer._progress.stage import Stage
+    from wml_deployer._scoring.options import Batching
+    from wml_deployer._scoring.parts import Ask, Part
+    from wml_deployer.payload import Table
+    from wml_deployer.schema import Schema
 
-Result = TypeVar("Result")
-Answers = list[tuple[range, "bytes | WMLDeployerError"]]
+__all__ = ["score_chunks", "score_rows"]
 
-
-@dataclass(frozen=True)
-class Batching:
-    """How rows are spread over requests.
-
-    Attributes:
-        rows: Rows a request; ``None`` chooses them from the answer times.
-        body_bytes: Bytes of a request's body at most; a single larger row goes alone.
-        in_flight: Requests at the same time.
-        on_error: Whether a failing batch fails the call, or leaves nulls in its rows.
-
-    Example:
-        >>> Batching(rows=500).in_flight
-        4
-
-    """
-
-    rows: int | None = None
-    body_bytes: int = BATCH_BYTES
-    in_flight: int = IN_FLIGHT
-    on_error: OnError = "raise"
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done."""
-        counts = (1 if self.rows is None else self.rows, self.body_bytes, self.in_flight)
-        if min(counts) < 1 or self.on_error not in {"raise", "null"}:
-            raise ConfigurationError(
-                f"Rows cannot be batched like this: {self}.",
-                next_step="batch_rows, batch_bytes and in_flight are at least 1; on_error is 'raise' or 'null'.",
-            )
+# No other rows would fare better.
+_OF_THE_CALL = (AuthenticationError, AuthorizationError, CertificateError, NotFoundError)
+_FILL = 0.9
 
 
 def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching) -> pd.DataFrame:
@@ -79,101 +54,84 @@ def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching
         ServiceError: The service refused a batch; the message names its rows.
 
     """
-    schema = schema or Schema()
     table = prepare(data, schema=schema)
-    if isinstance(table, Document):
-        return decode(ask(table.encode()), classes=schema.classes)
-    pace = Pace(batching.rows)
-    if table.rows <= pace.rows:
+    call = _Call(_question(ask, schema, batching), batching)
+    if table.rows <= call.question.pace.rows:
         body = table.encode()
         if len(body) <= batching.body_bytes or table.rows <= 1:
-            return _joined(_answers(table, range(table.rows), body, ask, pace), table, schema.classes, batching)
-    jobs = (_job(table, rows, body, ask, pace) for rows, body in _bodies(table, batching, pace))
-    answers: Answers = []
+            # One request needs no threads.
+            return joined(scored(call.question, table, range(table.rows), body), None)
     with stage("scoring", table.rows, "rows") as progress:
-        for part in _in_order(jobs, batching.in_flight):
-            answers += part
-            progress.advance(sum(len(rows) for rows, _ in part))
-    return _joined(answers, table, schema.classes, batching)
+        (scores,) = call.scores(iter([table]), progress)
+    return scores
 
 
-def _bodies(table: Table, batching: Batching, pace: Pace) -> Iterator[tuple[range, bytes]]:
-    start, fitting = 0, pace.rows
-    while start < table.rows:
-        stop = min(start + min(pace.rows, fitting), table.rows)
-        body = table.encode(start, stop)
-        fitting = max(1, int((stop - start) * batching.body_bytes / len(body) * 0.9))
-        if len(body) <= batching.body_bytes or stop - start == 1:
-            yield range(start, stop), body
-            start = stop
+def score_chunks(
+    chunks: Iterator[object], ask: Ask, schema: Schema | None, batching: Batching
+) -> Iterator[pd.DataFrame]:
+    """Score chunk after chunk; the next ones are read while less is in flight than may be.
+
+    Args:
+        chunks: Each n rows × k fields.
+        ask: Sends one request; called from several threads.
+        schema: The model's fields and classes.
+        batching: How rows are spread over requests, whose size is learned from all chunks.
+
+    Returns:
+        The scores of each chunk, on its index. What is wrong with a chunk is raised in its turn.
+
+    """
+    call = _Call(_question(ask, schema, batching), batching)
+    with stage("scoring", unit="rows") as progress:
+        yield from call.scores((prepare(chunk, schema=schema) for chunk in chunks), progress)
 
 
-def _job(table: Table, rows: range, body: bytes, ask: Ask, pace: Pace) -> Callable[[], Answers]:
-    return lambda: _answers(table, rows, body, ask, pace)
+def _question(ask: Ask, schema: Schema | None, batching: Batching) -> Question:
+    return Question(ask, schema.classes if schema else (), Pace(batching.rows))
 
 
-def _answers(table: Table, rows: range, body: bytes, ask: Ask, pace: Pace) -> Answers:
-    """Ask for one batch; halve it where the service finds it too large."""
-    begin = time.monotonic()
-    try:
-        answer = ask(body)
-    except PayloadTooLargeError as error:
-        if len(rows) == 1:
-            return [(rows, error)]
-        pace.too_large(len(rows))
-        middle = rows.start + len(rows) // 2
-        halves = (range(rows.start, middle), range(middle, rows.stop))
-        return [a for half in halves for a in _answers(table, half, table.encode(half.start, half.stop), ask, pace)]
-    except WMLDeployerError as error:
-        return [(rows, error)]
-    pace.learn(len(rows), time.monotonic() - begin)
-    return [(rows, answer)]
+@dataclass(frozen=True)
+class _Call:
+    """What all batches of one call share."""
 
+    question: Question
+    batching: Batching
 
-def _in_order(jobs: Iterator[Callable[[], Result]], in_flight: int) -> Iterator[Result]:
-    """Run jobs on threads, a few ahead of the consumer, and give their results in order."""
-    pool = ThreadPoolExecutor(in_flight, thread_name_prefix="wml_deployer-score")
-    pending: deque[Future[Result]] = deque()
-    try:
-        for job in jobs:
-            # The deadline of the whole call lives in the context.
-            pending.append(pool.submit(copy_context().run, job))
-            if len(pending) > in_flight:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        # After a failure or Ctrl-C nobody waits for what is still in flight.
-        pool.shutdown(wait=False, cancel_futures=True)
+    def scores(self, tables: Iterator[Table | Document], progress: Stage) -> Iterator[pd.DataFrame]:
+        """The scores of each table."""
+        jobs = (partial(scored, self.question, table, *batch) for table in tables for batch in self._bodies(table))
+        parts: list[Part] = []
+        known: pd.DataFrame | None = None
+        before = 0
+        for found in in_order(jobs, self.batching.in_flight):
+            progress.advance(sum(len(part.rows) for part in found))
+            self._check(found, before)
+            parts += found
+            table, rows, _ = parts[-1]
+            if rows.stop == table.rows:
+                scores = joined(parts, known)
+                known, before, parts = scores.iloc[:0], before + table.rows, []
+                yield scores
 
+    def _bodies(self, table: Table | Document) -> Iterator[tuple[range, bytes]]:
+        if isinstance(table, Document):
+            yield range(table.rows), table.body
+            return
+        limit = self.batching.body_bytes
+        start, fitting = 0, self.question.pace.rows
+        while start < max(table.rows, 1):
+            stop = min(start + min(self.question.pace.rows, fitting), table.rows)
+            body = table.encode(start, stop)
+            fitting = max(1, int((stop - start) * limit / len(body) * _FILL))
+            if len(body) <= limit or stop - start <= 1:
+                yield range(start, stop), body
+                start = max(stop, 1)
 
-def _joined(answers: Answers, table: Table, classes: tuple[ClassLabel, ...], batching: Batching) -> pd.DataFrame:
-    failed = [(rows, answer) for rows, answer in answers if isinstance(answer, WMLDeployerError)]
-    if failed and (batching.on_error == "raise" or len(failed) == len(answers)):
-        raise _named(*failed[0], table.rows)
-    frames = [
-        decode(answer, classes=classes, index=_labels(table, rows))
-        for rows, answer in answers
-        if not isinstance(answer, WMLDeployerError)
-    ]
-    scores = frames[0] if len(frames) == 1 else pd.concat(frames)
-    return scores if not failed else _with_nulls(scores, [rows for rows, _ in failed], table)
-
-
-def _labels(table: Table, rows: range) -> pd.Index[Any] | None:
-    if table.index is None:
-        return pd.RangeIndex(rows.start, rows.stop)
-    return table.index if len(rows) == table.rows else table.index[rows.start : rows.stop]
-
-
-def _with_nulls(scores: pd.DataFrame, missing: list[range], table: Table) -> pd.DataFrame:
-    absent = {position for rows in missing for position in rows}
-    positions = [position for position in range(table.rows) if position not in absent]
-    whole = scores.set_axis(positions, axis=0).reindex(range(table.rows))
-    return whole if table.index is None else whole.set_axis(table.index, axis=0)
-
-
-def _named(rows: range, error: WMLDeployerError, total: int) -> WMLDeployerError:
-    if len(rows) < total:
-        error.message = f"rows {rows.start} to {rows.stop - 1} of {total}: {error.message}"
-    return error
+    def _check(self, parts: list[Part], before: int) -> None:
+        """Raise what ends the call, naming its rows as they are counted from the first chunk on."""
+        for table, rows, scores in parts:
+            if isinstance(scores, WMLDeployerError):
+                if before or len(rows) < table.rows:
+                    scores.message = f"rows {before + rows.start} to {before + rows.stop - 1}: {scores.message}"
+                if self.batching.on_error == "raise" or isinstance(scores, _OF_THE_CALL):
+                    raise scores

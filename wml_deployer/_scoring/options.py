@@ -1,10 +1,13 @@
-"""The keyword arguments of scoring, as users write them."""
+"""The keyword arguments of scoring: as users write them, and checked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-__all__ = ["BATCH_BYTES", "IN_FLIGHT", "BatchingOptions", "OnError"]
+from wml_deployer.errors import ConfigurationError
+
+__all__ = ["BATCH_BYTES", "IN_FLIGHT", "Batching", "BatchingOptions", "OnError"]
 
 BATCH_BYTES = 4_000_000
 """Bytes of a request's body at most, unless told: what services of this kind take without complaint."""
@@ -31,3 +34,34 @@ class BatchingOptions(TypedDict, total=False):
     batch_bytes: int
     in_flight: int
     on_error: OnError
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How rows are spread over requests.
+
+    Attributes:
+        rows: Rows a request; ``None`` chooses them from the answer times.
+        body_bytes: Bytes of a request's body at most; a single larger row goes alone.
+        in_flight: Requests at the same time.
+        on_error: Whether a failing batch fails the call, or leaves nulls in its rows.
+
+    Example:
+        >>> Batching(rows=500).in_flight
+        4
+
+    """
+
+    rows: int | None = None
+    body_bytes: int = BATCH_BYTES
+    in_flight: int = IN_FLIGHT
+    on_error: OnError = "raise"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        counts = (1 if self.rows is None else self.rows, self.body_bytes, self.in_flight)
+        if min(counts) < 1 or self.on_error not in {"raise", "null"}:
+            raise ConfigurationError(
+                f"Rows cannot be batched like this: {self}.",
+                next_step="batch_rows, batch_bytes and in_flight are at least 1; on_error is 'raise' or 'null'.",
+            )

@@ -29,6 +29,7 @@ class Pace:
         """Begin with a cautious number."""
         self._fixed = rows
         self._rows = FIRST_ROWS if rows is None else rows
+        self._most = MOST_ROWS
         self._lock = threading.Lock()
 
     @property
@@ -42,9 +43,10 @@ class Pace:
             return
         fitting = rows * WANTED_SECONDS / max(seconds, 1e-6)
         with self._lock:
-            self._rows = int(max(1, min(MOST_ROWS, self._rows * 2, max(fitting, self._rows / 2))))
+            self._rows = int(max(1, min(self._most, self._rows * 2, max(fitting, self._rows / 2))))
 
     def too_large(self, rows: int) -> None:
-        """Never again send as many rows as the service has just refused."""
+        """Never again send more than half as many rows as the service has just refused."""
         with self._lock:
-            self._rows = max(1, min(self._rows, rows // 2))
+            self._most = max(1, min(self._most, rows // 2))
+            self._rows = min(self._rows, self._most)

@@ -16,7 +16,7 @@ from wml_deployer.errors import CertificateError, RateLimitError, ServerError, T
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Scoring
-    from wml_deployer._scoring.batches import Ask
+    from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
 
 __all__ = ["ask_from_worker"]

@@ -1,7 +1,7 @@
-"""The time that a whole call may take, whatever happens on its connections.
+"""The time that a whole call may take, whatever happens on its connections, and its end when nobody waits any more.
 
-Timeouts of HTTP libraries start anew with each byte that arrives. A deadline does not: sockets made with
-:func:`tls_context` look at it before each read and write, so that a server that drips a byte a second ends too.
+Timeouts of HTTP libraries start anew with each byte that arrives. A deadline does not: a :class:`DeadlineSocket` looks
+at it before each read and write, so that a server that drips a byte a second ends too.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wml_deployer.errors import DeadlineError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
-__all__ = ["DeadlineSocket", "deadline", "grace", "remaining"]
+__all__ = ["DeadlineSocket", "deadline", "grace", "remaining", "stoppable"]
+
+LOOK_SECONDS = 0.2
+"""How often a read that may be stopped looks whether it is."""
 
 _end: ContextVar[float | None] = ContextVar("wml_deployer_deadline", default=None)
+_stops: ContextVar[tuple[threading.Event, ...]] = ContextVar("wml_deployer_stops", default=())
 Result = TypeVar("Result")
 
 
@@ -71,17 +76,43 @@ def _ending(end: float) -> Iterator[None]:
         _end.reset(token)
 
 
+@contextmanager
+def stoppable(stop: threading.Event) -> Iterator[None]:
+    """Let another thread end what the block does on its connections, for nobody waits for it any more.
+
+    Args:
+        stop: Set by the other thread.
+
+    Example:
+        >>> import threading
+        >>> stop = threading.Event()
+        >>> with stoppable(stop):
+        ...     stop.set()
+        ...     remaining()
+        Traceback (most recent call last):
+        wml_deployer.errors.DeadlineError: The call was given up.
+
+    """
+    token = _stops.set((*_stops.get(), stop))
+    try:
+        yield
+    finally:
+        _stops.reset(token)
+
+
 def remaining() -> float | None:
     """Return the seconds that are left, or ``None`` without a deadline.
 
     Raises:
-        DeadlineError: None are left.
+        DeadlineError: None are left, or the call was given up.
 
     Example:
         >>> remaining() is None
         True
 
     """
+    if any(stop.is_set() for stop in _stops.get()):
+        raise DeadlineError("The call was given up.")
     end = _end.get()
     if end is None:
         return None
@@ -96,7 +127,21 @@ class DeadlineSocket(ssl.SSLSocket):
 
     def recv_into(self, *args: Any, **options: Any) -> int:
         """Read into a buffer."""
-        return self._bounded(super().recv_into, *args, **options)
+        if not _stops.get():
+            return self._bounded(super().recv_into, *args, **options)
+        usual = self.gettimeout()
+        end = None if usual is None else time.monotonic() + usual
+        try:
+            while True:
+                self.settimeout(LOOK_SECONDS)
+                try:
+                    return self._bounded(super().recv_into, *args, **options)
+                except TimeoutError:
+                    remaining()
+                    if end is not None and time.monotonic() >= end:
+                        raise
+        finally:
+            self.settimeout(usual)
 
     def send(self, *args: Any, **options: Any) -> int:
         """Send what fits; ``sendall`` is made of it."""

@@ -113,7 +113,7 @@ class ScoringVerbs(CandidateVerbs):
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring.batches import Batching  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.options import Batching  # noqa: PLC0415 - importing this module is cheap
         from wml_deployer.scoring import Scorer  # noqa: PLC0415
 
         deployment = self._deployment("score")
