@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-__all__ = ["pickled_globals", "pickled_modules"]
+__all__ = ["pickled_globals", "pickled_modules", "pickles_of"]
 
 _SUFFIXES = (".joblib", ".pickle", ".pkl")
 _BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, TypeError, ValueError, lzma.LZMAError)
@@ -75,19 +75,34 @@ def pickled_globals(source: str | os.PathLike[str]) -> set[tuple[str, str]]:
     """
     found: set[tuple[str, str]] = set()
     try:
-        for name, stream in _pickles(Path(source)):
+        for name, stream in pickles_of(Path(source)):
             _look_into(name, stream, found)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise PackagingError(f"{source} cannot be read: {error}", next_step="save the model again") from error
     return found
 
 
-def _pickles(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield every pickle of a model by name, open."""
+def pickles_of(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Open every pickle of a model, one after the other.
+
+    Args:
+        path: A file, a directory or a ``.tar.gz``.
+
+    Yields:
+        How errors name it, and the pickle, open until the next one is asked for.
+
+    Example:
+        >>> import pathlib, pickle, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = pathlib.Path(folder, "model.pkl").write_bytes(pickle.dumps("a model"))
+        ...     [pickle.load(stream) for _, stream in pickles_of(pathlib.Path(folder))]
+        ['a model']
+
+    """
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.suffix in _SUFFIXES:
-                yield from _pickles(file)
+                yield from pickles_of(file)
     elif path.name.endswith((".tar.gz", ".tgz")):
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import joblib
-
 from wml_deployer._clients.records import ModelProperties
 from wml_deployer._preflight.model import refuse_unfit
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.loading import load_estimator
 from wml_deployer._rollout.sampling import take_sample
 from wml_deployer._rollout.uploading import upload
 from wml_deployer.errors import ModelError, NotFoundError, VersionError
@@ -173,7 +172,7 @@ def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> 
         _refuse_missing(Path(model))
     if isinstance(model, str | os.PathLike) and not unpickle:
         return _profile_of_path(model, metadata, rows), None
-    estimator = joblib.load(model) if isinstance(model, str | os.PathLike) else model
+    estimator = load_estimator(model) if isinstance(model, str | os.PathLike) else model
     profile = profile_of(estimator, rows)
     if metadata.model_type not in {None, profile.model_type}:
         raise ModelError(
