@@ -143,11 +143,22 @@ with stage("scoring", 4, "rows") as progress:
 """
 
 
-def drawn(*, terminal: bool, without: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> str:
-    """Run a stage of 0.8 seconds in a process of its own; return what it wrote to its error stream."""
+SILENT = """
+import time, sys
+{without}
+from wml_deployer._progress.stage import stage
+with stage("connecting", unit="looks", detail="somewhere"):
+    time.sleep(1.2)
+"""
+
+
+def drawn(
+    script: str = SLOW, *, terminal: bool, without: tuple[str, ...] = (), environment: dict[str, str] | None = None
+) -> str:
+    """Run a stage of a second in a process of its own; return what it wrote to its error stream."""
     hidden = f"import importlib.util as u; f = u.find_spec; u.find_spec = lambda n: None if n in {without!r} else f(n)"
     known = {name: value for name, value in os.environ.items() if name != "CI"}
-    command = [sys.executable, "-c", SLOW.format(without=hidden)]
+    command = [sys.executable, "-c", script.format(without=hidden)]
     ours, theirs = pty.openpty() if terminal else os.pipe()
     if terminal:
         # A terminal is born without a size, and nothing fits into it.
@@ -176,6 +187,12 @@ def drawn(*, terminal: bool, without: tuple[str, ...] = (), environment: dict[st
 def test_terminal_gets_a_bar(without: tuple[str, ...]) -> None:
     """Somebody who looks sees what is done, by name, with whichever package is there."""
     assert "scoring" in drawn(terminal=True, without=without)
+
+
+@pytest.mark.parametrize("without", [(), ("rich",)], ids=["rich", "tqdm"])
+def test_stage_that_tells_nothing_is_drawn(without: tuple[str, ...]) -> None:
+    """What takes long and says nothing in between, such as a connection, is seen all the same."""
+    assert "somewhere" in drawn(SILENT, terminal=True, without=without)
 
 
 def test_terminal_without_packages_gets_nothing() -> None:

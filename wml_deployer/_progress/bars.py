@@ -8,6 +8,8 @@ import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wml_deployer._display.words import span
+
 if TYPE_CHECKING:
     from wml_deployer._progress.events import ProgressEvent
 
@@ -33,32 +35,53 @@ class Automatic:
     def __init__(self) -> None:
         """Draw nothing yet."""
         self._lock = threading.Lock()
+        self._going_on: dict[str, ProgressEvent] = {}
         self._drawn: dict[str, Bars] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
         """Draw an event, or not."""
         with self._lock:
-            bars = self._drawn.get(event.stage)
+            begins = event.stage not in self._going_on
+            self._going_on[event.stage] = event
             if event.over:
+                del self._going_on[event.stage]
+                bars = self._drawn.pop(event.stage, None)
                 if bars is not None:
-                    self._drawn.pop(event.stage).end(event)
-                return
-            if bars is None and event.seconds >= SHOWN_AFTER_SECONDS:
-                bars = next(iter(self._drawn.values()), None) or bars_for_here()
-            if bars is not None:
-                self._drawn[event.stage] = bars
-                bars.draw(event)
+                    bars.end(event)
+            elif event.stage in self._drawn or event.seconds >= SHOWN_AFTER_SECONDS:
+                self._draw(event)
+            elif begins and somebody_looks():
+                # A stage may be at one thing for long, and tells nothing while it is.
+                timer = threading.Timer(SHOWN_AFTER_SECONDS, self._look_again, [event.stage])
+                timer.daemon = True
+                timer.start()
+
+    def _look_again(self, stage: str) -> None:
+        with self._lock:
+            if stage in self._going_on and stage not in self._drawn:
+                self._draw(self._going_on[stage])
+
+    def _draw(self, event: ProgressEvent) -> None:
+        bars = self._drawn.get(event.stage) or next(iter(self._drawn.values()), None) or bars_for_here()
+        if bars is not None:
+            self._drawn[event.stage] = bars
+            bars.draw(event)
 
 
 automatic = Automatic()
 """Draws with rich or tqdm in a terminal or notebook; quiet elsewhere, and where ``CI`` is set."""
 
 
+def somebody_looks() -> bool:
+    """Whether this is a terminal or a notebook, and no continuous integration."""
+    return not os.environ.get("CI") and ("ipykernel" in sys.modules or sys.stderr.isatty())
+
+
 def bars_for_here() -> Bars | None:
     """Return what draws on this process's error stream; ``None`` where nobody looks or nothing is installed."""
-    notebook = "ipykernel" in sys.modules
-    if os.environ.get("CI") or not (notebook or sys.stderr.isatty()):
+    if not somebody_looks():
         return None
+    notebook = "ipykernel" in sys.modules
     # In a notebook rich draws with ipywidgets, and warns without.
     if find_spec("rich") and (not notebook or find_spec("ipywidgets")):
         return RichBars()
@@ -71,19 +94,20 @@ class RichBars:
     def __init__(self) -> None:
         """Start nothing yet."""
         from rich.console import Console  # noqa: PLC0415 - optional
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
-        times = (TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[words]}"))
+        times = (TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
         self._progress = Progress(*columns, *times, console=Console(stderr=True), transient=True)
         self._tasks: dict[str, Any] = {}
 
     def draw(self, event: ProgressEvent) -> None:
         """Draw a stage that goes on."""
+        said: dict[str, Any] = {"total": event.total, "words": _words(event), "left": _left(event)}
         if event.stage not in self._tasks:
-            self._tasks[event.stage] = self._progress.add_task(event.stage, total=event.total, words="")
+            self._tasks[event.stage] = self._progress.add_task(event.stage, **said)
             self._progress.start()
-        self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total, words=_words(event))
+        self._progress.update(self._tasks[event.stage], completed=event.done, **said)
 
     def end(self, event: ProgressEvent) -> None:
         """Take a stage away; the last one takes the bars with it."""
@@ -108,7 +132,8 @@ class TqdmBars:
             # What notebooks get on the error stream looks like an error.
             file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
             self._stage = event.stage
-            self._bar = tqdm(total=event.total, desc=event.stage, file=file, leave=False, bar_format=_format(event))
+            looks = {"bar_format": _format(event), "postfix": _words(event), "leave": False}
+            self._bar = tqdm(total=event.total, desc=event.stage, file=file, **looks)
         if self._stage == event.stage:
             self._bar.set_postfix_str(_words(event), refresh=False)
             self._bar.update(event.done - self._bar.n)
@@ -122,7 +147,20 @@ class TqdmBars:
 
 def _format(event: ProgressEvent) -> str:
     """Write a bar where there is an end to it, else only what it is at."""
-    return "{desc}: {elapsed}{postfix}" if event.total is None else "{desc}: {bar:30} {elapsed}<{remaining}{postfix}"
+    return (
+        "{desc}: {elapsed}{postfix}" if event.total is None else "{desc}: {bar:30} {elapsed}, {remaining} left{postfix}"
+    )
+
+
+def _left(event: ProgressEvent) -> str:
+    """Say how long it still takes, where that can be said.
+
+    >>> from wml_deployer._progress.events import ProgressEvent
+    >>> _left(ProgressEvent("scoring", 1_000, 4_000, "rows", 41.0))
+    '2 min 3 s left'
+    """
+    # Steps differ too much from each other to tell of the next one.
+    return "" if event.seconds_left is None or event.unit == "steps" else f"{span(event.seconds_left)} left"
 
 
 def _words(event: ProgressEvent) -> str:

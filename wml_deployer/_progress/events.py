@@ -13,7 +13,7 @@ class ProgressEvent:
     """How far a stage is.
 
     Attributes:
-        stage: ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"`` or ``"scoring"``; some
+        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"`` or ``"scoring"``; some
             are inside others.
         done: How much of it is done, in units.
         total: How much there is; ``None`` where nobody knows.

@@ -53,7 +53,9 @@ class Project:
     def client(self) -> Client:
         """The deployment space; the first look connects."""
         if self._client is None:
-            self._client = connect(self._credentials)
+            # IBM's client alone takes seconds to be imported.
+            with stage("connecting", unit="looks", detail=getattr(self._credentials, "url", "the embedded service")):
+                self._client = connect(self._credentials)
         return self._client
 
     def close(self) -> None:
