@@ -167,6 +167,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def newcomer(session: nox.Session) -> None:
+    """Copy the README's blocks into a notebook and follow a guide, with the built wheel in an empty home; timed."""
+    install_wheel(session, "ipykernel>=6.29", "nbclient>=0.10")
+    session.run("python", str(Path("tests/docs/newcomer.py").resolve()))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting; ``nox -s lint -- --fix`` mends what can be mended."""
     session.install(*group("lint"))

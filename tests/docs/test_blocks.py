@@ -16,80 +16,21 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.pages import PAGES, ROOT, Step, steps_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Recorder = Callable[[str, object], None]
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg)|dvc\.yaml")
-NOT_RUN = ("Not run here: ", "Não executado aqui: ")
-INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 OLDER_CLIENT = "ibm_watson_machine_learning"
-SHELL = ("bash", "sh", "console", "shell")
-
-
-@dataclass
-class Step:
-    """One block of a page.
-
-    Attributes:
-        page: Path of the page.
-        line: Line of the opening fence, from 1.
-        kind: ``python``, ``shell``, ``file``, ``installation``, ``not run`` or ``text``.
-        title: What the fence is titled.
-        code: Its text, without the page's indentation.
-        expected: What the page says it prints; None where it says nothing.
-
-    """
-
-    page: str
-    line: int
-    kind: str
-    title: str
-    code: str
-    expected: str | None = None
-
-
-def kind_of(language: str, title: str, code: str) -> str:
-    """What is to be done with a fence."""
-    if title.startswith(NOT_RUN):
-        return "not run"
-    if FILE_NAME.fullmatch(title):
-        return "file"
-    if language in SHELL:
-        lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
-        return "installation" if all(INSTALLING.fullmatch(line) for line in lines) else "shell"
-    return "python" if language in {"python", "py", "python3"} else "text"
-
-
-def steps_of(page: Path) -> list[Step]:
-    """The fences of a page, each with the output that the page shows for it."""
-    text = page.read_text(encoding="utf-8")
-    steps: list[Step] = []
-    end_of_last = 0
-    for match in FENCE.finditer(text):
-        language, _, attributes = match["info"].partition(" ")
-        title = "".join(re.findall(r'title="([^"]*)"', attributes))
-        code = textwrap.dedent(match["code"])
-        kind = kind_of(language, title, code)
-        adjacent = steps and not text[end_of_last : match.start()].strip()
-        if language == "text" and adjacent and steps[-1].kind in {"python", "shell"} and steps[-1].expected is None:
-            steps[-1].expected = code
-        else:
-            steps.append(Step(str(page), text.count("\n", 0, match.start()) + 1, kind, title, code))
-        end_of_last = match.end()
-    return steps
 
 
 def run(page: Path, folder: Path) -> list[tuple[Step, str]]:
