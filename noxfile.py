@@ -66,9 +66,10 @@ def run_suite(
         session.install(*also)
     if without:
         session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", *without)
+    session.env["WML_DEPLOYER_CHECKOUT"] = str(checkout)
     session.chdir(lay_out_suite(session))
     session.run("python", "-c", "import sys, wml_deployer as p; sys.exit(not p.__file__.startswith(sys.prefix))")
-    session.run("pytest", *arguments, *session.posargs, env={"WML_DEPLOYER_CHECKOUT": str(checkout)})
+    session.run("pytest", *arguments, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -97,6 +98,13 @@ def tests(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Run the suite on every supported Python that this machine has."""
     run_suite(session, "-n", "2", "--dist", "loadgroup")
+
+
+@nox.session(python=PYTHONS)
+def core(session: nox.Session) -> None:
+    """Run what depends on the Python and on the client: the units, and the core of the contract on each client."""
+    run_suite(session, "-n", "2", "tests/unit")
+    session.run("pytest", "-n", "2", "--dist", "loadgroup", "-m", "core", "tests/contract")
 
 
 @nox.session(python=["3.11", "3.12"])
