@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -11,7 +13,8 @@ import tomli
 from wml_deployer import CloudCredentials, SoftwareCredentials
 from wml_deployer._clients.choice import CLIENTS, Candidate, choose, release_of
 from wml_deployer._transport.pool import Transport
-from wml_deployer.errors import ClientNotInstalledError
+from wml_deployer._transport.responses import Response
+from wml_deployer.errors import ClientNotInstalledError, InvalidResponseError
 
 OLD, NEW = "machine-learning", "watsonx"
 
@@ -112,6 +115,67 @@ def test_the_choice_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) 
     assert ["ibm-watsonx-ai>=1.3 is used for Cloud Pak for Data 5.0 on Python 3.12: it was asked for"] == [
         record.getMessage() for record in caplog.records
     ]
+
+
+@pytest.mark.parametrize(
+    ("region", "python", "there", "reason"),
+    [
+        ("eu-de", (3, 12), (OLD, NEW), "it is the first choice where it can be used"),
+        ("eu-de", (3, 12), (NEW,), "ibm-watson-machine-learning is not installed"),
+        ("eu-de", (3, 13), (NEW,), "ibm-watson-machine-learning does not exist for this Python"),
+        ("au-syd", (3, 12), (OLD, NEW), "ibm-watson-machine-learning does not reach it"),
+    ],
+)
+def test_the_reason_is_what_keeps_the_other(
+    region: str, python: tuple[int, int], there: tuple[str, ...], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not every choice is the first one."""
+    caplog.set_level(logging.INFO)
+    choose(cloud(region), None, python, lambda one: one.name in there)
+
+    assert reason == caplog.records[0].getMessage().rpartition(": ")[2]
+
+
+def answering(answers: dict[str, tuple[int, object]]) -> Transport:
+    """A Cloud Pak that answers these paths, and 404 to others."""
+
+    class CloudPak(Transport):
+        def request(self, method: str, url: str, **options: Any) -> Response:
+            assert ("GET", {}) == (method, options)
+            status, document = answers.get(url.removeprefix("https://cpd.example.com"), (404, {}))
+            return Response(status, json.dumps(document).encode(), {}, url)
+
+    return CloudPak()
+
+
+@pytest.mark.parametrize("path", ["/ml/wml_services/v2/version", "/ml/wml_services/version"])
+@pytest.mark.parametrize(
+    ("told", "release"),
+    [
+        ("4.0.9", (4, 0, 9)),
+        ("4.8", (4, 8)),
+        ("5.0.0", (5, 0, 0)),
+        ("5.10.1", (5, 10, 1)),
+        ("5.2.0-rc1", (5, 2, 0)),
+        ("6.0.0", (6, 0, 0)),
+        ("next", None),
+        (None, None),
+    ],
+)
+def test_a_cloud_pak_is_asked_for_its_release(path: str, told: str | None, release: tuple[int, ...] | None) -> None:
+    """Each generation under its own path; no key is sent."""
+    assert release == release_of(software(), answering({path: (200, {"version": told})}))
+
+
+def test_a_cloud_pak_that_does_not_tell_is_of_any_release() -> None:
+    """The first client that is there is tried."""
+    assert release_of(software(), answering({})) is None
+
+
+def test_a_page_is_no_release() -> None:
+    """A list where a document belongs is said to be none."""
+    with pytest.raises(InvalidResponseError, match="answered no release"):
+        release_of(software(), answering({"/ml/wml_services/v2/version": (200, [])}))
 
 
 def test_a_given_release_is_not_asked_for() -> None:

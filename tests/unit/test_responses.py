@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from wml_deployer._transport.responses import Response, checked, service_error
@@ -41,6 +43,22 @@ def test_a_status_is_an_error_of_its_own(status: int) -> None:
 
     error = caught.value
     assert (KINDS[status], status, "a_code", "abc") == (type(error), error.status, error.code, error.trace)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "next_step"),
+    [
+        (401, "authentication_token_expired", "Get a new token"),
+        (403, "instance_quota_exceeded", "Delete deployments"),
+        (403, "no_associated_service_instance_error", "Associate a machine learning instance"),
+        (403, "authorization_rejected", "Ask for the Editor"),
+    ],
+)
+def test_the_code_decides_what_to_do_next(status: int, code: str, next_step: str) -> None:
+    """One status has many reasons."""
+    body = json.dumps({"errors": [{"code": code, "message": "no"}]}).encode()
+
+    assert str(service_error(Response(status, body, {}, "u")).next_step).startswith(next_step)
 
 
 def test_a_success_passes() -> None:

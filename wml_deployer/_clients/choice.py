@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -108,8 +109,8 @@ def choose(
     chosen = next(filter(installed, able), None)
     if chosen is None:
         raise _none_fits(able, platform, python, credentials.client)
-    asked = "it was asked for" if credentials.client != "auto" else "the first that can"
-    _log.info("%s is used for %s on Python %d.%d: %s", chosen.requirement, platform, *python, asked)
+    reason = _reason(chosen, credentials, release, python)
+    _log.info("%s is used for %s on Python %d.%d: %s", chosen.requirement, platform, *python, reason)
     return chosen
 
 
@@ -128,8 +129,36 @@ def release_of(credentials: SoftwareCredentials, transport: Transport) -> Releas
 
 
 def _parsed(version: str) -> Release | None:
-    parts = version.split(".")
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
+    # What follows the numbers, a build or a patch, does not count.
+    numbers = re.match(r"\d+(\.\d+)+", version)
+    return tuple(map(int, numbers[0].split("."))) if numbers else None
+
+
+def _reason(
+    chosen: Candidate,
+    credentials: CloudCredentials | SoftwareCredentials,
+    release: Release | None,
+    python: tuple[int, int],
+) -> str:
+    """Say why this one: the caller's wish, or what keeps those that would come before it."""
+    if credentials.client != "auto":
+        return "it was asked for"
+    passed = [
+        f"{one.requirement.partition('>')[0]} {_obstacle(one, credentials, release, python)}"
+        for one in CLIENTS[: CLIENTS.index(chosen)]
+    ]
+    return "; ".join(passed) or "it is the first choice where it can be used"
+
+
+def _obstacle(
+    one: Candidate,
+    credentials: CloudCredentials | SoftwareCredentials,
+    release: Release | None,
+    python: tuple[int, int],
+) -> str:
+    if not one.runs_on(python):
+        return "does not exist for this Python"
+    return "is not installed" if one.reaches(credentials, release) else "does not reach it"
 
 
 def _platform(credentials: CloudCredentials | SoftwareCredentials, release: Release | None) -> str:

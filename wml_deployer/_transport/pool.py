@@ -12,7 +12,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import urllib3
@@ -27,6 +26,7 @@ from urllib3.exceptions import (
 
 from wml_deployer import errors
 from wml_deployer._transport.deadline import DeadlineSocket, deadline, remaining
+from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
 from wml_deployer._transport.uploads import counted
 
@@ -180,11 +180,12 @@ class Transport:
         return self._pools[host]
 
     def _new_pool(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy_for(url)
+        proxy = proxy_for(url)
         context = _tls_context(self._ca_file, Path(self._ca_file).stat().st_mtime_ns)
-        if proxy:
-            return urllib3.ProxyManager(proxy, ssl_context=context, maxsize=self._connections, block=True)
-        return urllib3.PoolManager(ssl_context=context, maxsize=self._connections, block=True)
+        options: dict[str, Any] = {"ssl_context": context, "maxsize": self._connections, "block": True}
+        if proxy is None:
+            return urllib3.PoolManager(**options)
+        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
 
 
 def _trusted_by_environment() -> str:
@@ -197,13 +198,6 @@ def _tls_context(ca_file: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 
     context = ssl.create_default_context(cafile=ca_file)
     context.sslsocket_class = DeadlineSocket
     return context
-
-
-def _proxy_for(url: str) -> str | None:
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    return None if not proxy or (parts.hostname and proxy_bypass(parts.netloc)) else proxy
 
 
 def _pause(attempt: int, asked: float | None) -> None:

@@ -39,6 +39,15 @@ _NEXT_STEPS: dict[type[errors.ServiceError], str] = {
     errors.ServerError: "Try again; if it stays, quote the trace to IBM support.",
 }
 
+# Where the service's own code says more than the status, so does the next step.
+_NEXT_STEPS_BY_CODE = {
+    "authentication_token_expired": "Get a new token, or give an API key instead: tokens made from a key are renewed.",
+    "instance_quota_exceeded": "Delete deployments that nobody needs, upgrade the plan, or wait for the next month.",
+    "no_associated_service_instance_error": (
+        "Associate a machine learning instance under Manage > General > Machine learning service of the space."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Response:
@@ -86,14 +95,15 @@ def service_error(response: Response, operation: str | None = None) -> errors.Se
     first, trace = _first_error(response.body)
     failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = _BY_STATUS.get(response.status, errors.ServerError if failed else errors.ServiceError)
+    code = first.get("code")
     said = first.get("message") or response.body[:300].decode("utf-8", "replace") or "no explanation"
     error = kind(
         str(said),
         operation=operation,
         status=response.status,
-        code=first.get("code"),
+        code=code,
         trace=trace,
-        next_step=_NEXT_STEPS.get(kind),
+        next_step=_NEXT_STEPS_BY_CODE.get(str(code)) or _NEXT_STEPS.get(kind),
     )
     if isinstance(error, errors.RateLimitError):
         error.retry_after = retry_after(response)
