@@ -8,6 +8,14 @@ import sys
 import time
 from typing import Any
 
+TRANSFORMED: list[int] = []
+
+
+def note(rows: Any) -> Any:
+    """Pass rows through, and note how many they were."""
+    TRANSFORMED.append(len(rows))
+    return rows
+
 
 class Misbehaving:
     """Does what the first value of its last row tells it to; answers the first value of each row."""

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -70,6 +71,36 @@ def test_classifier_answers_label_and_probabilities(classes: Any, tmp_path: Path
     expected = rows_of(model.predict(SCORED).tolist(), model.predict_proba(SCORED).tolist())
 
     assert {"fields": ["prediction", "probability"], "values": expected} == only_answer(model, tmp_path)
+
+
+PIPELINE_ENDS = [
+    LogisticRegression(solver="newton-cholesky"),
+    RandomForestClassifier(n_estimators=5, random_state=0),
+    CalibratedClassifierCV(SVC(), cv=2),
+    make_pipeline(MinMaxScaler(), GaussianNB()),
+    xgboost.XGBClassifier(n_estimators=3, n_jobs=1),
+]
+
+
+@pytest.mark.parametrize("last", PIPELINE_ENDS, ids=lambda last: type(last).__name__)
+@pytest.mark.parametrize("first", [StandardScaler(), "passthrough", FunctionTransformer(np.abs)], ids=str)
+def test_pipeline_answers_what_it_predicts(first: Any, last: Any, tmp_path: Path) -> None:
+    """Label and probabilities are those of the whole pipeline, to the last bit."""
+    model = make_pipeline(first, last).fit(ROWS, LABELS)
+    expected = rows_of(model.predict(SCORED).tolist(), model.predict_proba(SCORED).astype(float).tolist())
+
+    assert expected == only_answer(model, tmp_path)["values"]
+
+
+def test_pipeline_transforms_once_for_label_and_probabilities(misbehaving: ModuleType, tmp_path: Path) -> None:
+    """Half of the time of most pipelines is spent before the last step."""
+    misbehaving.TRANSFORMED.clear()
+    model = make_pipeline(FunctionTransformer(misbehaving.note), GaussianNB()).fit(ROWS, LABELS)
+    misbehaving.TRANSFORMED.clear()
+
+    only_answer(model, tmp_path)
+
+    assert [len(SCORED)] == misbehaving.TRANSFORMED
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
@@ -18,6 +19,7 @@ from wml_deployer.server.runtimes.worker.inputs import to_array, to_frame
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from wml_deployer.server.runtimes.worker.contract import Request, Score
@@ -79,6 +81,7 @@ class _Estimator:
     def __init__(self, model: Any, request: Request) -> None:
         self._model = model
         self._has_probabilities = hasattr(model, "predict_proba")
+        self._transform, self._last = _divide(model)
         names = getattr(model, "feature_names_in_", None)
         self._dtypes = dict(request.fields) if request.input_type == "DataFrame" else {}
         self._as_frame = request.input_type == "DataFrame"
@@ -92,10 +95,10 @@ class _Estimator:
 
     def _answer(self, block: Block) -> dict[str, Any]:
         data = self._data(block)
-        predictions = to_values(self._model.predict(data))
         if not self._has_probabilities:
-            return {"fields": ["prediction"], "values": [[prediction] for prediction in predictions]}
-        probabilities = _probabilities(self._model.predict_proba(data))
+            return {"fields": ["prediction"], "values": [[value] for value in to_values(self._model.predict(data))]}
+        data = self._transform(data)
+        predictions, probabilities = to_values(self._last.predict(data)), _probabilities(self._last.predict_proba(data))
         rows = list(zip(predictions, probabilities, strict=True))
         return {"fields": ["prediction", "probability"], "values": rows}
 
@@ -115,6 +118,16 @@ class _Estimator:
                 400, "invalid_input_argument", "The model takes data frames: 'fields' must name the columns."
             )
         return self._index
+
+
+def _divide(model: Any) -> tuple[Callable[[Any], Any], Any]:
+    """Take a pipeline's predictor off its transformers, which need not work twice for predictions and probabilities.
+
+    Only scikit-learn's own: others may do more in ``predict`` than their steps do, or change what they are given.
+    """
+    if type(model) is Pipeline and len(model.steps) > 1 and type(model[-1]).__module__.startswith("sklearn."):
+        return model[:-1].transform, model[-1]
+    return lambda data: data, model
 
 
 def _probabilities(answer: Any) -> list[Any]:
