@@ -159,6 +159,14 @@ def engines(session: nox.Session) -> None:
 
 
 @nox.session
+def frameworks(session: nox.Session) -> None:
+    """Serve models of the frameworks that are too large for the other sessions, as their answers were recorded."""
+    extras = "local,local-onnx,local-pmml,local-tensorflow,local-xgboost"
+    files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
+    run_suite(session, "-n", "2", "--timeout", "600", *files, also=["catboost"], extras=extras)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Send nonsense to the embedded service for ten minutes, hammer it for five, and kill it two hundred times."""
     for name, value in (("FUZZ_SECONDS", "600"), ("HAMMER_SECONDS", "300"), ("KILLS", "200")):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import SVC
@@ -76,27 +82,99 @@ def network(recorded: dict[str, Any]) -> bytes:
     return content
 
 
-Recipe = tuple[str, str, "Callable[[], bytes] | Callable[[dict[str, Any]], bytes]"]
+def saved(save: Callable[[Path], None]) -> bytes:
+    """What a framework has written into an empty folder, packed as the clients pack it."""
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        save(Path(folder))
+        for path in Path(folder).iterdir():
+            archive.add(path, path.name)
+    return packed.getvalue()
+
+
+def keras_digits(recorded: dict[str, Any]) -> bytes:
+    """A Keras classifier of ten classes, whose last layer has the recorded name."""
+    keras = pytest.importorskip("tensorflow", reason="a quarter of a gigabyte, in a session of its own").keras
+    last = keras.layers.Dense(10, activation="softmax", name=recorded["predictions"][0].get("id", "dense_2"))
+    model = keras.Sequential([keras.Input(shape=(4,)), last])
+    return saved(lambda folder: model.save(folder / "model.keras"))
+
+
+def saved_digits(recorded: dict[str, Any]) -> bytes:
+    """A SavedModel whose signature has the recorded outputs."""
+    tf = pytest.importorskip("tensorflow", reason="a quarter of a gigabyte, in a session of its own")
+
+    def outputs(rows: Any) -> dict[str, Any]:
+        scores = tf.tile(rows, [1, 3])[:, :10]
+        ordered = tf.strings.as_string(tf.argsort(scores, direction="DESCENDING"))
+        several = {"scores": scores, "classes": ordered}
+        return several if len(recorded["predictions"]) > 1 else {"classes": tf.argmax(scores, axis=1)}
+
+    module = tf.Module()
+    module.serve = tf.function(outputs, input_signature=[tf.TensorSpec([None, 4], tf.float32, name="rows")])
+    return saved(lambda folder: tf.saved_model.save(module, str(folder / "saved"), signatures=module.serve))
+
+
+def iris_tree(recorded: dict[str, Any]) -> bytes:
+    """A PMML document of a tree with the recorded output fields."""
+    if shutil.which("java") is None:
+        pytest.skip("needs a Java runtime")
+    features = {"$R": "predictedValue", "$RC": "probability", "$RP": "probability", "$RI": "entityId"}
+    species = ("setosa", "versicolor", "virginica")
+    outputs = []
+    for field in recorded["predictions"][0]["fields"]:
+        start, _, name = field.partition("-")
+        kind = 'optype="continuous" dataType="double"' if start in ("$RC", "$RP") else 'optype="categorical"'
+        value = f' value="{name}"' if name in species else ""
+        outputs.append(f'<OutputField name="{field}" {kind} feature="{features[start]}"{value}/>')
+    nodes = [
+        f'<Node id="{number}" score="{name}" recordCount="50">'
+        f'<SimplePredicate field="length" operator="lessOrEqual" value="{limit}"/>'
+        + "".join(f'<ScoreDistribution value="{other}" recordCount="{50 * (other == name)}"/>' for other in species)
+        + "</Node>"
+        for number, (name, limit) in enumerate(zip(species, (2.45, 4.75, 9.9), strict=True), start=1)
+    ]
+    columns = ("length", "width", "height", "depth")
+    document = f"""<?xml version="1.0" encoding="UTF-8"?>
+<PMML version="4.2" xmlns="http://www.dmg.org/PMML-4_2"><Header/><DataDictionary>
+{"".join(f'<DataField name="{name}" optype="continuous" dataType="double"/>' for name in columns)}
+<DataField name="Species" optype="categorical" dataType="string">
+{"".join(f'<Value value="{name}"/>' for name in species)}</DataField></DataDictionary>
+<TreeModel functionName="classification"><MiningSchema>
+{"".join(f'<MiningField name="{name}"/>' for name in columns)}
+<MiningField name="Species" usageType="target"/></MiningSchema><Output>{"".join(outputs)}</Output>
+<Node id="0" score="setosa" recordCount="150"><True/>{"".join(nodes)}</Node></TreeModel></PMML>"""
+    return document.encode()
+
+
 SKLEARN = ("scikit-learn_1.6", "runtime-25.1-py3.12")
 ONNX = ("onnxruntime_1.16", "onnxruntime_opset_19")
 
+KERAS = ("tensorflow_rt24.1", "runtime-24.1-py3.11")
+
 #: Type, software specification and content by recording.
 RECIPES: dict[str, Any] = {
+    "autoai__1": (*SKLEARN, labelled_by_text),
     "autoai__2": (*SKLEARN, labelled_by_text),
     "autoai_timeseries__1": (*SKLEARN, regressor_of_tables),
     "autoai_timeseries__2": (*SKLEARN, regressor),
     "autoai_ts_anomaly__1": (*SKLEARN, regressor_of_tables),
+    **dict.fromkeys(("keras__1", "keras__2", "keras_horovod__1"), (*KERAS, keras_digits)),
+    **dict.fromkeys(("keras_export_import__1", "keras_export_import__2"), (*KERAS, keras_digits)),
     "onnx_catboost_regressor__1": (*ONNX, network),
     "onnx_lightgbm__1": (*ONNX, network),
     "onnx_pytorch__1": (*ONNX, network),
     "onnx_sklearn_zipmap__1": (*ONNX, network),
     "onnx_tensorflow__1": (*ONNX, network),
     "onnx_xgboost__1": (*ONNX, network),
+    "pmml__1": ("pmml_4.2.1", "pmml-3.0_4.3", iris_tree),
     "pytorch_onnx__1": ("pytorch-onnx_2.1", "runtime-24.1-py3.11", network),
     "sklearn_custom_library_regressor__1": (*SKLEARN, regressor),
     "sklearn_pipeline_strings__1": (*SKLEARN, labelled_by_text),
     "sklearn_regressor__1": (*SKLEARN, regressor),
     "sklearn_svc_no_proba__1": (*SKLEARN, without_probability),
+    **dict.fromkeys(("tensorflow_savedmodel__1", "tensorflow_savedmodel__2"), (*KERAS, saved_digits)),
+    "tensorflow_two_blocks__1": (*KERAS, saved_digits),
     "xgboost_sklearn_api__1": (*SKLEARN, labelled_by_number),
     "xgboost_sklearn_api__2": (*SKLEARN, labelled_by_number),
 }

@@ -18,6 +18,7 @@ from wml_deployer.server.application import build
 from wml_deployer.server.blobs import Blobs
 from wml_deployer.server.certificates import ensure_certificates
 from wml_deployer.server.clock import Clock
+from wml_deployer.server.connections import Connection
 from wml_deployer.server.context import Context
 from wml_deployer.server.folder import Folder, FolderInUseError
 from wml_deployer.server.identifiers import Identifiers
@@ -159,6 +160,7 @@ class EmbeddedServer:
         app = build(context, abort, controllable=self._settings.controllable)
         return uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             access_log=False,
             proxy_headers=False,

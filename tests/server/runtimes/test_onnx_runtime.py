@@ -75,6 +75,30 @@ def test_converted_lightgbm_answers_labels_and_probabilities(tmp_path: Path) -> 
     assert np.allclose(model.predict_proba(np.array(SCORED)), probabilities["values"], atol=1e-6)
 
 
+def test_catboost_writes_what_is_served(tmp_path: Path) -> None:
+    """CatBoost converts itself: a regressor answers a list of one a row, a classifier labels and probabilities."""
+    catboost = pytest.importorskip("catboost", reason="a hundred megabytes, in a session of its own")
+    settings = {"iterations": 3, "verbose": False, "allow_writing_files": False, "thread_count": 1}
+    regressor = catboost.CatBoostRegressor(**settings).fit(ROWS, ROWS[:, 0])
+    classifier = catboost.CatBoostClassifier(**settings).fit(ROWS, LABELS)
+    for name, model in (("regressor.onnx", regressor), ("classifier.onnx", classifier)):
+        model.save_model(str(tmp_path / name), format="onnx")
+
+    (numbers,) = answer_of(onnx.load(tmp_path / "regressor.onnx"), make_folder(tmp_path / "first"))
+    label, probabilities = answer_of(onnx.load(tmp_path / "classifier.onnx"), make_folder(tmp_path / "second"))
+
+    assert "predictions" == numbers["id"]
+    assert np.allclose(regressor.predict(SCORED).reshape(-1, 1), numbers["values"], atol=1e-5)
+    assert {"id": "label", "values": classifier.predict(SCORED).ravel().tolist()} == label
+    told = [[row[str(index)] for index in range(3)] for row in probabilities["values"]]
+    assert np.allclose(classifier.predict_proba(SCORED), told, atol=1e-5)
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 def test_converted_regressor_answers_rows(tmp_path: Path) -> None:
     """A prediction a row is a list of one."""
     model = LinearRegression().fit(ROWS, ROWS @ [1.0, 2.0, 3.0])

@@ -1,0 +1,47 @@
+"""How the service's HTTP connections write: head and body of an answer leave as one piece."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["Connection"]
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, on a transport that gathers: it writes heads and bodies on their own.
+
+    Each write is a TLS record and a system call here, and wakes the client up there.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start with a transport that gathers."""
+        super().connection_made(cast("asyncio.Transport", _Gathering(cast("asyncio.Transport", transport))))
+
+
+class _Gathering:
+    """Writes what was written in one turn of the event loop as one piece."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
