@@ -118,7 +118,8 @@ def _signature(saved: Path) -> Score:
         # The function keeps only a weak hold on the model that its variables belong to.
         _ = loaded
         outputs = function(**{name: tf.constant(tensor) for name, tensor in tensors.items()})
-        return [{"id": name, "values": _text(output.numpy())} for name, output in outputs.items()]
+        # A signature's outputs have no order of their own.
+        return [{"id": name, "values": _text(output.numpy())} for name, output in sorted(outputs.items())]
 
     return _scoring(dtypes, run)
 
