@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import ssl
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -54,6 +58,38 @@ def test_the_log_tells_what_was_asked(client: Client, server: LocalServer) -> No
         (entry.method, entry.path, entry.query, entry.status) for entry in logged
     ]
     assert logged[0].connection == logged[1].connection
+
+
+def test_each_connection_has_its_own_number(client: Client, server: LocalServer) -> None:
+    """Also where a client comes again from the same port."""
+    server.clear_requests()
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    trust = ssl.create_default_context(cafile=str(server.info.ca_bundle))
+    port = 0
+    for _ in "12":
+        plain = socket.create_connection(address, source_address=("127.0.0.1", port))
+        port = plain.getsockname()[1]
+        # Closing resets the connection, which frees the port at once.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with trust.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            connection.sendall(b"GET /ml/wml_services/v2/version HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.recv(1000)
+
+    first, second = server.requests
+
+    assert first.connection != second.connection
+
+
+def test_an_answer_comes_in_one_piece(client: Client, server: LocalServer) -> None:
+    """Head and body are one TLS record: a client that reads wakes up once."""
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    trust = ssl.create_default_context(cafile=str(server.info.ca_bundle))
+    with trust.wrap_socket(socket.create_connection(address), server_hostname="127.0.0.1") as connection:
+        connection.sendall(b"GET /ml/wml_services/v2/version HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = connection.recv(100_000).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200")
+    assert json.loads(body)["version"]
 
 
 def test_a_stall_delays(client: Client, server: LocalServer) -> None:

@@ -227,3 +227,11 @@ def test_hardware_is_made_and_deleted(client: Client) -> None:
     listed = client("GET", f"/v2/hardware_specifications?{client.scope}&name=huge").json["total_results"]
 
     assert (201, 1, 204, 404) == (created.status, listed, client("DELETE", path).status, client("GET", path).status)
+
+
+@pytest.mark.parametrize(("identifier", "status"), [(RUNTIME, 403), ("00000000-0000-0000-0000-000000000000", 404)])
+def test_only_derived_specifications_are_deleted(identifier: str, status: int, client: Client) -> None:
+    """A base specification is everybody's."""
+    path = f"/v2/software_specifications/{identifier}?{client.scope}"
+
+    assert status == client("DELETE", path).status

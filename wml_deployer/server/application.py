@@ -39,7 +39,6 @@ from wml_deployer.server.version import urls as version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from typing import Any
 
     from starlette.types import ASGIApp
 
@@ -72,12 +71,11 @@ class _MethodError(ServiceError):
     code = "method_not_allowed"
 
 
-def build(context: Context, abort: Callable[[Any], None], *, controllable: bool) -> ASGIApp:
+def build(context: Context, *, controllable: bool) -> ASGIApp:
     """Return the application.
 
     Args:
         context: The running service.
-        abort: Closes the connection of a client address at once.
         controllable: Whether it has the control API.
 
     """
@@ -92,7 +90,7 @@ def build(context: Context, abort: Callable[[Any], None], *, controllable: bool)
     )
     # A path with a slash too many is another path here, not a redirect, which would lose the body.
     app.router.redirect_slashes = False
-    return Front(app, context, abort)
+    return Front(app, context)
 
 
 def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:

@@ -1,4 +1,4 @@
-"""How the service's HTTP connections write: head and body of an answer leave as one piece."""
+"""The service's HTTP connections: answers leave as one piece, and requests know the connection that they came by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["Connection"]
+__all__ = ["CONNECTION", "Connection"]
+
+CONNECTION = "wml_deployer.connection"
+"""Where a request's scope has its connection."""
 
 
 class Connection(HttpToolsProtocol):
@@ -19,6 +22,15 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start with a transport that gathers."""
         super().connection_made(cast("asyncio.Transport", _Gathering(cast("asyncio.Transport", transport))))
+
+    def on_message_begin(self) -> None:
+        """Tell the application which connection the request came by."""
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[CONNECTION] = self
+
+    def abort(self) -> None:
+        """Drop it, as a network that breaks does."""
+        self.transport.abort()
 
 
 class _Gathering:

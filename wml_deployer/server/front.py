@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import orjson
 
+from wml_deployer.server.connections import CONNECTION
 from wml_deployer.server.control.journal import Entry
 from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import MORE_INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from wml_deployer.server.connections import Connection
     from wml_deployer.server.context import Context
     from wml_deployer.server.control.faults import Fault
 
@@ -34,14 +36,14 @@ class Front:
     Args:
         app: What answers.
         context: The running service.
-        abort: Closes the connection of a client address at once.
 
     """
 
-    def __init__(self, app: ASGIApp, context: Context, abort: Callable[[Any], None]) -> None:
+    def __init__(self, app: ASGIApp, context: Context) -> None:
         """Keep what it works with."""
-        self._app, self._context, self._abort = app, context, abort
-        self._connections: dict[Any, int] = {}
+        self._app, self._context = app, context
+        self._numbers = itertools.count(1)
+        self._connections: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,9 +70,15 @@ class Front:
         finally:
             seconds = time.perf_counter() - started
             query = scope["query_string"].decode("latin-1")
-            number = self._connections.setdefault(scope["client"], len(self._connections) + 1)
+            number = self._number(scope[CONNECTION])
             self._context.control.log.append(Entry(scope["method"], scope["path"], query, status, seconds, number))
             _LOGGER.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
+
+    def _number(self, connection: Connection) -> int:
+        number = self._connections.get(connection)
+        if number is None:
+            number = self._connections[connection] = next(self._numbers)
+        return number
 
     async def _with_faults(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = self._context.control.fault_for(scope["method"], scope["path"])
@@ -95,7 +103,7 @@ class Front:
             await self._app(scope, receive, _slowed(send, fault.slow))
 
     async def _drop(self, scope: Scope) -> None:
-        self._abort(scope["client"])
+        scope[CONNECTION].abort()
         # The transport tells the protocol about its end in the loop's next round; only then may this return.
         await asyncio.sleep(0.01)
 

@@ -153,11 +153,7 @@ class EmbeddedServer:
             self._uvicorn.watch = self._stop_when_unused
 
     def _configure(self, context: Context, certificate: str) -> uvicorn.Config:
-        # The application and uvicorn know each other; uvicorn comes later.
-        def abort(client: Any) -> None:
-            self._uvicorn.abort(client)
-
-        app = build(context, abort, controllable=self._settings.controllable)
+        app = build(context, controllable=self._settings.controllable)
         return uvicorn.Config(
             app,
             http=Connection,
@@ -230,12 +226,6 @@ class _Uvicorn(uvicorn.Server):
                 cycle = getattr(connection, "cycle", None)
                 if cycle is None or cycle.response_complete:
                     connection.transport.abort()
-
-    def abort(self, client: Any) -> None:
-        """Drop the connection of this client address, as a network that breaks does."""
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "client", None) == tuple(client):
-                connection.transport.abort()
 
 
 def _require_local(settings: Settings) -> None:

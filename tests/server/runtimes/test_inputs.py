@@ -64,7 +64,7 @@ def test_ragged_rows_are_refused() -> None:
 @pytest.mark.parametrize("values", [[[1.0, 2.0], [1.0]], [[1.0], [1.0, 2.0]], [["a", 2.0], ["b", 1.0, 3.0]]])
 def test_rows_that_do_not_fit_the_names_are_refused(values: list[Any]) -> None:
     """A frame has as many columns as names."""
-    with pytest.raises(PredictionError, match="'values' does not match 'fields'"):
+    with pytest.raises(PredictionError, match="does not match the columns: it has"):
         to_frame(values, pd.Index(["a", "b"]), {})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import scope_of
-from wml_deployer.server.errors import ConflictError, NotFoundError, wrong_field
+from wml_deployer.server.errors import ConflictError, ForbiddenError, NotFoundError, wrong_field
 from wml_deployer.server.package_extensions import models as extensions
 from wml_deployer.server.records import Record
 from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, find_software, software_documents
@@ -61,10 +61,14 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
 
     Raises:
         NotFoundError: There is none in the container.
+        ForbiddenError: It is a base specification.
 
     """
     record = transaction.get(SOFTWARE_KIND, identifier)
-    if record is None or record.container != container:
+    if record is None:
+        name = find_software(transaction, identifier).name
+        raise ForbiddenError(f"The software specification '{name}' is the service's own: it stays as it is.")
+    if record.container != container:
         raise NotFoundError(f"The software specification with id '{identifier}' does not exist.")
     return record
 

@@ -69,7 +69,7 @@ def require_width(values: list[Any], width: int) -> None:
         raise PredictionError(
             400,
             "invalid_input_argument",
-            f"'values' does not match 'fields': a row of {min(others)} values for {width} fields.",
+            f"A row of 'values' does not match the columns: it has {min(others)} values for {width} columns.",
         )
 
 
