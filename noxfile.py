@@ -177,9 +177,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure, side by side with what the library is measured against; alone and in order, so that figures hold."""
-    alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-s")
-    run_suite(session, *alone, "-o", "python_files=bench_*.py", "tests/benchmarks", extras="local,fast")
+    """Measure, side by side with what the library is measured against; ``-- --write-page`` writes the docs' page."""
+    # Alone and in order, so that figures hold.
+    alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-W", "ignore")
+    run_suite(session, *alone, "-o", "python_files=bench_*.py", "tests/benchmarks", extras="local,fast,dask,spark")
 
 
 @nox.session

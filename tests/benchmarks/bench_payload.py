@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -24,13 +24,17 @@ import pytest
 
 from wml_deployer.payload import decode, encode
 
-NOT_SLOWER = 0.9
-"""A call of five microseconds is not timed any better than that."""
+if TYPE_CHECKING:
+    from tests.benchmarks.bars import Bars
+
+NOT_SLOWER = 1.0
+CLOSE = 1.1
+"""What is nearer to its bar than a tenth is measured again, longer: a call takes five microseconds."""
 
 PEAK_TIMES_BODY = 2.5
 ROUND_SECONDS = 0.05
-JOB_SECONDS = 3
-ROUNDS = range(3, 15)
+JOB_SECONDS = 2
+ROUNDS = range(3, 25)
 MOST_CALLS = 400
 LABELS = {2: ["No Risk", "Risk"], 10: list("abcdefghij")}
 
@@ -177,6 +181,9 @@ def decoding(rows: int, classes: int, bar: float, labels: list[str] | None = Non
     return Job(name, bar, decode, plain_reading, partial(same, answer(rows, classes, labels)))
 
 
+BESIDE = {tutorial: "the tutorial", repaired_tutorial: "the tutorial, repaired", plain_reading: "json and lists"}
+
+
 def jobs() -> list[Job]:
     """Every job with its bar."""
     return [
@@ -197,40 +204,45 @@ def test_both_ways_write_the_same() -> None:
 
 
 @pytest.mark.timeout(900)
-def test_payloads_are_faster() -> None:
-    """Every job reaches its bar."""
-    found = rows()
-    show(found)
+def test_payloads_are_faster(bars: Bars) -> None:
+    """Every job reaches its bar; of the many kinds of ten rows, the one that gains least."""
+    found = [(job, measure(job)) for job in jobs()]
+    small = sorted((ratio, job.name) for job, ratio in found if job.bar == NOT_SLOWER)
+    bars.note("Frames of ten rows, as many times faster", [f"{name:<40}{ratio:>7.2f} ×" for ratio, name in small])
+    reached = [
+        bars.at_least(f"{job.name}, beside {BESIDE[job.theirs]}", job.bar, ratio)
+        for job, ratio in found
+        if job.bar != NOT_SLOWER
+    ]
+    reached.append(
+        bars.at_least(f"frame -> bytes, 10 rows, of {len(small)} kinds the slowest", NOT_SLOWER, small[0][0])
+    )
 
-    assert [] == [row for row in found if row[2] < row[1]]
+    assert all(reached)
 
 
-def test_encoding_takes_little_memory() -> None:
+def test_encoding_takes_little_memory(bars: Bars) -> None:
     """Writing 100,000 x 30 floats takes at most 2.5 times the body, itself included."""
     ran = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True)
-    sys.stdout.write(f"\nframe -> bytes, 100,000 x 30 floats: at most {ran.stdout.strip()} times the body in memory\n")
 
-    assert float(ran.stdout) <= PEAK_TIMES_BODY
-
-
-def rows() -> list[tuple[str, float, float]]:
-    """Each job, its bar, and how many times faster ours was."""
-    return [(job.name, job.bar, measure(job)) for job in jobs()]
-
-
-def show(found: list[tuple[str, float, float]]) -> None:
-    """Print the table that the documentation shows."""
-    lines = [f"{name:<60}{bar:>8.1f}x{ratio:>9.2f}x{'' if ratio >= bar else '  below'}" for name, bar, ratio in found]
-    sys.stdout.write("\n".join([f"\n{'job':<60}{'bar':>9}{'measured':>10}", *lines]) + "\n")
+    assert bars.at_most(
+        "frame -> bytes, 100,000 x 30 floats, peak memory", PEAK_TIMES_BODY, float(ran.stdout), " × the body"
+    )
 
 
 def measure(job: Job) -> float:
     """How many times faster ours is."""
+    found = ratio(job, JOB_SECONDS)
+    return found if found > CLOSE * job.bar else ratio(job, 3 * JOB_SECONDS)
+
+
+def ratio(job: Job, seconds: float) -> float:
+    """Of medians over rounds that take about so long."""
     ways = (job.theirs, job.ours)
     once = [[per_call(way, job.inputs(1)) for _ in range(2)][-1] for way in ways]
-    calls = [max(1, min(MOST_CALLS, int(ROUND_SECONDS / seconds))) for seconds in once]
-    expected = sum(count * seconds for count, seconds in zip(calls, once, strict=True))
-    rounds = max(ROUNDS.start, min(ROUNDS.stop, int(JOB_SECONDS / expected)))
+    calls = [max(1, min(MOST_CALLS, int(ROUND_SECONDS / each))) for each in once]
+    expected = sum(count * each for count, each in zip(calls, once, strict=True))
+    rounds = max(ROUNDS.start, min(ROUNDS.stop, int(seconds / expected)))
     times = [[per_call(way, job.inputs(count)) for way, count in zip(ways, calls, strict=True)] for _ in range(rounds)]
     theirs, ours = (statistics.median(column) for column in zip(*times, strict=True))
     return float(theirs / ours)

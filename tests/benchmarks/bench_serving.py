@@ -17,7 +17,6 @@ import socket
 import ssl
 import statistics
 import subprocess
-import sys
 import tarfile
 import time
 from dataclasses import dataclass
@@ -37,6 +36,8 @@ from wml_deployer.server import ServerInfo, join_or_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.benchmarks.bars import Bars
 
 COLUMNS = [f"feature_{index}" for index in range(30)]
 CALLS = 400
@@ -137,7 +138,7 @@ def body_of(server: str, frame: pd.DataFrame) -> bytes:
     return json.dumps({"input_data": [{"fields": COLUMNS, "values": values}]}).encode()
 
 
-def test_one_row_takes_little_more_than_the_model(model: Any, service: Server) -> None:
+def test_one_row_takes_little_more_than_the_model(bars: Bars, model: Any, service: Server) -> None:
     """Median over a kept connection: at most 2.5 times predict and predict_proba, and a millisecond."""
     frame = frame_of(1)
     body = body_of("service", frame)
@@ -147,13 +148,14 @@ def test_one_row_takes_little_more_than_the_model(model: Any, service: Server) -
             through.append(seconds_of(lambda: post(connection, service, body)))
             alone.append(seconds_of(lambda: (model.predict(frame), model.predict_proba(frame))))
     served, own = statistics.median(through) * 1000, statistics.median(alone) * 1000
-    sys.stdout.write(f"\n1 row: the model alone {own:.2f} ms, through the service {served:.2f} ms\n")
+    bars.note("Serving 1 row", [f"the model alone {own:.2f} ms, through the embedded service {served:.2f} ms"])
 
-    assert served <= TIMES_THE_MODEL * own + MILLISECONDS_MORE
+    limit = TIMES_THE_MODEL * own + MILLISECONDS_MORE
+    assert bars.at_most("serving 1 row, 2.5 × the model and 1 ms", limit, served, " ms")
 
 
 @pytest.mark.parametrize("rows", [1, 1000])
-def test_more_requests_than_others(rows: int, service: Server, peers: dict[str, Server]) -> None:
+def test_more_requests_than_others(bars: Bars, rows: int, service: Server, peers: dict[str, Server]) -> None:
     """Requests a second over eight kept connections, against those of others."""
     servers = {"service": service, **peers}
     frame = frame_of(rows)
@@ -167,11 +169,13 @@ def test_more_requests_than_others(rows: int, service: Server, peers: dict[str, 
         for _ in range(ROUNDS)
     ]
     found = {name: statistics.median(each[name] for each in rounds) for name in servers}
-    told = ", ".join(f"{name} {value:.0f}" for name, value in found.items())
-    sys.stdout.write(f"\n{rows} rows, requests a second: {told}\n")
+    told = [f"{name:<12}{value:>8.0f}" for name, value in found.items()]
+    bars.note(f"Serving {rows:,} rows a request, requests a second on {CONNECTIONS} connections", told)
 
     ours = found.pop("service")
-    assert {} == {name: value for name, value in found.items() if ours < FASTER[name, rows] * value}
+    job = f"serving {rows:,} rows, requests/s beside "
+    reached = [bars.at_least(job + name, FASTER[name, rows], ours / value) for name, value in found.items()]
+    assert all(reached)
 
 
 async def load(server: Server, message: bytes, seconds: float) -> float:

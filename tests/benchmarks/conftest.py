@@ -1,0 +1,105 @@
+"""What all benchmarks share: the bars, rows to score, and a service whose answers cost nothing."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import trustme
+
+from tests.benchmarks.bars import Bars
+from tests.benchmarks.canned import Canned
+from wml_deployer import SoftwareCredentials
+from wml_deployer.schema import Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BARS = pytest.StashKey[Bars]()
+PAGE = Path("docs", "pages", "reference", "benchmarks.md")
+FIELDS = [f"feature {number}" for number in range(30)]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the page of the documentation be written."""
+    parser.addoption("--write-page", action="store_true", help="write docs/pages/reference/benchmarks.md")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no bar."""
+    config.stash[BARS] = Bars()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print all bars in one table."""
+    bars = config.stash[BARS]
+    for title, text in bars.notes:
+        terminalreporter.write_line(f"\n{title}\n{text}")
+    terminalreporter.write_line(f"\n{bars.machine}\n\n{bars.table()}")
+    if config.getoption("--write-page"):
+        page = Path(os.environ.get("WML_DEPLOYER_CHECKOUT", config.rootpath)) / PAGE
+        page.write_text(bars.page(), encoding="utf-8")
+        terminalreporter.write_line(f"\nwrote {page}")
+
+
+@pytest.fixture(scope="session")
+def bars(request: pytest.FixtureRequest) -> Bars:
+    """Where each benchmark notes what it measured."""
+    return request.config.stash[BARS]
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    """Thirty floats in, two classes out."""
+    return Schema(tuple(Field(name, "float64") for name in FIELDS), (0, 1))
+
+
+def floats(rows: int) -> pd.DataFrame:
+    """So many rows × 30 floats."""
+    frame: pd.DataFrame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 30)), columns=FIELDS)
+    return frame
+
+
+class Authority(NamedTuple):
+    """Who vouches for the canned services."""
+
+    ca_bundle: Path
+    certificate: Path
+
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca_bundle))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make a certificate authority and the certificate of 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("authority")
+    made, authority = Authority(folder / "ca.pem", folder / "server.pem"), trustme.CA()
+    authority.cert_pem.write_to_path(str(made.ca_bundle))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(made.certificate))
+    return made
+
+
+@pytest.fixture
+def canned(authority: Authority) -> Iterator[Callable[[float], Canned]]:
+    """Start canned services, each in a process of its own."""
+    started: list[Canned] = []
+
+    def start(delay: float = 0.0) -> Canned:
+        started.append(Canned(authority.certificate, delay))
+        return started[-1]
+
+    yield start
+    for service in started:
+        service.__exit__(None, None, None)
+
+
+def credentials_for(service: Canned, ca_bundle: Path) -> SoftwareCredentials:
+    """Log in at a canned service, which accepts everybody."""
+    return SoftwareCredentials(url=service.url, username="any", apikey="any", ca_bundle=ca_bundle, space_id="any")
