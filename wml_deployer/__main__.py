@@ -244,7 +244,17 @@ def _as_text(result: dict[str, Any] | list[dict[str, Any]]) -> str:
         return repr(CheckReport(findings, result["model_type"], result["specification"]))
     if isinstance(result, dict):
         return "\n".join(f"{name}: {value}" for name, value in result.items())
-    return "\n".join("  ".join(str(value) for value in row.values() if value is not None) for row in result)
+    return _as_table(result)
+
+
+def _as_table(rows: list[dict[str, Any]]) -> str:
+    """Lines of columns under their names; what is not known stays empty."""
+    if not rows:
+        return "Nothing was live yet."
+    import pandas as pd  # noqa: PLC0415 - --help answers at once
+
+    texts = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
+    return pd.DataFrame(texts).to_string(index=False)
 
 
 if __name__ == "__main__":

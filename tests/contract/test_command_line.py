@@ -253,3 +253,15 @@ def test_a_failure_says_the_next_step_on_standard_error(story: Story, capsys: py
     said = capsys.readouterr()
 
     assert ("", True) == (said.out, said.err.rstrip().endswith("Next: Call deploy(model) first."))
+
+
+def test_history_is_a_table_to_read(story: Story, model: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json each column stands under its name."""
+    empty = main(["history", str(story.project), str(story.credentials)]), capsys.readouterr().out.strip()
+    story.run("deploy", story.save("model.joblib", model), "--reason", "the first")
+    main(["history", str(story.project), str(story.credentials)])
+    header, entry = capsys.readouterr().out.splitlines()
+
+    assert (0, "Nothing was live yet.") == empty
+    assert ["when", "action", "version", "revision", "from", "to", "who", "why", "proof"] == header.split()
+    assert "the first" in entry
