@@ -20,12 +20,19 @@ from wml_deployer._transport.responses import Response
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = (
+PACKAGES = (
     "ibm_watson_machine_learning.wml_client_error",
     "ibm_watsonx_ai.wml_client_error",
     "requests.exceptions",
     "urllib3.exceptions",
     "httpx",
+)
+# What the calls of the door may meet in the depth of IBM's clients.
+BENEATH = (
+    "libs.repo.swagger_client.rest",
+    "libs.repo.util.exceptions",
+    "utils.autoai.errors",
+    "utils.deployment.errors",
 )
 
 
@@ -48,10 +55,11 @@ def made(kind: type[Exception]) -> Exception:
     return error
 
 
-INSTALLED = [name for name in MODULES if find_spec(name.partition(".")[0])]
+INSTALLED = [name for name in PACKAGES if find_spec(name.partition(".")[0])]
+DEEPER = [f"{name.partition('.')[0]}.{part}" for name in INSTALLED if name.startswith("ibm_") for part in BENEATH]
 
 
-@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("name", INSTALLED + DEEPER)
 def test_every_exception_of_a_package_is_mapped(name: str) -> None:
     """A class that a new release brings along, and that means nothing here, fails this test."""
     assert [] == [kind.__name__ for kind in exceptions_of(name) if kind_of(made(kind)) is None]
