@@ -240,7 +240,7 @@ def test_several_outputs_are_compared_value_by_value() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        SVC(probability=False),
+        SVC(),
         VotingClassifier([("one", GaussianNB()), ("two", DecisionTreeClassifier())], voting="hard"),
     ],
 )
