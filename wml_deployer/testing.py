@@ -129,6 +129,11 @@ class LocalServer:
         """Where the service answers."""
         return self.info.url
 
+    def console_link(self) -> str:
+        """Return an address that shows the service's console to the first who opens it, within an hour."""
+        link: str = self._server.console_link()
+        return link
+
     @property
     def requests(self) -> list[LoggedRequest]:
         """What was asked, in the order of the answers; the calls of this object are not among it."""

@@ -9,17 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wml_deployer.server.launch import ServerStartError, join_or_start
+    from wml_deployer.server.launch import ServerStartError, console_link, join_or_start
     from wml_deployer.server.running import EmbeddedServer
     from wml_deployer.server.settings import ServerInfo, Settings
 
-__all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "join_or_start"]
+__all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "console_link", "join_or_start"]
 
 _HOMES = {
     "EmbeddedServer": "running",
     "ServerInfo": "settings",
     "ServerStartError": "launch",
     "Settings": "settings",
+    "console_link": "launch",
     "join_or_start": "launch",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.folder import Folder, FolderInUseError
-from wml_deployer.server.launch import answering, require_extra
+from wml_deployer.server.launch import answering, console_link, require_extra
 from wml_deployer.server.settings import ServerInfo, Settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--control", action="store_true", help="offer the control API for tests")
     serve.add_argument("-v", "--verbose", action="store_true", help="log one line a request")
     _command(commands, "info", "say whether the service runs, and how to reach it")
+    _command(commands, "console", "give a link to the page of a running service; it is good once, for an hour")
     _command(commands, "reset", "remove all data of a service that does not run; key and certificates stay")
     return parser
 
@@ -72,7 +73,8 @@ def _serve(options: argparse.Namespace) -> int:
     except (FolderInUseError, RemoteAddressError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    server.run(_tell)
+    # One that nobody started by hand writes into a log, where a link has no business.
+    server.run(lambda info: _tell(info, None if options.until_unused else server.console_link()))
     return 0
 
 
@@ -89,7 +91,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _tell(info: ServerInfo) -> None:
+def _tell(info: ServerInfo, link: str | None) -> None:
     """Say on the standard output, in one line of JSON, how to reach the service, and for people where the files are."""
     sys.stdout.write(json.dumps(info.document()) + "\n")
     sys.stdout.flush()
@@ -97,6 +99,8 @@ def _tell(info: ServerInfo) -> None:
     sys.stderr.write(
         f"certificate authority: {info.ca_bundle}\nready-made credentials: {folder / 'credentials.yaml'}\n"
     )
+    if link is not None:
+        sys.stderr.write(f"console (the link is good once, for an hour): {link}\n")
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -108,6 +112,17 @@ def _info(options: argparse.Namespace) -> int:
         return 2
     shown = {key: value for key, value in info.document().items() if key != "apikey"}
     sys.stdout.write(json.dumps({**shown, "credentials": str(folder.credentials)}, indent=2) + "\n")
+    return 0
+
+
+def _console(options: argparse.Namespace) -> int:
+    """Give a link to the console; whoever can read the folder's key gets one."""
+    folder = Folder(options.data_dir.absolute())
+    info = answering(folder)
+    if info is None:
+        sys.stderr.write(f"No service runs on {folder.path}.\n")
+        return 2
+    sys.stdout.write(console_link(info) + "\n")
     return 0
 
 
@@ -123,7 +138,7 @@ def _reset(options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"serve": _serve, "info": _info, "reset": _reset}
+_COMMANDS = {"serve": _serve, "info": _info, "console": _console, "reset": _reset}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from starlette.routing import Route as StarletteRoute
 
 from wml_deployer.server.artifacts import urls as artifacts
 from wml_deployer.server.assets import urls as assets
+from wml_deployer.server.console import urls as console
 from wml_deployer.server.containers import SPACE
 from wml_deployer.server.control import urls as control
 from wml_deployer.server.deployments import models as deployments_state
@@ -84,7 +85,10 @@ def build(context: Context, *, controllable: bool) -> ASGIApp:
     for route in routes:
         tables.setdefault(route.path, {})[route.method] = route
     app = Starlette(
-        routes=[StarletteRoute(path, _endpoint(context, table), methods=list(table)) for path, table in tables.items()],
+        routes=[
+            *(StarletteRoute(path, _endpoint(context, table), methods=list(table)) for path, table in tables.items()),
+            *console.routes(context),
+        ],
         exception_handlers={HTTPException: _unrouted(context, routes)},
         lifespan=_lifespan(context),
     )

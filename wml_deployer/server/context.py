@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.blobs import Blobs
     from wml_deployer.server.clock import Clock
+    from wml_deployer.server.console.entrance import Entrance
     from wml_deployer.server.identifiers import Identifiers
     from wml_deployer.server.serving import Serving
     from wml_deployer.server.signatures import Signatures
@@ -56,6 +57,7 @@ class Context:
         tokens: The tokens it issues.
         signatures: The signed URLs it gives out.
         serving: The pools that serve deployments.
+        entrance: Who may see the console.
         limits: What it takes.
         control: What tests asked it to do.
         job_places: Where jobs run: two of a deployment at a time.
@@ -72,6 +74,7 @@ class Context:
     tokens: Tokens
     signatures: Signatures
     serving: Serving
+    entrance: Entrance
     limits: Limits = field(default_factory=Limits)
     control: Control = field(default_factory=Control)
     job_places: Places = field(default_factory=lambda: Places(2))

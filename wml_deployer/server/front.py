@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import orjson
 
 from wml_deployer.server.connections import CONNECTION
+from wml_deployer.server.console.visits import PREFIX as CONSOLE
 from wml_deployer.server.control.journal import Entry
 from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import MORE_INFO
@@ -52,7 +53,8 @@ class Front:
             return
         # Both clients glue a page's link to the host with a second slash.
         scope["path"] = re.sub("/{2,}", "/", scope["path"])
-        if scope["path"].startswith(PREFIX):
+        # Who watches is not watched.
+        if scope["path"] == "/" or scope["path"].startswith((PREFIX, CONSOLE)):
             await self._app(scope, receive, send)
             return
         await self._observed(scope, receive, send)
@@ -70,8 +72,8 @@ class Front:
         finally:
             seconds = time.perf_counter() - started
             query = scope["query_string"].decode("latin-1")
-            number = self._number(scope[CONNECTION])
-            self._context.control.log.append(Entry(scope["method"], scope["path"], query, status, seconds, number))
+            number, at = self._number(scope[CONNECTION]), self._context.clock.now()
+            self._context.control.log.append(Entry(scope["method"], scope["path"], query, status, seconds, number, at))
             _LOGGER.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
 
     def _number(self, connection: Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
+import json
 import os
 import ssl
 import subprocess
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.settings import ServerInfo
 
-__all__ = ["ServerStartError", "answering", "join_or_start", "require_extra"]
+__all__ = ["ServerStartError", "answering", "console_link", "join_or_start", "require_extra"]
 
-_NEEDED = ("starlette", "uvicorn", "trustme")
+_NEEDED = ("starlette", "uvicorn", "trustme", "jinja2")
 _PAUSE = 0.02
 
 # What this process uses: the locks stay taken until it ends, and forked children go on holding them.
@@ -96,16 +97,50 @@ def answering(folder: Folder) -> ServerInfo | None:
     info = folder.announced()
     if info is None:
         return None
-    address = urlsplit(info.url)
     try:
-        context = ssl.create_default_context(cafile=str(info.ca_bundle))
-        connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=5, context=context)
+        connection = _connection(info)
         connection.request("GET", "/ml/wml_services/v2/version")
         answers = connection.getresponse().status == http.client.OK
         connection.close()
     except (OSError, http.client.HTTPException):
         return None
     return info if answers else None
+
+
+def console_link(info: ServerInfo) -> str:
+    """Return an address that shows the console of a running service to the first who opens it, within an hour.
+
+    Args:
+        info: How to reach the service.
+
+    Raises:
+        OSError: It does not answer.
+        RuntimeError: It refuses.
+
+    Example:
+        >>> import tempfile
+        >>> info = join_or_start(tempfile.mkdtemp())
+        >>> console_link(info).startswith(f"{info.url}/console/enter?token=")
+        True
+
+    """
+    connection = _connection(info)
+    try:
+        connection.request("POST", "/console/links", headers={"Authorization": f"ApiKey {info.apikey}"})
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status != http.client.CREATED:
+        raise RuntimeError(f"The embedded service gave no link to its console: status {answer.status}.")
+    link: str = json.loads(content)["url"]
+    return link
+
+
+def _connection(info: ServerInfo) -> http.client.HTTPSConnection:
+    address = urlsplit(info.url)
+    context = ssl.create_default_context(cafile=str(info.ca_bundle))
+    return http.client.HTTPSConnection(address.hostname or "", address.port, timeout=5, context=context)
 
 
 def _start(folder: Folder, deadline: float) -> ServerInfo:

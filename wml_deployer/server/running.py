@@ -19,6 +19,8 @@ from wml_deployer.server.blobs import Blobs
 from wml_deployer.server.certificates import ensure_certificates
 from wml_deployer.server.clock import Clock
 from wml_deployer.server.connections import Connection
+from wml_deployer.server.console.entrance import Entrance
+from wml_deployer.server.console.entering import link
 from wml_deployer.server.context import Context
 from wml_deployer.server.folder import Folder, FolderInUseError
 from wml_deployer.server.identifiers import Identifiers
@@ -105,6 +107,10 @@ class EmbeddedServer:
         finally:
             self.close()
 
+    def console_link(self) -> str:
+        """Return an address that shows the console to the first who opens it, within an hour."""
+        return link(self._context, self.info.url)
+
     def stop(self) -> None:
         """Let `run` end after the answers that are under way. Any thread may call it."""
         self._uvicorn.should_exit = True
@@ -142,6 +148,7 @@ class EmbeddedServer:
                 tokens=Tokens(key, clock),
                 signatures=Signatures(key, clock),
                 serving=Serving(folder.running),
+                entrance=Entrance(clock),
             )
             space_id = ensure_default(context, transaction, Caller(account.username, "software"))
             context.blobs.collect(transaction.digests())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Entry"]
 
@@ -19,6 +22,7 @@ class Entry:
         status: Status of the answer; 0 where the connection was dropped instead.
         seconds: How long it took.
         connection: Number of the connection that it came by.
+        at: When it was answered.
 
     """
 
@@ -28,7 +32,8 @@ class Entry:
     status: int
     seconds: float
     connection: int
+    at: datetime
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        return asdict(self)
+        return {name: value for name, value in vars(self).items() if name != "at"}

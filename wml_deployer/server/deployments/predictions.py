@@ -14,10 +14,13 @@ from wml_deployer.server.routing import Answer
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from wml_deployer.server.context import Context
     from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Stream
 
-__all__ = ["predict"]
+__all__ = ["ask", "predict"]
 
 
 class _PredictionRefusedError(ServiceError):
@@ -32,20 +35,31 @@ class _PredictionRefusedError(ServiceError):
 
 async def predict(stream: Stream) -> Response:
     """Answer a prediction request, by the deployment's id or its serving name."""
-    identifier = stream.path["deployment_id"]
-    with stream.context.store.reading() as transaction:
+    return await ask(
+        stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document)
+    )
+
+
+async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:
+    """Answer a prediction request.
+
+    Args:
+        context: The running service.
+        identifier: The deployment's id or its serving name.
+        body: Gets the request's JSON, once it is certain that somebody answers it.
+
+    """
+    with context.store.reading() as transaction:
         record = models.find(transaction, identifier)
     if record is None:
         raise absent(identifier)
-    script = stream.context.control.scripts.next(record.id)
+    script = context.control.scripts.next(record.id)
     if script is not None:
         return Answer(script.status, script.body).response()
     _require_ready(record)
-    body = await stream.body(stream.context.limits.document)
+    content = await body()
     try:
-        answer = await stream.context.serving.predict(
-            record.id, lambda: plan_of(stream.context, record, held.SERVING), body
-        )
+        answer = await context.serving.predict(record.id, lambda: plan_of(context, record, held.SERVING), content)
     except PredictionError as error:
         raise _PredictionRefusedError(error) from error
     except LoadError as error:

@@ -1,0 +1,244 @@
+"""What the console shows: spaces, what is deployed in them and which version of it is live. Nothing here is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer.server.artifacts import models as artifacts
+from wml_deployer.server.console import versions
+from wml_deployer.server.containers import PROJECT, SPACE
+from wml_deployer.server.deployments import held
+from wml_deployer.server.deployments import models as deployments
+from wml_deployer.server.deployments.errors import absent
+from wml_deployer.server.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from wml_deployer.server.console.versions import Version
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.transaction import Transaction
+
+__all__ = ["KINDS", "Deployment", "Model", "Space", "deployment", "model", "space", "space_name", "spaces", "version_of"]
+
+KINDS = ("model", "function")
+"""The artifacts that can be deployed."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        space_id: The space it is in.
+        method: ``online`` or ``batch``.
+        state: Where it is in its life.
+        live: The version that answers; None where nothing does.
+        wanted: The version that is being loaded; None where none is.
+        failure: Why what was asked for last could not be served.
+        document: What the API shows of it.
+
+    """
+
+    id: str
+    name: str
+    space_id: str
+    method: str
+    state: str
+    live: Version | None
+    wanted: Version | None
+    failure: list[str]
+    document: dict[str, Any]
+
+    @property
+    def settled(self) -> bool:
+        """Whether it stays as it is."""
+        status = self.document["entity"]["status"]
+        return self.state not in deployments.UNSETTLED and "scaling" not in status
+
+    @property
+    def serving_name(self) -> str | None:
+        """Its serving name, if it has one."""
+        parameters = self.document["entity"].get("online", {}).get("parameters", {})
+        return parameters.get("serving_name") if isinstance(parameters, dict) else None
+
+    @property
+    def tags(self) -> list[str]:
+        """The words that it was given to be found by."""
+        return _tags(self.document)
+
+    @property
+    def hardware(self) -> str:
+        """How much it may use."""
+        hardware = self.document["entity"].get("hardware_spec") or {}
+        return f"{hardware['num_nodes']} × {hardware['name']}" if "name" in hardware else "of its parts"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model or function.
+
+    Attributes:
+        id: Its id.
+        space_id: The space it is in.
+        head: It as it is.
+        revisions: Its revisions, newest first.
+        deployments: The deployments of it.
+        document: What the API shows of it.
+
+    """
+
+    id: str
+    space_id: str
+    head: Version
+    revisions: list[Version]
+    deployments: list[Deployment]
+    document: dict[str, Any]
+
+    @property
+    def tags(self) -> list[str]:
+        """The words that it was given to be found by."""
+        return _tags(self.document)
+
+    @property
+    def description(self) -> str:
+        """What its maker says of it."""
+        return str(self.document["metadata"].get("description") or "")
+
+    def live_in(self, version: Version) -> list[Deployment]:
+        """Return the deployments that serve this version of it."""
+        return [each for each in self.deployments if _is(each.live, version)]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A deployment space.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        deployments: What is deployed in it, newest first.
+        models: The models and functions in it, newest first.
+
+    """
+
+    id: str
+    name: str
+    deployments: list[Deployment]
+    models: list[Model]
+
+
+def space_name(transaction: Transaction, identifier: str) -> str:
+    """Return a space's name; a project's, where it is one."""
+    record = transaction.get(SPACE, identifier) or transaction.get(PROJECT, identifier)
+    return record.name if record is not None else identifier
+
+
+def spaces(transaction: Transaction) -> list[tuple[str, str]]:
+    """Return id and name of every space."""
+    return [(record.id, record.name) for record in transaction.find(SPACE)]
+
+
+def space(transaction: Transaction, identifier: str) -> Space:
+    """Return a space with everything in it that is shown.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    record = transaction.get(SPACE, identifier)
+    if record is None:
+        raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
+    deployed = [_deployment(transaction, each) for each in transaction.find(deployments.KIND, record.id)]
+    stored = [each for kind in KINDS for each in transaction.find(kind, record.id)]
+    models = [_model(transaction, each, deployed) for each in sorted(stored, key=lambda each: -each.sequence)]
+    return Space(record.id, record.name, deployed[::-1], models)
+
+
+def deployment(transaction: Transaction, identifier: str) -> Deployment:
+    """Return a deployment.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    record = transaction.get(deployments.KIND, identifier)
+    if record is None:
+        raise absent(identifier)
+    return _deployment(transaction, record)
+
+
+def model(transaction: Transaction, identifier: str) -> Model:
+    """Return a model or function.
+
+    Raises:
+        NotFoundError: There is none with this id.
+
+    """
+    record = artifacts.find_any(transaction, identifier)
+    if record is None or record.kind not in KINDS:
+        raise NotFoundError(f"The model with id '{identifier}' does not exist.", code="model_does_not_exist")
+    where = {"entity.asset.id": identifier}
+    deployed = transaction.find(deployments.KIND, record.container, where=where)
+    return _model(transaction, record, [_deployment(transaction, each) for each in deployed])
+
+
+def version_of(shown: Model, revision: str) -> Version:
+    """Return one of a model's revisions.
+
+    Raises:
+        NotFoundError: There is none with this number.
+
+    """
+    for version in shown.revisions:
+        if version.revision == revision:
+            return version
+    raise NotFoundError(f"The model with id '{shown.id}' has no revision '{revision}'.", code="revision_does_not_exist")
+
+
+def _model(transaction: Transaction, record: Record, deployed: list[Deployment]) -> Model:
+    return Model(
+        id=record.id,
+        space_id=record.container,
+        head=versions.head(transaction, record),
+        revisions=versions.versions(transaction, record),
+        deployments=[each for each in deployed if each.document["entity"]["asset"]["id"] == record.id],
+        document=record.document,
+    )
+
+
+def _deployment(transaction: Transaction, record: Record) -> Deployment:
+    status = record.entity["status"]
+    wanted = record.entity["asset"] if held.WANTED in record.private else None
+    serving = record.private.get("previous", {}).get("asset") or record.entity["asset"]
+    return Deployment(
+        id=record.id,
+        name=record.name,
+        space_id=record.container,
+        method="online" if "online" in record.entity else "batch",
+        state=status["state"],
+        live=_referred(transaction, serving) if held.SERVING in record.private else None,
+        wanted=_referred(transaction, wanted) if wanted else None,
+        failure=[str(error.get("message", "")) for error in status.get("failure", {}).get("errors", ())],
+        document=record.document,
+    )
+
+
+def _referred(transaction: Transaction, reference: dict[str, str]) -> Version | None:
+    artifact = artifacts.find_any(transaction, reference["id"])
+    if artifact is None:
+        return None
+    if "rev" not in reference:
+        return versions.head(transaction, artifact)
+    return versions.revision(transaction, artifact, reference["rev"])
+
+
+def _tags(document: dict[str, Any]) -> list[str]:
+    # Documents hold what clients sent.
+    tags = document["metadata"].get("tags")
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+
+
+def _is(version: Version | None, other: Version) -> bool:
+    return version is not None and (version.model_id, version.revision) == (other.model_id, other.revision)

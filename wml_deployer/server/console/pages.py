@@ -1,0 +1,104 @@
+"""Pages: templates, rendered with everything escaped, behind headers that let a browser do nothing else with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ["STATIC", "harden", "render"]
+
+STATIC = Path(__file__).parent / "static"
+"""The stylesheet, the script and the icon."""
+
+# A form's Origin is null under a stricter referrer policy, and could not be checked.
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+def render(template: str, status: int = 200, **shown: Any) -> Response:
+    """Return a page.
+
+    Args:
+        template: Name of the template, without its ending.
+        status: HTTP status.
+        **shown: What the template shows.
+
+    """
+    content = _environment().get_template(f"{template}.html").render(shown)
+    return Response(content, status, media_type="text/html")
+
+
+def harden(response: Response) -> Response:
+    """Return the response with the headers of all pages, but for those that it has of its own."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    # Only who looks at the console pays for the templates.
+    import jinja2  # noqa: PLC0415
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(moment=_moment, bytes=_bytes, plural=_plural)
+    return environment
+
+
+def _moment(stamp: str) -> str:
+    """Return a stamp as people read it.
+
+    Example:
+        >>> _moment("2025-02-21T10:31:50.012Z")
+        '2025-02-21 10:31:50'
+
+    """
+    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00")).astimezone(timezone.utc)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _bytes(size: int) -> str:
+    """Return a size as people read it.
+
+    Example:
+        >>> _bytes(512), _bytes(1_536), _bytes(3_500_000)
+        ('512 bytes', '1.5 KiB', '3.3 MiB')
+
+    """
+    if size < 1024:  # noqa: PLR2004
+        return f"{size} bytes"
+    return f"{size / 1024:.1f} KiB" if size < 1024**2 else f"{size / 1024**2:.1f} MiB"
+
+
+def _plural(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    Example:
+        >>> _plural(1, "model"), _plural(2, "model")
+        ('1 model', '2 models')
+
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

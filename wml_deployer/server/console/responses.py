@@ -1,0 +1,133 @@
+"""The pages of the console over HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse, Response
+
+from wml_deployer.server.console import log, models, rows, scores
+from wml_deployer.server.deployments.predictions import ask
+from wml_deployer.server.deployments.responses import update
+from wml_deployer.server.errors import NotFoundError, ServiceError
+from wml_deployer.server.routing import Call
+
+if TYPE_CHECKING:
+    from wml_deployer.server.console.visits import Visit
+
+__all__ = ["ask_to_roll_back", "home", "nothing", "requests", "roll_back", "score", "show_deployment", "show_model"]
+
+
+async def home(visit: Visit) -> Response:
+    """Show a space: what is live in it, and its models."""
+    with visit.context.store.transaction() as transaction:
+        spaces = models.spaces(transaction)
+        chosen = visit.request.query_params.get("space") or transaction.setting("default_space") or spaces[0][0]
+        space = models.space(transaction, chosen)
+    return visit.page("space", space=space, spaces=spaces)
+
+
+async def show_deployment(visit: Visit) -> Response:
+    """Show a deployment: what it serves, a form to try it, and the versions that it can go back to."""
+    return _deployment(visit)
+
+
+async def score(visit: Visit) -> Response:
+    """Score pasted rows."""
+    text = visit.form.get("rows", "")
+    with visit.context.store.transaction() as transaction:
+        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+    live = deployment.live
+    try:
+        body = rows.to_body(text, live.fields if live else ())
+        started = time.perf_counter()
+        answer = await ask(visit.context, deployment.id, lambda: _ready(body))
+    except ServiceError as error:
+        return _deployment(visit, error.status, text=text, refusal=error.message)
+    seconds = time.perf_counter() - started
+    scored = scores.read(bytes(answer.body), seconds, live.classes if live else ())
+    return _deployment(visit, answer.status_code, text=text, scored=scored)
+
+
+async def ask_to_roll_back(visit: Visit) -> Response:
+    """Show what would change, before it does."""
+    with visit.context.store.transaction() as transaction:
+        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+        model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
+    version = models.version_of(model, visit.request.query_params.get("revision", ""))
+    return visit.page("rollback", deployment=deployment, version=version)
+
+
+async def roll_back(visit: Visit) -> Response:
+    """Let a deployment serve another revision of its model: the same patch that the API takes."""
+    context, revision = visit.context, visit.form.get("revision", "")
+    with context.store.transaction() as transaction:
+        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+        asset = {"id": deployment.document["entity"]["asset"]["id"], "rev": revision}
+        call = Call(
+            context=context,
+            transaction=transaction,
+            caller=visit.caller,
+            url=visit.url,
+            path={"deployment_id": deployment.id},
+            query={"space_id": deployment.space_id},
+            location=visit.request.url.path,
+            body=[{"op": "replace", "path": "/asset", "value": asset}],
+        )
+        update(call)
+    for work in call.afterwards:
+        work()
+    return RedirectResponse(f"/console/deployments/{deployment.id}", 303)
+
+
+async def show_model(visit: Visit) -> Response:
+    """Show a model: its revisions, and where each is live."""
+    with visit.context.store.transaction() as transaction:
+        model = models.model(transaction, visit.request.path_params["model_id"])
+        space = models.space_name(transaction, model.space_id)
+    return visit.page("model", model=model, space=space)
+
+
+async def requests(visit: Visit) -> Response:
+    """Show the requests that the service answered, newest first."""
+    chosen = visit.request.query_params.get("only", "all")
+    paused = "paused" in visit.request.query_params
+    shown = log.newest(visit.context.control.log, chosen)
+    return visit.page("requests", log=shown, chosen=chosen, filters=list(log.FILTERS), paused=paused)
+
+
+async def nothing(visit: Visit) -> Response:
+    """Say that there is no such page."""
+    raise NotFoundError(f"There is no page {visit.request.url.path}.", code="page_does_not_exist")
+
+
+def _deployment(
+    visit: Visit,
+    status: int = 200,
+    *,
+    text: str | None = None,
+    refusal: str | None = None,
+    scored: scores.Scores | None = None,
+) -> Response:
+    with visit.context.store.transaction() as transaction:
+        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+        model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
+        space = models.space_name(transaction, deployment.space_id)
+    live = deployment.live
+    return visit.page(
+        "deployment",
+        status,
+        deployment=deployment,
+        model=model,
+        space=space,
+        url=visit.url,
+        text=text if text is not None else rows.example(live.fields if live else ()),
+        refusal=refusal,
+        scored=scored,
+        log=log.of_deployment(visit.context.control.log, deployment.id, deployment.serving_name),
+    )
+
+
+async def _ready(body: bytes) -> bytes:
+    return body

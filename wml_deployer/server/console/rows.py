@@ -1,0 +1,165 @@
+"""Rows that people paste, as the body of a prediction request: JSON in the shapes they have it in, or CSV."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wml_deployer.server.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["example", "to_body"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMERIC = re.compile(r"(u?int|float|double|decimal|number|short|long)", re.IGNORECASE)
+_WORDS = {"": None, "null": None, "true": True, "false": False}
+_MISSING = ("nan", "na")
+_SEPARATORS = ("\t", ";", ",")
+_FAULTS_TOLD = 5
+
+
+def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
+    """Return the body of a prediction request for pasted rows.
+
+    Args:
+        text: JSON (``input_data`` as the API takes it, one block of it, a list of objects, or of lists) or CSV.
+        fields: Name and type of each column that the model takes; empty where it does not say.
+
+    Raises:
+        InvalidRequestError: It is neither, or lines of it do not fit.
+
+    Example:
+        >>> to_body("age,city\\n41,Recife\\n,Natal\\n", [("age", "float64"), ("city", "object")])
+        b'{"input_data":[{"fields":["age","city"],"values":[[41,"Recife"],[null,"Natal"]]}]}'
+
+    """
+    text = text.strip("\ufeff\r\n")
+    if not text.strip():
+        raise _refusal("There are no rows. Paste CSV with a header line, or JSON.")
+    document = _from_json(text) if text.lstrip()[0] in "{[" else _from_csv(text, fields)
+    return orjson.dumps(document)
+
+
+def example(fields: Sequence[tuple[str, str]]) -> str:
+    """Return CSV with the model's columns and a row to be overwritten; nothing where they are not known.
+
+    Example:
+        >>> example([("age", "float64"), ("city", "object")])
+        'age,city\\n0,text\\n'
+
+    """
+    if not fields:
+        return ""
+    row = ["0" if _is_numeric(kind) else "false" if kind == "bool" else "text" for _, kind in fields]
+    return f"{','.join(_quoted(name) for name, _ in fields)}\n{','.join(row)}\n"
+
+
+def _from_json(text: str) -> dict[str, Any]:
+    try:
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _refusal(f"This starts like JSON, but is none: {error}.") from error
+    if isinstance(given, dict):
+        if "input_data" in given:
+            return given
+        return {"input_data": [given if "values" in given else _records([given])]}
+    if not given:
+        raise _refusal("The list has no rows.")
+    if all(isinstance(row, dict) for row in given):
+        return {"input_data": [_records(given)]}
+    if all(isinstance(row, list) for row in given):
+        return {"input_data": [{"values": given}]}
+    raise _refusal("A list of rows holds an object for each row, or a list for each row.")
+
+
+def _records(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    fields = list(rows[0])
+    odd = [number for number, row in enumerate(rows, 1) if row.keys() != rows[0].keys()]
+    if odd:
+        raise _refusal(f"{_numbered('Row', odd)} of other members than the first one, which has {', '.join(fields)}.")
+    return {"fields": fields, "values": [[row[name] for name in fields] for row in rows]}
+
+
+def _from_csv(text: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    first = text.partition("\n")[0]
+    # A spreadsheet's cells are pasted with tabs between them.
+    separator = max(_SEPARATORS, key=first.count)
+    try:
+        lines = [line for line in csv.reader(text.splitlines(), delimiter=separator, strict=True) if line]
+    except csv.Error as error:
+        raise _refusal(f"This is no CSV: {error}.") from error
+    header, rows = (None, lines) if _is_row(lines[0]) else ([name.strip() for name in lines[0]], lines[1:])
+    _check(header, rows, len(header or lines[0]))
+    names = header or [name for name, _ in fields]
+    kinds = dict(fields)
+    types = [kinds.get(name, "") for name in names] or [""] * len(lines[0])
+    block: dict[str, Any] = {"fields": header} if header else {}
+    block["values"] = [
+        [_value(cell, kind) for cell, kind in zip(row, types, strict=False)] if len(types) >= len(row) else row
+        for row in rows
+    ]
+    return {"input_data": [block]}
+
+
+def _check(header: list[str] | None, rows: list[list[str]], width: int) -> None:
+    if header is not None and "" in header:
+        raise _refusal(
+            f"Column {header.index('') + 1} has no name. pandas writes its index there: use to_csv(index=False)."
+        )
+    if not rows:
+        raise _refusal("There is a header line, and no row below it.")
+    start = 1 if header is None else 2
+    odd = [number for number, row in enumerate(rows, start) if len(row) != width]
+    if odd:
+        raise _refusal(f"{_numbered('Line', odd)} not of {width} cells, as the first line is.")
+
+
+def _is_row(cells: list[str]) -> bool:
+    """Tell whether a first line is a row already: names are not numbers."""
+    return any(_NUMBER.fullmatch(cell.strip()) for cell in cells)
+
+
+def _value(cell: str, kind: str) -> Any:
+    word = cell.strip()
+    if word.lower() in _WORDS and not (kind and _is_text(kind) and word):
+        return _WORDS[word.lower()]
+    if kind and _is_text(kind):
+        return cell
+    if word.lower() in _MISSING and _is_numeric(kind):
+        return None
+    if not _NUMBER.fullmatch(word) or (not kind and _has_leading_zero(word)):
+        return cell
+    return int(word) if _WHOLE.fullmatch(word) else float(word)
+
+
+def _is_numeric(kind: str) -> bool:
+    return _NUMERIC.match(kind) is not None
+
+
+def _is_text(kind: str) -> bool:
+    return not _is_numeric(kind) and kind != "bool"
+
+
+def _has_leading_zero(word: str) -> bool:
+    """Tell whether it looks like a code: who numbers things so that they sort does not count with them."""
+    return len(word) > 1 and word[0] == "0" and word.isdigit()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if re.search(r'[",;\t\n]', name) else name
+
+
+def _numbered(noun: str, numbers: list[int]) -> str:
+    told = ", ".join(str(number) for number in numbers[:_FAULTS_TOLD])
+    more = f" and {len(numbers) - _FAULTS_TOLD} more" if len(numbers) > _FAULTS_TOLD else ""
+    return f"{noun} {told} is" if len(numbers) == 1 else f"{noun}s {told}{more} are"
+
+
+def _refusal(message: str) -> InvalidRequestError:
+    return InvalidRequestError(message, code="rows_not_readable")

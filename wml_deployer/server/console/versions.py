@@ -1,0 +1,153 @@
+"""Versions: what a revision of an artifact is, in the words of those who made it.
+
+The service knows numbers; names and facts stand in ``custom`` and in the commit message, where deployers write them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.transaction import Transaction
+
+__all__ = ["Version", "head", "revision", "versions"]
+
+_COMMITTED = re.compile(r"wml_deployer (?P<name>\S+) (?P<digest>\S+)")
+#: What distinguishes calls, not versions.
+_NOT_SHOWN = ("call",)
+
+
+@dataclass(frozen=True)
+class Version:
+    """An artifact as it is, or as a revision froze it.
+
+    Attributes:
+        model_id: Id of the artifact.
+        model_name: Its name then.
+        kind: ``model`` or ``function``.
+        revision: The revision's number; None for the artifact as it is.
+        name: What its maker calls it, if that is told.
+        committed_at: When it was frozen; None for the artifact as it is.
+        message: The commit message.
+        type: The model type.
+        specification: Name of its software specification.
+        size: Length of its content in bytes; None without a content.
+        fields: Name and type of each column that it takes, in their order; empty where it does not say.
+        classes: The labels that its probabilities are of; empty where it does not say.
+        facts: What else is told of it, as label and text.
+
+    """
+
+    model_id: str
+    model_name: str
+    kind: str
+    revision: str | None
+    name: str | None
+    committed_at: str | None
+    message: str | None
+    type: str
+    specification: str
+    size: int | None
+    fields: tuple[tuple[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.name or (f"revision {self.revision}" if self.revision else "not a revision")
+
+    @property
+    def remark(self) -> str:
+        """What was said when it was frozen; of what a program said, that which names do not tell."""
+        found = _COMMITTED.fullmatch(self.message or "")
+        return f"content {found['digest'][:12]}" if found else self.message or "–"
+
+    def is_older(self, other: Version | None) -> bool:
+        """Tell whether it was frozen before another one."""
+        return other is not None and int(self.revision or 0) < int(other.revision or 0)
+
+
+def versions(transaction: Transaction, artifact: Record) -> list[Version]:
+    """Return all revisions of an artifact, newest first."""
+    return [_version(transaction, artifact, document) for document in transaction.revisions(artifact)]
+
+
+def revision(transaction: Transaction, artifact: Record, number: str) -> Version | None:
+    """Return one revision of an artifact, if it is there."""
+    document = transaction.revision(artifact, int(number)) if number.isdecimal() and len(number) < 10 else None  # noqa: PLR2004
+    return None if document is None else _version(transaction, artifact, document)
+
+
+def head(transaction: Transaction, artifact: Record) -> Version:
+    """Return an artifact as it is."""
+    return _version(transaction, artifact, artifact.document)
+
+
+def _version(transaction: Transaction, artifact: Record, document: dict[str, Any]) -> Version:
+    metadata, entity = document["metadata"], document["entity"]
+    number = metadata.get("rev")
+    committed = metadata.get("commit_info", {}) if number else {}
+    content = transaction.content(artifact, number=int(number or 0))
+    custom = entity.get("custom") if isinstance(entity.get("custom"), dict) else {}
+    message = committed.get("commit_message")
+    told = dict(_told(custom))
+    return Version(
+        model_id=artifact.id,
+        model_name=str(metadata.get("name", "")),
+        kind=artifact.kind,
+        revision=number,
+        name=told.get("version") or _name_in(message),
+        committed_at=committed.get("committed_at"),
+        message=message,
+        type=str(entity.get("type", "")),
+        specification=str((entity.get("software_spec") or {}).get("name", "")),
+        size=content.blob.size if content is not None else None,
+        fields=tuple(_fields(entity)),
+        classes=tuple(_classes(custom)),
+        facts=[(key.replace("_", " "), text) for key, text in told.items() if key != "version" and text],
+    )
+
+
+def _name_in(message: Any) -> str | None:
+    found = _COMMITTED.fullmatch(message) if isinstance(message, str) else None
+    return found["name"] if found else None
+
+
+def _told(custom: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what ``custom`` tells: a program keeps its facts together under its own name, and that name is no fact."""
+    for key, value in custom.items():
+        if isinstance(value, dict):
+            yield from ((inner, _text(each)) for inner, each in value.items() if inner not in _NOT_SHOWN)
+        else:
+            yield key, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_text(each) for each in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _classes(custom: dict[str, Any]) -> list[str]:
+    found = (value.get("classes") for value in custom.values() if isinstance(value, dict))
+    return [_text(label) for label in next((each for each in found if isinstance(each, list)), [])]
+
+
+def _fields(entity: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    schemas = entity.get("schemas")
+    inputs = schemas.get("input") if isinstance(schemas, dict) else None
+    first = inputs[0] if isinstance(inputs, list) and inputs else inputs
+    fields = first.get("fields") if isinstance(first, dict) else None
+    for each in fields if isinstance(fields, list) else ():
+        if isinstance(each, dict) and "name" in each:
+            yield str(each["name"]), str(each.get("type", ""))
