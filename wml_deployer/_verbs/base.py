@@ -15,6 +15,7 @@ from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.credentials import LocalCredentials
 from wml_deployer.deployment import Deployment, StoredModel
+from wml_deployer.errors import ConfigurationError
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -59,6 +60,33 @@ class OpenProject:
     def metadata(self) -> Metadata:
         """The project as metadata.yaml says now."""
         return self._file.read()
+
+    def console_link(self) -> str:
+        r"""Return a link to the page of the embedded service: its spaces, versions, requests, and a form to score.
+
+        Whoever opens the link first, within an hour, is let in.
+
+        Raises:
+            ConfigurationError: The project is on IBM Cloud or Cloud Pak for Data, which have consoles of their own.
+
+        Example:
+            >>> import tempfile
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> Deployer.local(path).console_link()
+            'https://127.0.0.1:.../console/enter?token=...'
+
+        """
+        if not isinstance(self._credentials, LocalCredentials):
+            raise ConfigurationError(
+                f"{self._credentials.url} is not the embedded service, which alone has this console.",
+                operation="console_link",
+                next_step="Open the deployment space on the platform's own pages.",
+            )
+        from wml_deployer.server import console_link, join_or_start  # noqa: PLC0415 - an extra
+
+        return console_link(join_or_start(self._credentials.directory or Path(".wml")))
 
     def close(self) -> None:
         """Close every connection; the next verb opens new ones."""

@@ -19,8 +19,8 @@ from wml_deployer.server.blobs import Blobs
 from wml_deployer.server.certificates import ensure_certificates
 from wml_deployer.server.clock import Clock
 from wml_deployer.server.connections import Connection
-from wml_deployer.server.console.entrance import Entrance
 from wml_deployer.server.console.entering import link
+from wml_deployer.server.console.entrance import Entrance
 from wml_deployer.server.context import Context
 from wml_deployer.server.folder import Folder, FolderInUseError
 from wml_deployer.server.identifiers import Identifiers

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import RedirectResponse, Response
 
+from wml_deployer.server.console.pages import render
 from wml_deployer.server.console.visits import PREFIX, SIGN_IN
 from wml_deployer.server.errors import AuthenticationError
 
@@ -36,7 +37,7 @@ async def redeem(visit: Visit) -> Response:
     if session is None:
         return RedirectResponse(f"{SIGN_IN}?link=used", 303)
     # Not a redirect: on one that began at another site, a notebook say, the browser would hold the new cookie back.
-    response = visit.page("forward", target="/")
+    response = render("forward", target="/")
     response.headers["referrer-policy"] = "no-referrer"
     return visit.let_in(response, session)
 

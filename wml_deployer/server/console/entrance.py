@@ -1,4 +1,4 @@
-"""Who may see the console: one-time links, sessions, and the tokens of forms. All are in memory: a restart ends them."""
+"""Who may see the console: one-time links, sessions and the tokens of forms, all in memory: a restart ends them."""
 
 from __future__ import annotations
 

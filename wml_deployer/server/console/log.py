@@ -59,4 +59,9 @@ def of_deployment(log: Iterable[Entry], *names: str | None) -> Log:
 def _log(entries: Iterable[Entry], shown: int = _SHOWN) -> Log:
     kept = list(entries)
     times = [entry.seconds * 1000 for entry in kept]
-    return Log(list(islice(reversed(kept), shown)), len(kept), sum(map(FILTERS["failed"], kept)), median(times) if times else None)
+    return Log(
+        list(islice(reversed(kept), shown)),
+        len(kept),
+        sum(map(FILTERS["failed"], kept)),
+        median(times) if times else None,
+    )

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from wml_deployer.server.records import Record
     from wml_deployer.server.transaction import Transaction
 
-__all__ = ["KINDS", "Deployment", "Model", "Space", "deployment", "model", "space", "space_name", "spaces", "version_of"]
+__all__ = [
+    "KINDS",
+    "Deployment",
+    "Model",
+    "Space",
+    "deployment",
+    "model",
+    "space",
+    "space_name",
+    "spaces",
+    "version_of",
+]
 
 KINDS = ("model", "function")
 """The artifacts that can be deployed."""

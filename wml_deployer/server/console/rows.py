@@ -25,7 +25,7 @@ _FAULTS_TOLD = 5
 
 
 def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
-    """Return the body of a prediction request for pasted rows.
+    r"""Return the body of a prediction request for pasted rows.
 
     Args:
         text: JSON (``input_data`` as the API takes it, one block of it, a list of objects, or of lists) or CSV.
@@ -35,7 +35,7 @@ def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
         InvalidRequestError: It is neither, or lines of it do not fit.
 
     Example:
-        >>> to_body("age,city\\n41,Recife\\n,Natal\\n", [("age", "float64"), ("city", "object")])
+        >>> to_body("age,city\n41,Recife\n,Natal\n", [("age", "float64"), ("city", "object")])
         b'{"input_data":[{"fields":["age","city"],"values":[[41,"Recife"],[null,"Natal"]]}]}'
 
     """
@@ -47,11 +47,11 @@ def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
 
 
 def example(fields: Sequence[tuple[str, str]]) -> str:
-    """Return CSV with the model's columns and a row to be overwritten; nothing where they are not known.
+    r"""Return CSV with the model's columns and a row to be overwritten; nothing where they are not known.
 
     Example:
         >>> example([("age", "float64"), ("city", "object")])
-        'age,city\\n0,text\\n'
+        'age,city\n0,text\n'
 
     """
     if not fields:

@@ -66,7 +66,7 @@ class Version:
     def remark(self) -> str:
         """What was said when it was frozen; of what a program said, that which names do not tell."""
         found = _COMMITTED.fullmatch(self.message or "")
-        return f"content {found['digest'][:12]}" if found else self.message or "–"
+        return f"content {found['digest'][:12]}" if found else self.message or ""
 
     def is_older(self, other: Version | None) -> bool:
         """Tell whether it was frozen before another one."""

@@ -77,7 +77,7 @@ class Visit:
     def page(self, template: str, status: int = 200, **shown: Any) -> Response:
         """Return a page, with what all pages show."""
         session = self.session
-        # Without a session the form's token hangs on a cookie of its own: a session of the browser that is not sent along
+        # Without a session the form's token hangs on a cookie of its own: a session that the browser did not send along
         # with a click on another site's link must not be lost by it.
         guest = None if session else self.request.cookies.get(self._cookie("guest")) or self.entrance.guest()
         form_token = self.entrance.form_token(session or guest or "")
@@ -163,7 +163,7 @@ def _send_away(visit: Visit) -> Response:
     headers = visit.request.headers
     if headers.get("sec-fetch-site") == _OTHER_SITE and visit.request.method == "GET":
         # The browser keeps a session back on the way from another site; one more step, from this one, brings it.
-        return visit.page("forward", target=visit.request.url.path)
+        return render("forward", target=visit.request.url.path)
     if "hx-request" in headers:
         return Response(status_code=401, headers={"hx-redirect": SIGN_IN})
     return RedirectResponse(SIGN_IN, 303)

@@ -35,9 +35,7 @@ class _PredictionRefusedError(ServiceError):
 
 async def predict(stream: Stream) -> Response:
     """Answer a prediction request, by the deployment's id or its serving name."""
-    return await ask(
-        stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document)
-    )
+    return await ask(stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document))
 
 
 async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:

@@ -1,0 +1,303 @@
+"""What the console shows, and the two things that are done with it: scoring and rolling back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server.console.conftest import FIELDS, SCHEMA, Deployed, Visitor, deploy, freeze, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.server.conftest import Client
+    from wml_deployer.testing import LocalServer
+
+Rows = list[list[float]]
+
+
+def as_csv(rows: Rows) -> str:
+    return "\n".join([",".join(FIELDS), *(",".join(map(str, row)) for row in rows)])
+
+
+def as_cells(rows: Rows) -> str:
+    return as_csv(rows).replace(",", "\t")
+
+
+def as_payload(rows: Rows) -> str:
+    return json.dumps({"input_data": [{"fields": FIELDS, "values": rows}]})
+
+
+def as_block(rows: Rows) -> str:
+    return json.dumps({"fields": FIELDS, "values": rows})
+
+
+def as_records(rows: Rows) -> str:
+    return json.dumps([dict(zip(FIELDS, row, strict=True)) for row in rows])
+
+
+def as_lists(rows: Rows) -> str:
+    return json.dumps(rows)
+
+
+def test_a_space_shows_what_is_live(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """Each deployment with its state and version, each model with its revisions and where it is live."""
+    text = visitor("GET", f"/?space={client.space_id}").text
+
+    assert "1 deployment, 1 model" in text
+    assert "deployment ready v0.2 revision 2 iris online 1 × S" in text
+    assert "iris scikit-learn_1.6 runtime-25.1-py3.12 2 v0.2 deployment" in text
+
+
+def test_every_space_can_be_chosen(visitor: Visitor, client: Client) -> None:
+    """The first page is the default one's."""
+    shown = visitor("GET", "/")
+
+    assert "Default space" in shown.text
+    assert f'href="/?space={client.space_id}"' in shown.html
+
+
+def test_an_empty_space_says_how_to_fill_it(visitor: Visitor, client: Client) -> None:
+    """Nobody is left before an empty table."""
+    assert "Nothing is deployed in this space. Deployer.local(" in visitor("GET", f"/?space={client.space_id}").text
+
+
+def test_a_deployment_shows_the_facts_of_its_version(visitor: Visitor, deployed: Deployed) -> None:
+    """Those that stand in custom, in tags and in commit messages, in words."""
+    text = visitor("GET", deployed.path).text
+
+    assert "Serves v0.2 , revision 2 of iris ." in text
+    assert "Metrics accuracy 0.9733" in text
+    assert "content bbbb2222" in text
+    assert "c0ffee" not in text
+
+
+def test_a_model_shows_its_revisions(visitor: Visitor, deployed: Deployed) -> None:
+    """Newest first, with the deployment that serves each, its columns and labels."""
+    text = visitor("GET", f"/console/models/{deployed.model_id}").text
+
+    assert text.index("v0.2 2 ") < text.index("v0.1 1 ")
+    assert "Labels setosa, versicolor, virginica" in text
+    assert "4 petal width (cm) float64" in text
+    assert "Tags flowers" in text
+
+
+@pytest.mark.parametrize("path", ["/?space={space}", "/console/models/{model}", "/console/deployments/{deployment}"])
+def test_names_are_text(path: str, visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """A model may be called ``<script>``; nobody runs it."""
+    evil = '<script>alert("1")</script>'
+    model = client.store(archives[0], name=evil, tags=[evil], custom={evil: evil}, description=evil)
+    freeze(client, model, evil)
+    deployment = client.deploy({"id": model, "rev": "1"}, name=evil, tags=[evil], description=evil)
+    html = visitor("GET", path.format(space=client.space_id, model=model, deployment=deployment)).html
+
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(" in html
+
+
+def test_documents_of_any_shape_are_shown(visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Clients send what they like; a page is not broken by it."""
+    odd: dict[str, Any] = {"custom": [1], "tags": "word", "schemas": {"input": "none"}, "description": {"a": 1}}
+    model = client.store(archives[0], **odd)
+    deployment = client.deploy({"id": model}, custom={"a": [None, {"b": 1.5}]}, tags={"not": "a list"})
+    paths = [f"/?space={client.space_id}", f"/console/models/{model}", f"/console/deployments/{deployment}"]
+
+    assert [200, 200, 200] == [visitor("GET", path).status for path in paths]
+    assert "The model has no revisions" in visitor("GET", paths[2]).text
+
+
+@pytest.mark.parametrize("form", [as_csv, as_cells, as_payload, as_block, as_records, as_lists])
+def test_rows_are_scored_as_the_api_does(
+    form: Callable[[Rows], str], visitor: Visitor, client: Client, deployed: Deployed, rows: Rows
+) -> None:
+    """However they are pasted: CSV, a spreadsheet's cells, or JSON in four shapes."""
+    shown = visitor.send(deployed.path, rows=form(rows))
+    expected = client.predict(deployed.deployment_id, rows, fields=FIELDS).json["predictions"][0]["values"]
+
+    assert 200 == shown.status
+    assert "3 rows scored in" in shown.text
+    for _, probabilities in expected:
+        shares = zip(("setosa", "versicolor", "virginica"), probabilities, strict=True)
+        assert " ".join(f"{label} {share:.4f}" for label, share in shares) in shown.text
+
+
+def test_pasted_rows_stay_in_the_form(visitor: Visitor, deployed: Deployed) -> None:
+    """Whether they were scored or refused."""
+    shown = visitor.send(deployed.path, rows="a,b\n<1>,2\n3\n")
+
+    assert 400 == shown.status
+    assert "Not scored. Line 3 is not of 2 cells" in shown.text
+    assert "&lt;1&gt;,2\n3" in shown.html
+    assert 'aria-invalid="true"' in shown.html
+
+
+def test_the_models_own_refusal_is_told(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """In the words that the API has for it."""
+    shown = visitor.send(deployed.path, rows="[[1, 2]]")
+    answer = client.predict(deployed.deployment_id, [[1, 2]])
+
+    assert answer.status == shown.status >= 400
+    assert answer.json["errors"][0]["message"] in shown.text
+
+
+def test_the_form_begins_with_the_models_columns(visitor: Visitor, deployed: Deployed) -> None:
+    """Ready to be overwritten, and scored as it stands."""
+    shown = visitor("GET", deployed.path)
+
+    assert f"{','.join(FIELDS)}\n0,0,0,0\n</textarea>" in shown.html
+
+
+def test_a_batch_deployment_has_no_form(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """It says who scores it, and refuses what is sent all the same."""
+    batch = client.deploy({"id": deployed.model_id}, batch={}, hardware_spec={"name": "S"})
+    path = f"/console/deployments/{batch}"
+
+    assert "scored by jobs" in visitor("GET", path).text
+    assert 400 == visitor.send(path, rows="[[1]]").status
+
+
+def test_rolling_back_is_shown_before_it_is_done(visitor: Visitor, deployed: Deployed) -> None:
+    """What is live now beside what would be."""
+    text = visitor("GET", f"{deployed.path}/rollback?revision=1").text
+
+    assert "Roll back to v0.1?" in text
+    assert "Version v0.2 v0.1 Revision 2 1" in text
+
+
+def test_rolling_back_lets_the_other_revision_answer(
+    visitor: Visitor, client: Client, deployed: Deployed, classifiers: tuple[Any, Any], rows: Rows
+) -> None:
+    """Under the same id, as after the patch of the API."""
+    sent = visitor.send(f"{deployed.path}/rollback", revision="1")
+    document = client.settled(deployed.deployment_id)
+    answer = client.predict(deployed.deployment_id, rows).json["predictions"][0]["values"]
+
+    assert (303, deployed.path) == (sent.status, sent.headers["location"])
+    assert ("ready", "1") == (document["entity"]["status"]["state"], document["entity"]["asset"]["rev"])
+    assert classifiers[0].predict_proba(rows).tolist() == [row[1] for row in answer]
+    assert "Serves v0.1 , revision 1" in visitor("GET", deployed.path).text
+
+
+def test_what_is_loading_is_told(server: LocalServer, visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """The version before serves meanwhile, a second change is refused, and the page asks again by itself."""
+    server.pace("deployment", seconds=1.0)
+    try:
+        visitor.send(f"{deployed.path}/rollback", revision="1")
+        during = visitor("GET", deployed.path)
+        refused = visitor.send(f"{deployed.path}/rollback", revision="1")
+        client.settled(deployed.deployment_id)
+    finally:
+        server.pace("deployment")
+
+    assert "updating Serves v0.2 , revision 2 of iris . Loading v0.1 …" in during.text
+    assert 'hx-trigger="every' in during.html
+    assert (409, True) == (refused.status, "is being updated" in refused.text)
+    assert 'hx-trigger="every' not in visitor("GET", deployed.path).html
+
+
+def test_a_version_that_does_not_load_is_gone_back_from(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """The one before goes on serving, and the page says why."""
+    replace(client, deployed.model_id, b"no archive", {})
+    freeze(client, deployed.model_id, "broken")
+    visitor.send(f"{deployed.path}/rollback", revision="3")
+    client.settled(deployed.deployment_id)
+    text = visitor("GET", deployed.path).text
+
+    assert "ready Serves v0.2 , revision 2" in text
+    assert "The last change failed." in text
+
+
+@pytest.mark.parametrize("revision", ["7", "", "latest' --", "99999999999999999999"])
+def test_a_revision_that_is_not_there_changes_nothing(
+    revision: str, visitor: Visitor, client: Client, deployed: Deployed
+) -> None:
+    """The page says what is missing."""
+    shown = visitor.send(f"{deployed.path}/rollback", revision=revision)
+
+    assert (404, True) == (shown.status, "does not exist" in shown.text)
+    assert "2" == client.deployment(deployed.deployment_id)["entity"]["asset"]["rev"]
+
+
+def test_requests_are_listed(server: LocalServer, visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """Newest first, with status and time; those of the deployment on its own page, too."""
+    server.clear_requests()
+    client.predict(deployed.deployment_id, [[1, 2, 3, 4]])
+    client("GET", f"/ml/v4/models/none?{client.scope}")
+    every, failed, predictions = (
+        visitor("GET", f"/console/requests?only={n}").text for n in ("all", "failed", "predictions")
+    )
+
+    assert "2 requests, 1 failed" in every
+    assert every.index("404 GET /ml/v4/models/none") < every.index(f"POST /ml/v4/deployments/{deployed.deployment_id}")
+    assert ("1 request, 1 failed", "1 request, 0 failed") == (
+        failed[failed.index("1 r") :][:19],
+        predictions[predictions.index("1 r") :][:19],
+    )
+    assert "1 request, 0 failed" in visitor("GET", deployed.path).text
+
+
+def test_the_log_can_be_stopped(visitor: Visitor) -> None:
+    """A list that moves can be read in peace."""
+    moving, still = (visitor("GET", f"/console/requests?only=all{more}").html for more in ("", "&paused"))
+
+    assert ("hx-trigger" in moving, "hx-trigger" in still) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/nothing",
+        "/?space=none",
+        "/console/models/none",
+        "/console/deployments/none",
+        "/console/deployments/none/rollback",
+    ],
+)
+def test_what_is_not_there_is_a_page(path: str, visitor: Visitor) -> None:
+    """With the way back."""
+    shown = visitor("GET", path)
+
+    assert (404, True) == (shown.status, "Back to the spaces" in shown.text)
+
+
+def test_a_deployment_without_a_model_that_works(visitor: Visitor, client: Client) -> None:
+    """It serves nothing, says why, and does not take rows."""
+    model = client.store(b"no archive")
+    path = f"/console/deployments/{client.deploy({'id': model})}"
+    shown = visitor("GET", path)
+
+    assert "failed Serves nothing. The last change failed." in shown.text
+    assert 409 == visitor.send(path, rows="[[1]]").status
+
+
+def test_a_function_is_shown(visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Functions are deployed as models are."""
+    function = client.store_function(archives[0])
+
+    assert "function" in visitor("GET", f"/console/models/{function}").text
+
+
+def test_a_serving_name_is_told(visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Its URL is the one that people use."""
+    name = f"iris_{time.monotonic_ns()}"
+    deployed = deploy(client, archives, online={"parameters": {"serving_name": name}})
+
+    assert f"{visitor.server.url}/ml/v4/deployments/{name}/predictions" in visitor("GET", deployed.path).text
+
+
+def test_who_does_not_look_pays_nothing() -> None:
+    """The service starts without the templates' library."""
+    code = "import sys, wml_deployer.server.running; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+
+    assert "False\n" == done.stdout
+
+
+def test_the_schema_of_these_tests_is_one() -> None:
+    """Columns and their types stand where the library puts them."""
+    assert FIELDS == [field["name"] for field in SCHEMA["input"][0]["fields"]]  # type: ignore[index]
