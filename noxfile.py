@@ -185,10 +185,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Look at everything in a real browser: JupyterLab's notebooks, in light and dark. Needs Chromium."""
+    """Look at everything in a real browser, Chromium: JupyterLab's notebooks and the console, in light and dark."""
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.run("apt-get", "update", "--quiet", external=True)
         session.run("apt-get", "install", "--yes", "--no-install-recommends", "chromium", external=True)
     run_suite(session, "tests/notebook", extras="local,plot", also=group("browser"))
+    # In a process of its own: there cannot be two drivers of browsers in one.
+    session.run("pytest", "tests/server/console", *session.posargs)
 
 
 @nox.session

@@ -10,9 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import urllib3
 
 from tests.server.conftest import Client
 from wml_deployer.credentials import SoftwareCredentials, load_credentials
+from wml_deployer.server import join_or_start
 from wml_deployer.server.__main__ import main
 from wml_deployer.server.folder import Folder
 from wml_deployer.server.store import FORMAT, Store, StoreFormatError
@@ -67,6 +69,46 @@ def test_info_tells_how_to_reach_it_and_no_secret(folder: Path, capsys: pytest.C
 
     assert (0, server.url) == (status, json.loads(shown)["url"])
     assert server.info.apikey not in shown
+
+
+def test_serve_tells_the_console(folder: Path) -> None:
+    """The link that it tells people opens a session; the line for programs has none."""
+    command = [sys.executable, "-m", "wml_deployer.server", "serve", "--data-dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = process.stdout.readline()
+    link = next(said for said in process.stderr if said.startswith("console")).rpartition(" ")[2].strip()
+    pool = urllib3.PoolManager(ca_certs=str(folder / "ca.pem"))
+    entered = pool.request("GET", link)
+    pool.clear()
+    process.terminate()
+    process.communicate(timeout=30)
+
+    assert "token" not in line
+    assert (200, True) == (entered.status, "-session=" in entered.headers["set-cookie"])
+
+
+def test_a_background_service_writes_no_link(folder: Path) -> None:
+    """What it says goes to a log, which is no place for tokens."""
+    join_or_start(folder)
+
+    assert "token" not in Folder(folder).log.read_text("utf-8")
+
+
+def test_console_gives_a_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To whoever can read the folder's key."""
+    with LocalServer(folder) as server:
+        status = main(["console", "--data-dir", str(folder)])
+    shown = capsys.readouterr().out
+
+    assert (0, True) == (status, shown.startswith(f"{server.url}/console/enter?token="))
+
+
+def test_console_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no console without a service."""
+    assert 2 == main(["console", "--data-dir", str(folder)])
+    assert "No service runs" in capsys.readouterr().err
 
 
 def test_info_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ __all__ = ["ask_to_roll_back", "home", "nothing", "requests", "roll_back", "scor
 
 async def home(visit: Visit) -> Response:
     """Show a space: what is live in it, and its models."""
-    with visit.context.store.transaction() as transaction:
+    with visit.context.store.reading() as transaction:
         spaces = models.spaces(transaction)
         chosen = visit.request.query_params.get("space") or transaction.setting("default_space") or spaces[0][0]
         space = models.space(transaction, chosen)
@@ -36,7 +36,7 @@ async def show_deployment(visit: Visit) -> Response:
 async def score(visit: Visit) -> Response:
     """Score pasted rows."""
     text = visit.form.get("rows", "")
-    with visit.context.store.transaction() as transaction:
+    with visit.context.store.reading() as transaction:
         deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
     live = deployment.live
     try:
@@ -52,7 +52,7 @@ async def score(visit: Visit) -> Response:
 
 async def ask_to_roll_back(visit: Visit) -> Response:
     """Show what would change, before it does."""
-    with visit.context.store.transaction() as transaction:
+    with visit.context.store.reading() as transaction:
         deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
         model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
     version = models.version_of(model, visit.request.query_params.get("revision", ""))
@@ -83,7 +83,7 @@ async def roll_back(visit: Visit) -> Response:
 
 async def show_model(visit: Visit) -> Response:
     """Show a model: its revisions, and where each is live."""
-    with visit.context.store.transaction() as transaction:
+    with visit.context.store.reading() as transaction:
         model = models.model(transaction, visit.request.path_params["model_id"])
         space = models.space_name(transaction, model.space_id)
     return visit.page("model", model=model, space=space)
@@ -110,7 +110,7 @@ def _deployment(
     refusal: str | None = None,
     scored: scores.Scores | None = None,
 ) -> Response:
-    with visit.context.store.transaction() as transaction:
+    with visit.context.store.reading() as transaction:
         deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
         model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
         space = models.space_name(transaction, deployment.space_id)
