@@ -29,6 +29,8 @@ pytestmark = [
     pytest.mark.skipif(
         find_spec("axe_playwright_python") is None, reason="needs axe-playwright-python (nox -s browser)"
     ),
+    # Nine pages are looked at by one fixture, on machines that do other things meanwhile, too.
+    pytest.mark.timeout(300),
     # One browser for all of them.
     pytest.mark.xdist_group("console"),
 ]
