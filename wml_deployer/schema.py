@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["ClassLabel", "Field", "Schema"]
 
 ClassLabel = bool | int | float | str
 """A class label as JSON carries it."""
+
+_NUMBERS = ("int", "uint", "float", "bool", "double")
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,8 @@ class Schema:
 
     fields: tuple[Field, ...] = ()
     classes: tuple[ClassLabel, ...] = ()
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """Positions of the fields that the model was fitted on as numbers."""
+        return tuple(position for position, field in enumerate(self.fields) if field.dtype.lower().startswith(_NUMBERS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from wml_deployer.errors import PayloadError, SchemaError
-from wml_deployer.payload import encode
+from wml_deployer.payload import encode, prepare
 from wml_deployer.schema import Field, Schema
 
 SCHEMA = Schema((Field("age", "int64"), Field("income", "float64"), Field("city", "object")))
@@ -169,3 +170,50 @@ def test_faults_of_values_name_the_model_s_column() -> None:
 
     with pytest.raises(PayloadError, match="column 'income', row 0"):
         encode(shuffled, schema=SCHEMA)
+
+
+KINDS = Schema((Field("age", "int64"), Field("plan", "object"), Field("spend", "Float64"), Field("on", "")))
+"""Numbers, text, numbers that may be missing, and what nobody knows."""
+FITTING = {"age": 31, "plan": "gold", "spend": None, "on": "2024-01-01"}
+
+
+def as_frame(rows: list[dict[str, Any]]) -> Any:
+    """Rows as a frame; of many, the columns are looked at one by one."""
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("times", [1, 40, 1000], ids=["a row", "some rows", "many rows"])
+@pytest.mark.parametrize("form", [list, as_frame, lambda rows: [list(row.values()) for row in rows]])
+@pytest.mark.parametrize("given", ["31", "", pd.Timestamp("2024-01-01"), "many"])
+def test_text_is_refused_where_the_model_takes_numbers(times: int, form: Any, given: object) -> None:
+    """An encoder would take it for a category that it never saw, and answer as if nothing were wrong."""
+    with pytest.raises(PayloadError) as raised:
+        prepare(form([FITTING | {"age": given}] * times), schema=KINDS)
+
+    assert ["column 'age'"] == [fault.where.split(",")[0] for fault in raised.value.faults]
+    assert {"goes as text"} == {fault.problem for fault in raised.value.faults}
+
+
+@pytest.mark.parametrize("times", [1, 40, 1000], ids=["a row", "some rows", "many rows"])
+@pytest.mark.parametrize("form", [list, as_frame, lambda rows: [list(row.values()) for row in rows]])
+@pytest.mark.parametrize("given", [31, 31.5, True, None, np.int8(3), Decimal("2.5"), float("nan")])
+def test_numbers_of_any_kind_do_where_the_model_takes_numbers(times: int, form: Any, given: object) -> None:
+    """A missing integer makes a float of its column, and a model fitted on integers is still meant."""
+    assert times == prepare(form([FITTING | {"age": given}] * times), schema=KINDS).rows
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+def test_frame_of_dates_is_refused_where_the_model_takes_numbers(rows: int) -> None:
+    """Dates go as text, the model was fitted on numbers."""
+    frame = pd.DataFrame({name: pd.to_datetime(["2024-01-01"] * rows) for name in ("a", "b")})
+
+    with pytest.raises(PayloadError, match="column 'a'"):
+        prepare(frame, schema=Schema((Field("a", "int64"), Field("b", "datetime64[ns]"))))
+
+
+def test_category_of_texts_is_refused_where_the_model_takes_numbers() -> None:
+    """A category is what it stands for."""
+    frame = pd.DataFrame({"a": pd.Categorical(["x", "y"] * 600)})
+
+    with pytest.raises(PayloadError, match="column 'a'"):
+        prepare(frame, schema=Schema((Field("a", "float64"),)))

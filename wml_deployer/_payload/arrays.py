@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from wml_deployer._payload.faults import KINDS
-from wml_deployer._payload.frames import frame_table, is_number
+from wml_deployer._payload.frames import frame_table
 from wml_deployer._payload.names import names_by_position
 from wml_deployer._payload.rows import check_width, list_table
-from wml_deployer._payload.sources import block_values
+from wml_deployer._payload.sources import block_values, is_number
 from wml_deployer._payload.table import Table
 from wml_deployer.errors import PayloadError
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INFINITE",
+    "TEXT",
     "YEAR",
     "Precision",
     "RefusedError",
@@ -39,6 +40,8 @@ INFINITE = Refusal("is infinite", "a finite number, or NaN, which is sent as nul
 """Why infinities are refused."""
 YEAR = Refusal("is a date outside the years 1 to 9999", "what ISO 8601 writes in four digits")
 """Why far-off dates are refused."""
+TEXT = Refusal("goes as text", "a number: the model was fitted on numbers there")
+"""Why text, and what JSON has only text for, is refused where the model takes numbers."""
 _BEYOND_64_BITS = Refusal("is an integer beyond 64 bits", "-2**63 to 2**64-1")
 _BEYOND_DOUBLE = Refusal("is too large for a double", "at most 1.8e308")
 _SURROGATE = Refusal("is text with a lone surrogate", "text that has a UTF-8 form")

@@ -58,7 +58,8 @@ class FaultLog:
         total = sum(count for _, count in self._found.values())
         noun = "1 value" if total == 1 else f"{total:,} values"
         raise PayloadError(
-            f"{noun} cannot be sent: JSON has no form for what is listed here. Nothing was sent.",
+            f"{noun} cannot be sent: JSON has no form for what is listed here, or the model takes another kind. "
+            "Nothing was sent.",
             faults=capped([self._fault(*found) for found in self._found.items()]),
             next_step="Replace these values, drop the rows, or leave missing ones empty: NaN, None and NaT go as null.",
         )

@@ -9,18 +9,27 @@ import numpy as np
 
 from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.names import arrange
-from wml_deployer._payload.sources import array_values, block_values, column_values, moment_values, row_values
+from wml_deployer._payload.sources import (
+    array_values,
+    block_values,
+    column_values,
+    is_number,
+    moment_values,
+    row_values,
+)
 from wml_deployer._payload.table import Table
 from wml_deployer.errors import PayloadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from wml_deployer._payload.table import Values
     from wml_deployer.schema import Schema
 
-__all__ = ["frame_table", "is_number"]
+__all__ = ["frame_table"]
 
 # Up to these sizes it costs less to make Python values of all cells than to ask pandas for its columns, or dtypes.
 _FEW_ROWS = 256
@@ -36,34 +45,30 @@ def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
     rows, width = len(index), len(names)
     if rows and not width:
         raise PayloadError(f"{rows:,} rows without a column cannot be scored.", next_step=KINDS)
+    numbers = schema.numbers if schema else ()
     source = _small if 0 < rows * width <= _FEW_CELLS else _by_dtype
-    return Table(names, width, rows, index, source(frame, names, order))
+    return Table(names, width, rows, index, source(frame, names, order, numbers))
 
 
-def is_number(dtype: object) -> bool:
-    """Whether numpy holds such values as booleans, integers or floats."""
-    return isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS
-
-
-def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
+def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     """Without a look at the dtypes, which alone costs more than writing some rows."""
     width = len(names)
     if width == 1:
-        return _lone_column(frame, names)
-    if len(frame) * width > _FEWEST_CELLS and (values := _of_one_array(frame, names, order)):
+        return _lone_column(frame, names, numbers)
+    if len(frame) * width > _FEWEST_CELLS and (values := _of_one_array(frame, names, order, numbers)):
         return values
-    return row_values(_values(frame, order), names, frame.index)
+    return row_values(_values(frame, order), names, frame.index, numbers)
 
 
-def _lone_column(frame: pd.DataFrame, names: list[str]) -> Values:
+def _lone_column(frame: pd.DataFrame, names: list[str], numbers: Sequence[int]) -> Values:
     array = frame.to_numpy()
     kind = array.dtype.kind
-    if kind == "M" and (values := moment_values(array)):
+    if kind == "M" and not numbers and (values := moment_values(array)):
         return values
     rows = array.tolist()
     if kind in "Obiu" or (kind == "f" and not _may_have_been_integers(rows)):
-        return row_values(rows, names, frame.index)
-    return _by_dtype(frame, names, None)
+        return row_values(rows, names, frame.index, numbers)
+    return _by_dtype(frame, names, None, numbers)
 
 
 def _may_have_been_integers(rows: list[list[float]]) -> bool:
@@ -72,7 +77,9 @@ def _may_have_been_integers(rows: list[list[float]]) -> bool:
     return (math.isnan(first) or first.is_integer()) and any(math.isnan(cell) for (cell,) in rows)
 
 
-def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values | None:
+def _of_one_array(
+    frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]
+) -> Values | None:
     """All values in the one array that pandas makes of them, if nothing of them is lost in it."""
     with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
         array = frame.to_numpy()
@@ -80,24 +87,26 @@ def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None
         own = array.dtype.kind in _NUMBERS + "M" and np.may_share_memory(array, frame.to_numpy())
     ordered = array if order is None else array[:, order]
     if array.dtype.kind == "O":
-        return row_values(ordered.tolist(), names, frame.index)
+        return row_values(ordered.tolist(), names, frame.index, numbers)
     if not own:
         return None
-    return moment_values(ordered) if array.dtype.kind == "M" else array_values(ordered, names, frame.index)
+    if array.dtype.kind == "M":
+        return None if numbers else moment_values(ordered)
+    return array_values(ordered, names, frame.index)
 
 
-def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
+def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and is_number(*kinds):
         return block_values(lambda start, stop: _block(frame.iloc[start:stop], order), len(frame), names, frame.index)
     if len(frame) <= _FEW_ROWS and len(names) > 1:
-        return row_values(_values(frame, order), names, frame.index)
-    return _by_column(frame, names, order)
+        return row_values(_values(frame, order), names, frame.index, numbers)
+    return _by_column(frame, names, order, numbers)
 
 
-def _by_column(frame: pd.DataFrame, names: list[str], order: list[int] | None) -> Values:
+def _by_column(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     columns = [column for _, column in frame.items()]
-    return column_values([columns[place] for place in order] if order else columns, names, frame.index)
+    return column_values([columns[place] for place in order] if order else columns, names, frame.index, numbers)
 
 
 def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = None) -> NDArray[Any]:

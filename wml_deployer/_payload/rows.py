@@ -40,7 +40,7 @@ def _rows(rows: list[Any], schema: Schema | None) -> Table:
     rows = [row if type(row) in {list, tuple} else list(row) for row in rows]
     width = _common_width(rows, schema)
     names = names_by_position(width, schema)
-    return _table(rows, names, width, pd.RangeIndex(len(rows)))
+    return _table(rows, names, width, pd.RangeIndex(len(rows)), schema)
 
 
 def _common_width(rows: list[Any], schema: Schema | None) -> int:
@@ -104,8 +104,9 @@ def records_table(labels: list[Any], rows: list[list[Any]], schema: Schema | Non
     """Check rows of Python values under these column labels."""
     names, order = arrange(labels, schema)
     check_width(len(names), len(rows))
-    return _table([[row[position] for position in order] for row in rows] if order else rows, names, len(names), index)
+    ordered = [[row[position] for position in order] for row in rows] if order else rows
+    return _table(ordered, names, len(names), index, schema)
 
 
-def _table(rows: list[Any], names: list[str] | None, width: int, index: pd.Index[Any]) -> Table:
-    return Table(names, width, len(rows), index, row_values(rows, names, index))
+def _table(rows: list[Any], names: list[str] | None, width: int, index: pd.Index[Any], schema: Schema | None) -> Table:
+    return Table(names, width, len(rows), index, row_values(rows, names, index, schema.numbers if schema else ()))

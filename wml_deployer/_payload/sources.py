@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from wml_deployer._payload.cells import INFINITE, plain_rows
+from wml_deployer._payload.cells import INFINITE, TEXT, plain_rows
 from wml_deployer._payload.columns import checked, doubles_of, needed_unit, out_of_reach, reader, slices
 from wml_deployer._payload.faults import FaultLog
 
@@ -20,13 +21,28 @@ if TYPE_CHECKING:
 
     from wml_deployer._payload.table import Values
 
-__all__ = ["Block", "array_values", "block_values", "column_name", "column_values", "moment_values", "row_values"]
+__all__ = [
+    "Block",
+    "array_values",
+    "block_values",
+    "column_name",
+    "column_values",
+    "is_number",
+    "moment_values",
+    "row_values",
+]
 
 _KEPT_BYTES = 65_536
 _DOUBLE = np.float64().itemsize
+_NUMBERS = frozenset({int, float, bool, type(None)})
 
 Block = Callable[[int, int], "NDArray[Any]"]
 """From the first row (included) and the last (excluded) to the numbers between, one row a line."""
+
+
+def is_number(dtype: object) -> bool:
+    """Whether numpy holds such values as booleans, integers or floats."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def column_name(names: Sequence[str] | None, position: int) -> str:
@@ -77,8 +93,16 @@ def _check_block(values: NDArray[Any], names: Sequence[str] | None, log: FaultLo
         log.add(column_name(names, position), (first + np.flatnonzero(column.any(axis=1))).tolist(), INFINITE)
 
 
-def column_values(columns: Sequence[pd.Series[Any]], names: Sequence[str], index: pd.Index[Any]) -> Values:
+def column_values(
+    columns: Sequence[pd.Series[Any]], names: Sequence[str], index: pd.Index[Any], numbers: Sequence[int] = ()
+) -> Values:
     """Columns of several dtypes are read each in its own way, and zipped into rows.
+
+    Args:
+        columns: k columns of n values, in the order of the names.
+        names: Their k names.
+        index: The labels of the n rows.
+        numbers: Positions of the columns that the model takes as numbers.
 
     Raises:
         PayloadError: There are values that cannot be sent.
@@ -86,6 +110,11 @@ def column_values(columns: Sequence[pd.Series[Any]], names: Sequence[str], index
     """
     log = FaultLog(index)
     readers = [reader(column, column_name(names, position), log) for position, column in enumerate(columns)]
+    log.check()
+    for position in numbers:
+        if not is_number(columns[position].dtype):
+            for start, stop in slices(len(index)):
+                _refuse_text(readers[position](start, stop), column_name(names, position), log, start)
     log.check()
     return lambda start, stop: list(zip(*(read(start, stop) for read in readers), strict=True))
 
@@ -98,26 +127,47 @@ def moment_values(array: NDArray[Any]) -> Values | None:
     return lambda start, stop: rows[start:stop]
 
 
-def row_values(rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any] | None) -> Values:
+def row_values(
+    rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any] | None, numbers: Sequence[int] = ()
+) -> Values:
     """Rows of Python values go as they stand, or column by column where a value needs a hand.
+
+    Args:
+        rows: n rows of k values.
+        names: The k names, if they have any.
+        index: The labels of the n rows, if they have any.
+        numbers: Positions of the values that the model takes as numbers.
 
     Raises:
         PayloadError: There are values that cannot be sent.
 
     """
     text = plain_rows(rows)
-    if text is None:
-        rows = _converted(rows, names, index)
+    if text is None or (numbers and b'"' in text and _are_not_all_numbers(rows, numbers)):
+        rows = _converted(rows, names, index, numbers)
     elif len(text) <= _KEPT_BYTES:  # few rows are sent as the text by which they were checked
         whole = orjson.Fragment(text)
         return lambda start, stop: whole if stop - start == len(rows) else rows[start:stop]
     return lambda start, stop: rows[start:stop]
 
 
-def _converted(rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any] | None) -> list[Any]:
+def _are_not_all_numbers(rows: list[Any], numbers: Sequence[int]) -> bool:
+    return not all(type(row[position]) in _NUMBERS for row in rows for position in numbers)
+
+
+def _converted(
+    rows: list[Any], names: Sequence[str] | None, index: pd.Index[Any] | None, numbers: Sequence[int]
+) -> list[Any]:
     log = FaultLog(index)
     columns = [
         checked(cells, column_name(names, position), log)[0] for position, cells in enumerate(zip(*rows, strict=True))
     ]
+    for position in numbers if columns else ():
+        _refuse_text(columns[position], column_name(names, position), log, 0)
     log.check()
     return list(zip(*columns, strict=True))
+
+
+def _refuse_text(cells: Sequence[Any], name: str, log: FaultLog, first: int) -> None:
+    # A moment is text in JSON, however Python holds it.
+    log.add(name, (row for row, cell in enumerate(cells, first) if isinstance(cell, str | date)), TEXT)
