@@ -115,6 +115,7 @@ class MetadataFile:
             timeout: How many seconds to wait for it.
 
         Raises:
+            MetadataError: The file, or a file beside it, cannot be written.
             ConflictError: Another process held it all that time.
 
         """
@@ -124,6 +125,8 @@ class MetadataFile:
         try:
             if not target.parent.is_dir():  # the lock would make it
                 raise FileNotFoundError(errno.ENOENT, "its folder is missing", str(target.parent))
+            if target.exists() and not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, "it is write-protected", str(target))
             lock.acquire(timeout=timeout)
         except Timeout as error:
             raise ConflictError(
@@ -155,8 +158,6 @@ class MetadataFile:
         """Put other bytes in the place of the file's; through a link, in the place of what it points to."""
         target = self.path.resolve()
         try:
-            if target.exists() and not os.access(target, os.W_OK):
-                raise PermissionError(errno.EACCES, "it is write-protected", str(target))
             if not target.exists() or target.read_bytes() != data:
                 replace_file(target, data)
         except OSError as error:

@@ -19,8 +19,10 @@ from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import (
     AuthorizationError,
     ClientNotInstalledError,
+    ConflictError,
     CredentialsError,
     NotFoundError,
+    ServiceError,
     WMLDeployerError,
 )
 
@@ -135,9 +137,19 @@ class IBMClient(DirectCalls):
         return [ModelRecord.from_document(item) for item in listed]
 
     def delete_model(self, model_id: str) -> None:
-        """Delete a model and all its revisions."""
-        with self._calling("delete the model"):
-            self._client.repository.delete(model_id)
+        """Delete a model and all its revisions; IBM's client refuses what is deployed with an error of no kind."""
+        try:
+            with self._calling("delete the model"):
+                self._client.repository.delete(model_id)
+        except ServiceError as error:
+            deployed = () if error.status else (*self.deployments(), *self.batch_deployments())
+            if model_id not in {record.model_id for record in deployed}:
+                raise
+            raise ConflictError(
+                f"Model {model_id} is deployed, and stays.",
+                operation="delete the model",
+                next_step="Delete its deployments first.",
+            ) from error
 
     def deployment(self, deployment_id: str) -> DeploymentRecord:
         """Ask for a deployment."""

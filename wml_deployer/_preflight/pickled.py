@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["pickled_findings"]
 
 _BUNDLED = {
+    "_loss": "scikit-learn",  # its compiled losses, in every gradient boosting, call their module so
     "joblib": "scikit-learn",
     "numpy": "scikit-learn",
     "scipy": "scikit-learn",

@@ -85,8 +85,6 @@ def _served(metadata: Metadata) -> list[str]:
     for entry in metadata.log:
         if entry.proof == "failed" or entry.to_version is None:
             continue
-        if entry.action == "deploy":
-            served = []
         if entry.action in {"rollback", "revert"} and entry.to_version in served:
             del served[served.index(entry.to_version) :]
         served.append(entry.to_version)

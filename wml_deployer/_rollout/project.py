@@ -11,6 +11,7 @@ from wml_deployer._rollout.candidates import candidate_of
 from wml_deployer._rollout.deploying import create, delete, deployment_of, remove
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
+from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
@@ -92,9 +93,17 @@ class Project:
             DeadlineError: The service is still at an earlier change.
 
         """
-        settled = wait_until_settled(self.client, record)
-        refuse_unknown(settled, self.serving(settled), live_version(self._journal.read()))
-        return settled
+        return self.known(wait_until_settled(self.client, record))
+
+    def known(self, record: DeploymentRecord) -> DeploymentRecord:
+        """See that this project knows what a deployment serves.
+
+        Raises:
+            ConflictError: Somebody else changed it, or metadata.yaml is not the newest.
+
+        """
+        refuse_unknown(record, self.serving(record), live_version(self._journal.read()))
+        return record
 
     def serving(self, record: DeploymentRecord) -> Version | None:
         """Return the version that a deployment serves, where this project knows it."""
@@ -187,7 +196,7 @@ class Project:
         return ready
 
     def delete(self, *, cascade: bool) -> None:
-        """Delete the deployment and, if asked, the candidate and every model of the project.
+        """Delete the deployment and, if asked, every other deployment and every model of the project.
 
         Raises:
             VersionError: The project is not deployed.
@@ -195,18 +204,23 @@ class Project:
         """
         metadata = self._journal.read()
         record = self.deployment() if cascade and metadata.versions else self.required("delete")
-        candidate = candidate_of(self.client, metadata.project_name) if cascade else None
-        if candidate is not None:
-            # The service deletes no model that is deployed.
-            delete(self.client, candidate.id)
         if record is not None:
             delete(self.client, record.id)
         self._journal.point_to(None)
         if not cascade:
             return
+        # The service deletes no model that is deployed.
+        for other in self._beside(metadata.project_name):
+            delete(self.client, other.id)
         for model_id in {version.model_id for version in metadata.versions}:
             self._delete_model(model_id)
         self._journal.forget_versions()
+
+    def _beside(self, project: str) -> list[DeploymentRecord]:
+        """List what is deployed of a project beside what serves: a candidate, and what scores in batch."""
+        candidate = candidate_of(self.client, project)
+        batch = [d for d in self.client.batch_deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+        return [*batch, candidate] if candidate else batch
 
     def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
         served = self.at_rest(self.client.deployment(record.id))

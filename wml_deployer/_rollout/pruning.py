@@ -36,7 +36,8 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
 
     """
     metadata = file.read()
-    kept = _kept(metadata, keep, named) | {record.model_id for record in client.deployments()}
+    deployed = (*client.deployments(), *client.batch_deployments())
+    kept = _kept(metadata, keep, named) | {record.model_id for record in deployed}
     gone = []
     # Oldest first: where somebody stops it half-way, the newer ones are still there.
     for model_id in dict.fromkeys(version.model_id for version in metadata.versions):

@@ -55,7 +55,7 @@ class RolloutVerbs(OpenProject):
             The deployment, ready.
 
         Raises:
-            ConflictError: Another version of this project is deployed.
+            ConflictError: Another version of this project is deployed, or one that metadata.yaml does not know.
             RolloutError: It failed, or did not answer as the local model does; nothing is left behind.
             DeadlineError: The time is over.
 
@@ -63,6 +63,8 @@ class RolloutVerbs(OpenProject):
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
+            if record is not None:
+                project.known(record)
             chosen = project.versions.get(candidate, wish, upload=record is None)
             if record is None:
                 record = project.deploy(chosen, reason)
@@ -194,7 +196,8 @@ class RolloutVerbs(OpenProject):
         """Delete the deployment; its stored versions stay unless asked.
 
         Args:
-            cascade: Whether the stored models are deleted as well, with every revision, and the candidate.
+            cascade: Whether the stored models are deleted as well, with every revision, and what is deployed of them
+                as a candidate or to score in batch.
             timeout: Seconds for the whole call.
 
         Raises:
