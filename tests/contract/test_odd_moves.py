@@ -75,11 +75,8 @@ def test_a_file_from_before_the_live_version_is_refused(project: Deployer, metad
     name = project.metadata.project_name
     metadata_path.write_text(f"project_name: {name}\nproject_version: v0\n", encoding="utf-8")
     models = project._project.client.models()
-    call = {"rollback": lambda: project.rollback("v0")}.get(
-        verb, lambda: getattr(project, verb)(model(2), version="v2")
-    )
     with pytest.raises((ConflictError, VersionError)) as refused:
-        call()
+        project.rollback("v0") if verb == "rollback" else getattr(project, verb)(model(2), version="v2")
     after = project._project.client.models()
     recovered = project.recover()
     metadata_path.write_bytes(whole)
@@ -95,9 +92,10 @@ def test_deleting_everything_takes_what_scores_in_batch_with_it(project: Deploye
     project.candidate(model(2), sample=ROWS, version="v2")
     name, client = project.metadata.project_name, project._project.client
     project.delete(cascade=True)
-    left = [*client.deployments(), *client.batch_deployments(), *client.models()]
+    deployed = [record.name for record in (*client.deployments(), *client.batch_deployments())]
+    left = deployed + [record.name for record in client.models()]
 
-    assert [] == [record for record in left if name in record.name]
+    assert [] == [each for each in left if name in each]
     assert () == project.metadata.versions
 
 
