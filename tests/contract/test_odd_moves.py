@@ -122,7 +122,7 @@ def test_a_plan_that_is_used_up_is_told_as_that(
     """Rights are not what is missing; nothing is left behind."""
     with Deployer(reached, metadata_path) as deployer:
         server.limit(deployments=0)
-        with pytest.raises(AuthorizationError, match="Delete deployments that nobody needs, or upgrade the plan"):
+        with pytest.raises(AuthorizationError, match="Delete deployments that nobody needs, upgrade the plan"):
             deployer.deploy(model(0), sample=ROWS)
         server.limit(deployments=None)
         name = deployer.metadata.project_name
