@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,10 +42,10 @@ class Running:
         return self.info.url
 
 
-def start(directory: Path) -> Running:
+def start(directory: Path, **variables: str) -> Running:
     """Start a server and wait until it is ready."""
     command = [sys.executable, "-m", "wml_deployer.server", "--data-dir", str(directory)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **variables})
     assert process.stdout is not None
     with process.stdout:
         document = json.loads(process.stdout.readline())
@@ -178,6 +179,39 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
 
     assert ([], 0) == (problems, server.process.wait(20))
     assert any(each.contents for each in seen), "nothing was going on when the service was killed"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no worker is forked from a warm process")
+def test_a_kill_leaves_no_process(tmp_path: Path) -> None:
+    """The process that workers come from ends with the service, even while it imports what models need."""
+    (tmp_path / "joblib.py").write_text("import time\ntime.sleep(60)\n")
+    path = os.pathsep.join(entry for entry in (str(tmp_path), os.environ.get("PYTHONPATH")) if entry)
+    server = start(tmp_path / "service", PYTHONPATH=path)
+    started = _wait_for_children(server.process.pid)
+
+    server.process.kill()
+    server.process.wait()
+    deadline = time.monotonic() + 20
+    while any(map(_runs, started)) and time.monotonic() < deadline:
+        _wait(0.05)
+
+    assert started
+    assert [] == [child for child in started if _runs(child)]
+
+
+def _wait_for_children(parent: int) -> list[int]:
+    deadline = time.monotonic() + 20
+    while not (found := Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
+        assert time.monotonic() < deadline
+        _wait(0.05)
+    return [int(child) for child in found]
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _wait(seconds: float) -> Any:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -170,17 +171,23 @@ class Fuzzer:
         scope = f"space_id={self.client.space_id}" if self.dice.random() < 0.9 else "space_id=nowhere"
         return f"{re.sub(r'{.*?}', fill, template)}?{scope}&{self.dice.choice(_QUERIES)}"
 
+    def remember(self, answer: Any) -> None:
+        """Keep the id of what was made or shown; a stored content is given back as it is, whatever it looks like."""
+        with contextlib.suppress(ValueError):
+            document = answer.json
+            metadata = document.get("metadata") if isinstance(document, dict) else None
+            if isinstance(metadata, dict):
+                self.known.append(str(metadata.get("id") or metadata.get("asset_id")))
+                self.known = self.known[:7] + self.known[7:][-20:]
+
     def request(self) -> tuple[str, str, bytes, Any]:
         """Send one; return it with its answer."""
         route = self.dice.choice(ROUTES)
         method = route.method if self.dice.random() < 0.95 else self.dice.choice(_METHODS)
         path, body = self.path(route.path), self.body(f"{route.method} {route.path}")
         answer = self.client(method, path, content=body, headers={"content-type": self.dice.choice(_TYPES)})
-        if answer.status in (200, 201, 202) and answer.content[:1] == b"{":
-            metadata = answer.json.get("metadata")
-            if isinstance(metadata, dict):
-                self.known.append(str(metadata.get("id") or metadata.get("asset_id")))
-                self.known = self.known[:7] + self.known[7:][-20:]
+        if answer.status in (200, 201, 202):
+            self.remember(answer)
         return method, path, body, answer
 
 

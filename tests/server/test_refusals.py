@@ -50,6 +50,16 @@ def test_a_missing_deployment_is_told_as_recorded(client: Client) -> None:
     assert {**recorded, "trace": answer.json["trace"]} == answer.json
 
 
+@pytest.mark.parametrize(
+    "method", [{}, {"online": []}, {"online": {}, "batch": {}}, {"online": [{}], "batch": {}}], ids=str
+)
+def test_a_deployment_is_online_or_batch(method: dict[str, Any], client: Client, archives: tuple[bytes, bytes]) -> None:
+    """One of the two is given, as an object."""
+    document = {"name": "d", "asset": {"id": client.store(archives[0])}, "space_id": client.space_id, **method}
+
+    assert 400 == client("POST", "/ml/v4/deployments", document).status
+
+
 @pytest.mark.parametrize("serving_name", ["", "UPPER", "with space", "dash-ed", "a" * 37, "ümlaut", 7])
 def test_a_bad_serving_name_is_refused_as_recorded(
     serving_name: Any, client: Client, archives: tuple[bytes, bytes]

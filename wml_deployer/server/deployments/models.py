@@ -123,8 +123,8 @@ def check_name(name: Any) -> str:
 
 
 def _method(fields: dict[str, Any]) -> str:
-    given = [method for method in ("online", "batch") if isinstance(fields.get(method), dict)]
-    if len(given) != 1:
+    given = [method for method in ("online", "batch") if fields.get(method) is not None]
+    if len(given) != 1 or not isinstance(fields[given[0]], dict):
         raise DeploymentError("A deployment is either online or batch: one of the two must be given, as an object.")
     return given[0]
 

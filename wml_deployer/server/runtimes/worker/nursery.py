@@ -8,6 +8,7 @@ import random
 import select
 import signal
 import socket
+import threading
 
 from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
 from wml_deployer.server.runtimes.worker.main import serve, warm_up
@@ -29,7 +30,7 @@ def main(descriptor: int) -> None:
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    warm_up()
+    _warm_up_while_wanted(descriptor)
     # What is here now lives as long as the workers do: their collector need not copy its pages to look at it.
     gc.freeze()
     while True:
@@ -42,6 +43,25 @@ def main(descriptor: int) -> None:
             if not message:
                 os._exit(0)
             _fork(service, *descriptors)
+
+
+def _warm_up_while_wanted(descriptor: int) -> None:
+    """Import what models need, or end when the service does: a thread watches it, which must be gone before a fork."""
+    reading, writing = os.pipe()
+    watch = threading.Thread(target=_exit_when_unwanted, args=(descriptor, reading), daemon=True)
+    watch.start()
+    warm_up()
+    os.close(writing)
+    watch.join()
+    os.close(reading)
+
+
+def _exit_when_unwanted(descriptor: int, warm: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    poll.register(warm, 0)
+    if descriptor in dict(poll.poll()):
+        os._exit(0)
 
 
 def _fork(service: socket.socket, connection: int, output: int) -> None:
