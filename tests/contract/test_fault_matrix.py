@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(900)
 
-STALL, PATIENCE, ENDED = 20.0, 2.0, 15.0
-"""Seconds that a call is silent, that the verb has then, and after which it must have ended, busy machine or not."""
+SECONDS = 60.0
+"""Time of a verb, within which it must have ended; a call that stalls is silent for as long."""
+PATIENCE = (1.5, 6.0, 24.0)
+"""Time of a verb whose call stalls: the first that takes it so far, which depends on how busy the machine is."""
 SHARE = 6
 """The default run has one cell of so many."""
 
@@ -35,8 +37,9 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[Error, ...]]] = {
     "401": ({"status": 401, "times": 2}, (errors.AuthenticationError,)),
     # A login that is forbidden is refused like a wrong key.
     "403": ({"status": 403}, (errors.AuthorizationError, errors.AuthenticationError)),
-    # A revision that is not there is a version that was deleted.
-    "404": ({"status": 404}, (errors.NotFoundError, errors.VersionError)),
+    # A revision that is not there is a version that was deleted; a deployment that is said to be gone, and is not, keeps
+    # its model.
+    "404": ({"status": 404}, (errors.NotFoundError, errors.VersionError, errors.ConflictError)),
     "409": ({"status": 409}, (errors.ConflictError,)),
     "429 with Retry-After": ({"status": 429, "headers": {"Retry-After": "1"}}, ()),
     "500": ({"status": 500}, (errors.ServerError,)),
@@ -45,7 +48,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[Error, ...]]] = {
     "dropped before the work": ({"drop": "before"}, (errors.TransportError,)),
     "dropped after the work": ({"drop": "after"}, (errors.TransportError,)),
     "cut off in the body": ({"drop": "within"}, (errors.TransportError,)),
-    "stalled": ({"stall": STALL}, (errors.DeadlineError,)),
+    "stalled": ({"stall": SECONDS}, (errors.DeadlineError,)),
 }
 VERBS = (
     *("deploy", "release at first", "update", "release", "rollback"),
@@ -113,7 +116,7 @@ class Cells(Witness):
         elif self.verb == "recover":
             (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
 
-    def act(self, timeout: float = 60.0) -> None:
+    def act(self, timeout: float = SECONDS) -> None:
         """Call the verb."""
         named = {"sample": ROWS, "version": f"v{self.number}", "timeout": timeout}
         if self.verb in {"deploy", "release at first", "update", "release", "candidate"}:
@@ -129,27 +132,36 @@ class Cells(Witness):
 
     def cell(self, call: Call, kind: str) -> None:
         """Let one call go wrong, then call the verb again, and look at what is there."""
-        where = f"{self.verb}, {call}, {kind}"
-        fault, allowed = KINDS[kind]
-        self.prepare()
-        self.count += 1
-        before = self.answers()
-        self.server.fault(call.method, call.path, skip=call.before, **fault)
-        started = time.monotonic()
-        error = self.attempt(PATIENCE if "stall" in fault else 60.0)
-        self.compare(f"{where}: ends in time", True, time.monotonic() - started < ENDED)
-        self.compare(f"{where}: was met", True, self.met(fault.get("times", 1)))
-        self.server.clear_faults()
+        where, allowed = f"{self.verb}, {call}, {kind}", KINDS[kind][1]
+        for patience in PATIENCE if kind == "stalled" else (SECONDS,):
+            self.prepare()
+            self.count += 1
+            before = self.answers()
+            error, met = self.meet(where, call, kind, patience)
+            if met:
+                break
+        self.compare(f"{where}: was met", True, met)
         if error is not None:
             self.compare(f"{where}: error {error!r}", True, isinstance(error, allowed))
             if self.verb != "delete":
                 serves = self.number if f"Version v{self.number} serves;" in str(error) else before
                 self.compare(f"{where}: what answers", serves, self.answers())
-            again = self.attempt(60.0)
-            self.compare(f"{where}: then", None, again)
-        if (kind, call.method) != ("404", "DELETE"):
-            # A service is believed that says of a thing that it is gone.
-            self.look_at(where)
+            self.compare(f"{where}: then", None, self.attempt(SECONDS))
+        elif call.method == "DELETE" and kind in {"404", "409"}:
+            # A service is believed that says of a thing that it is gone, or in use.
+            return
+        self.look_at(where)
+
+    def meet(self, where: str, call: Call, kind: str, timeout: float) -> tuple[Exception | None, bool]:
+        """Call the verb while one call goes wrong; return how the verb failed, and whether the fault happened."""
+        fault = KINDS[kind][0]
+        self.server.fault(call.method, call.path, skip=call.before, **fault)
+        started = time.monotonic()
+        error = self.attempt(timeout)
+        self.compare(f"{where}: ends in time", True, time.monotonic() - started < SECONDS)
+        met = self.met(fault.get("times", 1))
+        self.server.clear_faults()
+        return error, met
 
     def met(self, times: int) -> bool:
         """Say whether the fault happened."""
@@ -213,4 +225,4 @@ def test_a_verb_meets_a_fault(cells: Cells, kind: str) -> None:
         cells.cell(call, kind)
 
     assert [] == cells.faults
-    assert len(chosen) == cells.count
+    assert cells.count >= len(chosen)
