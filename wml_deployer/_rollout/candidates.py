@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import remove
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.once import once
@@ -58,9 +59,9 @@ def version_of(metadata: Metadata, record: DeploymentRecord) -> Version:
         VersionError: It serves what metadata.yaml does not know.
 
     """
-    for version in reversed(metadata.versions):
-        if (version.model_id, version.revision) == (record.model_id, record.revision):
-            return version
+    version = version_served(metadata.versions, record)
+    if version is not None:
+        return version
     raise VersionError(
         f"The candidate serves revision {record.revision} of model {record.model_id}, which metadata.yaml does not "
         "know.",
@@ -85,8 +86,7 @@ def start(client: Client, project: str, version: Version, sample: Sample | None)
     if there is None:
         there = started = _create(client, project, version)
     else:
-        serves_it = (there.model_id, there.revision) == (version.model_id, version.revision)
-        started = there if serves_it else serve(client, there.id, version)
+        started = there if asset_of(there) == asset_of(version) else serve(client, there.id, version)
     try:
         ready = wait_until_serving(client, started, version.model_id, version.revision, there)
         prove(client, ready.id, sample)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from wml_deployer._rollout.comparing import answers, rows_that_differ
+from wml_deployer._rollout.agreement import answers, rows_that_differ
 from wml_deployer.errors import WMLDeployerError
 
 if TYPE_CHECKING:

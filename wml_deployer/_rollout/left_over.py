@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from wml_deployer._packaging.archive import check_archive
+from wml_deployer._rollout.assets import asset_of
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def frozen_already(
         name: Name that the version must have; ``None`` takes any that is free.
 
     """
-    known = {(version.model_id, version.revision) for version in metadata.versions}
+    known = set(map(asset_of, metadata.versions))
     for model in models:
         for revision in client.revisions(model.id):
             said = _said(revision.message, digest)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
 from wml_deployer._progress.stage import stage
+from wml_deployer._rollout.assets import version_served
 from wml_deployer._rollout.candidates import candidate_of
 from wml_deployer._rollout.deploying import create, delete, deployment_of, remove
 from wml_deployer._rollout.history import live_version
@@ -108,9 +109,9 @@ class Project:
     def serving(self, record: DeploymentRecord) -> Version | None:
         """Return the version that a deployment serves, where this project knows it."""
         metadata = self._journal.read()
-        for version in reversed(metadata.versions):
-            if (version.model_id, version.revision) == (record.model_id, record.revision):
-                return version
+        found = version_served(metadata.versions, record)
+        if found is not None:
+            return found
         logged = live_version(metadata)
         return logged if record.revision is None and logged and logged.model_id == record.model_id else None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wml_deployer._rollout.agreement import answers, rows_that_differ
 from wml_deployer._rollout.causes import likely_causes
-from wml_deployer._rollout.comparing import answers, rows_that_differ
 from wml_deployer.errors import RolloutError
 
 if TYPE_CHECKING:

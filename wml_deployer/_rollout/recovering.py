@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, content_digest, frozen_already, models_of
@@ -73,7 +74,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     metadata = file.read() if file.path.exists() else known
     versions = _versions(client, metadata)
     record = deployment_of(client, metadata)
-    live = next((v for v in reversed(versions) if record and _ids(v) == (record.model_id, record.revision)), None)
+    live = version_served(versions, record) if record else None
     log = merged(metadata.log, read_log(record)) if record else metadata.log
     logged = live_version(metadata.model_copy(update={"versions": versions, "log": log}))
     if live is not None and logged != live:
@@ -90,7 +91,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
 
 def _versions(client: Client, metadata: Metadata) -> tuple[Version, ...]:
     """Every version that is on the service: as the file has it, or else as the service tells it."""
-    known = {_ids(version): version for version in metadata.versions}
+    known = {asset_of(version): version for version in metadata.versions}
     taken = {version.name for version in metadata.versions}
     found = []
     for model in models_of(client, metadata):
@@ -162,7 +163,3 @@ def _entry(action: str, before: Version | None, now: Version, why: str) -> LogEn
 
 def _last_model(versions: tuple[Version, ...]) -> str | None:
     return versions[-1].model_id if versions else None
-
-
-def _ids(version: Version) -> tuple[str, str | None]:
-    return version.model_id, version.revision

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 from wml_deployer._clients.records import ModelProperties
 from wml_deployer._preflight.model import refuse_unfit
+from wml_deployer._rollout.assets import is_there
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.loading import load_estimator
 from wml_deployer._rollout.sampling import take_sample
 from wml_deployer._rollout.uploading import upload
-from wml_deployer.errors import ModelError, NotFoundError, VersionError
+from wml_deployer.errors import ModelError, VersionError
 from wml_deployer.frameworks import ModelProfile
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.metadata import Metadata, Version
@@ -77,7 +78,7 @@ def stored_already(client: Client, metadata: Metadata, candidate: Candidate, nam
 
     """
     same = [v for v in metadata.versions if v.digest == candidate.package.digest and name in {None, v.name}]
-    if same and _is_there(client, same[-1]):
+    if same and is_there(client, same[-1]):
         return same[-1]
     if not same and name is not None and metadata.version(name) is not None:
         raise VersionError(
@@ -205,11 +206,3 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
     # An array has one dtype and no names.
     columns = rows.dtypes.items() if hasattr(rows, "columns") else ()
     return ModelProfile(metadata.model_type, {}, Schema(tuple(Field(str(name), str(kind)) for name, kind in columns)))
-
-
-def _is_there(client: Client, version: Version) -> bool:
-    try:
-        client.model(version.model_id, version.revision)
-    except NotFoundError:
-        return False
-    return True

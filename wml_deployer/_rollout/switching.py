@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wml_deployer._rollout.assets import asset_of, is_there
 from wml_deployer._rollout.history import last_good, live_version, version_to
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.once import tell
 from wml_deployer._rollout.waiting import REVERT_SECONDS, revert, wait_until_settled
 from wml_deployer._transport.deadline import grace
-from wml_deployer.errors import ConflictError, NotFoundError, RolloutError, VersionError, WMLDeployerError
+from wml_deployer.errors import ConflictError, RolloutError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
@@ -97,9 +98,9 @@ def refuse_deleted(client: Client, metadata: Metadata, version: Version) -> None
         VersionError: It was deleted; the message lists what there is.
 
     """
-    if _is_there(client, version):
+    if is_there(client, version):
         return
-    there = [f"{other.name} (revision {other.revision})" for other in metadata.versions if _is_there(client, other)]
+    there = [f"{other.name} (revision {other.revision})" for other in metadata.versions if is_there(client, other)]
     raise VersionError(
         f"Version {version.name} (revision {version.revision} of model {version.model_id}) was deleted from the "
         "service.",
@@ -117,8 +118,8 @@ def put_right(client: Client, journal: Journal, switch: Switch, error: BaseExcep
     """
     try:
         with grace(REVERT_SECONDS):
-            serving = _serves(wait_until_settled(client, client.deployment(switch.served.id)))
-            if serving not in {_ids(switch.version), _serves(switch.served)}:
+            serving = asset_of(wait_until_settled(client, client.deployment(switch.served.id)))
+            if serving not in {asset_of(switch.version), asset_of(switch.served)}:
                 tell(error, f"Somebody else changed deployment {switch.served.id}; it is left as it is.")
                 return
             if switch.before is not None and switch.before != switch.version:
@@ -127,7 +128,9 @@ def put_right(client: Client, journal: Journal, switch: Switch, error: BaseExcep
         _give_up(client, switch, failure, error)
         return
     with grace(LOOK_SECONDS):
-        _write_down(journal, switch, error, changed=serving == _ids(switch.version) or isinstance(error, RolloutError))
+        _write_down(
+            journal, switch, error, changed=serving == asset_of(switch.version) or isinstance(error, RolloutError)
+        )
 
 
 def _write_down(journal: Journal, switch: Switch, error: BaseException, *, changed: bool) -> None:
@@ -164,7 +167,7 @@ def _now(client: Client, switch: Switch) -> str:
             record = client.deployment(switch.served.id)
     except WMLDeployerError as unknown:
         return f"What serves now is not known: {unknown.message}"
-    known = [v for v in (switch.version, switch.before, switch.came_from) if v and _ids(v) == _serves(record)]
+    known = [v for v in (switch.version, switch.before, switch.came_from) if v and asset_of(v) == asset_of(record)]
     name = f"version {known[0].name}, " if known else ""
     asset = f"{name}revision {record.revision} of model {record.model_id}"
     return f"Now deployment {record.id} is {record.state} with {asset}."
@@ -175,19 +178,3 @@ def _is_last_good(metadata: Metadata, version: Version | None) -> bool:
         return last_good(metadata) == version
     except VersionError:
         return False
-
-
-def _is_there(client: Client, version: Version) -> bool:
-    try:
-        client.model(version.model_id, version.revision)
-    except NotFoundError:
-        return False
-    return True
-
-
-def _ids(version: Version) -> tuple[str, str | None]:
-    return version.model_id, version.revision
-
-
-def _serves(record: DeploymentRecord) -> tuple[str, str | None]:
-    return record.model_id, record.revision

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from wml_deployer._progress.stage import stage
+from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
 from wml_deployer._rollout.skewed import explain_by_libraries
@@ -71,10 +72,10 @@ def wait_until_serving(
             # The service may go on telling an earlier failure; that it served something else then shows in what it
             # serves.
             failed = record.failure is not None and _failure(record) != _failure(before)
-            went_back = record.failure is not None and worked and _serves(record) != wanted
+            went_back = record.failure is not None and worked and asset_of(record) != wanted
             if record.state == "failed" or (record.state == "ready" and (failed or went_back)):
                 raise _failed(record, model_id, revision)
-            if record.state == "ready" and _serves(record) == wanted:
+            if record.state == "ready" and asset_of(record) == wanted:
                 return record
             _refuse_others(record, wanted, before)
             _log.info("deployment %s is %s", record.id, record.state)
@@ -106,11 +107,11 @@ def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRec
         ConflictError: The service is at another change of it.
 
     """
-    wanted = (version.model_id, version.revision)
+    wanted = asset_of(version)
 
     def look() -> DeploymentRecord | None:
         record = _look(client, deployment_id)
-        return record if _serves(record) == wanted else None
+        return record if asset_of(record) == wanted else None
 
     try:
         return once(lambda: client.serve(deployment_id, version.model_id, version.revision), look)
@@ -158,7 +159,7 @@ def revert(client: Client, deployment_id: str, version: Version) -> None:
     """
     with grace(REVERT_SECONDS):
         before = wait_until_settled(client, _look(client, deployment_id))
-        if (*_serves(before), before.state) == (version.model_id, version.revision, "ready"):
+        if before.state == "ready" and asset_of(before) == asset_of(version):
             return
         record = serve(client, deployment_id, version)
         wait_until_serving(client, record, version.model_id, version.revision, before)
@@ -175,10 +176,6 @@ def _look(client: Client, deployment_id: str) -> DeploymentRecord:
     return client.deployment(deployment_id)
 
 
-def _serves(record: DeploymentRecord) -> tuple[str, str | None]:
-    return record.model_id, record.revision
-
-
 def _failure(record: DeploymentRecord) -> Any:
     """Return the whole of what a deployment says of a failure: the trace in it tells one from another."""
     return record.raw.get("entity", {}).get("status", {}).get("failure") or record.failure
@@ -193,7 +190,7 @@ def _failed(record: DeploymentRecord, model_id: str, revision: str | None) -> Ro
 
 
 def _refuse_others(record: DeploymentRecord, wanted: tuple[str, str | None], before: DeploymentRecord) -> None:
-    if record.revision is None or _serves(record) in {wanted, _serves(before)}:
+    if record.revision is None or asset_of(record) in {wanted, asset_of(before)}:
         return
     raise ConflictError(
         f"Deployment {record.id} was changed by somebody else at the same time: it serves revision {record.revision} "
