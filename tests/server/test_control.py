@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import ssl
 import struct
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +93,32 @@ def test_an_answer_comes_in_one_piece(client: Client, server: LocalServer) -> No
 
     assert head.startswith(b"HTTP/1.1 200")
     assert json.loads(body)["version"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
+def test_a_client_that_does_not_read_costs_no_memory(client: Client, server: LocalServer) -> None:
+    """A large content is read from the disk as fast as the client takes it."""
+    size = 64 * 2**20
+    model_id = client.store(random.Random(0).randbytes(size))
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    trust = ssl.create_default_context(cafile=str(server.info.ca_bundle))
+    path = f"/ml/v4/models/{model_id}/download?{client.scope}"
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.token}\r\n\r\n"
+    with trust.wrap_socket(socket.create_connection(address), server_hostname="127.0.0.1") as connection:
+        before = resident()
+        connection.sendall(head.encode())
+        started = connection.recv(100)
+        time.sleep(0.5)
+        grown = resident() - before
+
+    assert started.startswith(b"HTTP/1.1 200")
+    assert grown < size // 4
+
+
+def resident() -> int:
+    """Bytes of this process, and so of the service in it, that are in memory."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
 
 
 def test_a_stall_delays(client: Client, server: LocalServer) -> None:

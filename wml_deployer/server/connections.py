@@ -11,6 +11,7 @@ __all__ = ["CONNECTION", "Connection"]
 
 CONNECTION = "wml_deployer.connection"
 """Where a request's scope has its connection."""
+_MOST = 16 * 2**10
 
 
 class Connection(HttpToolsProtocol):
@@ -34,12 +35,16 @@ class Connection(HttpToolsProtocol):
 
 
 class _Gathering:
-    """Writes what was written in one turn of the event loop as one piece."""
+    """Writes what was written in one turn of the event loop as one piece; more than a little goes on at once.
+
+    A download never waits for the loop's next turn but when the transport says that the client is slow.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -48,12 +53,15 @@ class _Gathering:
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size > _MOST:
+            self._flush()
 
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
     def _flush(self) -> None:
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._size = self._parts, [], 0
         if parts:
             self._transport.write(b"".join(parts))
