@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["PAGES", "ROOT", "Step", "steps_of"]
@@ -14,6 +15,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg)|dvc\.yaml")
 NOT_RUN = ("Not run here: ", "Não executado aqui: ")
+# What a block of an extra imports; it runs where that is installed.
+EXTRAS = {"With the extra dask": "dask"}
 INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 SHELL = ("bash", "sh", "console", "shell")
 
@@ -42,7 +45,7 @@ class Step:
 
 def kind_of(language: str, title: str, code: str) -> str:
     """What is to be done with a fence."""
-    if title.startswith(NOT_RUN):
+    if title.startswith(NOT_RUN) or (title in EXTRAS and find_spec(EXTRAS[title]) is None):
         return "not run"
     if FILE_NAME.fullmatch(title):
         return "file"
