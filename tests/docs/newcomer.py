@@ -24,13 +24,13 @@ GUIDE = ROOT / "docs" / "pages" / "how-to" / "rollouts.md"
 
 def notebook_of(steps: list[Step], folder: Path) -> Any:
     """Lay the files that the page shows, and make a cell of each block that runs."""
-    notebook = nbformat.v4.new_notebook()
+    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     for step in steps:
         if step.kind == "file":
             (folder / step.title).write_text(step.code, encoding="utf-8")
         elif step.kind in {"python", "shell"}:
             prefix = "%%bash\n" if step.kind == "shell" else ""
-            notebook.cells.append(nbformat.v4.new_code_cell(prefix + step.code))
+            notebook.cells.append(nbformat.v4.new_code_cell(prefix + step.code))  # type: ignore[no-untyped-call]
     return notebook
 
 
