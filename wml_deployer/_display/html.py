@@ -45,7 +45,7 @@ def _table(table: Table) -> str:
     heads = "".join(f'<th scope="col"{k}>{escape(name)}</th>' for name, k in zip(table.columns, kinds, strict=True))
     rows = "".join(_row(row, kinds) for row in table.rows)
     caption = f"<caption>{escape(table.caption)}</caption>"
-    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<table class="wml-table">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _row(row: tuple[Cell, ...], kinds: list[str]) -> str:

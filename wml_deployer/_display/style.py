@@ -80,7 +80,12 @@ border-bottom:1px solid var(--wml-line);white-space:nowrap;max-width:420px;color
 .wml-view pre{background:var(--wml-inset);color:var(--wml-text);border-radius:6px;padding:8px 12px;margin:4px 0;
 white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font:12px/1.5 ui-monospace,monospace}
 .wml-view pre.wml-copy{user-select:all;-webkit-user-select:all}
-.wml-view summary{cursor:pointer}
+.wml-view details{display:block;margin:0;padding:0;border:0;background:none;box-shadow:none;color:inherit;
+font-size:inherit}
+.wml-view summary{cursor:pointer;display:list-item;list-style:disclosure-closed inside;margin:0;min-height:0;border:0;
+background:none;font-weight:400}
+.wml-view details[open]>summary{list-style-type:disclosure-open}
+.wml-view summary::before,.wml-view summary::after{content:none;display:none}
 .wml-view p{margin:4px 0;color:inherit}
 .wml-view .wml-bar{display:inline-block;width:90px;height:8px;border-radius:4px;margin-right:8px;
 background:var(--wml-neutral-page);overflow:hidden;vertical-align:baseline}

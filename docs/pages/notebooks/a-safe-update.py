@@ -15,13 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from wml_deployer import Deployer
 
 metadata = Path(tempfile.mkdtemp()) / "metadata.yaml"
-metadata.write_text("project_name: flowers\nproject_version: v0.1\n")
+_ = metadata.write_text("project_name: flowers\nproject_version: v0.1\n")
 X, y = load_iris(return_X_y=True, as_frame=True)
 y = y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
 pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(X, y)
 
 deployer = Deployer.local(metadata)
-deployer.deploy(pipeline, sample=X.head(20), reason="first trial", metrics={"accuracy": pipeline.score(X, y)})
+live = deployer.deploy(pipeline, sample=X.head(20), reason="first trial", metrics={"accuracy": pipeline.score(X, y)})
 # %% [markdown]
 # ## Try the successor beside the live version
 #
@@ -29,13 +29,13 @@ deployer.deploy(pipeline, sample=X.head(20), reason="first trial", metrics={"acc
 
 # %%
 better = make_pipeline(StandardScaler(), LogisticRegression(C=10.0)).fit(X, y)
-deployer.candidate(better, sample=X.head(20), version="v0.2")
+candidate = deployer.candidate(better, sample=X.head(20), version="v0.2")
 # %%
 comparison = deployer.compare(X)
 comparison
 
 # %%
-comparison.plot()
+_ = comparison.plot()
 # %% [markdown]
 # The rows that changed, with what they look like:
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 metadata = Path(tempfile.mkdtemp()) / "metadata.yaml"
-metadata.write_text("project_name: iris\nproject_version: v0.1\n")
+_ = metadata.write_text("project_name: iris\nproject_version: v0.1\n")
 # %%
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -65,7 +65,7 @@ scores.nlargest(3, "probability_virginica").round(3)
 # How sure is the model of the rows that it knows?
 
 # %%
-deployer.score(X).plot()
+_ = deployer.score(X).plot()
 
 # %% [markdown]
 # *setosa* is told apart clearly, the other two are not always. The [next notebook](a-safe-update.py) makes a better model of it.
