@@ -66,7 +66,7 @@ padding:12px 16px;margin:2px;max-width:960px;box-sizing:border-box;font:13px/1.5
 .wml-view dt{color:var(--wml-muted);font-weight:400;text-align:left;float:none;width:auto;margin:0;
 white-space:nowrap}
 .wml-view dd{margin:0;overflow-wrap:anywhere}
-.wml-view table{border-collapse:collapse;border:0;margin:8px 0;font-size:13px;background:none;color:inherit;
+.wml-view table{width:auto;border-collapse:collapse;border:0;margin:8px 0;font-size:13px;background:none;color:inherit;
 font-variant-numeric:tabular-nums}
 .wml-view caption,.wml-view summary,.wml-view .wml-caption{color:var(--wml-muted);text-align:left;padding:2px 0;
 caption-side:top;font-size:12px;font-style:normal}
@@ -87,7 +87,7 @@ background:none;font-weight:400}
 .wml-view details[open]>summary{list-style-type:disclosure-open}
 .wml-view summary::before,.wml-view summary::after{content:none;display:none}
 .wml-view p{margin:4px 0;color:inherit}
-.wml-view .wml-bar{display:inline-block;width:90px;height:8px;border-radius:4px;margin-right:8px;
+.wml-view .wml-bar{display:inline-block;width:70px;height:8px;border-radius:4px;margin-right:8px;
 background:var(--wml-neutral-page);overflow:hidden;vertical-align:baseline}
 .wml-view .wml-bar i{display:block;height:100%;background:var(--wml-bar)}
 .wml-view .wml-strip{display:flex;gap:2px;margin:4px 0 8px;padding:0;list-style:none}
