@@ -6,30 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wml_deployer import Deployer, StoredModel
+from tests.contract.verbs import VERBS, verbs
 from wml_deployer._transport import pool
 from wml_deployer.errors import DeadlineError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import pandas as pd
 
+    from wml_deployer import Deployer
     from wml_deployer.testing import LocalServer
 
 SECONDS = 0.5
-VERBS: dict[str, Callable[[Deployer, Any, Any], object]] = {
-    "store": lambda deployer, model, rows: deployer.store(model, sample=rows, timeout=SECONDS),
-    "deploy": lambda deployer, _, __: deployer.deploy(
-        StoredModel.from_version(deployer.metadata.versions[-1]), timeout=SECONDS
-    ),
-    "release": lambda deployer, model, rows: deployer.release(model, sample=rows, timeout=SECONDS),
-    "update": lambda deployer, model, rows: deployer.update(model, sample=rows, timeout=SECONDS),
-    "rollback": lambda deployer, _, __: deployer.rollback(to="v0.1", timeout=SECONDS),
-    "score": lambda deployer, _, rows: deployer.score(rows, timeout=SECONDS),
-    "status": lambda deployer, _, __: deployer.status(),
-    "delete": lambda deployer, _, __: deployer.delete(timeout=SECONDS),
-}
 MISDEEDS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "never answers": ({"stall": 20}, DeadlineError),
     "answers a byte now and then": ({"slow": 20}, DeadlineError),
@@ -48,7 +37,7 @@ def prepared(deployer: Deployer, model: Any, better: Any, server: LocalServer) -
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", verbs())
 def test_every_verb_ends(
     verb: str,
     misdeed: str,
@@ -65,4 +54,4 @@ def test_every_verb_ends(
 
     # A server that closes is tried a few times; where that takes too long, the deadline ends it.
     with pytest.raises((kind, DeadlineError)):
-        VERBS[verb](prepared, model, features.head(3))
+        VERBS[verb](prepared, model, features.head(3), timeout=SECONDS)

@@ -11,27 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from wml_deployer import Deployer, SoftwareCredentials, StoredModel
+from tests.contract.verbs import VERBS, verbs
+from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer.errors import CertificateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
 
     from wml_deployer.testing import LocalServer
-
-VERBS: dict[str, Callable[[Deployer, Any, Any], object]] = {
-    "store": lambda deployer, model, rows: deployer.store(model, sample=rows),
-    "deploy": lambda deployer, _, __: deployer.deploy(StoredModel.from_version(deployer.metadata.versions[-1])),
-    "release": lambda deployer, model, rows: deployer.release(model, sample=rows),
-    "update": lambda deployer, model, rows: deployer.update(model, sample=rows),
-    "rollback": lambda deployer, _, __: deployer.rollback(to="v0.1"),
-    "score": lambda deployer, _, rows: deployer.score(rows),
-    "status": lambda deployer, _, __: deployer.status(),
-    "delete": lambda deployer, _, __: deployer.delete(),
-}
 
 
 @pytest.fixture
@@ -42,7 +31,7 @@ def prepared(deployer: Deployer, model: Any, better: Any, features: pd.DataFrame
     return deployer
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", verbs())
 def test_a_foreign_certificate_is_refused(
     verb: str,
     prepared: Deployer,
@@ -64,7 +53,25 @@ def test_a_foreign_certificate_is_refused(
     assert [] == server.requests
 
 
-@pytest.mark.parametrize("verb", VERBS)
+def test_a_check_reports_a_foreign_certificate(
+    prepared: Deployer,
+    credentials: SoftwareCredentials,
+    server: LocalServer,
+    tmp_path: Path,
+    metadata_path: Path,
+    model: Any,
+) -> None:
+    """It raises nothing, and no request reaches the service."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    stranger = credentials.model_copy(update={"ca_bundle": tmp_path / "other.pem"})
+    server.clear_requests()
+    with Deployer(stranger, metadata_path) as deployer:
+        report = deployer.check(model)
+
+    assert (False, []) == (report.ok, server.requests)
+
+
+@pytest.mark.parametrize("verb", verbs())
 def test_the_callers_process_stays_as_it_is(
     verb: str, prepared: Deployer, model: Any, features: pd.DataFrame, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +86,7 @@ def test_the_callers_process_stays_as_it_is(
     assert (before, ("", "")) == (process(), capfd.readouterr())
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", verbs())
 def test_the_working_directory_stays_empty(
     verb: str,
     prepared: Deployer,
@@ -96,7 +103,7 @@ def test_the_working_directory_stays_empty(
     assert [] == list(folder.iterdir())
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", verbs())
 def test_secrets_stay_out_of_the_log(
     verb: str,
     prepared: Deployer,

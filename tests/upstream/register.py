@@ -146,7 +146,7 @@ REGISTER = (
         "d14",
         BOTH,
         False,
-        "reports a failed upload with the status of the clean-up, 204",
+        "reports a failed upload of an object with the status of the clean-up, 204",
         "reports the status of the upload",
         _HERE + "test_a_failed_upload_keeps_its_status",
     ),
@@ -239,7 +239,7 @@ REGISTER = (
         False,
         "does not understand a function whose argument has a type and a default",
         "stores models only",
-        "unit/test_frameworks.py",
+        "unit/test_frameworks.py::test_what_cannot_be_stored_is_refused",
     ),
     Defect(
         "d29",
