@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
@@ -198,6 +199,7 @@ class Deployment:
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
+        compress: bool = False,
     ) -> Scores | Iterator[Scores]:
         """Score rows; see :meth:`wml_deployer.Deployer.score`.
 
@@ -208,6 +210,7 @@ class Deployment:
             batch_bytes: Bytes of a request's body at most.
             in_flight: Requests at the same time.
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
+            compress: Whether requests travel compressed, to services that take that: it pays on slow networks.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
@@ -216,11 +219,12 @@ class Deployment:
         from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
         from wml_deployer._scoring.batches import score_chunks, score_rows  # noqa: PLC0415
 
-        how = Batching(batch_rows, batch_bytes, in_flight, on_error)
+        how = Batching(batch_rows, batch_bytes, in_flight, on_error, compress)
+        ask = partial(self._ask, compress)
         if isinstance(X, Iterator):
-            return map(Scores, score_chunks(X, self._ask_within(timeout), self._schema, how))
+            return map(Scores, score_chunks(X, _within(timeout, ask), self._schema, how))
         with deadline(timeout):
-            return Scores(score_rows(X, self._ask, self._schema, how))
+            return Scores(score_rows(X, ask, self._schema, how))
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
@@ -261,21 +265,9 @@ class Deployment:
     def _repr_html_(self) -> str:
         return self._view().html
 
-    def _ask(self, body: bytes) -> bytes:
+    def _ask(self, compress: bool, body: bytes) -> bytes:
         with deadline(REQUEST_SECONDS):
-            return self._client.score(self.id, body)
-
-    def _ask_within(self, seconds: float | None) -> Ask:
-        """Ask until so many seconds from now are over, however long the pauses in between."""
-        if seconds is None:
-            return self._ask
-        end = time.monotonic() + seconds
-
-        def ask(body: bytes) -> bytes:
-            with deadline(end - time.monotonic()):
-                return self._ask(body)
-
-        return ask
+            return self._client.score(self.id, body, compress=compress)
 
     def _take(self, record: DeploymentRecord) -> Self:
         if (record.model_id, record.revision) != (self.model_id, self.revision):
@@ -284,3 +276,16 @@ class Deployment:
         self.state, self.raw = record.state, record.raw
         self.model_id, self.revision = record.model_id, record.revision
         return self
+
+
+def _within(seconds: float | None, ask: Ask) -> Ask:
+    """Ask until so many seconds from now are over, however long the pauses in between."""
+    if seconds is None:
+        return ask
+    end = time.monotonic() + seconds
+
+    def bounded(body: bytes) -> bytes:
+        with deadline(end - time.monotonic()):
+            return ask(body)
+
+    return bounded

@@ -85,7 +85,7 @@ class Scorer:
         """
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
-        ask = ask_from_worker(self.source, self.deployment_id, self.batching.in_flight)
+        ask = ask_from_worker(self.source, self.deployment_id, self.batching)
         kept = list(self.keep)
         scores = score_rows(frame.drop(columns=kept) if kept else frame, ask, self.schema, self.batching)
         whole = pd.concat([frame[kept], scores], axis=1) if kept else scores

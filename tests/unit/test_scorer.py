@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pandas as pd
 
+from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.source import Source
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer
@@ -36,6 +38,17 @@ def test_an_empty_partition_keeps_its_kind_of_index() -> None:
     empty = pd.DataFrame({"x": np.empty(0)}, index=pd.DatetimeIndex([]))
 
     assert empty.index.dtype == scorer_of(META)(empty).index.dtype
+
+
+def test_no_rows_ask_for_nothing() -> None:
+    """Most models refuse rows that are not there."""
+
+    def ask(_: bytes) -> bytes:
+        raise AssertionError
+
+    scores = score_rows(pd.DataFrame({"x": []}), ask, Schema(classes=("bad", "good")), Batching())
+
+    assert ["prediction", "probability_bad", "probability_good"] == scores.columns.tolist()
 
 
 def test_a_worker_opens_without_ibms_clients() -> None:

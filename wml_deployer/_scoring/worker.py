@@ -16,6 +16,7 @@ from wml_deployer.errors import CertificateError, RateLimitError, ServerError, T
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Scoring
+    from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
 
@@ -33,13 +34,14 @@ class _Line(NamedTuple):
     turns: threading.Semaphore
 
 
-def ask_from_worker(source: Source, deployment_id: str, in_flight: int) -> Ask:
+def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> Ask:
     """Say how a worker asks for scores.
 
     Args:
         source: Where it finds its credentials.
         deployment_id: What to score on.
-        in_flight: Requests at the same time of all threads of this process together.
+        batching: Whether bodies travel compressed, and how many requests all threads of this process together have
+            at the same time.
 
     Returns:
         A function that sends a body and returns the answer. What a busy or absent service did not answer is sent
@@ -49,11 +51,11 @@ def ask_from_worker(source: Source, deployment_id: str, in_flight: int) -> Ask:
         CredentialsError: There are none at the source.
 
     """
-    line = _line(source, in_flight)
+    line = _line(source, batching.in_flight)
 
     def once(body: bytes) -> bytes:
         with line.turns:
-            return line.client.score(deployment_id, body)
+            return line.client.score(deployment_id, body, compress=batching.compress)
 
     def ask(body: bytes) -> bytes:
         for pause in PAUSES_SECONDS:

@@ -48,6 +48,7 @@ class ScoringVerbs(CandidateVerbs):
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
+        compress: bool = False,
         shadow: bool = False,
     ) -> Scores | Iterator[Scores]:
         """Score rows on the live deployment, however many.
@@ -60,6 +61,7 @@ class ScoringVerbs(CandidateVerbs):
             batch_bytes: Bytes of a request's body at most.
             in_flight: Requests at the same time.
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
+            compress: Whether requests travel compressed, to services that take that: it pays on slow networks.
             shadow: Whether the candidate scores the same rows at the same time; how far it disagrees is told by
                 :meth:`shadows`, and what goes wrong with it is no error of this call.
 
@@ -80,6 +82,7 @@ class ScoringVerbs(CandidateVerbs):
             batch_bytes=batch_bytes,
             in_flight=in_flight,
             on_error=on_error,
+            compress=compress,
         )
         scores: Scores | Iterator[Scores] = self._shadowed(X, score) if shadow else score()
         return scores
@@ -90,7 +93,8 @@ class ScoringVerbs(CandidateVerbs):
         Args:
             X: n rows × k fields.
             timeout: Seconds for the whole call.
-            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight`` and ``on_error`` as :meth:`score` takes them.
+            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight``, ``on_error`` and ``compress`` as :meth:`score`
+                takes them.
 
         Returns:
             n rows on X's index.
@@ -98,13 +102,16 @@ class ScoringVerbs(CandidateVerbs):
         """
         return await self._deployment("score").ascore(X, timeout=timeout, **batching)
 
-    def scorer(self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1) -> Scorer:
+    def scorer(
+        self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1, compress: bool = False
+    ) -> Scorer:
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
         Args:
             like: A few rows of what it will be called with; they are scored once, to know what comes back.
             keep: Columns that are not sent and stand before the scores: the keys to join them by.
             in_flight: Requests at the same time from one worker.
+            compress: Whether requests travel compressed, to services that take that.
 
         Returns:
             The callable; it pickles without secrets.
@@ -120,7 +127,9 @@ class ScoringVerbs(CandidateVerbs):
         rows = like.drop(columns=list(keep))
         meta = like[list(keep)].join(deployment.score(rows)).iloc[:0]
         schema = deployment.schema or Schema()
-        return Scorer(self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight))
+        return Scorer(
+            self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight, compress=compress)
+        )
 
     def submit_batch(self, X: Any) -> Job:
         """Start to score rows on the platform itself, in one job, and return at once.

@@ -17,6 +17,7 @@ __all__ = [
     "ServiceError",
     "TooLargeError",
     "TooManyRequestsError",
+    "UnsupportedMediaTypeError",
     "object_in",
     "wrong_field",
 ]
@@ -126,6 +127,13 @@ class TooLargeError(ServiceError):
 
     status = 413
     code = "request_entity_too_large"
+
+
+class UnsupportedMediaTypeError(ServiceError):
+    """415: the body is in a form that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class TooManyRequestsError(ServiceError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from wml_deployer.server.codings import plain_body
 from wml_deployer.server.deployments import held, models
 from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, absent
 from wml_deployer.server.deployments.plans import plan_of
@@ -35,7 +36,12 @@ class _PredictionRefusedError(ServiceError):
 
 async def predict(stream: Stream) -> Response:
     """Answer a prediction request, by the deployment's id or its serving name."""
-    return await ask(stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document))
+
+    async def body() -> bytes:
+        limit = stream.context.limits.document
+        return plain_body(await stream.body(limit), stream.request.headers.get("content-encoding", ""), limit)
+
+    return await ask(stream.context, stream.path["deployment_id"], body)
 
 
 async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:
