@@ -188,7 +188,9 @@ def test_ibm_enters_by_one_door(trees: Trees) -> None:
     assert [] == elsewhere
 
 
-@pytest.mark.parametrize("module", [ROOT, f"{ROOT}.errors", f"{ROOT}.credentials", f"{ROOT}.metadata"])
+@pytest.mark.parametrize(
+    "module", [ROOT, f"{ROOT}.errors", f"{ROOT}.credentials", f"{ROOT}.metadata", f"{ROOT}.deployer"]
+)
 def test_import_stays_light(module: str, trees: Trees) -> None:
     """Importing the package, or what configures it, loads neither IBM's packages nor the data libraries."""
     if module not in trees:

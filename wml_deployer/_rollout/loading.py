@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import joblib
-
 from wml_deployer.errors import ModelError
 from wml_deployer.pickles import pickles_of
 
@@ -26,6 +24,8 @@ def load_estimator(source: str | os.PathLike[str]) -> Any:
         ModelError: There is not exactly one, or it cannot be loaded here.
 
     """
+    import joblib  # noqa: PLC0415 - with numpy, a third of a second that only this needs
+
     found = []
     try:
         for name, stream in pickles_of(Path(source)):
