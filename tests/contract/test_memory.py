@@ -198,6 +198,20 @@ def test_two_copies_of_a_file_become_one_history(
     assert whole == deployer.recover().log
 
 
+def test_an_older_copy_of_the_file_forgets_nothing_for_the_others(
+    deployer: Deployer, metadata_path: Path, fit: Callable[[float], Any]
+) -> None:
+    """What it does not know stays on the service, and comes back with recover."""
+    deployer.deploy(fit(1.0), version="v0.1")
+    older = metadata_path.read_bytes()
+    deployer.update(fit(0.1), version="v0.2")
+    deployer.rollback()
+    metadata_path.write_bytes(older)
+    deployer.update(fit(0.2), version="v0.3")
+
+    assert ["v0.1", "v0.2", "v0.1", "v0.3"] == [entry.to_version for entry in deployer.recover().log]
+
+
 def test_what_a_script_deployed_has_its_history_on_the_service(
     scripted: Deployer, metadata_path: Path, better: Any
 ) -> None:

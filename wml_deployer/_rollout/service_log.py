@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> None:
-    """Write the newest part of the log, and what is live, to the deployment.
+    """Write the newest part of the log, and what is live, to the deployment, beside what others wrote there.
 
     One that cannot be written fails nothing: metadata.yaml has it, and the next change writes all of it again.
 
@@ -40,7 +40,7 @@ def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> N
 
     """
     live = live_version(metadata)
-    facts = {"project": metadata.project_name, "log": _newest(metadata.log)}
+    facts = {"project": metadata.project_name, "log": _newest(merged(metadata.log, read_log(record)))}
     facts |= {"version": live.name, "digest": live.digest} if live else {}
     custom = {**record.custom, CUSTOM_KEY: {**record.custom.get(CUSTOM_KEY, {}), **facts}}
     try:
