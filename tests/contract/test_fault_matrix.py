@@ -77,7 +77,8 @@ class Cells(Witness):
             self.prepare()
             self.server.clear_requests()
             self.act()
-            self.known[self.verb] = calls_of(self.server.requests)
+            # What stalled in a cell before is logged when its silence is over.
+            self.known[self.verb] = calls_of(each for each in self.server.requests if each.seconds < SECONDS / 2)
         return self.known[self.verb]
 
     def chosen(self, kind: str) -> list[Call]:
