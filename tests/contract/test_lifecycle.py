@@ -229,6 +229,16 @@ def test_deleting_leaves_the_versions(deployer: Deployer, model: Any, features: 
     assert ["v0.1"] == [version.name for version in deployer.metadata.versions]
 
 
+def test_a_deletion_is_in_the_history_once(deployer: Deployer, model: Any) -> None:
+    """What was live ended then; deleting what is gone already ends nothing."""
+    deployer.deploy(model)
+    deployer.delete()
+    deployer.delete(cascade=True)
+
+    changes = deployer.history()[["action", "from", "to"]].astype(object).to_numpy().tolist()
+    assert [["deploy", None, "v0.1"], ["delete", "v0.1", None]] == changes
+
+
 @pytest.mark.core
 def test_deleting_with_cascade_leaves_nothing_on_the_service(deployer: Deployer, model: Any) -> None:
     """The model goes with the deployment."""

@@ -196,7 +196,7 @@ def test_project_is_shown_without_a_service(tmp_path: Path) -> None:
     assert "Deployer churn v0.1 [not deployed]" == show(Deployer.local(path)).text.splitlines()[0]
 
 
-def changes(*rows: tuple[int, str, str | None, str, str]) -> History:
+def changes(*rows: tuple[int, str, str | None, str | None, str]) -> History:
     """Make a history from minutes, action, from, to and proof."""
     start = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
     records = [
@@ -217,6 +217,19 @@ def test_history_says_what_was_live_for_how_long() -> None:
     now = datetime(2026, 1, 31, 12, 20, tzinfo=timezone.utc)
 
     assert [("v1", 600.0), ("v3", 120.0), ("v1", 480.0)] == spans_of(history, now)
+
+
+def test_nothing_is_live_after_a_deletion() -> None:
+    """The span of the deleted version ends, and the next deployment begins another."""
+    deleted = (
+        (0, "deploy", None, "v1", "passed"),
+        (5, "delete", "v1", None, "skipped"),
+    )
+    now = datetime(2026, 1, 31, 12, 20, tzinfo=timezone.utc)
+    history = changes(*deleted, (15, "deploy", None, "v2", "passed"))
+
+    assert [("v1", 300.0), (None, 600.0), ("v2", 300.0)] == spans_of(history, now)
+    assert "History 2 changes [nothing is live]" == show(changes(*deleted)).text.splitlines()[0]
 
 
 def test_history_shows_the_newest_change_first() -> None:

@@ -90,6 +90,15 @@ def test_history_has_a_bar_for_each_span(axes: Axes) -> None:
     assert (3, ["v1", "v2"]) == (len(drawn.patches), [label.get_text() for label in drawn.get_yticklabels()])
 
 
+def test_history_has_a_gap_where_nothing_was_live(axes: Axes) -> None:
+    """Between a deletion and the next deployment no version has a bar."""
+    now = datetime.now(timezone.utc)
+    when = [now - timedelta(hours=hours) for hours in (6, 4, 1)]
+    drawn = History({"when": when, "to": ["v1", None, "v1"], "proof": ["passed"] * 3}).plot(ax=axes)
+
+    assert [2.0, 1.0] == [round(bar.get_width() * 24, 3) for bar in drawn.patches]
+
+
 def compared(live: list[object], candidate: list[object]) -> Comparison:
     """Make a comparison of ten rows, of which these changed."""
     sides = {("live", "prediction"): live, ("candidate", "prediction"): candidate}

@@ -224,7 +224,7 @@ TIME = "stored_at: 2026-01-31T12:00:00Z"
          [Fault("line 3, versions", "v1 stands twice", "one version of a name")]),
         (HEAD + "log: [{when: 2026-01-31T12:00:00, action: promote, proof: passed}]\n",
          [Fault("log[0].when", "input should have timezone info", ""),
-          Fault("log[0].action", "input should be 'deploy', 'update', 'rollback' or 'revert'", "")]),
+          Fault("log[0].action", "input should be 'deploy', 'update', 'rollback', 'revert' or 'delete'", "")]),
     ],
 )  # fmt: skip
 def test_bad_files_are_refused(write: Writer, content: str, expected: list[Fault]) -> None:

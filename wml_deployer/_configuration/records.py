@@ -113,7 +113,7 @@ class LogEntry(_Record):
         when: When it was over; kept in UTC, to the second.
         action: What was done.
         from_version: Name of the version that was live before; ``from`` in the file, None for the first.
-        to_version: Name of the version that was live afterwards; ``to`` in the file.
+        to_version: Name of the version that was live afterwards; ``to`` in the file, None after a deletion.
         why: The reason that the caller gave.
         proof: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
         who: Who did it.
@@ -128,7 +128,7 @@ class LogEntry(_Record):
     """
 
     when: _Time
-    action: Literal["deploy", "update", "rollback", "revert"]
+    action: Literal["deploy", "update", "rollback", "revert", "delete"]
     from_version: str | None = Key(
         default=None, validation_alias=AliasChoices("from", "from_version"), serialization_alias="from"
     )

@@ -29,9 +29,12 @@ def history_view(history: pd.DataFrame) -> View:
     spans = spans_of(history, datetime.now(timezone.utc))
     if not changes:
         return View(Card("History", "", Badge("empty"), (), (Note("Nothing was deployed yet."),)))
-    strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in spans))
+    strip = Strip(
+        "Live, one after the other", tuple((name or "nothing", span(length), length) for name, length in spans)
+    )
     table = Table("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
-    live = Badge(f"{spans[-1][0]} is live", "good") if spans else Badge("nothing is live")
+    name = spans[-1][0] if spans else None
+    live = Badge(f"{name} is live", "good") if name else Badge("nothing is live")
     return View(
         Card(
             "History",
@@ -43,11 +46,15 @@ def history_view(history: pd.DataFrame) -> View:
     )
 
 
-def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str, float]]:
-    """Return which version was live for how many seconds, one after the other, the last one until now."""
-    starts: list[tuple[str, datetime]] = []
-    for when, version, proof in zip(history["when"], history["to"], history["proof"], strict=True):
-        if proof != "failed" and isinstance(version, str) and (not starts or starts[-1][0] != version):
+def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str | None, float]]:
+    """Return which version was live for how many seconds, one after the other, the last one until now.
+
+    Between a deletion and the next deployment it is None.
+    """
+    starts: list[tuple[str | None, datetime]] = []
+    for when, to, proof in zip(history["when"], history["to"], history["proof"], strict=True):
+        version = to if isinstance(to, str) else None
+        if proof != "failed" and (not starts or starts[-1][0] != version):
             starts.append((version, when))
     ends = [*(when for _, when in starts[1:]), now][: len(starts)]
     return [(name, max((end - begin).total_seconds(), 0.0)) for (name, begin), end in zip(starts, ends, strict=True)]

@@ -55,16 +55,16 @@ def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
     """Draw which version was live when, one line for each."""
     now = datetime.now(timezone.utc)
     spans = spans_of(history, now)
-    names = list(dict.fromkeys(name for name, _ in spans))
+    names = list(dict.fromkeys(name for name, _ in spans if name))
     drawn = _axes(ax, lines=len(names))
     begin = now - timedelta(seconds=sum(length for _, length in spans))
     for name, length in spans:
-        end = begin + timedelta(seconds=length)
-        place = names.index(name)
-        lasted: Any = end - begin
+        lasted: Any = timedelta(seconds=length)
         start: Any = begin
-        drawn.barh(place, lasted, left=start, height=0.5, color=COLOURS[place % len(COLOURS)])
-        begin = end
+        if name:
+            place = names.index(name)
+            drawn.barh(place, lasted, left=start, height=0.5, color=COLOURS[place % len(COLOURS)])
+        begin += lasted
     drawn.set_yticks(range(len(names)), names)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - optional, looked for above
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Journal"]
 
-Action = Literal["deploy", "update", "rollback", "revert"]
+Action = Literal["deploy", "update", "rollback", "revert", "delete"]
 """What changes what serves."""
 
 _log = logging.getLogger(__name__)
@@ -84,21 +84,26 @@ class Journal:
         self._add(_entry(action, before, version, why, "failed"))
         write_log(self._client(), record, self.read())
 
+    def deleted(self, before: Version | None) -> None:
+        """Write down that nothing is deployed any more."""
+        entries = () if before is None else (_entry("delete", before, None, None, "skipped"),)
+        self._add(*entries, deployment_uid=None)
+
     def forget_versions(self) -> None:
         """Write down that no version is stored any more."""
         self._file.write(self.read().model_copy(update={"model_uid": None, "versions": ()}))
 
-    def _add(self, *entries: LogEntry, **changed: str) -> None:
+    def _add(self, *entries: LogEntry, **changed: str | None) -> None:
         metadata = self.read()
         self._file.write(metadata.model_copy(update={"log": (*metadata.log, *entries), **changed}))
 
 
-def _entry(action: Action, before: Version | None, now: Version, why: str | None, proof: Proof) -> LogEntry:
+def _entry(action: Action, before: Version | None, now: Version | None, why: str | None, proof: Proof) -> LogEntry:
     return LogEntry(
         when=datetime.now(timezone.utc),
         action=action,
         from_version=before.name if before else None,
-        to_version=now.name,
+        to_version=now.name if now else None,
         why=why,
         proof=proof,
         who=_user(),

@@ -207,7 +207,7 @@ class Project:
         record = self.deployment() if cascade and metadata.versions else self.required("delete")
         if record is not None:
             delete(self.client, record.id)
-        self._journal.point_to(None)
+        self._journal.deleted(live_version(metadata) if metadata.deployment_uid else None)
         if not cascade:
             return
         # The service deletes no model that is deployed.

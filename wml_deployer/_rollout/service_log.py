@@ -57,12 +57,22 @@ def read_log(record: DeploymentRecord) -> tuple[LogEntry, ...]:
     return tuple(entry for entry in found if entry is not None)
 
 
-def merged(one: tuple[LogEntry, ...], other: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
-    """Put two logs of one project into one, each entry once, oldest first."""
-    known = set(map(_key, one))
-    more = (entry for entry in other if _key(entry) not in known)
-    # Entries of the same second keep the order that they are in.
-    return tuple(sorted((*one, *more), key=lambda entry: entry.when))
+def merged(kept: tuple[LogEntry, ...], told: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
+    """Put two logs of one project into one, each entry once, oldest first.
+
+    Args:
+        kept: What metadata.yaml has; its entries are whole.
+        told: What the service has: what others did, too, in the order in which it happened.
+
+    """
+    rest, found = list(kept), []
+    for entry in told:
+        same = next((other for other in rest if _key(other) == _key(entry)), None)
+        found.append(same or entry)
+        if same:
+            rest.remove(same)
+    # Times are whole seconds. Within one, what the service does not know yet came last.
+    return tuple(sorted((*found, *rest), key=lambda entry: entry.when))
 
 
 def _newest(log: tuple[LogEntry, ...]) -> list[dict[str, Any]]:

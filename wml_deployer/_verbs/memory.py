@@ -28,8 +28,8 @@ class MemoryVerbs(OpenProject):
         """Tell what was live, when, and why.
 
         Returns:
-            One row for each deploy, update, rollback and revert, oldest first: ``when``, ``action``, ``version``,
-            ``revision``, ``from``, ``to``, ``who``, ``why``, ``proof``.
+            One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
+            ``version``, ``revision``, ``from``, ``to``, ``who``, ``why``, ``proof``.
 
         """
         return history_frame(self.metadata)
