@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-SUITE = ("tests", "docs", "README.md", "LICENSE", "pyproject.toml", "noxfile.py", ".ci", ".pre-commit-config.yaml")
+SUITE = (
+    "tests",
+    "docs",
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "noxfile.py",
+    ".ci",
+    ".github",
+    ".pre-commit-config.yaml",
+)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.error_on_external_run = True

@@ -86,7 +86,7 @@ def test_answer_has_the_documents_output_fields(fields: list[str] | None, values
 
 def test_rows_that_do_not_fit_the_fields_are_refused(served: Served) -> None:
     """PMML4S would take the missing columns for missing values."""
-    with pytest.raises(PredictionError, match="a row of 1 values for 2 fields"):
+    with pytest.raises(PredictionError, match="it has 1 values for 2 columns"):
         served.predict([[1.4]], ["Petal.Length", "Petal.Width"])
 
 
