@@ -122,7 +122,8 @@ def open_notebook(browser: Browser, jupyterlab: str, folder: Path) -> Iterator[A
         )
         pages.append(page)
         page.set_default_timeout(90_000)
-        page.goto(f"{jupyterlab}/lab/tree/{name}.ipynb?token=for-the-tests")
+        # A workspace of its own: a second page in the same one would be asked which of them shall go on.
+        page.goto(f"{jupyterlab}/lab/workspaces/{name}/tree/{name}.ipynb?token=for-the-tests")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.isReady")
         page.evaluate("jupyterapp.commands.execute('application:set-mode', {mode: 'single-document'})")
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
