@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.left_over import CUSTOM_KEY, project_of
 from wml_deployer._rollout.once import once, tell
 from wml_deployer._rollout.storing import facts
 from wml_deployer._transport.deadline import grace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["create", "delete", "deployment_of", "deployments_of", "remove"]
+__all__ = ["batch_deployments_of", "create", "delete", "deployment_of", "deployments_of", "remove"]
 
 CLEAN_UP_SECONDS = 60.0
 
@@ -26,8 +26,13 @@ _log = logging.getLogger(__name__)
 
 def deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
     """List the deployments of a project, the oldest first; there is one, unless two were made at the same time."""
-    ours = [d for d in client.deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+    ours = [record for record in client.deployments() if project_of(record) == project]
     return sorted(ours, key=lambda record: (record.created_at, record.id))
+
+
+def batch_deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
+    """List what scores for a project in batch."""
+    return [record for record in client.batch_deployments() if project_of(record) == project]
 
 
 def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import ModelRecord
+    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
     from wml_deployer.metadata import Metadata
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "content_digest",
     "frozen_already",
     "models_of",
+    "project_of",
     "remove_stale",
 ]
 
@@ -55,12 +56,18 @@ def commit_message(name: str, digest: str) -> str:
     return f"{CUSTOM_KEY} {name} {digest}"
 
 
+def project_of(thing: ModelRecord | DeploymentRecord) -> str | None:
+    """Return whose a model or a deployment says that it is."""
+    said: str | None = thing.custom.get(CUSTOM_KEY, {}).get("project")
+    return said
+
+
 def models_of(client: Client, metadata: Metadata) -> list[ModelRecord]:
     """List the project's models: the one that metadata.yaml names first, then the oldest."""
     ours = [
         model
         for model in client.models()
-        if model.id == metadata.model_uid or model.custom.get(CUSTOM_KEY, {}).get("project") == metadata.project_name
+        if model.id == metadata.model_uid or project_of(model) == metadata.project_name
     ]
     return sorted(ours, key=lambda model: (model.id != metadata.model_uid, _created_at(model), model.id))
 

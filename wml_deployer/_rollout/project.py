@@ -9,10 +9,9 @@ from wml_deployer._clients.door import connect
 from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.assets import version_served
 from wml_deployer._rollout.candidates import candidate_of
-from wml_deployer._rollout.deploying import create, delete, deployment_of, remove
+from wml_deployer._rollout.deploying import batch_deployments_of, create, delete, deployment_of, remove
 from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
-from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
@@ -220,7 +219,7 @@ class Project:
     def _beside(self, project: str) -> list[DeploymentRecord]:
         """List what is deployed of a project beside what serves: a candidate, and what scores in batch."""
         candidate = candidate_of(self.client, project)
-        batch = [d for d in self.client.batch_deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+        batch = batch_deployments_of(self.client, project)
         return [*batch, candidate] if candidate else batch
 
     def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:

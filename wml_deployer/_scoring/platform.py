@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from wml_deployer._rollout.deploying import batch_deployments_of
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.waiting import wait_until_serving
 
@@ -25,7 +26,7 @@ def batch_deployment(client: Client, project: str, model_id: str, revision: str 
         revision: Its revision.
 
     """
-    ours = [d for d in client.batch_deployments() if d.custom.get(CUSTOM_KEY, {}).get("project") == project]
+    ours = batch_deployments_of(client, project)
     if not ours:
         facts = {CUSTOM_KEY: {"project": project, "kind": "batch"}}
         before = record = client.create_batch_deployment(f"{project}-Batch", model_id, revision or "", facts)
