@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import trustme
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -84,7 +85,7 @@ PROVOKED: dict[str, Callable[[Stage], object]] = {
     "BadRequestError": lambda stage: stage.score(400),
     "CertificateError": Stage.by_a_stranger,
     "CheckError": lambda stage: stage.store(
-        make_pipeline(FunctionTransformer(only_here), stage.model).fit(stage.rows, [0, 1, 0])
+        make_pipeline(FunctionTransformer(only_here), clone(stage.model)).fit(stage.rows, [0, 1, 0])
     ),
     "ClientNotInstalledError": Stage.without_a_client,
     "ConfigurationError": lambda stage: stage.deployer.score(stage.rows, batch_rows=0),

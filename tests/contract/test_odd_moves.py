@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer
+from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer.errors import AuthorizationError, ConflictError, MetadataError, VersionError
 
@@ -205,3 +207,23 @@ def test_a_machine_without_the_samples_rolls_back_unproven(project: Deployer, tm
 def full(*_: object) -> None:
     """Fail as a full disk does."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_the_same_content_on_another_specification_is_another_version(project: Deployer) -> None:
+    """What is stored already on a runtime does not answer a wish for one derived from it."""
+    client = project._project.client
+    assert isinstance(client, DirectCalls)
+    base = next(one for one in client.specifications() if one.name == "runtime-25.1-py3.12")
+    derived = {"name": "with-a-package", "package_extensions": [], "base_software_specification": {"guid": base.id}}
+    client._call(
+        "POST",
+        "/v2/software_specifications",
+        "derive",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(derived).encode(),
+    )
+    stored = project.store(model(1), specification="with-a-package")
+
+    runs_on = {version.name: version.software_specification for version in project.metadata.versions}
+
+    assert ("with-a-package", "runtime-25.1-py3.12") == (runs_on[stored.version], runs_on["v1"])

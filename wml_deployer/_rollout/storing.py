@@ -64,7 +64,9 @@ def prepared(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> It
         yield Candidate(profile, package, sample)
 
 
-def stored_already(client: Client, metadata: Metadata, candidate: Candidate, name: str | None) -> Version | None:
+def stored_already(
+    client: Client, metadata: Metadata, candidate: Candidate, name: str | None, specification_name: str | None
+) -> Version | None:
     """Return the version that holds this content already, where there is one.
 
     Args:
@@ -72,21 +74,31 @@ def stored_already(client: Client, metadata: Metadata, candidate: Candidate, nam
         metadata: The project.
         candidate: What shall be stored.
         name: Name that the version must have, if any.
+        specification_name: Name of the software specification that it must run on, if any.
 
     Raises:
-        VersionError: The name is taken by other content.
+        VersionError: The name is taken by other content, or by the same on another specification.
 
     """
-    same = [v for v in metadata.versions if v.digest == candidate.package.digest and name in {None, v.name}]
+    digest = candidate.package.digest
+    same = [version for version in metadata.versions if _is(version, digest, name, specification_name)]
     if same and is_there(client, same[-1]):
         return same[-1]
     if not same and name is not None and metadata.version(name) is not None:
         raise VersionError(
-            f"Version {name!r} is stored already, with other content.",
+            f"Version {name!r} is stored already, with other content or on another software specification.",
             operation="store",
             next_step="Give another version=; a version never changes.",
         )
     return None
+
+
+def _is(version: Version, digest: str, name: str | None, specification_name: str | None) -> bool:
+    return (
+        version.digest == digest
+        and name in {None, version.name}
+        and specification_name in {None, version.software_specification}
+    )
 
 
 def store(

@@ -96,7 +96,7 @@ class Versions:
         if isinstance(candidate, Version):
             return candidate
         metadata, client = self._file.read(), self._client()
-        version = stored_already(client, metadata, candidate, wish.version)
+        version = stored_already(client, metadata, candidate, wish.version, wish.specification)
         if version is None and not upload:
             raise deployed_already(metadata.project_name)
         if version is None:
