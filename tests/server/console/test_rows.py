@@ -31,6 +31,7 @@ def block(text: str, *fields: tuple[str, str]) -> Any:
         ("n\n1.50", [NUMBER], [[1.5]]),
         ("n\n-2e3", [NUMBER], [[-2000.0]]),
         ("n,t\n,x", [NUMBER, TEXT], [[None, "x"]]),
+        ("n,t\n1, ", [NUMBER, TEXT], [[1, " "]]),
         ("n\nNaN", [NUMBER], [[None]]),
         ("t\n007", [TEXT], [["007"]]),
         ("t\ntrue", [TEXT], [["true"]]),

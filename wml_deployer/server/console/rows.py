@@ -127,7 +127,7 @@ def _is_row(cells: list[str]) -> bool:
 
 def _value(cell: str, kind: str) -> Any:
     word = cell.strip()
-    if word.lower() in _WORDS and not (kind and _is_text(kind) and word):
+    if word.lower() in _WORDS and not (kind and _is_text(kind) and cell):
         return _WORDS[word.lower()]
     if kind and _is_text(kind):
         return cell
