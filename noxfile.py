@@ -101,7 +101,7 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the wheel, install it and run the whole suite on it, in random order on three workers, for some tests wait."""
+    """Build the wheel, install it and run the whole suite on it, in random order on three workers: some tests wait."""
     run_suite(session, "-n", "3", "--dist", "loadgroup")
 
 
