@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,9 @@ __all__ = [
     "to_frame",
     "to_input_data",
 ]
+
+# Where nobody set logging up, Python would print warnings: whoever wants them says so.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

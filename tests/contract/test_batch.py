@@ -43,6 +43,17 @@ def test_a_project_has_one_batch_deployment(deployed: Deployer, features: pd.Dat
     ]
 
 
+def test_a_lost_answer_makes_no_second_batch_deployment(
+    deployed: Deployer, server: LocalServer, features: pd.DataFrame
+) -> None:
+    """What was made is found, and used."""
+    server.fault("POST", "^/ml/v4/deployments$", drop="after")
+    scores = deployed.score_batch(features.head(3))
+    name = f"{deployed.metadata.project_name}-Batch"
+
+    assert (3, 1) == (len(scores), [d.name for d in deployed._project.client.batch_deployments()].count(name))
+
+
 def test_batches_follow_an_update(
     deployed: Deployer, better: Any, fit: Callable[[float], Any], features: pd.DataFrame
 ) -> None:

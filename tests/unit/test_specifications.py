@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +93,17 @@ def test_known_pairs_help_where_no_packages_are_listed() -> None:
 def test_fits_says_yes_no_or_unknown(specification: Specification, model_type: str, expected: bool | None) -> None:
     """Only what is known is claimed."""
     assert expected is fits(model_type, specification)
+
+
+def test_a_warning_is_not_printed_where_nobody_set_logging_up() -> None:
+    """Python would write it to the standard error stream."""
+    code = (
+        "from wml_deployer.specifications import Specification, choose_specification;"
+        "choose_specification('scikit-learn_1.3', [Specification('4', 'runtime-24.1-py3.11', 'deprecated')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+
+    assert "" == ran.stdout + ran.stderr
 
 
 def test_a_deprecated_choice_is_logged_with_its_replacement(caplog: pytest.LogCaptureFixture) -> None:

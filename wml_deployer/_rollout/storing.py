@@ -213,7 +213,7 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
         raise ModelError(
             f"{os.fspath(path)} is a path, and a path is not unpickled unasked: its framework is not known.",
             operation="store",
-            next_step="Set model_type in metadata.yaml (such as scikit-learn_1.6), or pass unpickle=True.",
+            next_step="Set model_type in metadata.yaml (such as scikit-learn_1.6), or pass unpickle=True (--unpickle).",
         )
     # An array has one dtype and no names.
     columns = rows.dtypes.items() if hasattr(rows, "columns") else ()

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from wml_deployer._rollout.deploying import batch_deployments_of
 from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.once import once
 from wml_deployer._rollout.waiting import wait_until_serving
 
 if TYPE_CHECKING:
@@ -28,13 +29,20 @@ def batch_deployment(client: Client, project: str, model_id: str, revision: str 
     """
     ours = batch_deployments_of(client, project)
     if not ours:
-        facts = {CUSTOM_KEY: {"project": project, "kind": "batch"}}
-        before = record = client.create_batch_deployment(f"{project}-Batch", model_id, revision or "", facts)
+        before = record = _created(client, project, model_id, revision)
     else:
         before = record = ours[0]
         if (before.model_id, before.revision) != (model_id, revision):
             record = client.serve(before.id, model_id, revision or "")
     return wait_until_serving(client, record, model_id, revision, before)
+
+
+def _created(client: Client, project: str, model_id: str, revision: str | None) -> DeploymentRecord:
+    facts = {CUSTOM_KEY: {"project": project, "kind": "batch"}}
+    return once(
+        lambda: client.create_batch_deployment(f"{project}-Batch", model_id, revision or "", facts),
+        lambda: next(iter(batch_deployments_of(client, project)), None),
+    )
 
 
 def job_name(project: str) -> str:
