@@ -17,7 +17,6 @@ from wml_deployer.credentials import SoftwareCredentials, load_credentials
 from wml_deployer.server import join_or_start
 from wml_deployer.server.__main__ import main
 from wml_deployer.server.folder import Folder
-from wml_deployer.server.store import FORMAT, Store, StoreFormatError
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -142,13 +141,3 @@ def test_reset_leaves_a_running_service_alone(folder: Path, capsys: pytest.Captu
 
     assert 2 == status
     assert "stop it first" in capsys.readouterr().err
-
-
-def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """Rather than read what it does not understand."""
-    store = Store(tmp_path / "service.sqlite3")
-    store._connection.execute(f"PRAGMA user_version={FORMAT + 1}")
-    store.close()
-
-    with pytest.raises(StoreFormatError, match=f"format {FORMAT + 1}"):
-        Store(tmp_path / "service.sqlite3")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.folder import Folder, FolderInUseError
 from wml_deployer.server.launch import answering, console_link, require_extra
+from wml_deployer.server.migrations import StoreFormatError
 from wml_deployer.server.settings import ServerInfo, Settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         server = EmbeddedServer(_settings(options))
-    except (FolderInUseError, RemoteAddressError) as error:
+    except (FolderInUseError, RemoteAddressError, StoreFormatError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     # One that nobody started by hand writes into a log, where a link has no business.
@@ -131,7 +132,7 @@ def _reset(options: argparse.Namespace) -> int:
 
     try:
         removed = reset(Folder(options.data_dir.absolute()))
-    except FolderInUseError as error:
+    except (FolderInUseError, StoreFormatError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"Removed {removed} resources of {options.data_dir}.\n")

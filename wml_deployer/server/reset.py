@@ -22,6 +22,7 @@ def reset(folder: Folder) -> int:
 
     Raises:
         FolderInUseError: A server has the folder.
+        StoreFormatError: A newer version of the service wrote the folder.
 
     """
     folder.prepare()

@@ -58,6 +58,7 @@ class EmbeddedServer:
 
     Raises:
         FolderInUseError: Another process serves the folder.
+        StoreFormatError: A newer version of the service wrote the folder.
         RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
 
     Example:
@@ -86,7 +87,11 @@ class EmbeddedServer:
             raise FolderInUseError(
                 f"Another server has the folder {self._folder.path}; join that one, or stop it first."
             )
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
         """Answer requests until somebody calls `stop`, or the process is told to end.

@@ -12,57 +12,14 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wml_deployer.server.migrations import migrate
 from wml_deployer.server.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["FORMAT", "Store", "StoreFormatError"]
-
-# A change of the tables adds a step here, which raises the version of the format by itself.
-_MIGRATIONS = (
-    """
-    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE records (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        kind TEXT NOT NULL,
-        id TEXT NOT NULL,
-        container TEXT NOT NULL,
-        name TEXT NOT NULL,
-        document TEXT NOT NULL,
-        private TEXT NOT NULL,
-        UNIQUE (kind, id)
-    );
-    CREATE INDEX records_in_container ON records (kind, container, sequence);
-    CREATE INDEX records_by_name ON records (kind, name);
-    CREATE INDEX records_inside ON records (container);
-    CREATE TABLE revisions (
-        kind TEXT NOT NULL,
-        id TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        document TEXT NOT NULL,
-        PRIMARY KEY (kind, id, number)
-    ) WITHOUT ROWID;
-    CREATE TABLE contents (
-        kind TEXT NOT NULL,
-        id TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        slot TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        size INTEGER NOT NULL,
-        media_type TEXT NOT NULL,
-        PRIMARY KEY (kind, id, number, slot)
-    ) WITHOUT ROWID;
-    CREATE INDEX contents_by_digest ON contents (digest);
-    """,
-)
-FORMAT = len(_MIGRATIONS)
-"""Version of the on-disk format: how many steps of the migration this version knows."""
-
-
-class StoreFormatError(RuntimeError):
-    """The folder was written by a newer version of this service."""
+__all__ = ["Store"]
 
 
 class Store:
@@ -85,7 +42,11 @@ class Store:
         # only add safety against the loss of the whole machine, at a price that every request would pay.
         for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
             self._connection.execute(f"PRAGMA {setting}").fetchall()
-        self._migrate()
+        try:
+            migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -113,10 +74,3 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-    def _migrate(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > FORMAT:
-            raise StoreFormatError(f"The folder is in format {version}; this version reads formats up to {FORMAT}.")
-        for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-            self._connection.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
