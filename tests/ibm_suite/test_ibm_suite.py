@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CRN = "crn:v1:bluemix:public:pm-20:us-south:a/1:99999999-9999-9999-9999-999999999999::"
+MODES = ("software", "cloud")
 RUNTIMES = ("runtime-23.1-py3.10", "tensorflow_rt23.1-py3.10")
 
-#: Files of the suite, and what they need beside scikit-learn.
+#: Files of the suite that need scikit-learn alone, and the modes that the default run has them in: one of each kind in
+#: both.
 QUICK = {
-    "test_ai_function_from_func": None,
-    "test_ai_function_from_gz": None,
-    "test_ai_function_from_gz_keras": None,
-    "test_scikit_learn_from_directory": None,
-    "test_scikit_learn_from_object": None,
-    "test_scikit_learn_from_tar_gz": None,
-    "test_scikit_learn_with_yml_pkg_extension": None,
-    "test_scikit_learn_with_zip_pkg_extension": None,
-    "test_storing_model_definition": None,
+    "test_ai_function_from_func": ("software", "cloud"),
+    "test_ai_function_from_gz": ("cloud",),
+    "test_ai_function_from_gz_keras": ("software",),
+    "test_scikit_learn_from_directory": ("cloud",),
+    "test_scikit_learn_from_object": ("software", "cloud"),
+    "test_scikit_learn_from_tar_gz": ("software",),
+    "test_scikit_learn_with_yml_pkg_extension": ("cloud",),
+    "test_scikit_learn_with_zip_pkg_extension": ("software", "cloud"),
+    "test_storing_model_definition": ("software", "cloud"),
 }
+#: Other files, and what they need.
 WHOLE = {
     "test_pmml_from_xml": "pypmml",
     "test_pytorch_from_gz": "onnxruntime",
@@ -111,8 +114,14 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("mode", ["software", "cloud"])
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        pytest.param(name, mode, marks=[] if mode in often else [pytest.mark.ibm_suite])
+        for name, often in QUICK.items()
+        for mode in MODES
+    ],
+)
 def test_file_passes(name: str, mode: str, service: LocalServer, tmp_path: Path) -> None:
     """Every test of the file passes."""
     assert [] == run(service, mode, name, tmp_path)
@@ -120,7 +129,7 @@ def test_file_passes(name: str, mode: str, service: LocalServer, tmp_path: Path)
 
 @pytest.mark.ibm_suite
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("mode", ["software", "cloud"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("name", "needed"), WHOLE.items())
 def test_other_file_passes(name: str, needed: str, mode: str, service: LocalServer, tmp_path: Path) -> None:
     """Every test of the file passes where what it needs is installed."""
