@@ -38,10 +38,6 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
-UNCOMPILED = "--no-compile"
-"""Halves the time of an installation of which little is imported; the suite's filters fail on what compiling warns of."""
-
-
 def install_wheel(session: nox.Session, *given: str, extras: str = "local") -> None:
     """Build the wheel and install it as a user gets it, with the embedded service and what else pip is told."""
     wheels = Path(session.create_tmp()) / "wheels"
@@ -98,7 +94,7 @@ def dev(session: nox.Session) -> None:
 @nox.session
 def quickstart(session: nox.Session) -> None:
     """Store, deploy, update and roll back a real model on the embedded service, and tell the story."""
-    install_wheel(session, UNCOMPILED)
+    install_wheel(session)
     session.run("python", str(Path("docs/examples/quickstart.py").resolve()), *session.posargs)
 
 
@@ -226,7 +222,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package, its tests and this file, strictly; and of users' code, with pyright, too."""
-    install_wheel(session, UNCOMPILED, *group("tests"), *group("docs"), *group("types"))
+    # Types are read from sources: compiling them would take half of the installation's time.
+    install_wheel(session, "--no-compile", *group("tests"), *group("docs"), *group("types"))
     session.run("mypy", *session.posargs)
     session.run("pyright", "--project", "tests/typing")
 
@@ -234,7 +231,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site into docs/site with warnings as errors; ``nox -s docs -- serve`` shows it while you write."""
-    install_wheel(session, UNCOMPILED, *group("docs"), extras="local,plot")
+    install_wheel(session, *group("docs"), extras="local,plot")
     command = session.posargs or ["build", "--strict"]
     # The theme announces its successor on every build; and no bars are drawn in the notebooks of the site.
     session.run("mkdocs", *command, "--config-file", "docs/mkdocs.yml", env={"NO_MKDOCS_2_WARNING": "1", "CI": "true"})
