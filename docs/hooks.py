@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "wml_deployer"
 MAP = "<!-- map of the house -->"
 SERVER_MAP = "<!-- map of the embedded service -->"
 ROUTES = "<!-- routes of the embedded service -->"
+ABSENT = "<!-- what the embedded service does not have -->"
 SPECIFICATIONS = "<!-- specifications of the embedded service -->"
 
 
@@ -25,6 +26,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         MAP: partial(draw_map, PACKAGE),
         SERVER_MAP: partial(draw_map, PACKAGE / "server"),
         ROUTES: draw_routes,
+        ABSENT: draw_absent,
         SPECIFICATIONS: draw_specifications,
     }
     for mark, draw in parts.items():
@@ -56,6 +58,15 @@ def draw_part(name: str) -> Iterator[str]:
         handler = route.handler.func if isinstance(route.handler, partial) else route.handler
         said = (handler.__doc__ or "").partition("\n")[0]
         yield f"| {route.method} | `{route.path}` | {said} |"
+
+
+def draw_absent() -> str:
+    """What the clients can ask the real service for and the embedded one does not have, with the reason."""
+    lines = ["| not there | paths | why |", "| --- | --- | --- |"]
+    for part in import_module("wml_deployer.server.absent").ABSENT:
+        paths = ", ".join(f"`{path}`" for path in part.paths)
+        lines.append(f"| {part.name} | {paths} | {part.reason} |")
+    return "\n".join(lines)
 
 
 def draw_specifications() -> str:

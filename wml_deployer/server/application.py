@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from wml_deployer.server.absent import NotServedError, absent_at
 from wml_deployer.server.artifacts import urls as artifacts
 from wml_deployer.server.assets import urls as assets
 from wml_deployer.server.console import urls as console
@@ -140,10 +141,13 @@ def _unrouted(context: Context, routes: tuple[Route, ...]) -> Callable[[Request,
         asked = f"{request.method} {request.url.path}"
         near = difflib.get_close_matches(asked, templates, n=3, cutoff=0.4)
         hint = f" Near it are: {'; '.join(near)}." if near else ""
+        absent = absent_at(request.url.path)
         if isinstance(error, HTTPException) and error.status_code == _MethodError.status:
             refusal: ServiceError = _MethodError(
                 f"The service does not answer {asked}.{hint}", headers=dict(error.headers or {})
             )
+        elif absent is not None:
+            refusal = NotServedError(f"The embedded service does not serve {asked} ({absent.name}). {absent.reason}")
         else:
             refusal = NotFoundError(f"The service does not answer {asked}.{hint}", code="operation_does_not_exist")
         return _refusal(context, refusal)

@@ -1,0 +1,117 @@
+"""What IBM's clients can ask the real service for and this one does not have, and why; as data.
+
+A request for any of it is refused with 404, which both clients take for "not installed here", under a code of its own
+and with the reason. The coverage page of the documentation shows the same list.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from wml_deployer.server.errors import NotFoundError
+
+__all__ = ["ABSENT", "Absent", "NotServedError", "absent_at"]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A part of the real service that is not here.
+
+    Attributes:
+        name: What users call it.
+        reason: Why it is not here, and what to do instead.
+        paths: What its paths begin with; ``*`` stands for any one part.
+
+    """
+
+    name: str
+    reason: str
+    paths: tuple[str, ...]
+
+    def covers(self, path: str) -> bool:
+        """Tell whether a path is one of its."""
+        starts = (re.escape(start).replace(r"\*", "[^/]+") for start in self.paths)
+        return any(re.match(f"{start}(?:/|$)", path) for start in starts)
+
+
+class NotServedError(NotFoundError):
+    """404: the real service has it, and this one does not."""
+
+    code = "operation_not_served"
+
+
+def absent_at(path: str) -> Absent | None:
+    """Return what the real service has at this path and this one does not, if there is such a thing."""
+    return next((part for part in ABSENT if part.covers(path)), None)
+
+
+ABSENT = (
+    Absent(
+        "Training, AutoAI and federated learning",
+        "Nothing is trained here: fit where your code runs, and store what comes of it.",
+        ("/ml/v4/trainings", "/ml/v4/remote_training_systems"),
+    ),
+    Absent(
+        "Foundation models, prompts and their tuning",
+        "They need models that no laptop holds; tests can script what a deployment predicts.",
+        ("/ml/v1", "/ml/v1-beta", "/ml/gateway", "/ml/v4/custom_foundation_models", "/ml/v4/taxonomies", "/wx"),
+    ),
+    Absent(
+        "Calls of AI services",
+        "AI services are stored and shown; what can be deployed here are models and functions.",
+        ("/ml/v4/deployments/*/ai_service", "/ml/v4/deployments/*/ai_service_stream"),
+    ),
+    Absent(
+        "Exports and imports of spaces",
+        "Everything is in the service's folder: copy that while the service does not run.",
+        ("/v2/asset_exports", "/v2/asset_imports"),
+    ),
+    Absent(
+        "Connections, data sources and their drivers",
+        "Jobs read and write data assets of the space, and rows in the request.",
+        ("/v2/connections", "/v2/datasource_types"),
+    ),
+    Absent("Storage volumes", "Upload files as data assets.", ("/zen-data", "/zen-volumes")),
+    Absent("Parameter sets", "They are for flows, which do not run here.", ("/v2/parameter_sets",)),
+    Absent(
+        "Folders, trash and types of assets, and loose files",
+        "Assets lie in a space or a project, of any type that their creator names, with their files attached; what is"
+        " deleted is gone.",
+        ("/v2/folder_assets", "/v2/trashed_assets", "/v2/asset_types", "/v2/asset_files"),
+    ),
+    Absent("Projects kept in Git", "Projects are kept in the service's folder.", ("/userfs",)),
+    Absent("Members of projects", "There is one user, who may do everything.", ("/v2/projects/*/members",)),
+    Absent("Model inventory and governance", "It is another product of the platform.", ("/v1/aigov",)),
+    Absent("Task credentials", "Jobs run for the one user without any.", ("/v1/task_credentials",)),
+    Absent(
+        "Runs of platform jobs",
+        "A job is looked at and deleted under /ml/v4/deployment_jobs, where the newer client goes on by itself.",
+        ("/v2/jobs",),
+    ),
+    Absent("Runtime definitions", "Software specifications say what is installed.", ("/v2/runtime_definitions",)),
+    Absent(
+        "The first version endpoint",
+        "The release is told under /ml/wml_services/v2/version, where both clients go on by themselves.",
+        ("/ml/wml_services/version",),
+    ),
+    Absent(
+        "The cluster's own login and public keys",
+        "A user name with its key is exchanged under /icp4d-api/v1/authorize, where both clients go on by themselves,"
+        " and an API key under /identity/token.",
+        ("/idprovider", "/v1/preauth", "/auth", "/identity/keys", "/api/2.0"),
+    ),
+    Absent(
+        "The interfaces before 2020",
+        "The clients ask older releases for them, not this one.",
+        (
+            "/v3",
+            "/ml/v4/spaces",
+            "/ml/v4/runtimes",
+            "/ml/v4/libraries",
+            "/ml/v4/repository",
+            "/ml/v4/functions/*/content",
+        ),
+    ),
+)
+"""What is not here."""
