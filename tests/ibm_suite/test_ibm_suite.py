@@ -48,6 +48,16 @@ WHOLE = {
     "test_xgboost_from_gz": "xgboost",
     "test_xgboost_from_object": "xgboost",
 }
+#: How many tests each file has: 320 of the suite's 394. The others are about Spark, SPSS and decision optimization,
+#: which are not served.
+TESTS = {
+    **dict.fromkeys([*QUICK, *WHOLE], 18),
+    "test_scikit_learn_from_directory": 19,
+    "test_scikit_learn_from_object": 19,
+    "test_storing_model_definition": 10,
+    "test_tensorflow_from_directory": 19,
+    "test_xgboost_from_direcotry": 19,
+}
 
 MORE = {"xgboost": add_xgboost, "pytorch": add_network, "tensorflow": add_keras}
 
@@ -69,8 +79,8 @@ def credentials(server: LocalServer, mode: str) -> dict[str, str]:
     return {"url": server.url, **account, "instance_id": "openshift", "version": "5.0"}
 
 
-def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]:
-    """Run one file of the suite; return the tests that did not pass."""
+def run(server: LocalServer, mode: str, name: str, directory: Path) -> tuple[int, list[str]]:
+    """Run one file of the suite; return how many tests passed, and those that did not."""
     environment = "CPD" if mode == "software" else "CLOUD"
     lay_out(directory, credentials(server, mode), environment)
     for part, add in MORE.items():
@@ -107,10 +117,8 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]
     )
     assert report.exists(), child.stdout + child.stderr
     cases = list(ET.parse(report).getroot().iter("testcase"))
-    assert cases, child.stdout
-    return [
-        f"{case.get('name')}: {child.stdout[-3000:]}" for case in cases if len(case.findall("properties")) < len(case)
-    ]
+    failed = [case for case in cases if len(case.findall("properties")) < len(case)]
+    return len(cases) - len(failed), [f"{case.get('name')}: {child.stdout[-3000:]}" for case in failed]
 
 
 @pytest.mark.timeout(600)
@@ -124,7 +132,7 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> list[str]
 )
 def test_file_passes(name: str, mode: str, service: LocalServer, tmp_path: Path) -> None:
     """Every test of the file passes."""
-    assert [] == run(service, mode, name, tmp_path)
+    assert (TESTS[name], []) == run(service, mode, name, tmp_path)
 
 
 @pytest.mark.ibm_suite
@@ -136,4 +144,4 @@ def test_other_file_passes(name: str, needed: str, mode: str, service: LocalServ
     if importlib.util.find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed")
 
-    assert [] == run(service, mode, name, tmp_path)
+    assert (TESTS[name], []) == run(service, mode, name, tmp_path)
