@@ -89,6 +89,14 @@ MODELS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
         VersionError,
         lambda d, *_: d.deploy(StoredModel("v9", "id", "1", "", "scikit-learn_1.6", "x")),
     ),
+    "a sample for what is stored already": (
+        ModelError,
+        lambda d, rows, _: d.deploy(StoredModel("v0.1", "id", "1", "", "scikit-learn_1.6", "x"), sample=rows),
+    ),
+    "another specification for what is stored already": (
+        ModelError,
+        lambda d, *_: d.deploy(StoredModel("v0.1", "id", "1", "", "scikit-learn_1.6", "x"), specification="y"),
+    ),
     "a sample of other columns": (
         WMLDeployerError,
         lambda d, rows, _: d.deploy(

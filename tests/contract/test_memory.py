@@ -51,6 +51,17 @@ def test_a_diff_shows_the_schema(deployer: Deployer, features: pd.DataFrame, lab
     assert [None, "3: float64"] == list(found.T[("schema", "mean area")])
 
 
+@pytest.mark.parametrize("again", ["the model", "what was stored"])
+def test_what_is_measured_later_is_added(deployer: Deployer, model: Any, again: str) -> None:
+    """The version stays one, with all of its metrics."""
+    stored = deployer.store(model, version="a", metrics={"f1": 0.9, "loss": 0.5})
+    deployer.store(model if again == "the model" else stored, metrics={"loss": 0.25, "auc": 0.75})
+
+    assert [("a", {"f1": 0.9, "loss": 0.25, "auc": 0.75})] == [
+        (version.name, version.metrics) for version in deployer.metadata.versions
+    ]
+
+
 def test_metrics_have_to_be_numbers(deployer: Deployer, server: LocalServer, model: Any) -> None:
     """All of the wrong ones are named, and nothing is sent."""
     server.clear_requests()

@@ -94,7 +94,7 @@ class Versions:
         """
         self._made = None
         if isinstance(candidate, Version):
-            return candidate
+            return self._measured(candidate, wish.metrics)
         metadata, client = self._file.read(), self._client()
         version = stored_already(client, metadata, candidate, wish.version, wish.specification)
         if version is None and not upload:
@@ -110,6 +110,7 @@ class Versions:
             )
             self._write_down(version)
             self._made = version if made else None
+        version = self._measured(version, wish.metrics)
         if candidate.sample is not None:
             self._samples.keep(version.digest, candidate.sample)
         return version
@@ -123,6 +124,16 @@ class Versions:
         metadata = self._file.read()
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
+
+    def _measured(self, version: Version, metrics: Mapping[str, float]) -> Version:
+        """Add what was measured of a version since it was stored."""
+        if metrics.items() <= version.metrics.items():
+            return version
+        measured = version.model_copy(update={"metrics": {**version.metrics, **metrics}})
+        metadata = self._file.read()
+        versions = tuple(measured if other.name == version.name else other for other in metadata.versions)
+        self._file.write(metadata.model_copy(update={"versions": versions}))
+        return measured
 
     def _write_down(self, version: Version) -> None:
         metadata = self._file.read()

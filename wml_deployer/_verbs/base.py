@@ -15,7 +15,7 @@ from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.credentials import LocalCredentials
 from wml_deployer.deployment import Deployment, StoredModel
-from wml_deployer.errors import ConfigurationError
+from wml_deployer.errors import ConfigurationError, ModelError
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -145,11 +145,28 @@ def wished(
     """Say what the verbs that take a model are to store: the model, or the version that a handle names.
 
     Raises:
-        ModelError: The metrics are no numbers.
+        ModelError: The metrics are no numbers, or something else is asked of a version that is stored already.
 
     """
-    stored = model.version if isinstance(model, StoredModel) else None
-    return Wish(model, stored, sample, version, specification, unpickle, metrics or {})
+    if not isinstance(model, StoredModel):
+        return Wish(model, None, sample, version, specification, unpickle, metrics or {})
+    _refuse_changes(model, sample, version, specification)
+    return Wish(model, model.version, metrics=metrics or {})
+
+
+def _refuse_changes(stored: StoredModel, sample: Any, version: str | None, specification: str | None) -> None:
+    """Refuse what can no longer be done with a version; without the model, nobody knows what a sample should give."""
+    refused = {
+        "sample": sample is not None,
+        "version": version not in {None, stored.version},
+        "specification": specification not in {None, stored.software_specification},
+    }
+    names = [f"{name}=" for name, is_refused in refused.items() if is_refused]
+    if names:
+        raise ModelError(
+            f"Version {stored.version} is stored already, and does not change: {', '.join(names)} came too late.",
+            next_step="Give them to store(model), or give the model in place of what store returned.",
+        )
 
 
 def _placed(
