@@ -38,6 +38,26 @@ def test_a_serving_name_answers_as_the_id_does(
     assert [f"/{deployment_id}/predictions", f"/{name}/predictions"] == [url[url.rindex("/", 0, -12) :] for url in urls]
 
 
+def test_what_a_proxy_says_of_itself_leads_nobody_elsewhere(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Anybody can send X-Forwarded-* and Forwarded: the URLs in answers are where the request itself arrived."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+    headers = {
+        "X-Forwarded-Host": "elsewhere.example",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Port": "80",
+        "X-Forwarded-Prefix": "/elsewhere",
+        "X-Forwarded-For": "203.0.113.7",
+        "Forwarded": "for=203.0.113.7;host=elsewhere.example;proto=http",
+    }
+    path = f"/ml/v4/deployments/{deployment_id}?{client.scope}"
+
+    plain, forwarded = client("GET", path), client("GET", path, headers=headers)
+
+    urls = forwarded.json["entity"]["status"]["serving_urls"]
+    assert plain.json["entity"] == forwarded.json["entity"]
+    assert all(url.startswith(f"{client.server.url}/") for url in urls)
+
+
 def test_names_descriptions_tags_and_custom_are_changed_at_once(client: Client, archives: tuple[bytes, bytes]) -> None:
     """200, and the document says so."""
     deployment_id = client.deploy({"id": client.store(archives[0])})

@@ -11,7 +11,7 @@ from wml_deployer.server.records import PRESENT, Content, Record
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Transaction"]
 
@@ -91,6 +91,15 @@ class Transaction:
             clauses.append(clause)
             values += parameters
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
+
+    def newest(self, kinds: Sequence[str], container: str, *, before: int | None, limit: int) -> list[Record]:
+        """Return the youngest records of these kinds in a container, of those that came before a sequence, if given."""
+        clauses = [f"kind IN ({', '.join('?' * len(kinds))})", "container=?"]
+        values: list[Any] = [*kinds, container]
+        if before is not None:
+            clauses.append("sequence<?")
+            values.append(before)
+        return self._select(f"{' AND '.join(clauses)} ORDER BY sequence DESC LIMIT ?", (*values, limit))
 
     def clear(self) -> None:
         """Remove all records, and settings but those that clients hold on to."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
+from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
+from tests.server.conftest import RUNTIME
 from tests.server.console.conftest import FIELDS, SCHEMA, Deployed, Visitor, deploy, freeze, replace
 
 if TYPE_CHECKING:
@@ -60,6 +64,35 @@ def test_every_space_can_be_chosen(visitor: Visitor, client: Client) -> None:
 
     assert "Default space" in shown.text
     assert f'href="/?space={client.space_id}"' in shown.html
+
+
+def test_a_long_space_is_shown_a_page_at_a_time(
+    visitor: Visitor, client: Client, archives: tuple[bytes, bytes]
+) -> None:
+    """A hundred models at once, the newest first, with a way to the older ones and back; none twice, none left out."""
+    deployed = client.store(archives[0], name="model 000")
+    client.deploy({"id": deployed}, name="of the oldest")
+    document = {"type": "scikit-learn_1.6", "software_spec": {"id": RUNTIME}, "space_id": client.space_id}
+    for number in range(1, 205):
+        client("POST", "/ml/v4/models", {**document, "name": f"model {number:03}"})
+    pages, ways = [], [f"/?space={client.space_id}"]
+    while ways:
+        shown = visitor("GET", unescape(ways.pop()))
+        pages.append(shown)
+        ways += re.findall(r'href="([^"#]*)#models">Older<', shown.html)
+
+    names = [re.findall(r'scope="row"><a [^>]*>(model \d+)<', page.html) for page in pages]
+    assert [100, 100, 5] == [len(each) for each in names]
+    assert [f"model {number:03}" for number in reversed(range(205))] == [name for each in names for name in each]
+    assert all("1 deployment, 205 models" in page.text and "of the oldest" in page.text for page in pages)
+    assert re.search(r"model 000 scikit-learn_1.6 runtime-25.1-py3.12 0 \S of the oldest", pages[-1].text)
+    assert [False, True, True] == [">Newest</a>" in page.html for page in pages]
+
+
+@pytest.mark.parametrize("after", ["x", "", "-1", "1" * 20, "²"])
+def test_a_page_that_is_none_is_refused(after: str, visitor: Visitor, client: Client) -> None:
+    """400, whatever stands in the address."""
+    assert 400 == visitor("GET", f"/?space={client.space_id}&models={quote(after)}").status
 
 
 def test_an_empty_space_says_how_to_fill_it(visitor: Visitor, client: Client) -> None:

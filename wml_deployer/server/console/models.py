@@ -1,4 +1,4 @@
-"""What the console shows: spaces, what is deployed in them and which version of it is live. Nothing here is changed."""
+"""What the console shows: models, deployments, and which version of one is live. Nothing here is changed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ __all__ = [
     "KINDS",
     "Deployment",
     "Model",
-    "Space",
+    "as_deployment",
+    "as_model",
     "deployment",
     "model",
-    "space",
     "space_name",
-    "spaces",
     "version_of",
 ]
 
@@ -122,49 +121,10 @@ class Model:
         return [each for each in self.deployments if _is(each.live, version)]
 
 
-@dataclass(frozen=True)
-class Space:
-    """A deployment space.
-
-    Attributes:
-        id: Its id.
-        name: Its name.
-        deployments: What is deployed in it, newest first.
-        models: The models and functions in it, newest first.
-
-    """
-
-    id: str
-    name: str
-    deployments: list[Deployment]
-    models: list[Model]
-
-
 def space_name(transaction: Transaction, identifier: str) -> str:
     """Return a space's name; a project's, where it is one."""
     record = transaction.get(SPACE, identifier) or transaction.get(PROJECT, identifier)
     return record.name if record is not None else identifier
-
-
-def spaces(transaction: Transaction) -> list[tuple[str, str]]:
-    """Return id and name of every space."""
-    return [(record.id, record.name) for record in transaction.find(SPACE)]
-
-
-def space(transaction: Transaction, identifier: str) -> Space:
-    """Return a space with everything in it that is shown.
-
-    Raises:
-        NotFoundError: There is none with this id.
-
-    """
-    record = transaction.get(SPACE, identifier)
-    if record is None:
-        raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
-    deployed = [_deployment(transaction, each) for each in transaction.find(deployments.KIND, record.id)]
-    stored = [each for kind in KINDS for each in transaction.find(kind, record.id)]
-    models = [_model(transaction, each, deployed) for each in sorted(stored, key=lambda each: -each.sequence)]
-    return Space(record.id, record.name, deployed[::-1], models)
 
 
 def deployment(transaction: Transaction, identifier: str) -> Deployment:
@@ -177,7 +137,7 @@ def deployment(transaction: Transaction, identifier: str) -> Deployment:
     record = transaction.get(deployments.KIND, identifier)
     if record is None:
         raise absent(identifier)
-    return _deployment(transaction, record)
+    return as_deployment(transaction, record)
 
 
 def model(transaction: Transaction, identifier: str) -> Model:
@@ -192,7 +152,7 @@ def model(transaction: Transaction, identifier: str) -> Model:
         raise NotFoundError(f"The model with id '{identifier}' does not exist.", code="model_does_not_exist")
     where = {"entity.asset.id": identifier}
     deployed = transaction.find(deployments.KIND, record.container, where=where)
-    return _model(transaction, record, [_deployment(transaction, each) for each in deployed])
+    return as_model(transaction, record, [as_deployment(transaction, each) for each in deployed])
 
 
 def version_of(shown: Model, revision: str) -> Version:
@@ -208,7 +168,8 @@ def version_of(shown: Model, revision: str) -> Version:
     raise NotFoundError(f"The model with id '{shown.id}' has no revision '{revision}'.", code="revision_does_not_exist")
 
 
-def _model(transaction: Transaction, record: Record, deployed: list[Deployment]) -> Model:
+def as_model(transaction: Transaction, record: Record, deployed: list[Deployment]) -> Model:
+    """Return a stored model or function, with those of the deployments that are of it."""
     return Model(
         id=record.id,
         space_id=record.container,
@@ -219,7 +180,8 @@ def _model(transaction: Transaction, record: Record, deployed: list[Deployment])
     )
 
 
-def _deployment(transaction: Transaction, record: Record) -> Deployment:
+def as_deployment(transaction: Transaction, record: Record) -> Deployment:
+    """Return a stored deployment."""
     status = record.entity["status"]
     wanted = record.entity["asset"] if held.WANTED in record.private else None
     serving = record.private.get("previous", {}).get("asset") or record.entity["asset"]

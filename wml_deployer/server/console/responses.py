@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
 
-from wml_deployer.server.console import log, models, rows, scores
+from wml_deployer.server.console import log, models, overview, rows, scores
 from wml_deployer.server.deployments.predictions import ask
 from wml_deployer.server.deployments.responses import update
 from wml_deployer.server.errors import NotFoundError, ServiceError
@@ -22,9 +22,10 @@ __all__ = ["ask_to_roll_back", "home", "nothing", "requests", "roll_back", "scor
 async def home(visit: Visit) -> Response:
     """Show a space: what is live in it, and its models."""
     with visit.context.store.reading() as transaction:
-        spaces = models.spaces(transaction)
-        chosen = visit.request.query_params.get("space") or transaction.setting("default_space") or spaces[0][0]
-        space = models.space(transaction, chosen)
+        spaces, query = overview.spaces(transaction), visit.request.query_params
+        chosen = query.get("space") or transaction.setting("default_space") or spaces[0][0]
+        pages = {name: query.get(name) for name in ("deployments", "models")}
+        space = overview.space(transaction, chosen, **pages)
     return visit.page("space", space=space, spaces=spaces)
 
 

@@ -1,0 +1,127 @@
+"""What the console's first page shows: a space, with what is deployed and stored in it, a page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from wml_deployer.server.console.models import KINDS, Deployment, Model, as_deployment, as_model
+from wml_deployer.server.containers import SPACE
+from wml_deployer.server.deployments.models import KIND as DEPLOYMENT
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wml_deployer.server.records import Record
+    from wml_deployer.server.transaction import Transaction
+
+__all__ = ["PAGE", "Page", "Space", "space", "spaces"]
+
+PAGE = 100
+"""Members of a page, as of the API's."""
+_T = TypeVar("_T")
+_LONGEST = 15
+
+
+@dataclass(frozen=True)
+class Page(Generic[_T]):
+    """Some of what is in a space, newest first.
+
+    Attributes:
+        members: What is on this page.
+        total: How many there are on all pages.
+        first: Whether this is the page of the newest.
+        older: What the next page begins after; None on the last one.
+
+    """
+
+    members: list[_T]
+    total: int
+    first: bool
+    older: int | None
+
+
+@dataclass(frozen=True)
+class Space:
+    """A deployment space.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        deployments: What is deployed in it.
+        models: The models and functions in it.
+
+    """
+
+    id: str
+    name: str
+    deployments: Page[Deployment]
+    models: Page[Model]
+
+
+def spaces(transaction: Transaction) -> list[tuple[str, str]]:
+    """Return id and name of every space."""
+    return [(record.id, record.name) for record in transaction.find(SPACE)]
+
+
+def space(transaction: Transaction, identifier: str, *, deployments: str | None, models: str | None) -> Space:
+    """Return a space.
+
+    Args:
+        transaction: Where it is stored.
+        identifier: Its id.
+        deployments: What the page of deployments begins after; None for the newest ones.
+        models: The same for the page of models.
+
+    Raises:
+        NotFoundError: There is none with this id.
+        InvalidRequestError: No page begins there.
+
+    """
+    record = transaction.get(SPACE, identifier)
+    if record is None:
+        raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
+    return Space(
+        record.id,
+        record.name,
+        _page(transaction, record.id, (DEPLOYMENT,), deployments, partial(_deployments, transaction)),
+        _page(transaction, record.id, KINDS, models, partial(_models, transaction, record.id)),
+    )
+
+
+def _page(
+    transaction: Transaction,
+    container: str,
+    kinds: tuple[str, ...],
+    after: str | None,
+    render: Callable[[list[Record]], list[_T]],
+) -> Page[_T]:
+    found = transaction.newest(kinds, container, before=_start(after), limit=PAGE + 1)
+    members = found[:PAGE]
+    return Page(
+        members=render(members),
+        total=sum(transaction.count(kind, container) for kind in kinds),
+        first=after is None,
+        older=members[-1].sequence if len(found) > PAGE else None,
+    )
+
+
+def _start(after: str | None) -> int | None:
+    if after is None:
+        return None
+    if not after.isascii() or not after.isdigit() or len(after) > _LONGEST:
+        raise InvalidRequestError(f"No page begins after '{after}'.")
+    return int(after)
+
+
+def _deployments(transaction: Transaction, records: list[Record]) -> list[Deployment]:
+    return [as_deployment(transaction, record) for record in records]
+
+
+def _models(transaction: Transaction, container: str, records: list[Record]) -> list[Model]:
+    shown = {record.id for record in records}
+    served = [each for each in transaction.find(DEPLOYMENT, container) if each.entity["asset"]["id"] in shown]
+    deployed = _deployments(transaction, served)
+    return [as_model(transaction, record, deployed) for record in records]
