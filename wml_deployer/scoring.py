@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.kept import beside, split
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.worker import ask_from_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
 
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
@@ -54,6 +55,7 @@ class Scorer:
         batching: How rows are spread over requests.
 
     Example:
+        >>> import pandas as pd
         >>> from wml_deployer._scoring.source import Source
         >>> from wml_deployer.schema import Schema
         >>> meta = pd.DataFrame({"prediction": pd.Series(dtype="int64")})
@@ -79,16 +81,16 @@ class Scorer:
             n rows on the frame's index, in the shape of ``meta``.
 
         Raises:
-            SchemaError: The columns are not the model's.
+            SchemaError: The columns are not the model's, or one to keep is not there.
             ServiceError: The service refused a batch, or stayed too busy; the message names its rows.
 
         """
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
+        kept, rows = split(frame, self.keep) if self.keep else (None, frame)
         ask = ask_from_worker(self.source, self.deployment_id, self.batching)
-        kept = list(self.keep)
-        scores = score_rows(frame.drop(columns=kept) if kept else frame, ask, self.schema, self.batching)
-        whole = pd.concat([frame[kept], scores], axis=1) if kept else scores
+        scores = score_rows(rows, ask, self.schema, self.batching)
+        whole = scores if kept is None else beside(kept, scores)
         return whole if whole.dtypes.equals(self.meta.dtypes) else whole.astype(dict(self.meta.dtypes))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -27,6 +27,7 @@ from wml_deployer.errors import (
     DeadlineError,
     InvalidResponseError,
     PayloadError,
+    SchemaError,
 )
 
 if TYPE_CHECKING:
@@ -390,3 +391,27 @@ def test_a_scorer_keeps_the_columns_to_join_by(
         scored["patient"].tolist(),
         scored["prediction"].tolist(),
     )
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"), [(["patient", "visit"], "'visit' are not among"), ("prediction", "'prediction' are called as")]
+)
+def test_columns_that_cannot_be_kept_are_named(
+    project: Deployer, features: pd.DataFrame, keep: str | list[str], told: str
+) -> None:
+    """One is not there, or has the name of a score."""
+    like = features.head(2).assign(**{"patient" if isinstance(keep, list) else keep: 0})
+    with pytest.raises(SchemaError, match=told):
+        project.scorer(like, keep=keep)
+
+
+def test_a_partition_without_a_column_to_keep_says_so(
+    project: Deployer, server: LocalServer, features: pd.DataFrame
+) -> None:
+    """It is told before anything is sent."""
+    scorer = project.scorer(features.head(2).assign(patient=0), keep="patient")
+    server.clear_requests()
+    with pytest.raises(SchemaError, match="'patient' are not among"):
+        scorer(features)
+
+    assert [] == server.requests

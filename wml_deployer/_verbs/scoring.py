@@ -103,7 +103,7 @@ class ScoringVerbs(CandidateVerbs):
         return await self._deployment("score").ascore(X, timeout=timeout, **batching)
 
     def scorer(
-        self, like: pd.DataFrame, *, keep: Sequence[str] = (), in_flight: int = 1, compress: bool = False
+        self, like: pd.DataFrame, *, keep: str | Sequence[str] = (), in_flight: int = 1, compress: bool = False
     ) -> Scorer:
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
@@ -117,18 +117,20 @@ class ScoringVerbs(CandidateVerbs):
             The callable; it pickles without secrets.
 
         Raises:
+            SchemaError: The columns are not the model's, or one to keep is not there or called as a score is.
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring.options import Batching  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.kept import beside, split  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.options import Batching  # noqa: PLC0415
         from wml_deployer.scoring import Scorer  # noqa: PLC0415
 
         deployment = self._deployment("score")
-        rows = like.drop(columns=list(keep))
-        meta = like[list(keep)].join(deployment.score(rows)).iloc[:0]
+        kept, rows = split(like, names := (keep,) if isinstance(keep, str) else tuple(keep))
+        meta = beside(kept, deployment.score(rows)).iloc[:0]
         schema = deployment.schema or Schema()
         return Scorer(
-            self._source, deployment.id, schema, meta, tuple(keep), Batching(in_flight=in_flight, compress=compress)
+            self._source, deployment.id, schema, meta, names, Batching(in_flight=in_flight, compress=compress)
         )
 
     def submit_batch(self, X: Any) -> Job:
