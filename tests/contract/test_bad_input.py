@@ -196,3 +196,16 @@ def test_bad_input_is_refused_with_nothing_sent_or_written(
         deed(project, features.head(3) if case in ROWS else features, folder)
 
     assert ([], before) == (server.requests, project._file.path.read_bytes())
+
+
+def test_a_path_with_a_sample_is_not_deployed_unproven(
+    deployer: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+) -> None:
+    """What it should answer is not known without loading it: that is said, and nothing is sent."""
+    path = deployer._file.path
+    path.write_text(path.read_text(encoding="utf-8") + "model_type: scikit-learn_1.6\n", encoding="utf-8")
+    server.clear_requests()
+    with pytest.raises(ModelError, match="what it should answer to the sample is not known"):
+        deployer.deploy(written(folder, "m.joblib", "x"), sample=features)
+
+    assert [] == server.requests

@@ -24,7 +24,7 @@ from wml_deployer.frameworks import ModelProfile
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.metadata import Metadata, Version
 from wml_deployer.packaging import Package, pack
-from wml_deployer.schema import Field, Schema
+from wml_deployer.schema import Schema
 from wml_deployer.specifications import choose_specification
 
 if TYPE_CHECKING:
@@ -209,12 +209,14 @@ def _refuse_missing(path: Path) -> None:
 
 
 def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any) -> ModelProfile:
-    if metadata.model_type is None:
-        raise ModelError(
-            f"{os.fspath(path)} is a path, and a path is not unpickled unasked: its framework is not known.",
-            operation="store",
-            next_step="Set model_type in metadata.yaml (such as scikit-learn_1.6), or pass unpickle=True (--unpickle).",
-        )
-    # An array has one dtype and no names.
-    columns = rows.dtypes.items() if hasattr(rows, "columns") else ()
-    return ModelProfile(metadata.model_type, {}, Schema(tuple(Field(str(name), str(kind)) for name, kind in columns)))
+    if metadata.model_type is not None and rows is None:
+        return ModelProfile(metadata.model_type, {}, Schema(()))
+    unknown = "what it should answer to the sample" if metadata.model_type else "its framework"
+    raise ModelError(
+        f"{os.fspath(path)} is a path, and a path is not unpickled unasked: {unknown} is not known.",
+        operation="store",
+        next_step=(
+            "Pass unpickle=True (--unpickle); or set model_type in metadata.yaml (such as scikit-learn_1.6), and give "
+            "no sample."
+        ),
+    )
