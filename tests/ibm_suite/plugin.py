@@ -6,18 +6,36 @@ Loaded by pytest in the process that runs them (``-p plugin``). The tests themse
 from __future__ import annotations
 
 import os
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_LONGEST = 0.05
+if TYPE_CHECKING:
+    from types import FrameType
+
+_SHORT, _LONGEST = 0.05, 1.0
 _sleep = time.sleep
 
 
-def _short_sleep(seconds: float) -> None:
-    _sleep(min(seconds, _LONGEST))
+class _Sleeps:
+    """Sleeps that are short, unless one function sleeps again and again: it looks whether something is done by now.
+
+    Such loops give up after a number of looks. Each of their sleeps is a little longer than the one before, so that
+    they wait for a minute in all, which a large model may take to be loaded.
+    """
+
+    def __init__(self) -> None:
+        self._sleeper: FrameType | None = None
+        self._cap = _SHORT
+
+    def __call__(self, seconds: float) -> None:
+        sleeper = sys._getframe(1)
+        self._cap = min(self._cap * 1.05, _LONGEST) if sleeper is self._sleeper else _SHORT
+        self._sleeper = sleeper
+        _sleep(min(seconds, self._cap))
 
 
-time.sleep = _short_sleep  # type: ignore[assignment]
+time.sleep = _Sleeps()  # type: ignore[assignment]
 
 
 def _pictures() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
