@@ -158,7 +158,11 @@ def ibm_suite(session: nox.Session) -> None:
     """Run IBM's own suite, out of the old client's wheel, on the embedded service, with all its frameworks."""
     extras = "local,local-onnx,local-pmml,local-tensorflow,local-xgboost"
     everything = ("-m", "ibm_suite or not ibm_suite")
-    run_suite(session, "-n", "3", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras)
+    # The old client saves models of the Keras that its runtimes have, which is Keras 2.
+    session.env["TF_USE_LEGACY_KERAS"] = "1"
+    run_suite(
+        session, "-n", "3", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras, also=["tf-keras"]
+    )
 
 
 @nox.session

@@ -137,6 +137,7 @@ def test_file_passes(name: str, mode: str, service: LocalServer, tmp_path: Path)
 
 @pytest.mark.ibm_suite
 @pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("name", "needed"), WHOLE.items())
 def test_other_file_passes(name: str, needed: str, mode: str, service: LocalServer, tmp_path: Path) -> None:
