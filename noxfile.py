@@ -82,6 +82,17 @@ def run_suite(
     session.run("pytest", *arguments, *session.posargs)
 
 
+def install_peers(session: nox.Session) -> str:
+    """Install other servers of scikit-learn models, in an environment of their own; return its interpreter."""
+    python = Path(session.create_tmp()).resolve() / "peers" / "bin" / "python"
+    if not python.exists():
+        session.run("python", "-m", "venv", str(python.parents[1]))
+    # The model is made with this scikit-learn, and loaded with it.
+    peers = ("mlflow>=3", "vetiver>=0.2.6", "scikit-learn<1.7")
+    session.run(str(python), "-m", "pip", "install", "--quiet", *peers, external=True)
+    return str(python)
+
+
 @nox.session(venv_backend="none")
 def dev(session: nox.Session) -> None:
     """Set a checkout up for work: .venv with the package, editable, every tool, and the commit hooks."""
@@ -160,9 +171,7 @@ def ibm_suite(session: nox.Session) -> None:
     everything = ("-m", "ibm_suite or not ibm_suite")
     # The old client saves models of the Keras that its runtimes have, which is Keras 2.
     session.env["TF_USE_LEGACY_KERAS"] = "1"
-    run_suite(
-        session, "-n", "3", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras, also=["tf-keras"]
-    )
+    run_suite(session, "-n", "3", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras, also=["tf-keras"])
 
 
 @nox.session
@@ -192,6 +201,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; ``-- --write-page`` writes the docs' page."""
+    session.env["WML_DEPLOYER_PEERS"] = install_peers(session)
     # Alone and in order, so that figures hold.
     alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-W", "ignore")
     run_suite(session, *alone, "-o", "python_files=bench_*.py", "tests/benchmarks", extras="local,fast,dask,spark")

@@ -1,8 +1,8 @@
 """Scoring through the embedded service, beside the model itself and beside other servers of scikit-learn models.
 
-``WML_DEPLOYER_PEERS`` names a Python interpreter with mlflow and vetiver (and the same scikit-learn); without it the
-service is measured alone. All servers run at once and the rounds are interleaved, so that what else the machine does
-falls on all of them.
+``WML_DEPLOYER_PEERS`` names a Python interpreter with mlflow and vetiver and the same scikit-learn, which the session
+``bench`` makes; without it the service is measured alone. All servers run at once and the rounds are interleaved, so
+that what else the machine does falls on all of them.
 """
 
 from __future__ import annotations
