@@ -167,7 +167,7 @@ def exhaustive(session: nox.Session) -> None:
 @nox.session
 def ibm_suite(session: nox.Session) -> None:
     """Run IBM's own suite, out of the old client's wheel, on the embedded service, with all its frameworks."""
-    extras = "local,local-onnx,local-pmml,local-tensorflow,local-xgboost"
+    extras = "local,local-onnx,local-pmml,local-tensorflow"
     everything = ("-m", "ibm_suite or not ibm_suite")
     # The old client saves models of the Keras that its runtimes have, which is Keras 2.
     session.env["TF_USE_LEGACY_KERAS"] = "1"
@@ -184,7 +184,7 @@ def engines(session: nox.Session) -> None:
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """Serve models of the frameworks that are too large for the other sessions, as their answers were recorded."""
-    extras = "local,local-onnx,local-pmml,local-tensorflow,local-xgboost"
+    extras = "local,local-onnx,local-pmml,local-tensorflow"
     files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
     run_suite(session, "-n", "3", "--timeout", "600", *files, also=["catboost"], extras=extras)
 
