@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 
     from wml_deployer.schema import ClassLabel, Schema
 
+_FEW_BYTES = 512
+"""Up to this size, making a list for each row costs less than what keeps larger answers from it."""
+
 __all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
 
 
@@ -221,7 +224,7 @@ def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[A
         1        bad
 
     """
-    frame = quick_frame(body, classes, index)
+    frame = quick_frame(body, classes, index) if len(body) > _FEW_BYTES else None
     return to_frame(_parsed(body), classes=classes, index=index) if frame is None else frame
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import socket
@@ -67,6 +68,26 @@ def test_one_connection_serves_many_requests(scripted: ScriptedServer, transport
         transport.request("GET", scripted.url)
 
     assert 1 == scripted.connections
+
+
+def test_a_compressed_answer_is_read_as_what_it_stands_for(scripted: ScriptedServer, transport: Transport) -> None:
+    """A server or a proxy may compress without being asked."""
+    scripted.behaviours = [reply(body=gzip.compress(b'{"a":1}'), headers="Content-Encoding: gzip\r\n")]
+
+    assert {"a": 1} == transport.request("POST", scripted.url, body=b"{}").json()
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole(scripted: ScriptedServer, transport: Transport) -> None:
+    """Where no length is told, the connection's end is the answer's; the next request opens another one."""
+
+    def until_the_end(connection: ssl.SSLSocket, _: bytes) -> None:
+        connection.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"a":1}')
+        connection.unwrap()
+
+    scripted.behaviours = [until_the_end]
+    answers = [transport.request("POST", scripted.url, body=b"{}").json() for _ in range(2)]
+
+    assert ([{"a": 1}] * 2, 2) == (answers, scripted.connections)
 
 
 def test_a_foreign_certificate_is_refused_before_anything_is_sent(scripted: ScriptedServer) -> None:

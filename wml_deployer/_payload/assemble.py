@@ -41,7 +41,7 @@ def frame_of(columns: Sequence[Column], rows: int, index: pd.Index[Any] | None) 
     arrays = dict(enumerate(column.cells for column in columns))
     _check_rows(index, rows)
     frame: pd.DataFrame = pd.DataFrame(arrays, index=pd.RangeIndex(rows) if index is None else index, copy=False)
-    frame.columns = pd.Index([column.name for column in columns])
+    frame.columns = _header(tuple(column.name for column in columns)).view()
     return frame
 
 

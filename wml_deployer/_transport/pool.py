@@ -26,6 +26,7 @@ from urllib3.exceptions import (
 from urllib3.util import parse_url
 
 from wml_deployer import errors
+from wml_deployer._transport.connection import Connection
 from wml_deployer._transport.deadline import DeadlineSocket, deadline, remaining
 from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
@@ -186,8 +187,12 @@ class Transport:
         context = _tls_context(self._ca_file, Path(self._ca_file).stat().st_mtime_ns)
         options: dict[str, Any] = {"ssl_context": context, "maxsize": self._connections, "block": True}
         if proxy is None:
-            return urllib3.PoolManager(**options).connection_from_url(url)
-        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options).connection_from_url(url)
+            manager = urllib3.PoolManager(**options)
+        else:
+            manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+        pool = manager.connection_from_url(url)
+        pool.ConnectionCls = Connection
+        return pool
 
 
 @lru_cache(maxsize=64)
