@@ -6,10 +6,11 @@ environment (``WML_APIKEY`` ...), or in the embedded service's folder.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.kept import beside, split
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.worker import ask_from_worker
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 
@@ -87,23 +89,42 @@ class Scorer:
         """
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
-        kept, rows = split(frame, self.keep) if self.keep else (None, frame)
-        ask = ask_from_worker(self.source, self.deployment_id, self.batching)
-        scores = score_rows(rows, ask, self.schema, self.batching)
-        whole = scores if kept is None else beside(kept, scores)
-        return whole if whole.dtypes.equals(self.meta.dtypes) else whole.astype(dict(self.meta.dtypes))
+        kept, rows = self._split(frame)
+        return self._beside(kept, score_rows(rows, self._ask, self.schema, self.batching))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Score the batches that Spark hands to a task, one after the other.
+        """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
 
         Args:
             frames: Batches of n rows × k fields.
 
         Returns:
-            Their scores, in order.
+            Their scores, in order; nothing for a batch without rows.
 
         """
-        return map(self, frames)
+        waiting: deque[pd.DataFrame | None] = deque()
+
+        def sent() -> Iterator[pd.DataFrame]:
+            for frame in frames:
+                if not frame.empty:
+                    kept, rows = self._split(frame)
+                    waiting.append(kept)
+                    yield rows
+
+        for scores in score_chunks(sent(), self._ask, self.schema, self.batching):
+            yield self._beside(waiting.popleft(), scores)
+
+    @property
+    def _ask(self) -> Ask:
+        return ask_from_worker(self.source, self.deployment_id, self.batching)
+
+    def _split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+        return split(frame, self.keep) if self.keep else (None, frame)
+
+    def _beside(self, kept: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
+        """In the shape of ``meta``."""
+        whole = scores if kept is None else beside(kept, scores)
+        return whole if whole.dtypes.equals(self.meta.dtypes) else whole.astype(dict(self.meta.dtypes))
 
     @property
     def spark_schema(self) -> str:

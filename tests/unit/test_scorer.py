@@ -5,15 +5,24 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 import pandas as pd
 
+from wml_deployer import scoring
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.source import Source
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
 
 META = pd.DataFrame(
     {
@@ -49,6 +58,27 @@ def test_no_rows_ask_for_nothing() -> None:
     scores = score_rows(pd.DataFrame({"x": []}), ask, Schema(classes=("bad", "good")), Batching())
 
     assert ["prediction", "probability_bad", "probability_good"] == scores.columns.tolist()
+
+
+def test_the_next_batch_is_read_while_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine prepares its batches while the service works; the order stays."""
+    second = threading.Event()
+
+    def ask(body: bytes) -> bytes:
+        assert second.wait(10)
+        (row,) = orjson.loads(body)["input_data"][0]["values"]
+        return orjson.dumps({"predictions": [{"fields": ["prediction"], "values": [row]}]})
+
+    def batches() -> Iterator[pd.DataFrame]:
+        yield pd.DataFrame({"x": [1.5]})
+        yield pd.DataFrame({"x": []})
+        second.set()
+        yield pd.DataFrame({"x": [2.5]})
+
+    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: ask)
+    scorer = scorer_of(pd.DataFrame({"prediction": pd.Series(dtype="float64")}))
+
+    assert [[1.5], [2.5]] == [scores["prediction"].tolist() for scores in scorer.map_in_pandas(batches())]
 
 
 def test_a_worker_opens_without_ibms_clients() -> None:
