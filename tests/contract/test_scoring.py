@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -381,7 +382,7 @@ def test_a_scorer_keeps_the_columns_to_join_by(
         + f"url: {credentials.url}\napikey: {key}\n"
         f"ca_bundle: {credentials.ca_bundle}\nspace_id: {credentials.space_id}\n"
     )
-    (tmp_path / "metadata.yaml").write_text("project_name: keeping\nproject_version: v0.1\n")
+    (tmp_path / "metadata.yaml").write_text(f"project_name: keeping-{uuid4().hex}\nproject_version: v0.1\n")
     rows = features.head(4).assign(patient=pd.Series(["a", "b", "c", "d"]))
     with Deployer.from_files(tmp_path / "credentials.yaml", tmp_path / "metadata.yaml") as deployer:
         deployer.deploy(model)
