@@ -11,7 +11,7 @@ from pathlib import Path
 
 __all__ = ["Bars"]
 
-PACKAGES = ("pandas", "numpy", "orjson", "urllib3", "scikit-learn", "isal", "ibm-watson-machine-learning")
+PACKAGES = ("pandas", "numpy", "orjson", "urllib3", "scikit-learn", "zlib-ng", "ibm-watson-machine-learning")
 PACKAGES_BESIDE = ("ibm-watsonx-ai", "dask", "pyspark")
 
 PAGE = """# Benchmarks

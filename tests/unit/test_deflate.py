@@ -17,14 +17,14 @@ from wml_deployer._packaging.deflate import GzipWriter
 BLOCK = 512 * 1024
 
 
-@pytest.fixture(params=["isal", "zlib"])
+@pytest.fixture(params=["zlib-ng", "zlib"])
 def deflater(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each way of deflating: with the fast extra and without."""
     name: str = request.param
-    if name == "isal":
-        pytest.importorskip("isal.isal_zlib")
+    if name == "zlib-ng":
+        pytest.importorskip("zlib_ng.zlib_ng")
     else:
-        monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+        monkeypatch.setitem(sys.modules, "zlib_ng.zlib_ng", None)
     return name
 
 

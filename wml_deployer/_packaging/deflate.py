@@ -34,8 +34,8 @@ class GzipWriter:
     r"""Write one gzip stream (RFC 1952, a single member) with bounded memory.
 
     Every block is deflated by itself in a thread (zlib releases the interpreter lock) and ends on a byte boundary, so
-    that the joined blocks are one deflate stream that every reader understands. ISA-L does the work where the ``fast``
-    extra is installed, zlib otherwise.
+    that the joined blocks are one deflate stream that every reader understands. zlib-ng does the work where the
+    ``fast`` extra is installed, zlib otherwise.
 
     Args:
         target: Binary file that the compressed bytes go to; it stays open.
@@ -119,11 +119,11 @@ class GzipWriter:
 def _deflater() -> tuple[Any, int]:
     """The fastest deflate at hand, and its level.
 
-    Measured on random forests: ISA-L 3 packs to 1.28 times the size of gzip -9, zlib 2 to 1.18 times; zlib 1 is no
-    faster than zlib 2 and a tenth larger.
+    Measured on random forests, beside gzip -9: zlib-ng 2 packs 50 MB in 0.22 s to 1.25 times the size, zlib 2 in 0.38 s
+    to 1.19 times; zlib 1 is no faster than zlib 2 and a tenth larger. ISA-L takes 0.09 s, but packs to 1.31 times.
     """
     try:
-        return import_module("isal.isal_zlib"), 3
+        return import_module("zlib_ng.zlib_ng"), 2
     except ImportError:
         return zlib, 2
 
