@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _AGENT = {"User-Agent": f"python-urllib3/{urllib3.__version__}"}  # type: ignore[attr-defined]  # public, says its documentation
+_RECORD_BYTES = 1 << 14
 
 
 class Connection(HTTPSConnection):
@@ -27,6 +28,9 @@ class Connection(HTTPSConnection):
 
     _asked: str | None = None
     """The method of a request whose answer is to be read whole."""
+
+    _held: list[bytes] | None = None
+    """The head and the body of a small request, which go out as one TLS record, not as two."""
 
     def request(  # type: ignore[override]  # as urllib3's differs from the standard library's
         self,
@@ -45,7 +49,20 @@ class Connection(HTTPSConnection):
             return
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
-        http.client.HTTPConnection.request(self, method, url, body, {**_AGENT, **(headers or {})})
+        self._held = [] if body and len(body) <= _RECORD_BYTES else None
+        try:
+            http.client.HTTPConnection.request(self, method, url, body, {**_AGENT, **(headers or {})})
+        finally:
+            held, self._held = self._held, None
+        if held:
+            self.send(b"".join(held))
+
+    def send(self, data: Any) -> None:
+        """Send, or hold back what shall go out together."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         """Read the answer, whole where that was asked for."""
