@@ -27,7 +27,7 @@ made a frame. A *canned* service answers at once what it has ready: with it, onl
 service runs the model, whose time is in both sides of the ratio.
 
 {table}
-
+{reasons}
 {notes}
 """
 
@@ -64,6 +64,7 @@ class Bars:
     """Gathers what was measured."""
 
     rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     machine: str = field(default_factory=describe_machine)
 
@@ -74,6 +75,11 @@ class Bars:
     def at_most(self, job: str, bar: float, measured: float, unit: str = " ×") -> bool:
         """Note what should be at most so much; whether it is."""
         return self._add(job, f"≤ {bar:,.4g}{unit}", f"{measured:,.3g}{unit}", measured <= bar)
+
+    def because(self, job: str, reason: str) -> None:
+        """Say why a bar was missed, if it was."""
+        if any(named == job and not reached for named, _, _, reached in self.rows):
+            self.reasons.append(f"- Missed, {job}: {reason}")
 
     def note(self, title: str, lines: list[str]) -> None:
         """Keep figures that explain others."""
@@ -103,7 +109,8 @@ class Bars:
     def page(self) -> str:
         """The page of the documentation."""
         notes = "\n\n".join(f"## {title}\n\n```text\n{text}\n```" for title, text in self.notes)
-        return PAGE.format(machine=self.machine, table=self.table(), notes=notes)
+        reasons = "\n".join(["", *self.reasons, ""]) if self.reasons else ""
+        return PAGE.format(machine=self.machine, table=self.table(), reasons=reasons, notes=notes)
 
     def _add(self, job: str, bar: str, measured: str, reached: bool) -> bool:
         self.rows.append((job, bar, measured, reached))

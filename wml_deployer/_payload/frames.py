@@ -35,6 +35,8 @@ __all__ = ["frame_table"]
 _FEW_ROWS = 256
 _FEW_CELLS = 2_048
 _FEWEST_CELLS = 100
+# Up to this size, numbers may be copied once more where that saves asking pandas for their rows again and again.
+_FEW_NUMBERS = 65_536
 _NUMBERS = "biuf"
 
 
@@ -98,6 +100,8 @@ def _of_one_array(
 def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and is_number(*kinds):
+        if frame.size <= _FEW_NUMBERS and (values := _of_one_array(frame, names, order, numbers)):
+            return values
         return block_values(lambda start, stop: _block(frame.iloc[start:stop], order), len(frame), names, frame.index)
     if len(frame) <= _FEW_ROWS and len(names) > 1:
         return row_values(_values(frame, order), names, frame.index, numbers)
