@@ -189,7 +189,7 @@ class LocalServer:
         self._call("DELETE", "/faults")
 
     def clear_requests(self) -> None:
-        """Forget what was asked so far."""
+        """Forget what was asked so far, and what of it is not answered yet."""
         self._call("DELETE", "/requests")
 
     def predict(

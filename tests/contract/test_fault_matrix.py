@@ -77,8 +77,7 @@ class Cells(Witness):
             self.prepare()
             self.server.clear_requests()
             self.act()
-            # What stalled in a cell before is logged when its silence is over.
-            self.known[self.verb] = calls_of(each for each in self.server.requests if each.seconds < SECONDS / 2)
+            self.known[self.verb] = calls_of(self.server.requests)
         return self.known[self.verb]
 
     def chosen(self, kind: str) -> list[Call]:

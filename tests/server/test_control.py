@@ -9,6 +9,7 @@ import ssl
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,18 @@ def test_the_log_tells_what_was_asked(client: Client, server: LocalServer) -> No
         (entry.method, entry.path, entry.query, entry.status) for entry in logged
     ]
     assert logged[0].connection == logged[1].connection
+
+
+def test_what_was_asked_before_the_log_was_cleared_stays_out_of_it(client: Client, server: LocalServer) -> None:
+    """Also where it is answered afterwards: a silence of one test does not stand in the log of the next."""
+    server.fault("GET", "^/v2/spaces$", stall=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        silent = pool.submit(client, "GET", "/v2/spaces")
+        while server._call("GET", "/faults")["resources"][0]["times"]:
+            time.sleep(0.01)
+        server.clear_requests()
+
+        assert (200, []) == (silent.result().status, server.requests)
 
 
 def test_each_connection_has_its_own_number(client: Client, server: LocalServer) -> None:

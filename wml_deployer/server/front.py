@@ -76,7 +76,8 @@ class Front:
             seconds = time.perf_counter() - started
             query = scope["query_string"].decode("latin-1")
             number, at = self._number(scope[CONNECTION]), self._context.clock.now()
-            self._context.control.log.append(Entry(scope["method"], scope["path"], query, status, seconds, number, at))
+            entry = Entry(scope["method"], scope["path"], query, status, seconds, number, at)
+            self._context.control.log.add(entry, started)
             _LOGGER.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
 
     def _number(self, connection: Connection) -> int:

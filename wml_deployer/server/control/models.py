@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
+from wml_deployer.server.control.journal import Journal
 from wml_deployer.server.control.limits import Quota, Rate
 from wml_deployer.server.control.pacing import Pacing
 from wml_deployer.server.control.scripts import Scripts
 
 if TYPE_CHECKING:
     from wml_deployer.server.control.faults import Fault
-    from wml_deployer.server.control.journal import Entry
 
 __all__ = ["PREFIX", "Control"]
 
 PREFIX = "/control/v1"
 """Where the control API is; nothing under it is logged, limited or has faults."""
-
-_KEPT = 10_000
 
 
 class Control:
@@ -36,7 +33,7 @@ class Control:
 
     def __init__(self) -> None:
         """Start with nothing asked for."""
-        self.log: deque[Entry] = deque(maxlen=_KEPT)
+        self.log = Journal()
         self.faults: list[Fault] = []
         self.pacing = Pacing()
         self.scripts = Scripts()
