@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -134,6 +135,7 @@ def test_foreign_keys_and_comments_survive(story: Story, model: Any) -> None:
     assert story.metadata.read_text(encoding="utf-8").startswith("author: Conceição  # quem treinou\nmodel_type:")
 
 
+@pytest.mark.skipif(not find_spec("ibm_watson_machine_learning"), reason="the original script needs the older client")
 def test_what_the_original_script_deployed_is_updated_and_rolled_back_to(
     story: Story, server: LocalServer, fit: Callable[[float], Any], features: pd.DataFrame
 ) -> None:
