@@ -289,3 +289,12 @@ def test_frame_of_the_caller_is_not_touched(name: str) -> None:
     encode(frame)
 
     pd.testing.assert_frame_equal(before, frame)
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+@pytest.mark.parametrize(
+    ("cell", "sent"), [(pd.Timestamp("2024-01-01"), "2024-01-01T00:00:00"), (pd.Timedelta(days=1), "P1DT0H0M0S")]
+)
+def test_frame_of_moments_alone_is_sent_as_text(cell: Any, sent: str, rows: int) -> None:
+    """Where no other column is beside them, pandas 1 has integers for them."""
+    assert [[sent, sent]] * rows == values(pd.DataFrame({"a": [cell] * rows, "b": [cell] * rows}))

@@ -17,9 +17,7 @@ def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
     names = _fitted_names(estimator)
     if "pandas" not in roots(sample) or not hasattr(sample, "columns"):
         return tuple(Field(name, "") for name in names)
-    # scikit-learn's own estimators record the names that they were fitted on; a user's own transformer need not, and
-    # may select columns by name all the same.
-    if not names and not is_users_own(first_step(estimator)):
+    if not names and not _may_select_by_name(first_step(estimator)):
         return ()
     columns = [str(column) for column in sample.columns]
     _check_columns(names, columns)
@@ -34,6 +32,14 @@ def _fitted_names(estimator: Any) -> tuple[str, ...]:
     else:
         names = getattr(estimator, "feature_names_in_", getattr(first_step(estimator), "feature_names_in_", None))
     return () if names is None else tuple(str(name) for name in names)
+
+
+def _may_select_by_name(step: object) -> bool:
+    """Say whether a step that records no names may want them: a user's own, or scikit-learn's around a user's function.
+
+    scikit-learn's other ones record the names that they were fitted on; this one does so since 1.2.
+    """
+    return is_users_own(step) or type(step).__name__ == "FunctionTransformer"
 
 
 def _check_columns(names: tuple[str, ...], columns: list[str]) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.names import arrange
@@ -23,7 +24,6 @@ from wml_deployer.errors import PayloadError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from wml_deployer._payload.table import Values
@@ -38,6 +38,7 @@ _FEWEST_CELLS = 100
 # Up to this size, numbers may be copied once more where that saves asking pandas for their rows again and again.
 _FEW_NUMBERS = 65_536
 _NUMBERS = "biuf"
+_IS_PANDAS_1 = pd.__version__.startswith("1.")
 
 
 def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
@@ -120,5 +121,7 @@ def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = No
 
 def _values(frame: pd.DataFrame, order: list[int] | None) -> list[list[Any]]:
     """Python values; of an object array, for only there integers stay integers beside floats."""
-    values: list[list[Any]] = _block(frame, order, dtype=object).tolist()
+    # pandas 1 makes integers of dates and durations where all columns are such.
+    given = frame.astype(object) if _IS_PANDAS_1 else frame
+    values: list[list[Any]] = _block(given, order, dtype=object).tolist()
     return values
