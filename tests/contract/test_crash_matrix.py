@@ -46,6 +46,10 @@ class Story(Witness):
             self.look(f"{verb} killed at {point}", second)
 
 
+# It does what deploy or update does: once more in the long run.
+RELEASE = pytest.param("release", marks=pytest.mark.exhaustive)
+
+
 @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["changes", "everything"])
 def story(
     request: pytest.FixtureRequest,
@@ -61,7 +65,7 @@ def story(
     story.remove_project()
 
 
-@pytest.mark.parametrize("verb", ["deploy", "release"])
+@pytest.mark.parametrize("verb", ["deploy", RELEASE])
 def test_a_first_deployment_is_killed_anywhere(story: Story, verb: str) -> None:
     """The next call finds model, revision and deployment, and makes none twice."""
     points = len(story.call(verb, 0)["events"])
@@ -76,7 +80,7 @@ def test_a_first_deployment_is_killed_anywhere(story: Story, verb: str) -> None:
     assert story.killed >= 18
 
 
-@pytest.mark.parametrize("verb", ["update", "release"])
+@pytest.mark.parametrize("verb", ["update", RELEASE])
 def test_an_update_is_killed_anywhere(story: Story, verb: str) -> None:
     """The next call goes on; the revisions are those of the file, each of them once, with its own content."""
     story.call("deploy", 0)
