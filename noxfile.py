@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+WORKERS = ("-n", "3")
+"""One more than CI has processors, for some tests wait."""
+FRAMEWORKS = "local,local-onnx,local-pmml,local-tensorflow"
+"""The embedded service with its runtimes; XGBoost is in the tests' group, and a second one would share its folder."""
 SUITE = (
     "tests",
     "docs",
@@ -111,8 +115,8 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the wheel, install it and run the whole suite on it, in random order on three workers: some tests wait."""
-    run_suite(session, "-n", "3", "--dist", "loadgroup")
+    """Build the wheel, install it and run the whole suite on it, in random order, several at a time."""
+    run_suite(session, *WORKERS, "--dist", "loadgroup")
 
 
 @nox.session(python=PYTHONS, tags=["versions"])
@@ -120,14 +124,14 @@ def matrix(session: nox.Session) -> None:
     """Run the suite on every supported Python that this machine has."""
     # No scikit-learn that a runtime carries exists for 3.14: the library works there, but nothing can be served.
     which = ["tests/unit"] if session.python == "3.14" else []
-    run_suite(session, "-n", "3", "--dist", "loadgroup", *which)
+    run_suite(session, *WORKERS, "--dist", "loadgroup", *which)
 
 
 @nox.session(python=PYTHONS[:-1])
 def core(session: nox.Session) -> None:
     """Run what depends on the Python and on the client: the units, and the core of the contract on each client."""
-    run_suite(session, "-n", "3", "tests/unit")
-    session.run("pytest", "-n", "3", "--dist", "loadgroup", "-m", "core", "tests/contract")
+    run_suite(session, *WORKERS, "tests/unit")
+    session.run("pytest", *WORKERS, "--dist", "loadgroup", "-m", "core", "tests/contract")
 
 
 @nox.session(python=["3.11", "3.12"], tags=["versions"])
@@ -135,13 +139,13 @@ def core(session: nox.Session) -> None:
 def alone(session: nox.Session, client: str) -> None:
     """Run the contract suite with one of IBM's clients where the other one is not installed."""
     other = ({"ibm-watson-machine-learning", "ibm-watsonx-ai"} - {client}).pop()
-    run_suite(session, "-n", "3", "tests/contract", "tests/unit/test_choice.py", also=[client], without=[other])
+    run_suite(session, *WORKERS, "tests/contract", "tests/unit/test_choice.py", also=[client], without=[other])
 
 
 @nox.session(python="3.13", tags=["versions"])
 def newest(session: nox.Session) -> None:
     """Run the units on newer data libraries than IBM's client or a runtime takes: pandas 3, the last scikit-learn."""
-    run_suite(session, "-n", "3", "tests/unit", also=["--upgrade", "numpy", "pandas", "scikit-learn", "scipy"])
+    run_suite(session, *WORKERS, "tests/unit", also=["--upgrade", "numpy", "pandas", "scikit-learn", "scipy"])
 
 
 @nox.session(python="3.10", tags=["versions"])
@@ -149,29 +153,28 @@ def lowest(session: nox.Session) -> None:
     """Run the suite on the lowest direct dependencies that are allowed; the other sessions take the newest."""
     here = [line for line in PROJECT["project"]["dependencies"] if ">=" in line and "python_version >=" not in line]
     floors = [line.split(";")[0].strip().replace(">=", "==") for line in here]
-    run_suite(session, "-n", "3", "--dist", "loadgroup", also=floors)
+    run_suite(session, *WORKERS, "--dist", "loadgroup", also=floors)
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
     """Run the contract suite on both of IBM's clients, each on Cloud Pak for Data and in the cloud."""
-    run_suite(session, "-n", "3", "-m", "not exhaustive", "tests/contract")
+    run_suite(session, *WORKERS, "-m", "not exhaustive", "tests/contract")
 
 
 @nox.session
 def exhaustive(session: nox.Session) -> None:
     """Kill each verb at every request, and let every request of each verb go wrong in every way."""
-    run_suite(session, "-n", "3", "-m", "exhaustive", "tests/contract")
+    run_suite(session, *WORKERS, "-m", "exhaustive", "tests/contract")
 
 
 @nox.session
 def ibm_suite(session: nox.Session) -> None:
     """Run IBM's own suite, out of the old client's wheel, on the embedded service, with all its frameworks."""
-    extras = "local,local-onnx,local-pmml,local-tensorflow"
-    everything = ("-m", "ibm_suite or not ibm_suite")
+    everything = ("-m", "ibm_suite or not ibm_suite", "--timeout", "1200", "tests/ibm_suite")
     # The old client saves models of the Keras that its runtimes have, which is Keras 2.
     session.env["TF_USE_LEGACY_KERAS"] = "1"
-    run_suite(session, "-n", "3", *everything, "--timeout", "1200", "tests/ibm_suite", extras=extras, also=["tf-keras"])
+    run_suite(session, *WORKERS, *everything, extras=FRAMEWORKS, also=["tf-keras"])
 
 
 @nox.session
@@ -184,9 +187,8 @@ def engines(session: nox.Session) -> None:
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """Serve models of the frameworks that are too large for the other sessions, as their answers were recorded."""
-    extras = "local,local-onnx,local-pmml,local-tensorflow"
     files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
-    run_suite(session, "-n", "3", "--timeout", "600", *files, also=["catboost"], extras=extras)
+    run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost"], extras=FRAMEWORKS)
 
 
 @nox.session

@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 
     from wml_deployer.schema import ClassLabel, Schema
 
+__all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
+
 _FEW_BYTES = 512
 """Up to this size, making a list for each row costs less than what keeps larger answers from it."""
-
-__all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
 
 
 def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:

@@ -126,7 +126,8 @@ class ScoringVerbs(CandidateVerbs):
         from wml_deployer.scoring import Scorer  # noqa: PLC0415
 
         deployment = self._deployment("score")
-        kept, rows = split(like, names := (keep,) if isinstance(keep, str) else tuple(keep))
+        names = (keep,) if isinstance(keep, str) else tuple(keep)
+        kept, rows = split(like, names)
         meta = beside(kept, deployment.score(rows)).iloc[:0]
         schema = deployment.schema or Schema()
         return Scorer(
