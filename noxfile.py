@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-WORKERS = ("-n", "3")
-"""One more than CI has processors, for some tests wait."""
+WORKERS = ("-n", "3", "--dist", "worksteal")
+"""One more than CI has processors, for some tests wait; each gets whole files first, which share a service."""
 FRAMEWORKS = "local,local-onnx,local-pmml,local-tensorflow"
 """The embedded service with its runtimes; XGBoost is in the tests' group, and a second one would share its folder."""
 SUITE = (
@@ -116,7 +116,7 @@ def quickstart(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Build the wheel, install it and run the whole suite on it, in random order, several at a time."""
-    run_suite(session, *WORKERS, "--dist", "loadgroup")
+    run_suite(session, *WORKERS)
 
 
 @nox.session(python=PYTHONS, tags=["versions"])
@@ -124,14 +124,14 @@ def matrix(session: nox.Session) -> None:
     """Run the suite on every supported Python that this machine has."""
     # No scikit-learn that a runtime carries exists for 3.14: the library works there, but nothing can be served.
     which = ["tests/unit"] if session.python == "3.14" else []
-    run_suite(session, *WORKERS, "--dist", "loadgroup", *which)
+    run_suite(session, *WORKERS, *which)
 
 
 @nox.session(python=PYTHONS[:-1])
 def core(session: nox.Session) -> None:
     """Run what depends on the Python and on the client: the units, and the core of the contract on each client."""
-    run_suite(session, *WORKERS, "tests/unit")
-    session.run("pytest", *WORKERS, "--dist", "loadgroup", "-m", "core", "tests/contract")
+    run_suite(session, *WORKERS, "-m", "not thorough", "tests/unit")
+    session.run("pytest", *WORKERS, "-m", "core", "tests/contract")
 
 
 @nox.session(python=["3.11", "3.12"], tags=["versions"])
@@ -153,7 +153,7 @@ def lowest(session: nox.Session) -> None:
     """Run the suite on the lowest direct dependencies that are allowed; the other sessions take the newest."""
     here = [line for line in PROJECT["project"]["dependencies"] if ">=" in line and "python_version >=" not in line]
     floors = [line.split(";")[0].strip().replace(">=", "==") for line in here]
-    run_suite(session, *WORKERS, "--dist", "loadgroup", also=floors)
+    run_suite(session, *WORKERS, also=floors)
 
 
 @nox.session

@@ -1,6 +1,7 @@
-"""Run the blocks of one page as a reader would: top to bottom, in one namespace, in the current folder.
+"""Runs the blocks of pages as a reader would: top to bottom, in one namespace, in a folder and process of their own.
 
-Reads the steps as JSON from standard input and writes what each printed as JSON to the file named by the argument.
+It is a program: each line on standard input is a page's job, as JSON; each line on its output is the exit status of
+the process that did it. It has imported what takes long already, so a page costs a fork.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+HEAVY = ("pandas", "sklearn.ensemble", "ibm_watson_machine_learning", "ibm_watsonx_ai")
 
 
 def run_python(step: dict[str, Any], namespace: dict[str, Any]) -> str:
@@ -43,15 +49,15 @@ def write_file(step: dict[str, Any]) -> str:
     return ""
 
 
-def main(results: str) -> None:
+def run_page(steps: list[dict[str, Any]], results: str) -> None:
     """Run every step and write down what it printed."""
     # Classes that a page defines have to pickle: they live in a module that can be found.
     page = sys.modules["__main__"] = ModuleType("__main__")
-    sys.path.insert(0, "")
+    sys.path[0] = ""
     # A page that shows how to do it does not make its reader wonder about a warning.
     warnings.filterwarnings("error", module="wml_deployer|__main__")
     printed = []
-    for step in json.load(sys.stdin):
+    for step in steps:
         if step["kind"] == "python":
             printed.append(run_python(step, page.__dict__))
         else:
@@ -59,5 +65,29 @@ def main(results: str) -> None:
     Path(results).write_text(json.dumps(printed), encoding="utf-8")
 
 
+def do(job: dict[str, Any]) -> None:
+    """Become the process of a page: in its folder, with nothing on standard input and a file for all that is said."""
+    said = os.open(job["said"], os.O_WRONLY | os.O_CREAT)
+    for inherited, own in ((0, os.open(os.devnull, os.O_RDONLY)), (1, said), (2, said)):
+        os.dup2(own, inherited)
+    os.chdir(job["folder"])
+    signal.alarm(job["seconds"])
+    run_page(job["steps"], job["results"])
+
+
+def main() -> None:
+    """Fork for each job."""
+    for package in HEAVY:
+        if find_spec(package.partition(".")[0]):
+            import_module(package)
+    for line in sys.stdin:
+        process = os.fork()
+        if not process:
+            # It returns, and so ends as a reader's process does: what is to be done at its exit is done.
+            return do(json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)  # noqa: T201 - its answer
+    return None
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

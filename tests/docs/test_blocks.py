@@ -19,36 +19,43 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.docs.pages import EXTRAS, PAGES, ROOT, Step, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Recorder = Callable[[str, object], None]
+    Run = Callable[[Path, Path], list[tuple[Step, str]]]
 
 OLDER_CLIENT = "ibm_watson_machine_learning"
 
 
-def run(page: Path, folder: Path) -> list[tuple[Step, str]]:
-    """Run a page's blocks in the folder; each with what it printed."""
-    steps = [step for step in steps_of(page) if step.kind in {"python", "shell", "file"}]
-    results = folder.with_suffix(".json")
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("run_page.py")), str(results)],
-        input=json.dumps([asdict(step) for step in steps]),
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return list(zip(steps, json.loads(results.read_text(encoding="utf-8")), strict=True))
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Run a page's blocks in a folder; returns each with what it printed. See run_page.py."""
+    program = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("run_page.py"))]
+    # What is set for this session of pytest is nothing to the one that a page starts.
+    surroundings = {**os.environ, "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": surroundings}
+    with subprocess.Popen(program, **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def run_page(page: Path, folder: Path) -> list[tuple[Step, str]]:
+            steps = [step for step in steps_of(page) if step.kind in {"python", "shell", "file"}]
+            results, said = folder.with_suffix(".json"), folder.with_suffix(".said")
+            job = {"folder": str(folder), "results": str(results), "said": str(said), "seconds": 100}
+            print(json.dumps({**job, "steps": [asdict(step) for step in steps]}), file=requests, flush=True)
+            assert int(answers.readline()) == 0, said.read_text(encoding="utf-8")[-4000:]
+            return list(zip(steps, json.loads(results.read_text(encoding="utf-8")), strict=True))
+
+        yield run_page
+        requests.close()
 
 
 def differences(step: Step, printed: str) -> str:
@@ -70,7 +77,7 @@ def identify(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=identify)
-def test_page_runs_and_prints_what_it_shows(page: Path, tmp_path: Path, record_property: Recorder) -> None:
+def test_page_runs_and_prints_what_it_shows(page: Path, run: Run, tmp_path: Path, record_property: Recorder) -> None:
     """Copied top to bottom into an empty folder, a page's blocks do what the page says."""
     if OLDER_CLIENT in page.read_text(encoding="utf-8") and find_spec(OLDER_CLIENT) is None:
         pytest.skip(f"{OLDER_CLIENT} does not exist for this Python")
@@ -127,7 +134,7 @@ def test_readme_shows_the_commands_that_ci_runs() -> None:
     [("1 + 1 = 2", 0), ("1 + ... = 2", 0), ("1 + 1 = 3", 1)],
     ids=["the same text", "what varies left out", "another text"],
 )
-def test_runner_compares_what_is_printed(shown: str, faults: int, tmp_path: Path) -> None:
+def test_runner_compares_what_is_printed(shown: str, faults: int, run: Run, tmp_path: Path) -> None:
     """The runner itself: a page that shows what its block does not print is found out."""
     page = tmp_path / "page.md"
     page.write_text(f'```python\nprint("1 + 1 =", 1 + 1)\n```\n\n```text\n{shown}\n```\n', encoding="utf-8")
@@ -136,7 +143,7 @@ def test_runner_compares_what_is_printed(shown: str, faults: int, tmp_path: Path
 
 
 @pytest.mark.parametrize("block", ["```python\nraise ValueError\n```", "```bash\nfalse\n```"], ids=["python", "bash"])
-def test_runner_stops_at_a_block_that_fails(block: str, tmp_path: Path) -> None:
+def test_runner_stops_at_a_block_that_fails(block: str, run: Run, tmp_path: Path) -> None:
     """The runner itself: a block that raises, or ends with a bad status, fails its page and is named by its line."""
     page = tmp_path / "page.md"
     page.write_text(f"text\n\n{block}\n", encoding="utf-8")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wml_deployer.scoring import Scorer
     from wml_deployer.testing import LocalServer
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300), pytest.mark.xdist_group("dask")]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 PARTITIONS = 10
 

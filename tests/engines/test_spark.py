@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("spark"),
     pytest.mark.filterwarnings("ignore"),  # PySpark uses what its own dependencies call old
 ]
 

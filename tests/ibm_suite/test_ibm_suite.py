@@ -23,18 +23,17 @@ CRN = "crn:v1:bluemix:public:pm-20:us-south:a/1:99999999-9999-9999-9999-99999999
 MODES = ("software", "cloud")
 RUNTIMES = ("runtime-23.1-py3.10", "tensorflow_rt23.1-py3.10")
 
-#: Files of the suite that need scikit-learn alone, and the modes that the default run has them in: one of each kind in
-#: both.
+#: Files of the suite that need scikit-learn alone, and the modes that the default run has them in.
 QUICK = {
-    "test_ai_function_from_func": ("software", "cloud"),
+    "test_ai_function_from_func": ("software",),
     "test_ai_function_from_gz": ("cloud",),
     "test_ai_function_from_gz_keras": ("software",),
     "test_scikit_learn_from_directory": ("cloud",),
     "test_scikit_learn_from_object": ("software", "cloud"),
     "test_scikit_learn_from_tar_gz": ("software",),
     "test_scikit_learn_with_yml_pkg_extension": ("cloud",),
-    "test_scikit_learn_with_zip_pkg_extension": ("software", "cloud"),
-    "test_storing_model_definition": ("software", "cloud"),
+    "test_scikit_learn_with_zip_pkg_extension": ("software",),
+    "test_storing_model_definition": ("cloud",),
 }
 #: Other files, and what they need.
 WHOLE = {

@@ -14,7 +14,7 @@ from wml_deployer._display.style import DARK, LIGHT
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 COLOURS = {"light": LIGHT, "dark": DARK}
 # What a reader would see of a view, told by the browser itself.
 SEEN = """(view) => {

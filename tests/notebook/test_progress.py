@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 CELLS = {
     "prepare": "import os, time\nos.environ.pop('CI', None)\nfrom wml_deployer._progress.stage import stage",
     "works": """\

@@ -435,6 +435,7 @@ ENTRIES = st.builds(
 )
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=50)
 @given(
     versions=st.lists(VERSIONS, max_size=3, unique_by=lambda version: version.name).map(tuple),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -158,6 +159,7 @@ def test_columns_in_any_order_are_sent_in_the_schema_s(frame: pd.DataFrame, data
     assert encode(frame, schema=schema) == encode(shuffled, schema=schema)
 
 
+@pytest.mark.thorough
 @given(frame=frames(), batch_rows=st.integers(1, 400), batch_bytes=st.integers(50, 5_000))
 @FEW
 def test_chunks_together_are_the_whole(frame: pd.DataFrame, batch_rows: int, batch_bytes: int) -> None:

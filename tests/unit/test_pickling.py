@@ -138,6 +138,7 @@ print(hashlib.sha256(target.getvalue()).hexdigest())
 """
 
 
+@pytest.mark.thorough
 def test_bytes_do_not_depend_on_the_process() -> None:
     """Other hash seeds, which order sets of strings otherwise, give the same file for the same fit."""
     digests = {

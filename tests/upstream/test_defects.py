@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 from sklearn.dummy import DummyClassifier
 
 from tests.upstream.register import NEW, OLD, REGISTER, Defect, table
@@ -37,20 +38,24 @@ SHOWN = [
 
 
 @pytest.fixture(scope="session")
-def show(tmp_path_factory: pytest.TempPathFactory) -> Show:
-    """Run a client in a process of its own, and return what was seen of each defect."""
-    known: dict[tuple[str, ...], dict[str, Any]] = {}
+def show(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Show:
+    """Run a client in a process of its own, and return what was seen of each defect.
+
+    Several workers share what one of them saw.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
 
     def run(client: str, *names: str) -> dict[str, Any]:
-        if (key := (client, *names)) not in known:
-            file = tmp_path_factory.mktemp("shown") / "seen.json"
-            command = [sys.executable, str(ROOT / "tests" / "upstream" / "raw.py"), str(file), client, *names]
-            path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-            subprocess.run(
-                command, check=True, capture_output=True, timeout=280, env={**os.environ, "PYTHONPATH": path}
-            )
-            known[key] = json.loads(file.read_text(encoding="utf-8"))
-        return known[key]
+        file = shared / f"{client}-{'-'.join(names)}.json"
+        with FileLock(f"{file}.lock"):
+            if not file.exists():
+                command = [sys.executable, str(ROOT / "tests" / "upstream" / "raw.py"), str(file), client, *names]
+                path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+                surroundings = {**os.environ, "PYTHONPATH": path}
+                subprocess.run(command, check=True, capture_output=True, timeout=280, env=surroundings)
+        seen: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return seen
 
     return run
 
@@ -61,7 +66,6 @@ def together(client: str) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.xdist_group("upstream")
 @pytest.mark.parametrize(("defect", "client"), SHOWN)
 def test_the_client_has_it(defect: Defect, client: str, show: Show) -> None:
     """When this fails, a release has mended it: what stands here for it can go."""
@@ -146,7 +150,6 @@ def test_a_password_goes_to_the_given_host_alone(server: LocalServer, monkeypatc
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.xdist_group("upstream")
 @pytest.mark.skipif(not find_spec("ibm_watsonx_ai"), reason="the newer client is not installed")
 def test_what_others_switched_off_stays_on(show: Show) -> None:
     """Somebody's client without verification in the process does not reach this library."""

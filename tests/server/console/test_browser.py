@@ -31,8 +31,6 @@ pytestmark = [
     ),
     # Nine pages are looked at by one fixture, on machines that do other things meanwhile, too.
     pytest.mark.timeout(300),
-    # One browser for all of them.
-    pytest.mark.xdist_group("console"),
 ]
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
