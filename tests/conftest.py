@@ -1,11 +1,15 @@
-"""What the whole suite shares: the closing count of the documentation that ran."""
+"""What the whole suite shares: silence, and the closing count of the documentation that ran."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
+
+# Some tests load ONNX Runtime into this process; it would report that to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

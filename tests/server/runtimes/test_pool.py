@@ -248,6 +248,16 @@ def test_secrets_of_the_service_stay_with_it(
     assert [[None]] == answer["predictions"][0]["values"]
 
 
+def test_models_are_not_reported_to_a_runtimes_maker(
+    misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path
+) -> None:
+    """ONNX Runtime is told to be silent, whatever surrounds the service."""
+    with serving(packed(misbehaving.Reporting(), tmp_path), tmp_path) as served:
+        answer = served.predict([["ORT_DISABLE_TELEMETRY"]])
+
+    assert [["1"]] == answer["predictions"][0]["values"]
+
+
 def test_model_that_exits_while_loading_fails_the_start(
     misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path
 ) -> None:

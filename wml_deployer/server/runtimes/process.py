@@ -40,6 +40,15 @@ _INHERITED = frozenset(
 # These choose the kernels that numpy and its like run on: with others the last bits of a prediction differ.
 _INHERITED_PREFIXES = ("LC_", "OMP_", "GOMP_", "OPENBLAS_", "MKL_", "NPY_", "BLIS_", "VECLIB_", "NVPL_")
 
+_OWN = {
+    # Threads of OpenMP and OpenBLAS that spin while they wait take the core from the next worker.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_THREAD_TIMEOUT": "4",
+    # ONNX Runtime reports what it loads to its maker, from 1.29 on, unless it is told before it is imported.
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
 _TAIL_CHUNKS = 16
 
 
@@ -215,5 +224,4 @@ def child_environment(*prefixes: str) -> dict[str, str]:
     allowed = (*_INHERITED_PREFIXES, *prefixes)
     names = (name for name in os.environ if name in _INHERITED or name.startswith(allowed))
     environment = {name: os.environ[name] for name in names}
-    # Threads of OpenMP and OpenBLAS that spin while they wait take the core from the next worker.
-    return {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4", "PYTHONUNBUFFERED": "1", **environment}
+    return {**_OWN, **environment}
