@@ -30,6 +30,7 @@ from wml_deployer._arguments import suggest_arguments
 from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
@@ -90,9 +91,9 @@ class LocalServer:
 
     """
 
-    def __init__(self, directory: Path | None = None, *, port: int = 0) -> None:
+    def __init__(self, directory: str | os.PathLike[str] | None = None, *, port: int = 0) -> None:
         """Take the folder; the service starts with the ``with`` block."""
-        self._kept = directory
+        self._kept = None if directory is None else Path(directory)
         self._port = port
 
     def __enter__(self) -> Self:

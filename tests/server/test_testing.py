@@ -139,10 +139,10 @@ def test_a_folder_of_its_own_is_gone_afterwards() -> None:
 
 
 def test_a_folder_that_is_given_is_kept(tmp_path: Path) -> None:
-    """And found again by the next one."""
+    """And found again by the next one, which is told of it by its name."""
     with LocalServer(tmp_path) as server:
         before = server.info
-    with LocalServer(tmp_path) as server:
+    with LocalServer(str(tmp_path)) as server:
         assert before == server.info
 
 
