@@ -117,13 +117,13 @@ CAUGHT_ALONE = {"WMLDeployerError"}
 def deployer(
     server: LocalServer, model: Any, features: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployer]:
-    """Deploy one project for all."""
+    """Deploy one project for all; of another name each time, for a worker may come back to this file."""
     info = server.info
     credentials = SoftwareCredentials(
         url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
     )
     path = tmp_path_factory.mktemp("catalogue") / "metadata.yaml"
-    path.write_text("project_name: catalogue\nproject_version: v1\n", encoding="utf-8")
+    path.write_text(f"project_name: {path.parent.name}\nproject_version: v1\n", encoding="utf-8")
     with Deployer(credentials, path) as deployer:
         deployer.deploy(model, sample=features.head(3))
         yield deployer

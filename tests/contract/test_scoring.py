@@ -48,7 +48,7 @@ def tree(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
 def project(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, tree: Any, features: pd.DataFrame) -> Any:
     """Deploy one model for all tests of this file."""
     path = tmp_path_factory.mktemp("scoring") / "metadata.yaml"
-    path.write_text("project_name: scoring\nproject_version: v0.1\n", encoding="utf-8")
+    path.write_text(f"project_name: {path.parent.name}\nproject_version: v0.1\n", encoding="utf-8")
     info = server.info
     credentials = SoftwareCredentials(
         url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
