@@ -212,6 +212,47 @@ def test_a_second_deployment_of_one_project_is_refused_and_removed(
     assert [project.status().id] == [d.id for d in project._project.client.deployments() if name in d.name]
 
 
+def test_a_model_that_vanishes_while_it_is_looked_into_is_passed_over(
+    reached: SoftwareCredentials, metadata_path: Path, server: LocalServer
+) -> None:
+    """Another machine's model, which that machine takes back at this moment, stops nobody."""
+    before = metadata_path.read_bytes()
+    with Deployer(reached, metadata_path) as other:
+        other.store(model(0))
+    metadata_path.write_bytes(before)
+    with Deployer(reached, metadata_path) as deployer:
+        server.fault("GET", "/revisions$", status=404)
+        stored = deployer.store(model(1))
+
+        assert [stored.version] == [version.name for version in deployer.metadata.versions]
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/content$"), ("POST", "/revisions$")], ids=["upload", "freeze"])
+def test_a_model_that_is_removed_while_it_is_stored_into_is_a_conflict(
+    project: Deployer, server: LocalServer, method: str, path: str
+) -> None:
+    """It is no wrong id: somebody else was faster."""
+    server.fault(method, path, status=404)
+    try:
+        with pytest.raises(ConflictError, match="Somebody else removed"):
+            project.store(model(1))
+    finally:
+        server.clear_faults()
+
+
+def test_a_model_that_is_removed_before_it_is_deployed_is_a_conflict(
+    reached: SoftwareCredentials, metadata_path: Path, server: LocalServer
+) -> None:
+    """The next call stores it anew."""
+    with Deployer(reached, metadata_path) as deployer:
+        server.fault("POST", "^/ml/v4/deployments$", status=404)
+        with pytest.raises(ConflictError, match="Somebody else removed"):
+            deployer.deploy(model(0), sample=ROWS)
+        served = deployer.deploy(model(0), sample=ROWS)
+
+        assert ("ready", 0) == (served.state, number_of(deployer))
+
+
 def test_a_model_that_was_left_without_content_is_removed_later(
     reached: SoftwareCredentials, metadata_path: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

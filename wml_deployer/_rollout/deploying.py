@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.left_over import CUSTOM_KEY, project_of
 from wml_deployer._rollout.once import once, tell
+from wml_deployer._rollout.removals import removal_as_conflict
 from wml_deployer._rollout.storing import facts
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
@@ -49,18 +50,20 @@ def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRe
     """Make the deployment, once, whatever answers get lost.
 
     Raises:
-        ConflictError: Somebody else deployed the project at the same time; theirs is the older one and stays.
+        ConflictError: Somebody else deployed the project at the same time; theirs is the older one and stays. Or
+            somebody removed the version's model.
 
     """
     custom = facts(metadata, version.name, version.digest)
-    name = f"{metadata.project_name}-Deployment"
+    what = (f"{metadata.project_name}-Deployment", version.model_id, version.revision)
     tags = (CUSTOM_KEY, metadata.project_name)
 
     def made() -> DeploymentRecord | None:
         return next((d for d in deployments_of(client, metadata.project_name) if d.custom == custom), None)
 
     try:
-        record = once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)
+        with removal_as_conflict("deploy"):
+            record = once(lambda: client.create_deployment(*what, custom, tags), made)
         _refuse_second(client, metadata.project_name, record)
     except BaseException as error:
         with grace(CLEAN_UP_SECONDS):

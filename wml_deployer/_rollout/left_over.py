@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wml_deployer._packaging.archive import check_archive
 from wml_deployer._rollout.assets import asset_of
+from wml_deployer._rollout.removals import revisions_left
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def frozen_already(
     """
     known = set(map(asset_of, metadata.versions))
     for model in models:
-        for revision in client.revisions(model.id):
+        for revision in revisions_left(client, model.id):
             said = _said(revision.message, digest)
             fits = said is not None and said == (name or said) and metadata.version(said) is None
             if said is None or revision.revision is None or not fits or (model.id, revision.revision) in known:
@@ -102,7 +103,7 @@ def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecor
     """Remove models of the project that a call before this one made and did not live to fill."""
     known = {version.model_id for version in metadata.versions} | {metadata.model_uid}
     for model in models:
-        if model.id in known or _age(model) < STALE_AFTER or client.revisions(model.id):
+        if model.id in known or _age(model) < STALE_AFTER or revisions_left(client, model.id):
             continue
         try:
             client.delete_model(model.id)

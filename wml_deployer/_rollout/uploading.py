@@ -16,6 +16,7 @@ from wml_deployer._rollout.left_over import (
     remove_stale,
 )
 from wml_deployer._rollout.once import once, tell
+from wml_deployer._rollout.removals import removal_as_conflict
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
@@ -50,16 +51,17 @@ def upload(
         The revision, and whether its model was made now.
 
     Raises:
-        ConflictError: Somebody else stored a model of this project at the same time.
+        ConflictError: Somebody else stored or removed a model of this project at the same time.
 
     """
     models = models_of(client, metadata)
     fitting = [model for model in models if _can_hold(model, properties)]
-    frozen = frozen_already(client, metadata, fitting, package.digest, name)
-    if frozen is not None and _runs_on(client, frozen, properties):
-        return frozen, False
-    remove_stale(client, metadata, [model for model in models if model not in fitting])
-    return _freeze(client, fitting, package, properties)
+    with removal_as_conflict("store"):
+        frozen = frozen_already(client, metadata, fitting, package.digest, name)
+        if frozen is not None and _runs_on(client, frozen, properties):
+            return frozen, False
+        remove_stale(client, metadata, [model for model in models if model not in fitting])
+        return _freeze(client, fitting, package, properties)
 
 
 def _freeze(
