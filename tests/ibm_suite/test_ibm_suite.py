@@ -18,6 +18,11 @@ from wml_deployer.testing import LocalServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.skipif(
+    not importlib.util.find_spec("ibm_watson_machine_learning"),
+    reason="the older client, whose suite it is, is not here",
+)
+
 HERE = Path(__file__).parent
 CRN = "crn:v1:bluemix:public:pm-20:us-south:a/1:99999999-9999-9999-9999-999999999999::"
 MODES = ("software", "cloud")
