@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -16,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
+from tests.line_program import line_program
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
 from wml_deployer._clients.choice import CLIENTS
 from wml_deployer._clients.door import connect
@@ -160,21 +158,8 @@ def deployer(credentials: SoftwareCredentials | CloudCredentials, metadata_path:
 @pytest.fixture(scope="module")
 def run() -> Iterator[Callable[[list[dict[str, Any]]], list[dict[str, Any]]]]:
     """Run jobs in processes of their own, all of a list at the same time; see processes.py."""
-    program = Path(__file__).with_name("processes.py")
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        requests, answers = process.stdin, process.stdout
-
-        def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            print(json.dumps(jobs), file=requests, flush=True)
-            results: list[dict[str, Any]] = json.loads(answers.readline())
-            return results
-
+    with line_program(Path(__file__).with_name("processes.py")) as run_jobs:
         yield run_jobs
-        requests.close()
 
 
 @pytest.fixture

@@ -167,8 +167,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, model: Any) -> Deployer:
     """Deploy once for all rows that are to be refused."""
-    folder = tmp_path_factory.mktemp("refusing")
-    path = written(folder, "metadata.yaml", f"project_name: {folder.name}\nproject_version: v0.1\n")
+    home = tmp_path_factory.mktemp("refusing")
+    path = written(home, "metadata.yaml", f"project_name: {home.name}\nproject_version: v0.1\n")
     info = server.info
     deployer = Deployer(
         SoftwareCredentials(

@@ -84,9 +84,9 @@ def main() -> None:
         process = os.fork()
         if not process:
             # It returns, and so ends as a reader's process does: what is to be done at its exit is done.
-            return do(json.loads(line))
+            do(json.loads(line))
+            return
         print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)  # noqa: T201 - its answer
-    return None
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import doctest
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docs.pages import EXTRAS, PAGES, ROOT, Step, steps_of
+from tests.line_program import line_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,25 +35,19 @@ OLDER_CLIENT = "ibm_watson_machine_learning"
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """Run a page's blocks in a folder; returns each with what it printed. See run_page.py."""
-    program = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("run_page.py"))]
-    # What is set for this session of pytest is nothing to the one that a page starts.
-    surroundings = {**os.environ, "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": surroundings}
-    with subprocess.Popen(program, **pipes) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        requests, answers = process.stdin, process.stdout
+    # What is set for the pytest that runs here is nothing to the one that a page starts.
+    own = {"COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+    with line_program(Path(__file__).with_name("run_page.py"), **own) as exit_status:
 
         def run_page(page: Path, folder: Path) -> list[tuple[Step, str]]:
             steps = [step for step in steps_of(page) if step.kind in {"python", "shell", "file"}]
             results, said = folder.with_suffix(".json"), folder.with_suffix(".said")
             job = {"folder": str(folder), "results": str(results), "said": str(said), "seconds": 100}
-            print(json.dumps({**job, "steps": [asdict(step) for step in steps]}), file=requests, flush=True)
-            assert int(answers.readline()) == 0, said.read_text(encoding="utf-8")[-4000:]
+            status = exit_status({**job, "steps": [asdict(step) for step in steps]})
+            assert status == 0, said.read_text(encoding="utf-8")[-4000:]
             return list(zip(steps, json.loads(results.read_text(encoding="utf-8")), strict=True))
 
         yield run_page
-        requests.close()
 
 
 def differences(step: Step, printed: str) -> str:
