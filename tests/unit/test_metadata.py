@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import pickle
 from typing import TYPE_CHECKING, Any
 
@@ -391,6 +392,16 @@ def test_what_contradicts_itself_is_not_written(write: Writer) -> None:
         [fault.where for fault in caught.value.faults],
         file.path.read_text(encoding="utf-8"),
     )
+
+
+def test_an_infinite_class_label_comes_back(write: Writer) -> None:
+    """JSON has no infinities, YAML has: it is not written as nothing."""
+    file = write(HEAD)
+    metadata = file.read().model_copy(update={"versions": (version(classes=(0.5, math.inf)),)})
+
+    file.write(metadata)
+
+    assert metadata == file.read()
 
 
 def test_an_anchor_that_others_need_is_not_torn_out(write: Writer) -> None:

@@ -53,7 +53,13 @@ def kind_of(value: Any) -> str:
 class StrictModel(BaseModel):
     """A frozen model whose constructor raises this library's error, with all faults and no value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="constants",  # some releases write an infinite class label as nothing
+    )
 
     error: ClassVar[type[ConfigurationError]]
     """What the constructor raises."""
