@@ -1,4 +1,4 @@
-"""A TLS server whose every byte a test decides."""
+"""What units share: a TLS server whose every byte a test decides, and short answers read as long ones are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+
+from wml_deployer import payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,3 +86,11 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedServer]:
     yield server
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+
+
+@pytest.fixture(scope="module")
+def fast_reading_of_short_answers() -> Iterator[None]:
+    """Have the fast way tried on short answers too, on which tests are: it is for long ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payload, "_FEW_BYTES", 0)
+        yield

@@ -117,6 +117,24 @@ def test_rows_shrink_when_answers_are_slow() -> None:
     assert 1_000 == pace.rows
 
 
+def test_rows_are_no_more_than_fit() -> None:
+    """However quick they are answered, and in the next table too."""
+    pace = Pace(body_bytes=1_000)
+    pace.weigh(rows=50, size=5_000)
+    pace.learn(rows=10, seconds=0.01)
+
+    assert 9 == pace.rows
+
+
+def test_rows_fit_again_after_a_large_one() -> None:
+    """One row that is larger than a whole body does not make all others travel alone."""
+    pace = Pace(body_bytes=1_000)
+    pace.weigh(rows=1, size=2_000)
+    pace.weigh(rows=1, size=10)
+
+    assert 90 == pace.rows
+
+
 def test_what_was_too_large_is_never_sent_again() -> None:
     """However quick the smaller requests are answered."""
     pace = Pace()

@@ -34,6 +34,8 @@ TUTORIAL = """
 """
 PAIR = ["prediction", "probability"]
 
+pytestmark = pytest.mark.usefixtures("fast_reading_of_short_answers")
+
 
 def answered(values: Any, fields: Any = None, **block: Any) -> dict[str, Any]:
     named = {} if fields is None else {"fields": fields}
@@ -342,6 +344,9 @@ BROKEN = {
     "a number cut in two": b'{"predictions":[{"fields":["prediction"],"values":[[1.5],[2 .5]]}]}',
     "a number of two points": b'{"predictions":[{"fields":["prediction"],"values":[[1.5],[2.5.5]]}]}',
     "a missing value": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[,0.5]]]}]}',
+    "a number behind the probabilities": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[0.5,0.5]2]]}]}',
+    "a number behind the row": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[0.5,0.5]]2]}]}',
+    "a number before the probabilities": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,2[0.5,0.5]]]}]}',
     "no UTF-8": b'{"predictions":[{"fields":["prediction","probability"],"values":[["\xff",[0.5,0.5]]]}]}',
     "NaN, and cut off": b'{"predictions":[{"fields":["prediction"],"values":[[NaN],[',
     "a line break": b'{"predictions":[{"fields":["prediction","probability"],"values":[["a\nb",[0.5,0.5]]]}]}',

@@ -18,6 +18,8 @@ from wml_deployer.errors import InvalidResponseError
 from wml_deployer.payload import decode, encode, encode_chunks, to_frame, to_input_data
 from wml_deployer.schema import Field, Schema
 
+pytestmark = pytest.mark.usefixtures("fast_reading_of_short_answers")
+
 FEW = settings(deadline=None, max_examples=60)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 FLOATS = st.floats(allow_infinity=False)

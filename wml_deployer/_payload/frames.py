@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wml_deployer._payload.sources import Block
     from wml_deployer._payload.table import Values
     from wml_deployer.schema import Schema
 
@@ -36,7 +37,7 @@ _FEW_ROWS = 256
 _FEW_CELLS = 2_048
 _FEWEST_CELLS = 100
 # Up to this size, numbers may be copied once more where that saves asking pandas for their rows again and again.
-_FEW_NUMBERS = 65_536
+_FEW_NUMBERS = 1 << 19
 _NUMBERS = "biuf"
 _IS_PANDAS_1 = pd.__version__.startswith("1.")
 
@@ -101,12 +102,17 @@ def _of_one_array(
 def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and is_number(*kinds):
-        if frame.size <= _FEW_NUMBERS and (values := _of_one_array(frame, names, order, numbers)):
-            return values
-        return block_values(lambda start, stop: _block(frame.iloc[start:stop], order), len(frame), names, frame.index)
+        return block_values(_blocks(frame, order), len(frame), names, frame.index)
     if len(frame) <= _FEW_ROWS and len(names) > 1:
         return row_values(_values(frame, order), names, frame.index, numbers)
     return _by_column(frame, names, order, numbers)
+
+
+def _blocks(frame: pd.DataFrame, order: list[int] | None) -> Block:
+    if frame.size > _FEW_NUMBERS:
+        return lambda start, stop: _block(frame.iloc[start:stop], order)
+    array = _block(frame, order)
+    return lambda start, stop: array[start:stop]
 
 
 def _by_column(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:

@@ -2,8 +2,8 @@
 
 A parser that makes a list for every row spends most of its time on the lists: making them, and having the garbage
 collector walk them. Here the brackets are blanked, and all numbers parsed as one flat list. That they stand where they
-seem to is proven first: every bracket has to be at its place beside the commas of its row, and there may be no other.
-Whatever is not exactly so is left to the parser that can say what is wrong.
+seem to is proven first: what is left of the text without its numbers has to be that of as many equal rows. Whatever is
+not exactly so is left to the parser that can say what is wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
     from wml_deployer.schema import ClassLabel
 
@@ -31,9 +30,9 @@ __all__ = ["quick_frame"]
 _KEY = b'"values":['
 _END = b"]}]}"
 _HOLE = "wml_deployer: the values stood here"
-_COMMA, _OPENING, _CLOSING, _POINT, _SPACE = b",[]. "
-# Both brackets, and nothing else that JSON has outside of texts, are this code under this mask.
-_BRACKETS, _BRACKET_MASK = 0x59, 0xF9
+_OF_NUMBERS = b"0123456789.eE+-"
+_NULL = b"null"
+_BLANKED = bytes.maketrans(b"[]", b"  ")
 _TEXTS = re.compile(rb'"[^"]*"')
 # Small enough for the processor's cache, and for memory that the allocator keeps at hand.
 _PIECE_BYTES = 1 << 17
@@ -50,8 +49,15 @@ class _Row(NamedTuple):
 
     @property
     def places(self) -> int:
-        """Values in a row, and commas up to the next."""
+        """Values in a row."""
         return self.numbers + (self.label != _NO_LABEL)
+
+    @property
+    def shape(self) -> bytes:
+        """What is left of a row without its numbers."""
+        if self.label == _NO_LABEL:
+            return b"[],"
+        return b"[%b,[%b]]," % (_NULL if self.label == _TEXT else b"", b"," * (self.numbers - 1))
 
 
 def quick_frame(body: bytes, classes: Sequence[ClassLabel], index: pd.Index[Any] | None) -> pd.DataFrame | None:
@@ -130,37 +136,20 @@ def _without_texts(text: bytes) -> tuple[list[str], bytes]:
     pieces = text.split(b'"')
     found = pieces[1::2]
     known = {piece: orjson.loads(b'"' + piece + b'"') for piece in set(found)}
-    return [known[piece] for piece in found], b"null".join(pieces[::2])
+    return [known[piece] for piece in found], _NULL.join(pieces[::2])
 
 
 def _flat(text: bytes, row: _Row) -> list[Any] | None:
     """The values of all rows in one list; None where the rows are not all like this one."""
-    if b"r" in text or b"s" in text:  # true or false, which struct would pack as numbers
+    found = text.translate(None, _OF_NUMBERS)
+    rows, rest = divmod(len(found) + 1, len(row.shape))
+    if rest or found + b"," != row.shape * rows:
         return None
-    buffer = bytearray(b",%b," % text)
-    codes = np.frombuffer(buffer, np.uint8)
-    brackets = _brackets(codes, row)
-    if brackets is None:
+    if row.label == _NO_LABEL and text.count(b".") != rows:  # a regressor's number is written as an integer
         return None
-    codes[brackets] = _SPACE
-    codes[0], codes[-1] = _OPENING, _CLOSING
-    flat: list[Any] = orjson.loads(buffer)
+    # Blanks, for without them a number in a wrong place would join another one.
+    flat: list[Any] = orjson.loads(b"[%b]" % text.translate(_BLANKED))
     return flat
-
-
-def _brackets(codes: NDArray[np.uint8], row: _Row) -> NDArray[np.intp] | None:
-    """Where the brackets are, if there are just those of equal rows; a comma stands before and behind each row."""
-    commas = (codes == _COMMA).nonzero()[0]
-    rows, rest = divmod(len(commas) - 1, row.places)
-    if rest or (row.label == _NO_LABEL and np.count_nonzero(codes == _POINT) != rows):
-        return None  # or some number of a regressor is written as an integer
-    before, behind = commas[: -1 : row.places], commas[row.places :: row.places]
-    inner = (commas[1 :: row.places] + 1, behind - 2) if row.label else ()
-    places = np.concatenate((before + 1, *inner, behind - 1))
-    half = len(places) // 2
-    if codes.take(places).tobytes() != b"[" * half + b"]" * half:
-        return None
-    return places if np.count_nonzero(codes & _BRACKET_MASK == _BRACKETS) == len(places) else None
 
 
 def _without_labels(flat: list[Any], row: _Row, texts: int) -> bool:

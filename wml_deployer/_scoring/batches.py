@@ -34,7 +34,6 @@ __all__ = ["score_chunks", "score_rows"]
 
 # No other rows would fare better.
 _OF_THE_CALL = (AuthenticationError, AuthorizationError, CertificateError, NotFoundError)
-_FILL = 0.9
 
 
 def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching) -> pd.DataFrame:
@@ -87,7 +86,7 @@ def score_chunks(
 
 
 def _question(ask: Ask, schema: Schema | None, batching: Batching) -> Question:
-    return Question(ask, schema.classes if schema else (), Pace(batching.rows))
+    return Question(ask, schema.classes if schema else (), Pace(batching.rows, batching.body_bytes))
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,12 @@ class _Call:
         if isinstance(table, Document):
             yield range(table.rows), table.body
             return
-        limit = self.batching.body_bytes
-        start, fitting = 0, self.question.pace.rows
+        start, pace = 0, self.question.pace
         while start < max(table.rows, 1):
-            stop = min(start + min(self.question.pace.rows, fitting), table.rows)
+            stop = min(start + pace.rows, table.rows)
             body = table.encode(start, stop)
-            fitting = max(1, int((stop - start) * limit / len(body) * _FILL))
-            if len(body) <= limit or stop - start <= 1:
+            pace.weigh(stop - start, len(body))
+            if len(body) <= self.batching.body_bytes or stop - start <= 1:
                 yield range(start, stop), body
                 start = max(stop, 1)
 

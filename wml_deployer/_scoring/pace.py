@@ -1,49 +1,63 @@
-"""How many rows a request carries: as many as are answered in about half a second."""
+"""How many rows a request carries: as many as are answered in about half a second, and as fit into its bytes."""
 
 from __future__ import annotations
 
+import math
 import threading
+
+from wml_deployer._scoring.options import BATCH_BYTES
 
 __all__ = ["Pace"]
 
 FIRST_ROWS = 2_000
 MOST_ROWS = 100_000
 WANTED_SECONDS = 0.5
+FILL = 0.9
 
 
 class Pace:
-    """Learns from answer times; safe to share between threads.
+    """Learns from answer times and from the size of bodies; safe to share between threads.
 
     Args:
         rows: A fixed number of rows, or ``None`` to learn.
+        body_bytes: Bytes of a body at most.
 
     Example:
         >>> pace = Pace()
         >>> pace.learn(rows=2_000, seconds=0.1)
         >>> pace.rows
         4000
+        >>> pace.weigh(rows=2_000, size=2_000_000)
+        >>> pace.rows
+        3600
 
     """
 
-    def __init__(self, rows: int | None = None) -> None:
+    def __init__(self, rows: int | None = None, body_bytes: int = BATCH_BYTES) -> None:
         """Begin with a cautious number."""
         self._fixed = rows
         self._rows = FIRST_ROWS if rows is None else rows
         self._most = MOST_ROWS
+        self._body_bytes = body_bytes
+        self._fitting = math.inf
         self._lock = threading.Lock()
 
     @property
     def rows(self) -> int:
         """Rows for the next request."""
-        return self._rows
+        return int(min(self._rows, self._fitting))
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take one answer into account: at most twice or half as many rows next time."""
         if self._fixed is not None:
             return
-        fitting = rows * WANTED_SECONDS / max(seconds, 1e-6)
+        wanted = rows * WANTED_SECONDS / max(seconds, 1e-6)
         with self._lock:
-            self._rows = int(max(1, min(self._most, self._rows * 2, max(fitting, self._rows / 2))))
+            self._rows = int(max(1, min(self._most, self._rows * 2, max(wanted, self._rows / 2))))
+
+    def weigh(self, rows: int, size: int) -> None:
+        """Take the size of one body in bytes into account, so that the next one fits."""
+        self._fitting = max(1.0, max(rows, 1) * self._body_bytes / size * FILL)
 
     def too_large(self, rows: int) -> None:
         """Never again send more than half as many rows as the service has just refused."""
