@@ -42,6 +42,10 @@ def answered(values: Any, fields: Any = None, **block: Any) -> dict[str, Any]:
     return {"predictions": [{**block, **named, "values": values}]}
 
 
+def paired(values: bytes) -> bytes:
+    return b'{"predictions":[{"fields":["prediction","probability"],"values":%b}]}' % values
+
+
 def from_bytes(answer: Any, **options: Any) -> pd.DataFrame:
     return decode(orjson.dumps(answer), **options)
 
@@ -343,13 +347,13 @@ BROKEN = {
     "cut off behind a row": orjson.dumps(answered([[1, [0.5, 0.5]]] * 3, PAIR))[:-5],
     "a number cut in two": b'{"predictions":[{"fields":["prediction"],"values":[[1.5],[2 .5]]}]}',
     "a number of two points": b'{"predictions":[{"fields":["prediction"],"values":[[1.5],[2.5.5]]}]}',
-    "a missing value": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[,0.5]]]}]}',
-    "a number behind the probabilities": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[0.5,0.5]2]]}]}',
-    "a number behind the row": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,[0.5,0.5]]2]}]}',
-    "a number before the probabilities": b'{"predictions":[{"fields":["prediction","probability"],"values":[[1,2[0.5,0.5]]]}]}',
-    "no UTF-8": b'{"predictions":[{"fields":["prediction","probability"],"values":[["\xff",[0.5,0.5]]]}]}',
+    "a missing value": paired(b"[[1,[,0.5]]]"),
+    "a number behind the probabilities": paired(b"[[1,[0.5,0.5]2]]"),
+    "a number behind the row": paired(b"[[1,[0.5,0.5]]2]"),
+    "a number before the probabilities": paired(b"[[1,2[0.5,0.5]]]"),
+    "no UTF-8": paired(b'[["\xff",[0.5,0.5]]]'),
     "NaN, and cut off": b'{"predictions":[{"fields":["prediction"],"values":[[NaN],[',
-    "a line break": b'{"predictions":[{"fields":["prediction","probability"],"values":[["a\nb",[0.5,0.5]]]}]}',
+    "a line break": paired(b'[["a\nb",[0.5,0.5]]]'),
 }
 
 
