@@ -35,7 +35,7 @@ _NULL = b"null"
 _BLANKED = bytes.maketrans(b"[]", b"  ")
 _TEXTS = re.compile(rb'"[^"]*"')
 # Small enough for the processor's cache, and for memory that the allocator keeps at hand.
-_PIECE_BYTES = 1 << 17
+_PIECE_BYTES = 1 << 16
 _PACKED_ROWS = 1024
 # How struct packs a label: as a double, as a 64-bit integer, or leaving eight bytes for what is kept elsewhere.
 _FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""

@@ -22,7 +22,7 @@ __all__ = ["Table", "Values", "dumped"]
 Values = Callable[[int, int], Any]
 """From the first row (included) and the last (excluded) to what orjson writes as the array of the rows between."""
 
-_PIECE_CELLS = 65_536
+_PIECE_CELLS = 32_768
 _SAMPLE_ROWS = 64
 _FILL = 0.9
 _HOLE = "wml_deployer: here the values go"
