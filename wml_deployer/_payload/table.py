@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
 from wml_deployer._payload.columns import slices
@@ -60,10 +61,11 @@ class Table:
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
         """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
         last = self.rows if stop is None else stop
-        if (last - start) * self.width <= _PIECE_CELLS:
+        step = max(1, _PIECE_CELLS // max(self.width, 1))
+        # Numbers go as they lie in memory, all together.
+        if last - start <= step or isinstance(self.values(start, start + step), np.ndarray):
             return self._body(self.values(start, last))
         # Piece by piece into a growing buffer: the rows exist once as text, and never all of them as Python values.
-        step = max(1, _PIECE_CELLS // self.width)
         head, tail = self._body(_HOLE).split(orjson.dumps(_HOLE))
         buffer = BytesIO()
         buffer.write(head)
