@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import orjson
 import pandas as pd
 import pytest
 
+from tests.benchmarks.frames import mixed, random, repaired
 from wml_deployer.payload import decode, encode
 
 if TYPE_CHECKING:
@@ -67,11 +67,8 @@ def tutorial(frame: pd.DataFrame) -> str:
 
 
 def repaired_tutorial(frame: pd.DataFrame) -> str:
-    """The same with its errors repaired: dates as text, integers beside floats, null for what is missing."""
-    cells = frame.astype(object)
-    for name in frame.select_dtypes(["datetime", "datetimetz"]).columns:
-        cells[name] = frame[name].map(pd.Timestamp.isoformat, na_action="ignore")
-    return tutorial(cells.where(cells.notna(), None))
+    """The same with its errors repaired."""
+    return tutorial(repaired(frame))
 
 
 def best_tutorial(frame: pd.DataFrame) -> Way:
@@ -97,32 +94,8 @@ def plain_reading(body: bytes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["prediction", *names])
 
 
-def random() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 def floats(rows: int, width: int = 30) -> pd.DataFrame:
     return pd.DataFrame(random().normal(size=(rows, width)), columns=[f"f{place}" for place in range(width)])
-
-
-def mixed(rows: int) -> pd.DataFrame:
-    """25 columns as tables have them: numbers and text with gaps, dates, categories, flags."""
-    chance = random()
-    words = np.array(["Lisboa", "Porto", "Faro", None], dtype=object)
-    days = pd.date_range("2024-01-31", periods=rows, freq="min").to_series(index=range(rows))
-    gaps = chance.random(rows) < 0.1
-    columns: dict[str, Any] = {
-        **{f"float{place}": np.where(gaps, np.nan, chance.normal(size=rows)) for place in range(8)},
-        **{f"int{place}": chance.integers(0, 10**6, rows) for place in range(6)},
-        **{f"text{place}": words[chance.integers(0, 4, rows)] for place in range(4)},
-        "date0": days,
-        "date1": days.mask(gaps),
-        "date2": days.dt.tz_localize("UTC"),
-        **{f"flag{place}": chance.random(rows) < 1 / 2 for place in range(2)},
-        "kind": pd.Categorical(words[chance.integers(0, 4, rows)]),
-        "count": pd.Series(chance.integers(0, 9, rows)).astype("Int64").mask(gaps),
-    }
-    return pd.DataFrame(columns)
 
 
 def ten_rows() -> dict[str, pd.DataFrame]:

@@ -35,6 +35,8 @@ __all__ = [
 _KEPT_BYTES = 65_536
 _DOUBLE = np.float64().itemsize
 _NUMBERS = frozenset({int, float, bool, type(None)})
+_KINDS_OF_NUMBERS = "biuf"
+"""Of numpy's dtypes, and of those that pandas and Arrow have for numbers with gaps."""
 
 Block = Callable[[int, int], "NDArray[Any]"]
 """From the first row (included) and the last (excluded) to the numbers between, one row a line."""
@@ -42,7 +44,7 @@ Block = Callable[[int, int], "NDArray[Any]"]
 
 def is_number(dtype: object) -> bool:
     """Whether numpy holds such values as booleans, integers or floats."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return isinstance(dtype, np.dtype) and dtype.kind in _KINDS_OF_NUMBERS
 
 
 def column_name(names: Sequence[str] | None, position: int) -> str:
@@ -112,7 +114,7 @@ def column_values(
     readers = [reader(column, column_name(names, position), log) for position, column in enumerate(columns)]
     log.check()
     for position in numbers:
-        if not is_number(columns[position].dtype):
+        if columns[position].dtype.kind not in _KINDS_OF_NUMBERS:
             for start, stop in slices(len(index)):
                 _refuse_text(readers[position](start, stop), column_name(names, position), log, start)
     log.check()
