@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import numpy as np
@@ -131,8 +133,9 @@ def on_dask(
     from dask import dataframe  # noqa: PLC0415 - an extra
     from distributed import Client, LocalCluster, wait  # noqa: PLC0415
 
+    keeping = {} if keeping_bytes is None else dict.fromkeys(OF_MEMORY, str(keeping_bytes))
     with (
-        memory_kept(keeping_bytes),
+        patch.dict(os.environ, keeping),  # Dask leaves there what it sets for its workers: here it ends with them
         LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
@@ -146,16 +149,6 @@ def on_dask(
                 return held.map_partitions(way, meta=scorer.meta, token=uuid4().hex).compute()
 
         yield partial(mapped, scorer), partial(mapped, asking_nothing())
-
-
-@contextmanager
-def memory_kept(size: int | None) -> Iterator[None]:
-    """Have the processes that start meanwhile keep so many freed bytes; without, what Dask thinks best."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in OF_MEMORY:
-            # Dask leaves what it sets in the environment of this process, where it stands above the configuration.
-            patch.delenv(name, raising=False) if size is None else patch.setenv(name, str(size))
-        yield
 
 
 def test_spark(
