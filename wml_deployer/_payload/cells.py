@@ -73,20 +73,25 @@ def plain_text(cells: Sequence[Any]) -> bytes | None:
 
 def plain_rows(rows: Sequence[Sequence[Any]]) -> bytes | None:
     """The JSON text of rows of cells, if orjson writes every one right as it stands."""
-    # Few rows are looked through in one go.
-    return _text(rows, rows if len(rows) > _FEW_ROWS else (list(chain.from_iterable(rows)),))
+    return _text(rows, rows)
 
 
 def _text(whole: Sequence[Any], parts: Sequence[Sequence[Any]]) -> bytes | None:
-    kinds = set(map(type, parts[0] if len(parts) == 1 else chain.from_iterable(parts)))
+    kinds = set(map(type, chain.from_iterable(parts)))
     if not kinds <= _PLAIN:
         return None
-    if float in kinds and any(math.inf in part or -math.inf in part for part in parts):
+    if float in kinds and _any_is_infinite(parts):
         return None
     try:
         return orjson.dumps(whole)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
         return None
+
+
+def _any_is_infinite(parts: Sequence[Sequence[Any]]) -> bool:
+    # Few rows are looked through in one go.
+    together = parts if len(parts) > _FEW_ROWS else (list(chain.from_iterable(parts)),)
+    return any(math.inf in part or -math.inf in part for part in together)
 
 
 def convert(cells: Iterable[Any], precision: Precision) -> list[Any]:

@@ -61,9 +61,10 @@ class Table:
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
         """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
         last = self.rows if stop is None else stop
-        step = max(1, _PIECE_CELLS // max(self.width, 1))
-        # Numbers go as they lie in memory, all together.
-        if last - start <= step or isinstance(self.values(start, start + step), np.ndarray):
+        if (last - start) * self.width <= _PIECE_CELLS:
+            return self._body(self.values(start, last))
+        step = max(1, _PIECE_CELLS // self.width)
+        if isinstance(self.values(start, start + step), np.ndarray):  # numbers go as they lie in memory, all together
             return self._body(self.values(start, last))
         # Piece by piece into a growing buffer: the rows exist once as text, and never all of them as Python values.
         head, tail = self._body(_HOLE).split(orjson.dumps(_HOLE))
