@@ -96,8 +96,8 @@ def asking_nothing() -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 def lines(found: dict[str, float]) -> Iterator[str]:
     """Seconds of each way, and how they compare with one process that asks over as many connections."""
-    for way, taken in found.items():
-        yield f"{way:<36}{taken:>7.2f} s{found[ALONE] / taken:>8.2f} of one process's throughput"
+    for way, each in found.items():
+        yield f"{way:<36}{each:>7.2f} s{found[ALONE] / each:>8.2f} of one process's throughput"
 
 
 def test_dask(bars: Bars, rows: tuple[pd.DataFrame, str], scorer: Callable[[int], Scorer]) -> None:

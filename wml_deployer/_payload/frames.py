@@ -11,6 +11,7 @@ import pandas as pd
 from wml_deployer._payload.faults import KINDS
 from wml_deployer._payload.names import arrange
 from wml_deployer._payload.sources import (
+    NUMBER_KINDS,
     array_values,
     block_values,
     column_values,
@@ -38,7 +39,6 @@ _FEW_CELLS = 2_048
 _FEWEST_CELLS = 100
 # Up to this size, numbers may be copied once more where that saves asking pandas for their rows again and again.
 _FEW_NUMBERS = 1 << 19
-_NUMBERS = "biuf"
 _IS_PANDAS_1 = pd.__version__.startswith("1.")
 
 
@@ -88,7 +88,7 @@ def _of_one_array(
     with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
         array = frame.to_numpy()
         # Only where all columns are of one numpy dtype, pandas shows its own memory each time, and no copy.
-        own = array.dtype.kind in _NUMBERS + "M" and np.may_share_memory(array, frame.to_numpy())
+        own = array.dtype.kind in NUMBER_KINDS + "M" and np.may_share_memory(array, frame.to_numpy())
     ordered = array if order is None else array[:, order]
     if array.dtype.kind == "O":
         return row_values(ordered.tolist(), names, frame.index, numbers)

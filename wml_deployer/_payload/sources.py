@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wml_deployer._payload.table import Values
 
 __all__ = [
+    "NUMBER_KINDS",
     "Block",
     "array_values",
     "block_values",
@@ -32,11 +33,12 @@ __all__ = [
     "row_values",
 ]
 
+NUMBER_KINDS = "biuf"
+"""Of numpy's dtypes, and of those that pandas and Arrow have for numbers with gaps."""
+
 _KEPT_BYTES = 65_536
 _DOUBLE = np.float64().itemsize
 _NUMBERS = frozenset({int, float, bool, type(None)})
-_KINDS_OF_NUMBERS = "biuf"
-"""Of numpy's dtypes, and of those that pandas and Arrow have for numbers with gaps."""
 
 Block = Callable[[int, int], "NDArray[Any]"]
 """From the first row (included) and the last (excluded) to the numbers between, one row a line."""
@@ -44,7 +46,7 @@ Block = Callable[[int, int], "NDArray[Any]"]
 
 def is_number(dtype: object) -> bool:
     """Whether numpy holds such values as booleans, integers or floats."""
-    return isinstance(dtype, np.dtype) and dtype.kind in _KINDS_OF_NUMBERS
+    return isinstance(dtype, np.dtype) and dtype.kind in NUMBER_KINDS
 
 
 def column_name(names: Sequence[str] | None, position: int) -> str:
@@ -114,7 +116,7 @@ def column_values(
     readers = [reader(column, column_name(names, position), log) for position, column in enumerate(columns)]
     log.check()
     for position in numbers:
-        if columns[position].dtype.kind not in _KINDS_OF_NUMBERS:
+        if columns[position].dtype.kind not in NUMBER_KINDS:
             for start, stop in slices(len(index)):
                 _refuse_text(readers[position](start, stop), column_name(names, position), log, start)
     log.check()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Table", "Values", "dumped"]
+__all__ = ["Table", "Values", "dumped", "fitting_rows"]
 
 Values = Callable[[int, int], Any]
 """From the first row (included) and the last (excluded) to what orjson writes as the array of the rows between."""
@@ -61,12 +61,11 @@ class Table:
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
         """The request body of the rows from ``start`` (included) to ``stop`` (excluded; the end by default)."""
         last = self.rows if stop is None else stop
-        if (last - start) * self.width <= _PIECE_CELLS:
-            return self._body(self.values(start, last))
-        step = max(1, _PIECE_CELLS // self.width)
-        if isinstance(self.values(start, start + step), np.ndarray):  # numbers go as they lie in memory, all together
+        # Few rows go together, and so do the numbers of an array, as they lie in memory.
+        if (last - start) * self.width <= _PIECE_CELLS or isinstance(self.values(start, start + 1), np.ndarray):
             return self._body(self.values(start, last))
         # Piece by piece into a growing buffer: the rows exist once as text, and never all of them as Python values.
+        step = max(1, _PIECE_CELLS // self.width)
         head, tail = self._body(_HOLE).split(orjson.dumps(_HOLE))
         buffer = BytesIO()
         buffer.write(head)
@@ -99,11 +98,11 @@ class Table:
     def _chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
         start, take = 0, min(batch_rows, _SAMPLE_ROWS)
         if self.rows > take:
-            take = _fitting(take, len(self.encode(0, take)), batch_rows, batch_bytes)
+            take = min(batch_rows, fitting_rows(take, len(self.encode(0, take)), batch_bytes))
         while start < self.rows:
             stop = min(start + take, self.rows)
             body = self.encode(start, stop)
-            take = _fitting(stop - start, len(body), batch_rows, batch_bytes)
+            take = min(batch_rows, fitting_rows(stop - start, len(body), batch_bytes))
             if len(body) <= batch_bytes or stop - start == 1:
                 yield range(start, stop), body
                 start = stop
@@ -114,6 +113,6 @@ def dumped(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _fitting(rows: int, size: int, batch_rows: int, batch_bytes: int) -> int:
+def fitting_rows(rows: int, size: int, body_bytes: int) -> int:
     """How many rows to try next, when so many made a body of this size."""
-    return max(1, min(batch_rows, int(rows * batch_bytes / size * _FILL)))
+    return max(1, int(rows * body_bytes / size * _FILL))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
+from wml_deployer._payload.table import fitting_rows
 from wml_deployer._scoring.options import BATCH_BYTES
 
 __all__ = ["Pace"]
@@ -12,7 +13,6 @@ __all__ = ["Pace"]
 FIRST_ROWS = 2_000
 MOST_ROWS = 100_000
 WANTED_SECONDS = 0.5
-FILL = 0.9
 
 
 class Pace:
@@ -39,7 +39,7 @@ class Pace:
         self._rows = FIRST_ROWS if rows is None else rows
         self._most = MOST_ROWS
         self._body_bytes = body_bytes
-        self._fitting = math.inf
+        self._fitting: float = math.inf
         self._lock = threading.Lock()
 
     @property
@@ -57,7 +57,7 @@ class Pace:
 
     def weigh(self, rows: int, size: int) -> None:
         """Take the size of one body in bytes into account, so that the next one fits."""
-        self._fitting = max(1.0, max(rows, 1) * self._body_bytes / size * FILL)
+        self._fitting = fitting_rows(max(rows, 1), size, self._body_bytes)
 
     def too_large(self, rows: int) -> None:
         """Never again send more than half as many rows as the service has just refused."""
