@@ -32,6 +32,7 @@ class Deployer(StoringVerbs, RolloutVerbs, ScoringVerbs, MemoryVerbs):
             in the environment if not given.
 
     Raises:
+        CredentialsError: Something else was given for the credentials, like the name of their file.
         MetadataError: metadata.yaml is missing or malformed.
 
     Example:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.kept import beside, split
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.worker import ask_from_worker
+from wml_deployer._scoring.worker import ask_from_worker, pace_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
+    from wml_deployer._scoring.pace import Pace
     from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
@@ -90,7 +91,7 @@ class Scorer:
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
         kept, rows = self._split(frame)
-        return self._beside(kept, score_rows(rows, self._ask, self.schema, self.batching))
+        return self._beside(kept, score_rows(rows, self._ask, self.schema, self.batching, self._pace))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
@@ -111,12 +112,16 @@ class Scorer:
                     waiting.append(kept)
                     yield rows
 
-        for scores in score_chunks(sent(), self._ask, self.schema, self.batching):
+        for scores in score_chunks(sent(), self._ask, self.schema, self.batching, self._pace):
             yield self._beside(waiting.popleft(), scores)
 
     @property
     def _ask(self) -> Ask:
         return ask_from_worker(self.source, self.deployment_id, self.batching)
+
+    @property
+    def _pace(self) -> Pace:
+        return pace_of_worker(self.deployment_id, self.batching)
 
     def _split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:
         return split(frame, self.keep) if self.keep else (None, frame)

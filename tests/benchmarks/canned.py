@@ -1,7 +1,8 @@
 """A service in a process of its own that logs everybody in and answers so many canned predictions in no time.
 
-``python canned.py CERTIFICATE [DELAY]`` prints its port and, for each line that it is sent, how many connections it
-took and how many requests it answered so far. The delay, in seconds, stands before each answer, like a network's.
+``python canned.py CERTIFICATE DELAY ROW_SECONDS`` prints its port and, for each line that it is sent, how many
+connections it took and how many requests it answered so far. The delay, in seconds, stands before each answer, like a
+network's; so do the seconds for each of its rows, like a model's that computes on cores of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -35,12 +37,13 @@ class Canned:
     Args:
         certificate: PEM file of the server's key and certificate.
         delay: Seconds before each answer.
+        row_seconds: Seconds more for each row.
 
     """
 
-    def __init__(self, certificate: Path, delay: float = 0.0) -> None:
+    def __init__(self, certificate: Path, delay: float = 0.0, row_seconds: float = 0.0) -> None:
         """Start it."""
-        command = [sys.executable, __file__, str(certificate), str(delay)]
+        command = [sys.executable, __file__, str(certificate), str(delay), str(row_seconds)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = f"https://127.0.0.1:{self._line()}"
 
@@ -67,17 +70,20 @@ class Canned:
         return self.process.stdout.readline().strip()
 
 
-def serve(certificate: str, delay: float) -> None:
+def serve(certificate: str, delay: float, row_seconds: float) -> None:
     """Answer until this process is killed; each connection on a thread."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     counts = [0, 0]
 
+    def pause(rows: int) -> None:
+        time.sleep(delay + rows * row_seconds)
+
     def accept(listener: socket.socket) -> None:
         while True:
             raw, _ = listener.accept()
             counts[0] += 1
-            threading.Thread(target=converse, args=(raw, context, delay, counts), daemon=True).start()
+            threading.Thread(target=converse, args=(raw, context, pause, counts), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         print(listener.getsockname()[1], flush=True)  # noqa: T201 - how it says where it is
@@ -86,7 +92,7 @@ def serve(certificate: str, delay: float) -> None:
             print(json.dumps(counts), flush=True)  # noqa: T201
 
 
-def converse(raw: socket.socket, context: ssl.SSLContext, delay: float, counts: list[int]) -> None:
+def converse(raw: socket.socket, context: ssl.SSLContext, pause: Callable[[int], None], counts: list[int]) -> None:
     """Answer one connection until the client closes it."""
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
@@ -96,7 +102,7 @@ def converse(raw: socket.socket, context: ssl.SSLContext, delay: float, counts: 
             length = int((re.search(rb"content-length: *(\d+)", head, re.IGNORECASE) or [0, 0])[1])
             rows = count_rows(connection, buffer, body, length)
             counts[1] += 1
-            time.sleep(delay)
+            pause(rows)
             connection.sendall(TOKEN_ANSWER if b"authorize" in head.split(b"\r\n", 1)[0] else answer(rows))
 
 
@@ -119,8 +125,8 @@ def count_rows(connection: ssl.SSLSocket, buffer: bytearray, body: bytes, length
         size = connection.recv_into(view[: min(left, PIECE)])
         rows += buffer.count(b"]", 0, size)
         left -= size
-    # A bracket closes the fields' list, one the values, one the blocks.
-    return rows - 3
+    # A login has none; else a bracket closes the fields' list, one the values, one the blocks.
+    return max(0, rows - 3)
 
 
 def whole(body: bytes) -> bytes:
@@ -138,8 +144,8 @@ TOKEN_ANSWER = whole(TOKEN)
 
 
 def arguments() -> tuple[Any, ...]:
-    certificate, delay = sys.argv[1:]
-    return certificate, float(delay)
+    certificate, *seconds = sys.argv[1:]
+    return certificate, *map(float, seconds)
 
 
 if __name__ == "__main__":

@@ -92,12 +92,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def canned(authority: Authority) -> Iterator[Callable[[float], Canned]]:
+def canned(authority: Authority) -> Iterator[Callable[..., Canned]]:
     """Start canned services, each in a process of its own."""
     started: list[Canned] = []
 
-    def start(delay: float = 0.0) -> Canned:
-        started.append(Canned(authority.certificate, delay))
+    def start(delay: float = 0.0, row_seconds: float = 0.0) -> Canned:
+        started.append(Canned(authority.certificate, delay, row_seconds))
         return started[-1]
 
     yield start

@@ -643,3 +643,19 @@ def test_credentials_do_not_change(credentials: AnyCredentials) -> None:
 def test_equal_credentials_are_one_key() -> None:
     """Credentials can be the key of a cache of connections."""
     assert len({CloudCredentials(url=url, apikey=SECRET) for url in ("eu-de", "Frankfurt")}) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["credentials.yaml", {"url": "https://cpd.example.com", "apikey": SECRET}, None],
+    ids=["name", "dict", "None"],
+)
+def test_what_is_no_credentials_is_refused_at_once(given: Any, tmp_path: Path) -> None:
+    """The name of a file, or what IBM's clients take, is answered with the call that was meant, not shown."""
+    file = tmp_path / "metadata.yaml"
+    file.write_text("project_name: churn\nproject_version: v0.1\n")
+
+    with pytest.raises(CredentialsError, match=r"Deployer\.from_files") as refused:
+        Deployer(given, file)
+
+    assert SECRET not in str(refused.value)

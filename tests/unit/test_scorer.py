@@ -15,6 +15,7 @@ import pandas as pd
 from wml_deployer import scoring
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
+from wml_deployer._scoring.pace import FIRST_ROWS
 from wml_deployer._scoring.source import Source
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer
@@ -79,6 +80,24 @@ def test_the_next_batch_is_read_while_one_is_answered(monkeypatch: pytest.Monkey
     scorer = scorer_of(pd.DataFrame({"prediction": pd.Series(dtype="float64")}))
 
     assert [[1.5], [2.5]] == [scores["prediction"].tolist() for scores in scorer.map_in_pandas(batches())]
+
+
+def test_a_partition_begins_with_what_the_last_one_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cautious first requests are sent once a process, not once a partition."""
+    sizes: list[int] = []
+
+    def ask(body: bytes) -> bytes:
+        sizes.append(len(orjson.loads(body)["input_data"][0]["values"]))
+        return orjson.dumps({"predictions": [{"fields": ["prediction"], "values": [[1.5]] * sizes[-1]}]})
+
+    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: ask)
+    meta = pd.DataFrame({"prediction": pd.Series(dtype="float64")})
+    scorer = Scorer(Source(), "of these partitions alone", Schema(), meta)
+    partition = pd.DataFrame({"x": np.arange(float(FIRST_ROWS + 1))})
+    for _ in range(2):
+        scorer(partition)
+
+    assert [FIRST_ROWS, 1, FIRST_ROWS + 1] == sizes
 
 
 def test_a_worker_opens_without_ibms_clients() -> None:

@@ -36,7 +36,9 @@ __all__ = ["score_chunks", "score_rows"]
 _OF_THE_CALL = (AuthenticationError, AuthorizationError, CertificateError, NotFoundError)
 
 
-def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching) -> pd.DataFrame:
+def score_rows(
+    data: object, ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None = None
+) -> pd.DataFrame:
     """Score rows, however many, and return their scores in their order.
 
     Args:
@@ -44,6 +46,7 @@ def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching
         ask: Sends one request; called from several threads.
         schema: The model's fields and classes.
         batching: How rows are spread over requests.
+        pace: What earlier calls learned of the size of requests, if there were any.
 
     Returns:
         n rows on the data's index.
@@ -54,7 +57,7 @@ def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching
 
     """
     table = prepare(data, schema=schema)
-    call = _Call(_question(ask, schema, batching), batching)
+    call = _call(ask, schema, batching, pace)
     if table.rows <= call.question.pace.rows:
         body = table.encode()
         if len(body) <= batching.body_bytes or table.rows <= 1:
@@ -66,7 +69,7 @@ def score_rows(data: object, ask: Ask, schema: Schema | None, batching: Batching
 
 
 def score_chunks(
-    chunks: Iterator[object], ask: Ask, schema: Schema | None, batching: Batching
+    chunks: Iterator[object], ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None = None
 ) -> Iterator[pd.DataFrame]:
     """Score chunk after chunk; the next ones are read while less is in flight than may be.
 
@@ -75,18 +78,20 @@ def score_chunks(
         ask: Sends one request; called from several threads.
         schema: The model's fields and classes.
         batching: How rows are spread over requests, whose size is learned from all chunks.
+        pace: What earlier calls learned of it, if there were any.
 
     Returns:
         The scores of each chunk, on its index. What is wrong with a chunk is raised in its turn.
 
     """
-    call = _Call(_question(ask, schema, batching), batching)
+    call = _call(ask, schema, batching, pace)
     with stage("scoring", unit="rows") as progress:
         yield from call.scores((prepare(chunk, schema=schema) for chunk in chunks), progress)
 
 
-def _question(ask: Ask, schema: Schema | None, batching: Batching) -> Question:
-    return Question(ask, schema.classes if schema else (), Pace(batching.rows, batching.body_bytes))
+def _call(ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None) -> _Call:
+    learning = Pace(batching.rows, batching.body_bytes) if pace is None else pace
+    return _Call(Question(ask, schema.classes if schema else (), learning), batching)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from wml_deployer._clients.door import open_scoring
+from wml_deployer._scoring.pace import Pace
 from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.errors import CertificateError, RateLimitError, ServerError, TransportError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
 
-__all__ = ["ask_from_worker"]
+__all__ = ["ask_from_worker", "pace_of_worker"]
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,18 @@ def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> A
     return ask
 
 
+@lru_cache(maxsize=8)
+def pace_of_worker(deployment_id: str, batching: Batching) -> Pace:  # noqa: ARG001 - each has its own
+    """What this process learned of the size of requests: a partition is not to begin with cautious ones again.
+
+    Args:
+        deployment_id: Whose answers it learns from.
+        batching: What bounds the requests.
+
+    """
+    return Pace(batching.rows, batching.body_bytes)
+
+
 _opening = threading.Lock()
 
 
@@ -92,6 +105,7 @@ def _start_anew() -> None:
     global _opening  # noqa: PLW0603 - the process's own
     _opening = threading.Lock()
     _opened.cache_clear()
+    pace_of_worker.cache_clear()
 
 
 os.register_at_fork(after_in_child=_start_anew)

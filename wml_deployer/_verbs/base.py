@@ -13,9 +13,9 @@ from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
-from wml_deployer.credentials import LocalCredentials
+from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.deployment import Deployment, StoredModel
-from wml_deployer.errors import ConfigurationError, ModelError
+from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._rollout.storing import Candidate
-    from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["ROLLOUT_SECONDS", "OpenProject", "wished"]
@@ -172,7 +171,18 @@ def _refuse_changes(stored: StoredModel, sample: Any, version: str | None, speci
 def _placed(
     credentials: CloudCredentials | SoftwareCredentials | LocalCredentials, directory: Path
 ) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
-    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise."""
+    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise.
+
+    Raises:
+        CredentialsError: They are a file's name, say, or the mapping that IBM's clients take.
+
+    """
+    if not isinstance(credentials, CloudCredentials | SoftwareCredentials | LocalCredentials):
+        raise CredentialsError(
+            f"A {type(credentials).__name__} is no credentials.",
+            next_step="Open the project with Deployer.from_files(credentials, metadata) or Deployer.local(metadata), "
+            "or give it CloudCredentials(...) or SoftwareCredentials(...).",
+        )
     if isinstance(credentials, LocalCredentials) and credentials.directory is None:
         return credentials.model_copy(update={"directory": directory / ".wml"})
     return credentials
