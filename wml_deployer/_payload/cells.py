@@ -80,12 +80,12 @@ def _text(whole: Sequence[Any], parts: Sequence[Sequence[Any]]) -> bytes | None:
     kinds = set(map(type, chain.from_iterable(parts)))
     if not kinds <= _PLAIN:
         return None
-    if float in kinds and _any_is_infinite(parts):
-        return None
     try:
-        return orjson.dumps(whole)
+        text = orjson.dumps(whole)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
         return None
+    # orjson writes a null for an infinity, and so does it for what is missing.
+    return None if float in kinds and b"null" in text and _any_is_infinite(parts) else text
 
 
 def _any_is_infinite(parts: Sequence[Sequence[Any]]) -> bool:

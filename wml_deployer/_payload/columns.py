@@ -41,7 +41,7 @@ def reader(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
     """Check a column, and say how its JSON values are read.
 
     Args:
-        column: n values of any dtype. They are not copied here: they are read when the reader is called.
+        column: n values of any dtype. Many are not copied here: they are read when the reader is called.
         name: How faults name the column.
         log: Where its refused values go.
 
@@ -154,12 +154,15 @@ def _categories(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
     if any(map(refusal_of, labels)):  # only rows that hold such a category are at fault, if there are any
         return _objects(column, name, log)
     table = [*convert(labels, precision_of(labels)), None]
-    codes = column.cat.codes.to_numpy()
+    codes: Any = column.array.codes  # type: ignore[attr-defined]  # a Categorical's
     return lambda start, stop: [table[code] for code in codes[start:stop].tolist()]
 
 
 def _objects(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
     fetch = _fetcher(column)
+    if len(column) <= _SLICE_ROWS:  # few are fetched once, and kept
+        values, _ = checked(fetch(0, len(column)), name, log)
+        return lambda start, stop: list(values[start:stop])
     needed = [
         precision
         for start, stop in slices(len(column))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["frame_table"]
 
+_Source = Callable[["pd.DataFrame", "list[str]", "list[int] | None", "Sequence[int]"], "Values"]
+
 # Up to these sizes it costs less to make Python values of all cells than to ask pandas for its columns, or dtypes.
 _FEW_ROWS = 256
 _FEW_CELLS = 2_048
@@ -50,21 +53,23 @@ def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
     if rows and not width:
         raise PayloadError(f"{rows:,} rows without a column cannot be scored.", next_step=KINDS)
     numbers = schema.numbers if schema else ()
-    source = _small if 0 < rows * width <= _FEW_CELLS else _by_dtype
-    return Table(names, width, rows, index, source(frame, names, order, numbers))
+    return Table(names, width, rows, index, _source(width, rows * width)(frame, names, order, numbers))
 
 
-def _small(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
-    """Without a look at the dtypes, which alone costs more than writing some rows."""
-    width = len(names)
+def _source(width: int, cells: int) -> _Source:
+    """For few cells one without a look at the dtypes, which alone costs more than writing some rows."""
+    if not 0 < cells <= _FEW_CELLS:
+        return _by_dtype
     if width == 1:
-        return _lone_column(frame, names, numbers)
-    if len(frame) * width > _FEWEST_CELLS and (values := _of_one_array(frame, names, order, numbers)):
-        return values
+        return _lone_column
+    return _python_rows if cells <= _FEWEST_CELLS else _of_one_array
+
+
+def _python_rows(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     return row_values(_values(frame, order), names, frame.index, numbers)
 
 
-def _lone_column(frame: pd.DataFrame, names: list[str], numbers: Sequence[int]) -> Values:
+def _lone_column(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     array = frame.to_numpy()
     kind = array.dtype.kind
     if kind == "M" and not numbers and (values := moment_values(array)):
@@ -72,7 +77,7 @@ def _lone_column(frame: pd.DataFrame, names: list[str], numbers: Sequence[int]) 
     rows = array.tolist()
     if kind in "Obiu" or (kind == "f" and not _may_have_been_integers(rows)):
         return row_values(rows, names, frame.index, numbers)
-    return _by_dtype(frame, names, None, numbers)
+    return _by_dtype(frame, names, order, numbers)
 
 
 def _may_have_been_integers(rows: list[list[float]]) -> bool:
@@ -81,9 +86,7 @@ def _may_have_been_integers(rows: list[list[float]]) -> bool:
     return (math.isnan(first) or first.is_integer()) and any(math.isnan(cell) for (cell,) in rows)
 
 
-def _of_one_array(
-    frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]
-) -> Values | None:
+def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
     """All values in the one array that pandas makes of them, if nothing of them is lost in it."""
     with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
         array = frame.to_numpy()
@@ -92,11 +95,10 @@ def _of_one_array(
     ordered = array if order is None else array[:, order]
     if array.dtype.kind == "O":
         return row_values(ordered.tolist(), names, frame.index, numbers)
-    if not own:
-        return None
-    if array.dtype.kind == "M":
-        return None if numbers else moment_values(ordered)
-    return array_values(ordered, names, frame.index)
+    if own and array.dtype.kind != "M":
+        return array_values(ordered, names, frame.index)
+    moments = moment_values(ordered) if own and not numbers else None
+    return moments or _python_rows(frame, names, order, numbers)
 
 
 def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
@@ -104,7 +106,7 @@ def _by_dtype(frame: pd.DataFrame, names: list[str], order: list[int] | None, nu
     if len(kinds) == 1 and is_number(*kinds):
         return block_values(_blocks(frame, order), len(frame), names, frame.index)
     if len(frame) <= _FEW_ROWS and len(names) > 1:
-        return row_values(_values(frame, order), names, frame.index, numbers)
+        return _python_rows(frame, names, order, numbers)
     return _by_column(frame, names, order, numbers)
 
 
@@ -120,14 +122,14 @@ def _by_column(frame: pd.DataFrame, names: list[str], order: list[int] | None, n
     return column_values([columns[place] for place in order] if order else columns, names, frame.index, numbers)
 
 
-def _block(frame: pd.DataFrame, order: list[int] | None, dtype: type | None = None) -> NDArray[Any]:
-    values = frame.to_numpy(dtype=dtype)
+def _block(frame: pd.DataFrame, order: list[int] | None) -> NDArray[Any]:
+    values = frame.to_numpy()
     return values if order is None else values[:, order]
 
 
 def _values(frame: pd.DataFrame, order: list[int] | None) -> list[list[Any]]:
     """Python values; of an object array, for only there integers stay integers beside floats."""
     # pandas 1 makes integers of dates and durations where all columns are such.
-    given = frame.astype(object) if _IS_PANDAS_1 else frame
-    values: list[list[Any]] = _block(given, order, dtype=object).tolist()
+    array = (frame.astype(object) if _IS_PANDAS_1 else frame).to_numpy(dtype=object)
+    values: list[list[Any]] = (array if order is None else array[:, order]).tolist()
     return values
