@@ -19,6 +19,8 @@ from wml_deployer.errors import Fault, PayloadError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wml_deployer._payload.fitting import Fitting
+
 __all__ = ["Document", "is_document", "read_document"]
 
 
@@ -57,6 +59,10 @@ class Document:
         return self.body
 
     def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
+        """The body, whole, whatever its size."""
+        yield range(self.rows), self.body
+
+    def bodies(self, fitting: Fitting) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
         """The body, whole, whatever its size."""
         yield range(self.rows), self.body
 

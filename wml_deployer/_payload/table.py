@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from wml_deployer._payload.columns import slices
+from wml_deployer._payload.fitting import Fitting
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Table", "Values", "dumped", "fitting_rows"]
+__all__ = ["Table", "Values", "dumped"]
 
 Values = Callable[[int, int], Any]
 """From the first row (included) and the last (excluded) to what orjson writes as the array of the rows between."""
 
 _PIECE_CELLS = 32_768
 _SAMPLE_ROWS = 64
-_FILL = 0.9
 _HOLE = "wml_deployer: here the values go"
 
 
@@ -93,26 +93,23 @@ class Table:
                 f"A batch of {batch_rows} rows and {batch_bytes} bytes holds nothing.",
                 next_step="Give batch_rows and batch_bytes of at least 1.",
             )
-        return self._chunks(batch_rows, batch_bytes)
+        fitting = Fitting(batch_rows, batch_bytes)
+        if sample := min(self.rows, _SAMPLE_ROWS):
+            fitting.weigh(sample, len(self.encode(0, sample)))
+        return self.bodies(fitting) if self.rows else iter(())
 
-    def _chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
-        start, take = 0, min(batch_rows, _SAMPLE_ROWS)
-        if self.rows > take:
-            take = min(batch_rows, fitting_rows(take, len(self.encode(0, take)), batch_bytes))
-        while start < self.rows:
-            stop = min(start + take, self.rows)
+    def bodies(self, fitting: Fitting) -> Iterator[tuple[range, bytes]]:
+        """Bodies of as many rows as fit, in order, each with the positions of its rows; one for no rows at all."""
+        start = 0
+        while start < max(self.rows, 1):
+            stop = min(start + fitting.rows, self.rows)
             body = self.encode(start, stop)
-            take = min(batch_rows, fitting_rows(stop - start, len(body), batch_bytes))
-            if len(body) <= batch_bytes or stop - start == 1:
+            fitting.weigh(stop - start, len(body))
+            if fitting.fits(stop - start, len(body)):
                 yield range(start, stop), body
-                start = stop
+                start = max(stop, 1)
 
 
 def dumped(value: Any) -> bytes:
     """JSON text of plain values and numeric arrays."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def fitting_rows(rows: int, size: int, body_bytes: int) -> int:
-    """How many rows to try next, when so many made a body of this size."""
-    return max(1, int(rows * body_bytes / size * _FILL))

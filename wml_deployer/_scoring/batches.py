@@ -60,7 +60,7 @@ def score_rows(
     call = _call(ask, schema, batching, pace)
     if table.rows <= call.question.pace.rows:
         body = table.encode()
-        if len(body) <= batching.body_bytes or table.rows <= 1:
+        if call.question.pace.fits(table.rows, len(body)):
             # One request needs no threads.
             return joined(scored(call.question, table, range(table.rows), body), None)
     with stage("scoring", table.rows, "rows") as progress:
@@ -103,7 +103,11 @@ class _Call:
 
     def scores(self, tables: Iterator[Table | Document], progress: Stage) -> Iterator[pd.DataFrame]:
         """The scores of each table."""
-        jobs = (partial(scored, self.question, table, *batch) for table in tables for batch in self._bodies(table))
+        jobs = (
+            partial(scored, self.question, table, *batch)
+            for table in tables
+            for batch in table.bodies(self.question.pace)
+        )
         parts: list[Part] = []
         known: pd.DataFrame | None = None
         before = 0
@@ -116,19 +120,6 @@ class _Call:
                 scores = joined(parts, known)
                 known, before, parts = scores.iloc[:0], before + table.rows, []
                 yield scores
-
-    def _bodies(self, table: Table | Document) -> Iterator[tuple[range, bytes]]:
-        if isinstance(table, Document):
-            yield range(table.rows), table.body
-            return
-        start, pace = 0, self.question.pace
-        while start < max(table.rows, 1):
-            stop = min(start + pace.rows, table.rows)
-            body = table.encode(start, stop)
-            pace.weigh(stop - start, len(body))
-            if len(body) <= self.batching.body_bytes or stop - start <= 1:
-                yield range(start, stop), body
-                start = max(stop, 1)
 
     def _check(self, parts: list[Part], before: int) -> None:
         """Raise what ends the call, naming its rows as they are counted from the first chunk on."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 
-from wml_deployer._payload.table import fitting_rows
+from wml_deployer._payload.fitting import Fitting
 from wml_deployer._scoring.options import BATCH_BYTES
 
 __all__ = ["Pace"]
@@ -15,7 +14,7 @@ MOST_ROWS = 100_000
 WANTED_SECONDS = 0.5
 
 
-class Pace:
+class Pace(Fitting):
     """Learns from answer times and from the size of bodies; safe to share between threads.
 
     Args:
@@ -35,17 +34,10 @@ class Pace:
 
     def __init__(self, rows: int | None = None, body_bytes: int = BATCH_BYTES) -> None:
         """Begin with a cautious number."""
+        super().__init__(FIRST_ROWS if rows is None else rows, body_bytes)
         self._fixed = rows
-        self._rows = FIRST_ROWS if rows is None else rows
         self._most = MOST_ROWS
-        self._body_bytes = body_bytes
-        self._fitting: float = math.inf
         self._lock = threading.Lock()
-
-    @property
-    def rows(self) -> int:
-        """Rows for the next request."""
-        return int(min(self._rows, self._fitting))
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take one answer into account: at most twice or half as many rows next time."""
@@ -54,10 +46,6 @@ class Pace:
         wanted = rows * WANTED_SECONDS / max(seconds, 1e-6)
         with self._lock:
             self._rows = int(max(1, min(self._most, self._rows * 2, max(wanted, self._rows / 2))))
-
-    def weigh(self, rows: int, size: int) -> None:
-        """Take the size of one body in bytes into account, so that the next one fits."""
-        self._fitting = fitting_rows(max(rows, 1), size, self._body_bytes)
 
     def too_large(self, rows: int) -> None:
         """Never again send more than half as many rows as the service has just refused."""
