@@ -27,6 +27,7 @@ class ScriptedServer:
     behaviours: list[Callable[[ssl.SSLSocket, bytes], None]] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    resumed: list[bool | None] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -68,6 +69,7 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedServer]:
     def handle(raw: socket.socket) -> None:
         try:
             with context.wrap_socket(raw, server_side=True) as connection:
+                server.resumed.append(connection.session_reused)
                 server.serve(connection)
         except OSError:
             # Clients that refuse the certificate or give up close the connection: what the tests are about.

@@ -27,9 +27,10 @@ from urllib3.util import parse_url
 
 from wml_deployer import errors
 from wml_deployer._transport.connection import Connection
-from wml_deployer._transport.deadline import DeadlineSocket, deadline, remaining
+from wml_deployer._transport.deadline import deadline, remaining
 from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
+from wml_deployer._transport.resumption import ResumingSocket
 from wml_deployer._transport.uploads import counted
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _trusted_by_environment() -> str:
 def _tls_context(ca_file: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - a changed file is another key
     # Reading a bundle of certifi's size takes twenty milliseconds: once a process, not once a call.
     context = ssl.create_default_context(cafile=ca_file)
-    context.sslsocket_class = DeadlineSocket
+    context.sslsocket_class = ResumingSocket
     return context
 
 
