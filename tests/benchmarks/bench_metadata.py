@@ -34,7 +34,14 @@ def test_appending_to_a_long_log(bars: Bars, tmp_path: Path) -> None:
     rounds = [(seconds(lambda: append(file)), seconds(lambda: load_and_dump(twin))) for _ in range(ROUNDS)]
     ours, tutorial = (statistics.median(times) for times in zip(*rounds, strict=True))
 
-    assert bars.at_least(f"metadata.yaml, 1 entry after {ENTRIES:,}, beside load and dump", FASTER, tutorial / ours)
+    job = f"metadata.yaml, 1 entry after {ENTRIES:,}, beside load and dump"
+    reached = bars.at_least(job, FASTER, tutorial / ours)
+    bars.because(
+        job,
+        "the file is parsed three times: to be read, to be edited, and to prove what was written; among the objects of "
+        "all that is imported here, Python's collector takes as long as the parser.",
+    )
+    assert reached
 
 
 def long_metadata() -> Metadata:

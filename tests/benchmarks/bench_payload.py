@@ -187,9 +187,10 @@ def test_payloads_are_faster(bars: Bars) -> None:
         for job, ratio in found
         if job.bar != NOT_SLOWER
     ]
-    reached.append(
-        bars.at_least(f"frame -> bytes, 10 rows, of {len(small)} kinds the slowest", NOT_SLOWER, small[0][0])
-    )
+    slowest = f"frame -> bytes, 10 rows, of {len(small)} kinds the slowest"
+    reached.append(bars.at_least(slowest, NOT_SLOWER, small[0][0]))
+    behind = sum(ratio < NOT_SLOWER for ratio, _ in small)
+    bars.because(slowest, f"{behind} of the kinds take up to a microsecond longer a call: every value is looked at.")
 
     assert all(reached)
 

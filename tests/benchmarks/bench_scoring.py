@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from tests.benchmarks.conftest import Authority
 
 PANDAS_ALONE = "pandas' constructor alone"
+WHAT_IS_LEFT = (
+    "most of what is left is orjson's writing of the numbers and the request itself; text, dates and categories become "
+    "Python values one by one, as they do on the other side."
+)
 
 
 class Deployed(NamedTuple):
@@ -138,11 +142,12 @@ def test_one_row_without_a_model(bars: Bars, to_canned: Any, many: bool, bar: fl
     bars.times(f"Scoring 1 row × 30 floats on a canned service, {trust}", found)
 
     ours, bare = found["wml_deployer"], found["bare kept-alive POST"]
-    beside = f"score 1 row, {trust}, beside a bare POST"
+    faster, beside = f"score 1 row, {trust}, faster than the old client", f"score 1 row, {trust}, beside a bare POST"
     reached = [
-        bars.at_least(f"score 1 row, {trust}, faster than the old client", bar, found["old client"] / ours),
+        bars.at_least(faster, bar, found["old client"] / ours),
         bars.at_most(beside, 2.2, ours / bare),
     ]
+    bars.because(faster, f"a bare POST alone, without a frame, is {found['old client'] / bare:.1f} × faster.")
     bars.because(
         beside,
         f"a bare POST makes no frame, and pandas' constructor alone takes {found[PANDAS_ALONE] / bare:.2f} of it; the "
@@ -176,9 +181,12 @@ def test_a_thousand_rows_without_a_model(
     bars.times(f"Scoring 1,000 rows × {columns} on a canned service", found)
 
     ours, newer = found["wml_deployer"], f"{job}, faster than ibm-watsonx-ai"
-    reached = [bars.at_least(f"{job}, faster than the old client", 12, found["old client"] / ours)]
+    faster = f"{job}, faster than the old client"
+    reached = [bars.at_least(faster, 12, found["old client"] / ours)]
     if "ibm-watsonx-ai" in found:
         reached += [bars.at_least(newer, 6, found["ibm-watsonx-ai"] / ours)]
+    for missed in (faster, newer):
+        bars.because(missed, WHAT_IS_LEFT)
     assert all(reached)
 
 
