@@ -190,7 +190,7 @@ def test_payloads_are_faster(bars: Bars) -> None:
     slowest = f"frame -> bytes, 10 rows, of {len(small)} kinds the slowest"
     reached.append(bars.at_least(slowest, NOT_SLOWER, small[0][0]))
     behind = sum(ratio < NOT_SLOWER for ratio, _ in small)
-    bars.because(slowest, f"{behind} of the kinds take up to a microsecond longer a call: every value is looked at.")
+    bars.because(slowest, f"{behind} of the kinds are; every value is looked at before it is sent.")
 
     assert all(reached)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from wml_deployer._payload.fitting import Fitting
 from wml_deployer.errors import ConfigurationError, PayloadError
 from wml_deployer.payload import encode, encode_chunks, prepare, to_input_data
 
@@ -232,6 +233,13 @@ def test_chunks_hold_every_row_once_in_order(batch_rows: int) -> None:
     assert list(range(1_000)) == [row for rows, _ in chunks for row in rows]
     assert frame.to_numpy(dtype=object).tolist() == [value for _, values in chunks for value in values]
     assert max(len(rows) for rows, _ in chunks) <= batch_rows
+
+
+def test_a_small_rest_tells_nothing_of_the_next_rows() -> None:
+    """The names of the fields are most of its body."""
+    fitting, table = Fitting(rows=10, body_bytes=110), prepare(pd.DataFrame({"x": np.zeros(10)}))
+
+    assert [10, 9, 1, 9, 1] == [len(rows) for _ in range(3) for rows, _ in table.bodies(fitting)]
 
 
 @pytest.mark.parametrize("batch_bytes", [200, 1_000, 50_000])

@@ -94,18 +94,21 @@ class Table:
                 next_step="Give batch_rows and batch_bytes of at least 1.",
             )
         fitting = Fitting(batch_rows, batch_bytes)
-        if sample := min(self.rows, _SAMPLE_ROWS):
-            fitting.weigh(sample, len(self.encode(0, sample)))
+        if self.rows > _SAMPLE_ROWS:  # a body that is far too large is not to be written in vain
+            fitting.weigh(_SAMPLE_ROWS, len(self.encode(0, _SAMPLE_ROWS)))
         return self.bodies(fitting) if self.rows else iter(())
 
     def bodies(self, fitting: Fitting) -> Iterator[tuple[range, bytes]]:
         """Bodies of as many rows as fit, in order, each with the positions of its rows; one for no rows at all."""
         start = 0
         while start < max(self.rows, 1):
-            stop = min(start + fitting.rows, self.rows)
+            most = fitting.rows
+            stop = min(start + most, self.rows)
             body = self.encode(start, stop)
-            fitting.weigh(stop - start, len(body))
-            if fitting.fits(stop - start, len(body)):
+            fits = fitting.fits(stop - start, len(body))
+            if stop - start == most or not fits:  # of a rest, the names of the fields may be the larger part
+                fitting.weigh(stop - start, len(body))
+            if fits:
                 yield range(start, stop), body
                 start = max(stop, 1)
 
