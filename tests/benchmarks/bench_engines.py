@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from wml_deployer.schema import Schema
 
 MILLION = 1_000_000
-PARTS = 20
+PART_ROWS = 50_000
 SPARK_PARTITIONS = 4  # for each task that Spark starts, its Python reads the index of its own archive: 0.2 s
 ROUNDS, CALLS = 2, 2
 BAR = 0.8
@@ -52,20 +52,10 @@ SAME_CORES = "engine, workers, client and service share the same cores, so their
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, str]:
-    """A million rows with a key, and the folder of Parquet files that hold them."""
-    pytest.importorskip("pyarrow")
-    folder = tmp_path_factory.mktemp("rows")
-    frame = floats(MILLION).assign(key=np.arange(MILLION))
-    for number, part in enumerate(parts_of(frame)):
-        part.to_parquet(folder / f"{number:02}.parquet", index=False)
-    return frame, str(folder)
-
-
-def parts_of(frame: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows in parts of equal size."""
-    size = len(frame) // PARTS
-    return [frame.iloc[start : start + size] for start in range(0, len(frame), size)]
+def rows() -> pd.DataFrame:
+    """A million rows with a key."""
+    frame: pd.DataFrame = floats(MILLION).assign(key=np.arange(MILLION))
+    return frame
 
 
 @pytest.fixture(params=list(SERVICES))
@@ -81,7 +71,7 @@ def scorer(
     canned: Callable[..., Canned],
     authority: Authority,
     schema: Schema,
-    rows: tuple[pd.DataFrame, str],
+    rows: pd.DataFrame,
     tmp_path: Path,
 ) -> Callable[[int], Scorer]:
     """Make scorers on a canned service, whose credentials the workers find in a file."""
@@ -91,7 +81,7 @@ def scorer(
     file.write_text(
         f"url: {given.url}\nusername: any\napikey: any\nca_bundle: {given.ca_bundle}\nspace_id: any\n", encoding="utf-8"
     )
-    meta = rows[0][["key"]].head(0).assign(prediction=np.empty(0, "int64"), probability_0=0.0, probability_1=0.0)
+    meta = rows[["key"]].head(0).assign(prediction=np.empty(0, "int64"), probability_0=0.0, probability_1=0.0)
     return lambda in_flight: Scorer(Source(file), "any", schema, meta, ("key",), Batching(in_flight=in_flight))
 
 
@@ -129,15 +119,14 @@ def lines(found: dict[str, float]) -> Iterator[str]:
         yield f"{way:<36}{each:>7.2f} s{found[ALONE] / each:>8.2f} of one process's throughput"
 
 
-def test_dask(bars: Bars, rows: tuple[pd.DataFrame, str], scorer: Callable[[int], Scorer], service: str) -> None:
+def test_dask(bars: Bars, rows: pd.DataFrame, scorer: Callable[[int], Scorer], service: str) -> None:
     """Four workers of one thread, beside four requests in flight."""
     pytest.importorskip("dask.dataframe")
-    frame, _ = rows
-    parts = parts_of(frame)
+    parts = [rows.iloc[start : start + PART_ROWS] for start in range(0, MILLION, PART_ROWS)]
 
     def one_round() -> dict[str, list[float]]:
         # No cluster is there meanwhile: its threads in this process would slow it down.
-        found = {ALONE: taken(lambda: scorer(4)(frame))}
+        found = {ALONE: taken(lambda: scorer(4)(rows))}
         with on_dask(parts, scorer(1)) as (spread, idle):
             found |= {FOUR: taken(spread), IDLE_DASK: taken(idle)}
         with on_dask(parts, scorer(1), keeping_bytes=50_000_000) as (keeping, _):
@@ -185,9 +174,10 @@ def on_dask(
 
 def test_spark(
     bars: Bars,
-    rows: tuple[pd.DataFrame, str],
+    rows: pd.DataFrame,
     scorer: Callable[[int], Scorer],
     service: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two tasks at a time, beside two requests in flight."""
@@ -200,14 +190,19 @@ def test_spark(
         "spark.driver.memory": "3g",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
-    frame, folder = rows
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
     session = sql.SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     try:
-        held = session.read.parquet(folder).select("key", *FIELDS).repartition(SPARK_PARTITIONS).cache()
+        held = (
+            session.read.parquet(str(tmp_path / "rows.parquet"))
+            .select("key", *FIELDS)
+            .repartition(SPARK_PARTITIONS)
+            .cache()
+        )
         assert MILLION == held.count()
         each, unscored = scorer(1), asking_nothing()
         ways = {
-            ALONE: lambda: scorer(2)(frame),
+            ALONE: lambda: scorer(2)(rows),
             LOCAL: lambda: held.mapInPandas(each.map_in_pandas, each.spark_schema).toPandas(),
             IDLE_SPARK: lambda: held.mapInPandas(lambda frames: map(unscored, frames), each.spark_schema).toPandas(),
         }

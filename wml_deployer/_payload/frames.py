@@ -87,7 +87,7 @@ def _may_have_been_integers(rows: list[list[float]]) -> bool:
 
 
 def _of_one_array(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
-    """All values in the one array that pandas makes of them, if nothing of them is lost in it."""
+    """All values in the one array that pandas makes of them; as Python values where something is lost in it."""
     with np.errstate(invalid="ignore"):  # a category with gaps beside integers: pandas casts NaN to an integer
         array = frame.to_numpy()
         # Only where all columns are of one numpy dtype, pandas shows its own memory each time, and no copy.

@@ -63,7 +63,7 @@ def grace(seconds: float) -> AbstractContextManager[None]:
 
 
 class _Until:
-    """Not a generator, which takes several times as long: each request has two of them."""
+    """Not a generator, which takes four times as long: every request has one."""
 
     __slots__ = ("_end", "_token")
 
