@@ -28,7 +28,6 @@ __all__ = [
     "convert",
     "plain",
     "plain_rows",
-    "plain_text",
     "precision_of",
     "refusal_of",
 ]
@@ -66,32 +65,24 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-def plain_text(cells: Sequence[Any]) -> bytes | None:
-    """The JSON text of cells, if orjson writes every one right as it stands."""
-    return _text(cells, (cells,))
-
-
 def plain_rows(rows: Sequence[Sequence[Any]]) -> bytes | None:
     """The JSON text of rows of cells, if orjson writes every one right as it stands."""
-    return _text(rows, rows)
-
-
-def _text(whole: Sequence[Any], parts: Sequence[Sequence[Any]]) -> bytes | None:
-    kinds = set(map(type, chain.from_iterable(parts)))
-    if not kinds <= _PLAIN:
+    if not _PLAIN.issuperset(map(type, chain.from_iterable(rows))):
         return None
     try:
-        text = orjson.dumps(whole)
+        text = orjson.dumps(rows)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
         return None
     # orjson writes a null for an infinity, and so does it for what is missing.
-    return None if float in kinds and b"null" in text and _any_is_infinite(parts) else text
+    return None if b"null" in text and _any_is_infinite(rows) else text
 
 
-def _any_is_infinite(parts: Sequence[Sequence[Any]]) -> bool:
+def _any_is_infinite(rows: Sequence[Sequence[Any]]) -> bool:
+    if float not in map(type, chain.from_iterable(rows)):
+        return False
     # Few rows are looked through in one go.
-    together = parts if len(parts) > _FEW_ROWS else (list(chain.from_iterable(parts)),)
-    return any(math.inf in part or -math.inf in part for part in together)
+    together = rows if len(rows) > _FEW_ROWS else (list(chain.from_iterable(rows)),)
+    return any(math.inf in row or -math.inf in row for row in together)
 
 
 def convert(cells: Iterable[Any], precision: Precision) -> list[Any]:

@@ -16,7 +16,7 @@ from wml_deployer._payload.cells import (
     Precision,
     coarsest,
     convert,
-    plain_text,
+    plain_rows,
     precision_of,
     refusal_of,
 )
@@ -70,7 +70,7 @@ def checked(cells: Sequence[Any], name: str, log: FaultLog, first: int = 0) -> t
         The values, and the precision of their moments; the cells themselves and None where they go as they stand.
 
     """
-    if plain_text(cells) is not None:
+    if plain_rows((cells,)) is not None:
         return cells, None
     refused = [(row, refusal) for row, cell in enumerate(cells, first) if (refusal := refusal_of(cell))]
     for row, refusal in refused:

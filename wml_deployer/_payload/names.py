@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["arrange", "names_by_position"]
 
 
-def arrange(labels: Sequence[Hashable], schema: Schema | None) -> tuple[list[str], list[int] | None]:
+_TEXT = frozenset({str})
+
+
+def arrange(labels: list[Any], schema: Schema | None) -> tuple[list[str], list[int] | None]:
     """Turn column labels into field names, in the model's order.
 
     Args:
@@ -33,9 +36,9 @@ def arrange(labels: Sequence[Hashable], schema: Schema | None) -> tuple[list[str
         SchemaError: Labels are no names, or not those of the model.
 
     """
-    names: list[str] = list(labels) if set(map(type, labels)) <= {str} else _texts(labels)  # type: ignore[arg-type]
+    names: list[str] = labels if _TEXT.issuperset(map(type, labels)) else _texts(labels)  # type: ignore[assignment]
     expected = [field.name for field in schema.fields] if schema else []
-    if len(set(names)) == len(names) and (not expected or names == expected):
+    if (not expected or names == expected) and len(set(names)) == len(names):
         return names, None
     if faults := [*_duplicates(names), *(_differences(names, schema) if schema and expected else ())]:
         raise SchemaError(
