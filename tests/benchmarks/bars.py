@@ -24,8 +24,7 @@ the output of `nox -s bench -- --write-page`, which measures all of it again.
 A ratio compares two ways that do the same job in turns, by their medians. *Old client* is
 `ibm-watson-machine-learning`; scoring with either of IBM's clients is what their documentation shows, with the answer
 made a frame. A *canned* service answers at once what it has ready: with it, only the client is measured. The embedded
-service runs the model, whose time is in both sides of the ratio. *A model elsewhere* is a canned service that takes
-15 µs a row, as the embedded service does with a logistic regression, and none of this machine's cores for it.
+service runs the model, a scaler and a logistic regression, whose time is in both sides of the ratio.
 
 {table}
 {reasons}

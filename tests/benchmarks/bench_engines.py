@@ -1,7 +1,7 @@
 """A million rows on the workers of Dask and Spark, beside one process with as many connections.
 
-Once on a service whose model computes on cores of its own, as it does where people score; and once on one that answers
-at once, where engine, workers and client share the cores and nothing but their own work is measured.
+Once on the embedded service, with a model to compute; and once on a canned one, which answers at once: there nothing
+but the work of engine, workers and client is measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from tests.benchmarks.conftest import FIELDS, credentials_for, floats
+from tests.benchmarks.conftest import FIELDS, floats
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.source import Source
 from wml_deployer.scoring import Scorer
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.bars import Bars
     from tests.benchmarks.canned import Canned
-    from tests.benchmarks.conftest import Authority
+    from tests.benchmarks.conftest import Authority, Deployed
     from wml_deployer.schema import Schema
 
 MILLION = 1_000_000
@@ -41,9 +41,8 @@ PART_ROWS = 50_000
 SPARK_PARTITIONS = 4  # for each task that Spark starts, its Python reads the index of its own archive: 0.2 s
 ROUNDS, CALLS = 2, 2
 BAR = 0.8
-A_ROW_SECONDS = 15e-6
-"""What a row of the thousand takes the embedded service, whose model is a logistic regression."""
-SERVICES = {"a model elsewhere": A_ROW_SECONDS, "answers at once": 0.0}
+SERVICES = {"embedded service": "of_embedded", "canned service": "of_canned"}
+"""The services, and the fixtures that tell of them."""
 OF_MEMORY = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 ALONE, FOUR, LOCAL = "one process", "four workers", "local[2]"
 IDLE_DASK, KEEPING = "four workers that ask for nothing", "four workers that keep their memory"
@@ -67,22 +66,29 @@ def service(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def scorer(
-    service: str,
-    canned: Callable[..., Canned],
-    authority: Authority,
-    schema: Schema,
-    rows: pd.DataFrame,
-    tmp_path: Path,
+    service: str, request: pytest.FixtureRequest, schema: Schema, rows: pd.DataFrame, tmp_path: Path
 ) -> Callable[[int], Scorer]:
-    """Make scorers on a canned service, whose credentials the workers find in a file."""
-    given = credentials_for(canned(row_seconds=SERVICES[service]), authority.ca_bundle)
+    """Make scorers on a service, whose credentials the workers find in a file."""
+    deployment, credentials = request.getfixturevalue(SERVICES[service])
     file = tmp_path / "credentials.yaml"
     file.touch(mode=0o600)
-    file.write_text(
-        f"url: {given.url}\nusername: any\napikey: any\nca_bundle: {given.ca_bundle}\nspace_id: any\n", encoding="utf-8"
-    )
+    file.write_text("".join(f"{name}: {value}\n" for name, value in credentials.items()), encoding="utf-8")
     meta = rows[["key"]].head(0).assign(prediction=np.empty(0, "int64"), probability_0=0.0, probability_1=0.0)
-    return lambda in_flight: Scorer(Source(file), "any", schema, meta, ("key",), Batching(in_flight=in_flight))
+    return lambda in_flight: Scorer(Source(file), deployment, schema, meta, ("key",), Batching(in_flight=in_flight))
+
+
+@pytest.fixture
+def of_embedded(deployed: Deployed) -> tuple[str, dict[str, Any]]:
+    """The deployment of a model, and what is needed to log in."""
+    wanted = ("url", "username", "apikey", "ca_bundle", "space_id")
+    return deployed.deployment_id, {name: getattr(deployed.info, name) for name in wanted}
+
+
+@pytest.fixture
+def of_canned(canned: Callable[[], Canned], authority: Authority) -> tuple[str, dict[str, Any]]:
+    """Any deployment, and any login but the certificate."""
+    anybody = dict.fromkeys(("username", "apikey", "space_id"), "any")
+    return "any", {"url": canned().url, "ca_bundle": authority.ca_bundle, **anybody}
 
 
 def taken(work: Callable[[], Any]) -> list[float]:

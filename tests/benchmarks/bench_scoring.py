@@ -6,24 +6,19 @@ Ways take turns, so that what else the machine does hits all of them; ratios of 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import certifi
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tests.benchmarks.conftest import credentials_for, floats
 from tests.benchmarks.frames import mixed, repaired
 from tests.benchmarks.ways import bare_connection, ibm_ways, medians
-from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer._clients.door import open_scoring
 from wml_deployer.payload import decode, encode
 from wml_deployer.schema import Field, Schema
-from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,37 +26,13 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.bars import Bars
     from tests.benchmarks.canned import Canned
-    from tests.benchmarks.conftest import Authority
+    from tests.benchmarks.conftest import Authority, Deployed
 
 PANDAS_ALONE = "pandas' constructor alone"
 WHAT_IS_LEFT = (
     "most of what is left is orjson's writing of the numbers and the request itself; text, dates and categories become "
     "Python values one by one, as they do on the other side."
 )
-
-
-class Deployed(NamedTuple):
-    """One model on the embedded service."""
-
-    info: Any
-    deployer: Deployer
-    deployment_id: str
-    model: Any
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy a scaler and a logistic regression."""
-    folder, rows = tmp_path_factory.mktemp("bench"), floats(1_000)
-    (folder / "metadata.yaml").write_text("project_name: bench\nproject_version: v0.1\n")
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, (rows["feature 0"] > 0).astype(int))
-    with LocalServer() as server:
-        info = server.info
-        credentials = SoftwareCredentials(
-            url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
-        )
-        with Deployer(credentials, folder / "metadata.yaml") as deployer:
-            yield Deployed(info, deployer, deployer.deploy(model, sample=rows.head(5)).id, model)
 
 
 @pytest.fixture

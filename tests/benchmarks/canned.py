@@ -1,8 +1,7 @@
 """A service in a process of its own that logs everybody in and answers so many canned predictions in no time.
 
-``python canned.py CERTIFICATE DELAY ROW_SECONDS`` prints its port and, for each line that it is sent, how many
-connections it took and how many requests it answered so far. The delay, in seconds, stands before each answer, like a
-network's; so do the seconds for each of its rows, like a model's that computes on cores of its own.
+``python canned.py CERTIFICATE DELAY`` prints its port and, for each line that it is sent, how many connections it
+took and how many requests it answered so far. The delay, in seconds, stands before each answer, like a network's.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -37,13 +35,12 @@ class Canned:
     Args:
         certificate: PEM file of the server's key and certificate.
         delay: Seconds before each answer.
-        row_seconds: Seconds more for each row.
 
     """
 
-    def __init__(self, certificate: Path, delay: float = 0.0, row_seconds: float = 0.0) -> None:
+    def __init__(self, certificate: Path, delay: float = 0.0) -> None:
         """Start it."""
-        command = [sys.executable, __file__, str(certificate), str(delay), str(row_seconds)]
+        command = [sys.executable, __file__, str(certificate), str(delay)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = f"https://127.0.0.1:{self._line()}"
 
@@ -70,20 +67,17 @@ class Canned:
         return self.process.stdout.readline().strip()
 
 
-def serve(certificate: str, delay: float, row_seconds: float) -> None:
+def serve(certificate: str, delay: float) -> None:
     """Answer until this process is killed; each connection on a thread."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     counts = [0, 0]
 
-    def pause(rows: int) -> None:
-        time.sleep(delay + rows * row_seconds)
-
     def accept(listener: socket.socket) -> None:
         while True:
             raw, _ = listener.accept()
             counts[0] += 1
-            threading.Thread(target=converse, args=(raw, context, pause, counts), daemon=True).start()
+            threading.Thread(target=converse, args=(raw, context, delay, counts), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         print(listener.getsockname()[1], flush=True)  # noqa: T201 - how it says where it is
@@ -92,7 +86,7 @@ def serve(certificate: str, delay: float, row_seconds: float) -> None:
             print(json.dumps(counts), flush=True)  # noqa: T201
 
 
-def converse(raw: socket.socket, context: ssl.SSLContext, pause: Callable[[int], None], counts: list[int]) -> None:
+def converse(raw: socket.socket, context: ssl.SSLContext, delay: float, counts: list[int]) -> None:
     """Answer one connection until the client closes it."""
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
@@ -102,7 +96,7 @@ def converse(raw: socket.socket, context: ssl.SSLContext, pause: Callable[[int],
             length = int((re.search(rb"content-length: *(\d+)", head, re.IGNORECASE) or [0, 0])[1])
             rows = count_rows(connection, buffer, body, length)
             counts[1] += 1
-            pause(rows)
+            time.sleep(delay)
             connection.sendall(TOKEN_ANSWER if b"authorize" in head.split(b"\r\n", 1)[0] else answer(rows))
 
 
@@ -125,8 +119,8 @@ def count_rows(connection: ssl.SSLSocket, buffer: bytearray, body: bytes, length
         size = connection.recv_into(view[: min(left, PIECE)])
         rows += buffer.count(b"]", 0, size)
         left -= size
-    # A login has none; else a bracket closes the fields' list, one the values, one the blocks.
-    return max(0, rows - 3)
+    # A bracket closes the fields' list, one the values, one the blocks.
+    return rows - 3
 
 
 def whole(body: bytes) -> bytes:
@@ -144,8 +138,8 @@ TOKEN_ANSWER = whole(TOKEN)
 
 
 def arguments() -> tuple[Any, ...]:
-    certificate, *seconds = sys.argv[1:]
-    return certificate, *map(float, seconds)
+    certificate, delay = sys.argv[1:]
+    return certificate, float(delay)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import trustme
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.benchmarks.bars import Bars
 from tests.benchmarks.canned import Canned
-from wml_deployer import SoftwareCredentials
+from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer.schema import Field, Schema
+from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,8 +100,8 @@ def canned(authority: Authority) -> Iterator[Callable[..., Canned]]:
     """Start canned services, each in a process of its own."""
     started: list[Canned] = []
 
-    def start(delay: float = 0.0, row_seconds: float = 0.0) -> Canned:
-        started.append(Canned(authority.certificate, delay, row_seconds))
+    def start(delay: float = 0.0) -> Canned:
+        started.append(Canned(authority.certificate, delay))
         return started[-1]
 
     yield start
@@ -108,3 +112,27 @@ def canned(authority: Authority) -> Iterator[Callable[..., Canned]]:
 def credentials_for(service: Canned, ca_bundle: Path) -> SoftwareCredentials:
     """Log in at a canned service, which accepts everybody."""
     return SoftwareCredentials(url=service.url, username="any", apikey="any", ca_bundle=ca_bundle, space_id="any")
+
+
+class Deployed(NamedTuple):
+    """One model on the embedded service."""
+
+    info: Any
+    deployer: Deployer
+    deployment_id: str
+    model: Any
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Deploy a scaler and a logistic regression."""
+    folder, rows = tmp_path_factory.mktemp("bench"), floats(1_000)
+    (folder / "metadata.yaml").write_text("project_name: bench\nproject_version: v0.1\n")
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, (rows["feature 0"] > 0).astype(int))
+    with LocalServer() as server:
+        info = server.info
+        credentials = SoftwareCredentials(
+            url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+        )
+        with Deployer(credentials, folder / "metadata.yaml") as deployer:
+            yield Deployed(info, deployer, deployer.deploy(model, sample=rows.head(5)).id, model)

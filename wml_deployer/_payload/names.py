@@ -11,7 +11,7 @@ from wml_deployer._payload.faults import capped
 from wml_deployer.errors import Fault, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     from wml_deployer.schema import Schema
 
@@ -36,7 +36,7 @@ def arrange(labels: list[Any], schema: Schema | None) -> tuple[list[str], list[i
         SchemaError: Labels are no names, or not those of the model.
 
     """
-    names: list[str] = labels if _TEXT.issuperset(map(type, labels)) else _texts(labels)  # type: ignore[assignment]
+    names: list[str] = labels if _TEXT.issuperset(map(type, labels)) else _texts(labels)
     expected = [field.name for field in schema.fields] if schema else []
     if (not expected or names == expected) and len(set(names)) == len(names):
         return names, None
