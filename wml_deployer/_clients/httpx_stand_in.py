@@ -41,7 +41,7 @@ class _Transport(httpx.BaseTransport):
         body = request.extensions.get(_BODY) or request.read() or None
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         answer = exchange.send(request.method, str(request.url), headers, body)
-        kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WIRE}
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_WIRE}
         return httpx.Response(answer.status, headers=kept, content=answer.body)
 
 

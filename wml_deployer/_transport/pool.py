@@ -171,8 +171,8 @@ class Transport:
                 # A connection with an unread rest is of no use to the next request; one without is in the pool again.
                 answer.close()
                 answer.release_conn()
-            return Response(answer.status, b"", {k.lower(): v for k, v in answer.headers.items()}, url)
-        return Response(answer.status, answer.data, {k.lower(): v for k, v in answer.headers.items()}, url)
+            return Response(answer.status, b"", answer.headers, url)
+        return Response(answer.status, answer.data, answer.headers, url)
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool:
         # A forked child must not write into the connections of its parent.

@@ -56,7 +56,7 @@ class Response:
     Attributes:
         status: HTTP status.
         body: The body's bytes, decoded from any content encoding.
-        headers: Header names in lower case.
+        headers: Header fields, found by their names in either case.
         url: What was asked, without secrets.
 
     """

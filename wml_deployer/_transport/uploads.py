@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, cast
 
 from wml_deployer._progress.stage import stage
@@ -37,14 +37,15 @@ class CountedFile:
         return block
 
 
-@contextmanager
-def counted(body: bytes | IO[bytes] | None) -> Iterator[bytes | IO[bytes] | None]:
+def counted(body: bytes | IO[bytes] | None) -> AbstractContextManager[bytes | IO[bytes] | None]:
     """Count what is sent of a file; bytes are sent as they are."""
-    if body is None or isinstance(body, bytes):
-        yield body
-        return
-    start = body.tell()
-    total = body.seek(0, os.SEEK_END) - start
-    body.seek(start)
+    return nullcontext(body) if body is None or isinstance(body, bytes) else _counted(body)
+
+
+@contextmanager
+def _counted(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    start = file.tell()
+    total = file.seek(0, os.SEEK_END) - start
+    file.seek(start)
     with stage("uploading", total, "bytes") as progress:
-        yield cast("IO[bytes]", CountedFile(body, progress))
+        yield cast("IO[bytes]", CountedFile(file, progress))
