@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["arrange", "names_by_position"]
 
-
 _TEXT = frozenset({str})
 
 
