@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 BARS = pytest.StashKey[Bars]()
+BROKEN = pytest.StashKey[list[str]]()
 PAGE = Path("docs", "pages", "reference", "benchmarks.md")
 FIELDS = [f"feature {number}" for number in range(30)]
 
@@ -36,12 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin with no bar."""
-    config.stash[BARS] = Bars()
+    config.stash[BARS], config.stash[BROKEN] = Bars(), []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Come to the engines last: their threads stay, and would slow down whatever is measured after them."""
     items.sort(key=lambda item: item.path.stem == "bench_engines")
+
+
+def pytest_exception_interact(node: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """Keep apart what misses its bar from what measured nothing, whose bar would silently be missing on the page."""
+    if call.excinfo is not None and not call.excinfo.errisinstance(AssertionError):
+        node.config.stash[BROKEN].append(node.nodeid)
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,7 +58,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for title, text in bars.notes:
         terminalreporter.write_line(f"\n{title}\n{text}")
     terminalreporter.write_line(f"\n{bars.machine}\n\n{bars.table()}")
-    if config.getoption("--write-page"):
+    if broken := config.stash[BROKEN]:
+        terminalreporter.write_line(f"\nwrote no page: nothing was measured by {', '.join(broken)}")
+    elif config.getoption("--write-page"):
         page = Path(os.environ.get("WML_DEPLOYER_CHECKOUT", config.rootpath)) / PAGE
         page.write_text(bars.page(), encoding="utf-8")
         terminalreporter.write_line(f"\nwrote {page}")
