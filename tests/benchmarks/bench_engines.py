@@ -20,7 +20,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from tests.benchmarks.conftest import FIELDS, floats
+from tests.benchmarks.conftest import FIELDS, credentials_for, floats
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.source import Source
 from wml_deployer.scoring import Scorer
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.bars import Bars
     from tests.benchmarks.canned import Canned
     from tests.benchmarks.conftest import Authority, Deployed
+    from wml_deployer import SoftwareCredentials
     from wml_deployer.schema import Schema
 
 MILLION = 1_000_000
@@ -69,26 +70,28 @@ def scorer(
     service: str, request: pytest.FixtureRequest, schema: Schema, rows: pd.DataFrame, tmp_path: Path
 ) -> Callable[[int], Scorer]:
     """Make scorers on a service, whose credentials the workers find in a file."""
-    deployment, credentials = request.getfixturevalue(SERVICES[service])
+    deployment, given = request.getfixturevalue(SERVICES[service])
     file = tmp_path / "credentials.yaml"
     file.touch(mode=0o600)
-    file.write_text("".join(f"{name}: {value}\n" for name, value in credentials.items()), encoding="utf-8")
+    file.write_text(
+        f"url: {given.url}\nusername: {given.username}\napikey: {given.apikey.get_secret_value()}\n"
+        f"ca_bundle: {given.ca_bundle}\nspace_id: {given.space_id}\n",
+        encoding="utf-8",
+    )
     meta = rows[["key"]].head(0).assign(prediction=np.empty(0, "int64"), probability_0=0.0, probability_1=0.0)
     return lambda in_flight: Scorer(Source(file), deployment, schema, meta, ("key",), Batching(in_flight=in_flight))
 
 
 @pytest.fixture
-def of_embedded(deployed: Deployed) -> tuple[str, dict[str, Any]]:
+def of_embedded(deployed: Deployed) -> tuple[str, SoftwareCredentials]:
     """The deployment of a model, and what is needed to log in."""
-    wanted = ("url", "username", "apikey", "ca_bundle", "space_id")
-    return deployed.deployment_id, {name: getattr(deployed.info, name) for name in wanted}
+    return deployed.deployment_id, deployed.credentials
 
 
 @pytest.fixture
-def of_canned(canned: Callable[[], Canned], authority: Authority) -> tuple[str, dict[str, Any]]:
+def of_canned(canned: Callable[[], Canned], authority: Authority) -> tuple[str, SoftwareCredentials]:
     """Any deployment, and any login but the certificate."""
-    anybody = dict.fromkeys(("username", "apikey", "space_id"), "any")
-    return "any", {"url": canned().url, "ca_bundle": authority.ca_bundle, **anybody}
+    return "any", credentials_for(canned(), authority.ca_bundle)
 
 
 def taken(work: Callable[[], Any]) -> list[float]:

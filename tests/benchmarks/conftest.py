@@ -127,6 +127,7 @@ class Deployed(NamedTuple):
     """One model on the embedded service."""
 
     info: Any
+    credentials: SoftwareCredentials
     deployer: Deployer
     deployment_id: str
     model: Any
@@ -144,4 +145,4 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
         )
         with Deployer(credentials, folder / "metadata.yaml") as deployer:
-            yield Deployed(info, deployer, deployer.deploy(model, sample=rows.head(5)).id, model)
+            yield Deployed(info, credentials, deployer, deployer.deploy(model, sample=rows.head(5)).id, model)
