@@ -21,6 +21,7 @@ integers, also beside floats, up to 64 bits                the same integer
 floats                                                     the same double; a float32 as the double of its value
 NaN, None, NaT, ``pandas.NA``, a missing category          ``null``
 booleans, text                                             the same
+UUIDs, members of enumerations                             their text; their values
 dates with time                                            ISO 8601 text with the zone's offset, if there is one;
                                                            all of a column with the same fraction of a second
 dates, times of day                                        ISO 8601 text

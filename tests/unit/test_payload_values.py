@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,14 @@ class Level(IntEnum):
     """An integer enumeration."""
 
     HIGH = 3
+
+
+class Size(Enum):
+    """An enumeration of values of several kinds."""
+
+    SMALL = 0.5
+    SINCE = datetime(2024, 1, 31, tzinfo=CENTRAL)
+    ENDLESS = float("inf")
 
 
 class Anything:
@@ -113,6 +122,10 @@ COLUMNS: dict[str, tuple[pd.DataFrame, list[Any]]] = {
         [0.1, 2**53 + 1, 5.0, None, 1e30],
     ),
     "enumerations": (column([Colour.RED, Level.HIGH], object), ["red", 3]),
+    "enumerations and what is missing": (column([Size.SMALL, Colour.RED, None], object), [0.5, "red", None]),
+    "an enumeration of dates": (column([Size.SINCE, Level.HIGH], object), ["2024-01-31T00:00:00+01:00", 3]),
+    "UUIDs": (column([UUID(int=1), UUID(int=2)], object), [str(UUID(int=1)), str(UUID(int=2))]),
+    "UUIDs and what is missing": (column([UUID(int=1), None], object), [str(UUID(int=1)), None]),
     "vectors": (
         column([[1, float("nan")], (2, [3]), np.array([0.5, np.nan]), np.array(["2024"], "M8[ns]")], object),
         [[1, None], [2, [3]], [0.5, None], ["2024-01-01T00:00:00"]],
@@ -128,6 +141,8 @@ REFUSED = {
     "infinity among objects": (column(["a", float("inf")], object), "row 1: is infinite"),
     "infinite category": (column(pd.Categorical([1.0, float("inf")])), "row 1: is infinite"),
     "infinity in a vector": (column([[1.0], [float("inf")]], object), "row 1: is infinite"),
+    "infinity in a mapping": (column([{"a": 1.0}, {"a": float("inf")}], object), "row 1: is infinite"),
+    "infinity of an enumeration": (column([Size.SMALL, Size.ENDLESS], object), "row 1: is infinite"),
     "infinite decimal": (column([Decimal(1), Decimal("Infinity")], object), "row 1: is infinite"),
     "decimal beyond a double": (column([1, Decimal("1.5E+400")], object), "row 1: is too large for a double"),
     "integer beyond 64 bits": (column([1, 2**64], object), "row 1: is an integer beyond 64 bits"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import singledispatch
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
 import numpy as np
-import orjson
 import pandas as pd
 
 from wml_deployer._payload.faults import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = [
     "INFINITE",
@@ -27,7 +27,6 @@ __all__ = [
     "coarsest",
     "convert",
     "plain",
-    "plain_rows",
     "precision_of",
     "refusal_of",
 ]
@@ -48,10 +47,9 @@ _DURATION = Refusal("is a duration of no fixed length, or too long", "days, hour
 _KEY = Refusal("is a mapping whose keys are not all text", "a mapping with text keys")
 _KINDS = "a number, text, a boolean, a date or nothing"
 
-# What orjson writes right by itself; exact types, for a subclass may mean something else.
+# What goes as it stands; exact types, for a subclass may mean something else.
 _PLAIN = frozenset({int, float, str, bool, date, type(None)})
 _FIRST_YEAR, _LAST_YEAR = 1, 9999
-_FEW_ROWS = 256
 _MOMENTS = (datetime, np.datetime64)
 _PRECISIONS: tuple[Precision, ...] = ("seconds", "microseconds", "nanoseconds")
 
@@ -63,26 +61,6 @@ class RefusedError(Exception):
         """Keep why."""
         super().__init__(refusal)
         self.refusal = refusal
-
-
-def plain_rows(rows: Sequence[Sequence[Any]]) -> bytes | None:
-    """The JSON text of rows of cells, if orjson writes every one right as it stands."""
-    if not _PLAIN.issuperset(map(type, chain.from_iterable(rows))):
-        return None
-    try:
-        text = orjson.dumps(rows)
-    except TypeError:  # an integer beyond 64 bits, or a lone surrogate
-        return None
-    # orjson writes a null for an infinity, and so does it for what is missing.
-    return None if b"null" in text and _any_is_infinite(rows) else text
-
-
-def _any_is_infinite(rows: Sequence[Sequence[Any]]) -> bool:
-    if float not in map(type, chain.from_iterable(rows)):
-        return False
-    # Few rows are looked through in one go.
-    together = rows if len(rows) > _FEW_ROWS else (list(chain.from_iterable(rows)),)
-    return any(math.inf in row or -math.inf in row for row in together)
 
 
 def convert(cells: Iterable[Any], precision: Precision) -> list[Any]:
@@ -151,7 +129,6 @@ def _stamp(value: Any) -> Any:
     return stamp
 
 
-@singledispatch
 def plain(value: Any) -> Any:
     """The JSON value of one cell.
 
@@ -165,32 +142,37 @@ def plain(value: Any) -> Any:
         RefusedError: JSON has no form for it.
 
     """
+    return plain(value.value) if isinstance(value, Enum) else _plain(value)
+
+
+@singledispatch
+def _plain(value: Any) -> Any:
     raise RefusedError(Refusal(f"is of type {type(value).__qualname__}", _KINDS))
 
 
-@plain.register(type(None))
-@plain.register(type(pd.NA))
-@plain.register(type(pd.NaT))
+@_plain.register(type(None))
+@_plain.register(type(pd.NA))
+@_plain.register(type(pd.NaT))
 def _(value: Any) -> None:  # noqa: ARG001 - all of them are one thing
     return None
 
 
-@plain.register(bool)
-@plain.register(np.bool_)
+@_plain.register(bool)
+@_plain.register(np.bool_)
 def _(value: Any) -> bool:
     return bool(value)
 
 
-@plain.register(int)
-@plain.register(np.integer)
+@_plain.register(int)
+@_plain.register(np.integer)
 def _(value: Any) -> int:
     if not -(2**63) <= value < 2**64:
         raise RefusedError(_BEYOND_64_BITS)
     return int(value)
 
 
-@plain.register(float)
-@plain.register(np.floating)
+@_plain.register(float)
+@_plain.register(np.floating)
 def _(value: Any) -> float | None:
     number = float(value)
     if math.isinf(number):
@@ -198,7 +180,7 @@ def _(value: Any) -> float | None:
     return None if math.isnan(number) else number
 
 
-@plain.register
+@_plain.register
 def _(value: Decimal) -> Any:
     """A whole number as an integer, any other as the double that a JSON reader makes of its digits."""
     if value.is_nan():
@@ -212,29 +194,34 @@ def _(value: Decimal) -> Any:
     return number
 
 
-@plain.register
+@_plain.register
 def _(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
         raise RefusedError(_SURROGATE) from error
-    return str.__str__(value)  # a member of a text enumeration prints itself differently
+    return str.__str__(value)  # a subclass may print itself differently
 
 
-@plain.register(datetime)
-@plain.register(np.datetime64)
+@_plain.register
+def _(value: UUID) -> str:
+    return str(value)
+
+
+@_plain.register(datetime)
+@_plain.register(np.datetime64)
 def _(value: Any) -> str | None:
     return _moment(value, "auto")
 
 
-@plain.register(date)
-@plain.register(time)
+@_plain.register(date)
+@_plain.register(time)
 def _(value: Any) -> str:
     return str(value.isoformat())
 
 
-@plain.register(timedelta)
-@plain.register(np.timedelta64)
+@_plain.register(timedelta)
+@_plain.register(np.timedelta64)
 def _(value: Any) -> str | None:
     try:
         duration: Any = pd.Timedelta(value)
@@ -243,19 +230,19 @@ def _(value: Any) -> str | None:
     return None if duration is pd.NaT else duration.isoformat()
 
 
-@plain.register(list)
-@plain.register(tuple)
+@_plain.register(list)
+@_plain.register(tuple)
 def _(value: Any) -> list[Any]:
     return [plain(item) for item in value]
 
 
-@plain.register(np.ndarray)
+@_plain.register(np.ndarray)
 def _(value: np.ndarray[Any, Any]) -> Any:
     # Iterated, not tolist(): that turns nanosecond moments into integers.
     return [plain(item) for item in value] if value.ndim else plain(value[()])
 
 
-@plain.register(dict)
+@_plain.register(dict)
 def _(value: dict[Any, Any]) -> dict[str, Any]:
     if not all(isinstance(key, str) for key in value):
         raise RefusedError(_KEY)

@@ -16,10 +16,10 @@ from wml_deployer._payload.cells import (
     Precision,
     coarsest,
     convert,
-    plain_rows,
     precision_of,
     refusal_of,
 )
+from wml_deployer._payload.text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ def checked(cells: Sequence[Any], name: str, log: FaultLog, first: int = 0) -> t
         The values, and the precision of their moments; the cells themselves and None where they go as they stand.
 
     """
-    if plain_rows((cells,)) is not None:
+    if plain_text((cells,)) is not None:
         return cells, None
     refused = [(row, refusal) for row, cell in enumerate(cells, first) if (refusal := refusal_of(cell))]
     for row, refusal in refused:
@@ -136,8 +136,11 @@ def _zoned(column: pd.Series[Any]) -> Reader:
         wall = part.tz_localize(None).to_numpy()
         offsets = (wall - part.tz_convert(None).to_numpy()).astype("m8[s]").astype(np.int64)
         suffixes = {offset: _offset(offset) for offset in np.unique(offsets).tolist()}
-        texts = zip(_texts(wall, unit), offsets.tolist(), strict=True)
-        return [text and text + suffixes[offset] for text, offset in texts]
+        texts = _texts(wall, unit)
+        if len(suffixes) == 1:
+            (suffix,) = suffixes.values()
+            return [text and text + suffix for text in texts]
+        return [text and text + suffixes[offset] for text, offset in zip(texts, offsets.tolist(), strict=True)]
 
     return read
 
@@ -175,6 +178,9 @@ def _objects(column: pd.Series[Any], name: str, log: FaultLog) -> Reader:
 
 
 def _fetcher(column: pd.Series[Any]) -> Reader:
+    if column.dtype == object:
+        cells = column.to_numpy()
+        return lambda start, stop: cells[start:stop].tolist()
     if isinstance(column.dtype, np.dtype):
         return lambda start, stop: column.iloc[start:stop].to_numpy(dtype=object).tolist()
     values: Any = column.array

@@ -10,10 +10,11 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._payload.cells import plain, plain_rows, refusal_of
+from wml_deployer._payload.cells import plain, refusal_of
 from wml_deployer._payload.faults import capped
 from wml_deployer._payload.intake import take_in
 from wml_deployer._payload.table import dumped
+from wml_deployer._payload.text import plain_text
 from wml_deployer.errors import Fault, PayloadError
 
 if TYPE_CHECKING:
@@ -137,4 +138,4 @@ def _key(key: Any, where: str, faults: list[Fault]) -> str:
 
 def _is_plain_table(value: Any) -> bool:
     """Whether it is a list of rows that is JSON already: the usual case, and a large one."""
-    return bool(value) and set(map(type, value)) <= {list, tuple} and plain_rows(value) is not None
+    return bool(value) and set(map(type, value)) <= {list, tuple} and plain_text(value) is not None

@@ -39,7 +39,7 @@ _Source = Callable[["pd.DataFrame", "list[str]", "list[int] | None", "Sequence[i
 # Up to these sizes it costs less to make Python values of all cells than to ask pandas for its columns, or dtypes.
 _FEW_ROWS = 256
 _FEW_CELLS = 2_048
-_FEWEST_CELLS = 100
+_FEWEST_CELLS = 400
 # Up to this size, numbers may be copied once more where that saves asking pandas for their rows again and again.
 _FEW_NUMBERS = 1 << 19
 _IS_PANDAS_1 = pd.__version__.startswith("1.")
@@ -60,9 +60,9 @@ def _source(width: int, cells: int) -> _Source:
     """For few cells one without a look at the dtypes, which alone costs more than writing some rows."""
     if not 0 < cells <= _FEW_CELLS:
         return _by_dtype
-    if width == 1:
-        return _lone_column
-    return _python_rows if cells <= _FEWEST_CELLS else _of_one_array
+    if cells > _FEWEST_CELLS:
+        return _of_one_array
+    return _lone_column if width == 1 else _python_rows
 
 
 def _python_rows(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:

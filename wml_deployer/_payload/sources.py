@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from wml_deployer._payload.cells import INFINITE, TEXT, plain_rows
+from wml_deployer._payload.cells import INFINITE, TEXT
 from wml_deployer._payload.columns import checked, doubles_of, needed_unit, out_of_reach, reader, slices
 from wml_deployer._payload.faults import FaultLog
+from wml_deployer._payload.text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +147,7 @@ def row_values(
         PayloadError: There are values that cannot be sent.
 
     """
-    text = plain_rows(rows)
+    text = plain_text(rows)
     if text is None or (numbers and b'"' in text and _are_not_all_numbers(rows, numbers)):
         rows = _converted(rows, names, index, numbers)
     elif len(text) <= _KEPT_BYTES:  # few rows are sent as the text by which they were checked
