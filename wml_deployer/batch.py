@@ -117,12 +117,12 @@ class Job:
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - importing this module is cheap
         from wml_deployer.payload import decode  # noqa: PLC0415
 
         self.wait(timeout)
         classes = self._schema.classes if self._schema else ()
-        return Scores(decode(orjson.dumps({"predictions": self._predictions}), classes=classes, index=self._index))
+        return as_scores(decode(orjson.dumps({"predictions": self._predictions}), classes=classes, index=self._index))
 
     def cancel(self) -> None:
         """Stop the job; the service forgets it."""

@@ -216,15 +216,15 @@ class Deployment:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
 
         """
-        from wml_deployer._display.frames import Scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - importing this module is cheap
         from wml_deployer._scoring.batches import score_chunks, score_rows  # noqa: PLC0415
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error, compress)
         ask = partial(self._ask, compress)
         if isinstance(X, Iterator):
-            return map(Scores, score_chunks(X, _within(timeout, ask), self._schema, how))
+            return map(as_scores, score_chunks(X, _within(timeout, ask), self._schema, how))
         with deadline(timeout):
-            return Scores(score_rows(X, ask, self._schema, how))
+            return as_scores(score_rows(X, ask, self._schema, how))
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import pandas as pd
 from pandas.plotting import PlotAccessor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._display.view import View
 
-__all__ = ["Differences", "History", "Scores"]
+__all__ = ["Differences", "History", "Scores", "as_scores"]
 
 
 class _AnyFrame(type(pd.DataFrame)):  # type: ignore[misc]
@@ -84,6 +84,19 @@ class Scores(_Frame):
     def _repr_html_(self) -> str:
         """Draw the view; several predictions to a row are a table as every frame is."""
         return super()._repr_html_() if "prediction" in self.columns else pd.DataFrame(self).to_html(max_rows=60)
+
+
+def as_scores(frame: pd.DataFrame) -> Scores:
+    """A frame that nobody else holds, made scores where it stands.
+
+    Example:
+        >>> type(as_scores(pd.DataFrame({"prediction": [0, 1]}))).__name__
+        'Scores'
+
+    """
+    # As geopandas does it: a second frame on the same data would take as long as the decoding of a row.
+    frame.__class__ = Scores
+    return cast("Scores", frame)
 
 
 class History(_Frame):
