@@ -56,6 +56,7 @@ class MetadataFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Name the file; nothing is read yet."""
         self.path = Path(path).expanduser()
+        self._known: Document | None = None
 
     @property
     def directory(self) -> Path:
@@ -143,10 +144,11 @@ class MetadataFile:
     def _open(self) -> Document:
         """Take the file apart, and refuse what cannot be edited."""
         advice = "Create it with the keys project_name and project_version."
-        document = read(self.path, name=str(self.path), error=MetadataError, next_step=advice)
+        document = read(self.path, name=str(self.path), error=MetadataError, next_step=advice, known=self._known)
         faults = tuple(unfit(document))
         if faults:
             raise MetadataError(f"{self.path} is malformed.", faults=faults, next_step="Rewrite it; nothing was done.")
+        self._known = document
         return document
 
     def _new(self, metadata: Metadata) -> Document:

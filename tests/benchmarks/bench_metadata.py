@@ -38,8 +38,8 @@ def test_appending_to_a_long_log(bars: Bars, tmp_path: Path) -> None:
     reached = bars.at_least(job, FASTER, tutorial / ours)
     bars.because(
         job,
-        "the file is parsed three times: to be read, to be edited, and to prove what was written; among the objects of "
-        "all that is imported here, Python's collector takes as long as the parser.",
+        "the file is parsed twice: to be read, and to prove what was written; among the objects of all that is "
+        "imported here, Python's collector takes as long as the parser.",
     )
     assert reached
 

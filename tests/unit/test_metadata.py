@@ -333,6 +333,16 @@ def test_what_is_written_is_read(write: Writer) -> None:
     assert metadata == file.read()
 
 
+def test_a_change_by_somebody_else_is_read_though_the_file_was_read_before(write: Writer) -> None:
+    """What is remembered of the file counts only where it still says the same, byte for byte."""
+    file = write(HEAD)
+    file.read()
+
+    file.path.write_text(HEAD.replace("churn", "chess"), encoding="utf-8")
+
+    assert file.read().project_name == "chess"
+
+
 def test_writing_the_same_again_changes_nothing(write: Writer) -> None:
     """The file is not even replaced."""
     file = write(HEAD + "log: []\n")

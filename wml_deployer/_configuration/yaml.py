@@ -50,8 +50,13 @@ class Document:
         return next((pair for pair in self.root.value if pair[0].value == key), None)
 
 
-def read(path: Path, *, name: str, error: type[ConfigurationError], next_step: str) -> Document:
-    """Read a file and take it apart; raises ``error`` with every fault where it cannot be read."""
+def read(
+    path: Path, *, name: str, error: type[ConfigurationError], next_step: str, known: Document | None = None
+) -> Document:
+    """Read a file and take it apart; raises ``error`` with every fault where it cannot be read.
+
+    What is ``known`` of it is given back where it still says the same: taking a long one apart takes a while.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError as missing:
@@ -59,6 +64,8 @@ def read(path: Path, *, name: str, error: type[ConfigurationError], next_step: s
     except OSError as failure:
         fault = Fault(name, failure.strerror or type(failure).__name__, "a file that you may read")
         raise error(f"{name} cannot be read.", faults=(fault,)) from failure
+    if known is not None and known.mark + known.text.encode() == data:
+        return known
     return parse(data, name=name, error=error)
 
 
