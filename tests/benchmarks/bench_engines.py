@@ -212,7 +212,7 @@ def test_spark(
         )
         assert MILLION == held.count()
         each, unscored = scorer(1), asking_nothing()
-        ways = {
+        ways: dict[str, Callable[[], Any]] = {
             ALONE: lambda: scorer(2)(rows),
             LOCAL: lambda: held.mapInPandas(each.map_in_pandas, each.spark_schema).toPandas(),
             IDLE_SPARK: lambda: held.mapInPandas(lambda frames: map(unscored, frames), each.spark_schema).toPandas(),

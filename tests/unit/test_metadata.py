@@ -338,7 +338,7 @@ def test_a_change_by_somebody_else_is_read_though_the_file_was_read_before(write
     file = write(HEAD)
     file.read()
 
-    file.path.write_text(HEAD.replace("churn", "chess"), encoding="utf-8")
+    file.path.write_text(HEAD.replace("project_name: a", "project_name: chess"), encoding="utf-8")
 
     assert file.read().project_name == "chess"
 
