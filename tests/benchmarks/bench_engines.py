@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MILLION = 1_000_000
 PART_ROWS = 50_000
 SPARK_PARTITIONS = 2  # as many as tasks at a time: with each that starts, Python reads Spark's archive anew, 0.2 s
-ROUNDS, CALLS = 2, 2
+ROUNDS, CALLS = 3, 2
 JVM_CALLS = 3
 """Calls of each of Spark's ways before any is measured: as long as that the JVM compiles, on the same cores."""
 BAR = 0.8

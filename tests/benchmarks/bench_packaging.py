@@ -1,6 +1,7 @@
 """Packing a 50 MB random forest, beside the way IBM's old client packs it: joblib, tar, then gzip -9, in the cwd.
 
-Each way packs in a process of its own, so that the peak of its memory is its own; the rounds are interleaved.
+Each way packs in a process of its own, so that the peak of its memory is its own; the rounds are interleaved, with
+several short ones for each long one of the old client's.
 """
 
 from __future__ import annotations
@@ -31,28 +32,43 @@ if TYPE_CHECKING:
 FASTER = 40
 LARGER = 1.3
 EXTRA_MEMORY_MB = 32
-ROUNDS = 3
+ROUNDS, SHORT_ONES = 3, 4
+OLD = "old client"
 
 
 def test_packing_a_forest(bars: Bars, tmp_path: Path) -> None:
     """At most 1.3 times as large, in at most 32 MB, at least 40 times faster, with the fast extra and without."""
     forest = fit_forest(tmp_path / "forest.pkl")
-    ways = ["old client", "zlib", *(["zlib-ng"] if is_installed("zlib_ng") else [])]
-    rounds = [{way: measure(way, forest) for way in ways} for _ in range(ROUNDS)]
-    found = {way: {key: statistics.median(each[way][key] for each in rounds) for key in rounds[0][way]} for way in ways}
+    ours = ["zlib", *(["zlib-ng"] if is_installed("zlib_ng") else [])]
+    found = medians_of([(way, measure(way, forest)) for way in [OLD, *ours * SHORT_ONES] * ROUNDS])
     bars.note(f"Packing a forest whose pickle takes {forest.stat().st_size / 1e6:.1f} MB", list(lines(found)))
 
-    old = found.pop("old client")
+    old = found.pop(OLD)
     reached = [
         held
-        for way, ours in found.items()
+        for way, new in found.items()
         for held in (
-            bars.at_least(f"packing with {way}, faster than the old client", FASTER, old["seconds"] / ours["seconds"]),
-            bars.at_most(f"packing with {way}, size beside the old client's", LARGER, ours["size"] / old["size"]),
-            bars.at_most(f"packing with {way}, extra memory at the peak", EXTRA_MEMORY_MB, ours["extra_mb"], " MB"),
+            bars.at_least(f"packing with {way}, faster than the old client", FASTER, old["seconds"] / new["seconds"]),
+            bars.at_most(f"packing with {way}, size beside the old client's", LARGER, new["size"] / old["size"]),
+            bars.at_most(f"packing with {way}, extra memory at the peak", EXTRA_MEMORY_MB, new["extra_mb"], " MB"),
         )
     ]
+    bars.because(
+        "packing with zlib, faster than the old client",
+        "pickling has to end before the archive begins, whose header tells the size; after it zlib keeps all cores busy.",
+    )
     assert all(reached)
+
+
+def medians_of(rounds: list[tuple[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The median of each figure of each way."""
+    by_way: dict[str, list[dict[str, float]]] = {}
+    for way, figures in rounds:
+        by_way.setdefault(way, []).append(figures)
+    return {
+        way: {key: statistics.median(each[key] for each in measured) for key in measured[0]}
+        for way, measured in by_way.items()
+    }
 
 
 def fit_forest(path: Path) -> Path:
@@ -105,7 +121,7 @@ def run(way: str, forest: str) -> dict[str, float]:
     """One round: imports and a small model first, so that only the packing counts."""
     if way == "zlib":
         sys.modules["zlib_ng"] = None  # type: ignore[assignment]  # how an import is made to fail
-    pack_one: Callable[[Any], int] = pack_as_old_client if way == "old client" else pack_as_we_do
+    pack_one: Callable[[Any], int] = pack_as_old_client if way == OLD else pack_as_we_do
     model = joblib.load(forest)
     with TemporaryDirectory() as folder:
         os.chdir(folder)
