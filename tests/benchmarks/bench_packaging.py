@@ -55,7 +55,7 @@ def test_packing_a_forest(bars: Bars, tmp_path: Path) -> None:
     ]
     bars.because(
         "packing with zlib, faster than the old client",
-        "pickling has to end before the archive begins, whose header tells the size; after it zlib keeps all cores busy.",
+        "pickling has to end before the archive begins, whose header tells the size; then zlib keeps all cores busy.",
     )
     assert all(reached)
 
