@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,13 @@ from wml_deployer.schema import Field, Schema
 SCHEMA = Schema((Field("age", "int64"), Field("income", "float64"), Field("city", "object")))
 FRAME = pd.DataFrame({"age": [31], "income": [2150.5], "city": ["Porto"]})
 EXPECTED: dict[str, Any] = {"fields": ["age", "income", "city"], "values": [[31, 2150.5, "Porto"]]}
+
+
+class Answer(Enum):
+    """An enumeration of numbers and texts."""
+
+    ONE = 1
+    MANY = "many"
 
 
 def block(data: object, schema: Schema | None = SCHEMA) -> dict[str, Any]:
@@ -184,7 +193,7 @@ def as_frame(rows: list[dict[str, Any]]) -> Any:
 
 @pytest.mark.parametrize("times", [1, 40, 1000], ids=["a row", "some rows", "many rows"])
 @pytest.mark.parametrize("form", [list, as_frame, lambda rows: [list(row.values()) for row in rows]])
-@pytest.mark.parametrize("given", ["31", "", pd.Timestamp("2024-01-01"), "many"])
+@pytest.mark.parametrize("given", ["31", "", pd.Timestamp("2024-01-01"), "many", UUID(int=31), Answer.MANY])
 def test_text_is_refused_where_the_model_takes_numbers(times: int, form: Any, given: object) -> None:
     """An encoder would take it for a category that it never saw, and answer as if nothing were wrong."""
     with pytest.raises(PayloadError) as raised:
@@ -196,7 +205,7 @@ def test_text_is_refused_where_the_model_takes_numbers(times: int, form: Any, gi
 
 @pytest.mark.parametrize("times", [1, 40, 1000], ids=["a row", "some rows", "many rows"])
 @pytest.mark.parametrize("form", [list, as_frame, lambda rows: [list(row.values()) for row in rows]])
-@pytest.mark.parametrize("given", [31, 31.5, True, None, np.int8(3), Decimal("2.5"), float("nan")])
+@pytest.mark.parametrize("given", [31, 31.5, True, None, np.int8(3), Decimal("2.5"), float("nan"), Answer.ONE])
 def test_numbers_of_any_kind_do_where_the_model_takes_numbers(times: int, form: Any, given: object) -> None:
     """A missing integer makes a float of its column, and a model fitted on integers is still meant."""
     assert times == prepare(form([FITTING | {"age": given}] * times), schema=KINDS).rows

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -174,5 +176,9 @@ def _converted(
 
 
 def _refuse_text(cells: Sequence[Any], name: str, log: FaultLog, first: int) -> None:
-    # A moment is text in JSON, however Python holds it.
-    log.add(name, (row for row, cell in enumerate(cells, first) if isinstance(cell, str | date)), TEXT)
+    log.add(name, (row for row, cell in enumerate(cells, first) if _goes_as_text(cell)), TEXT)
+
+
+def _goes_as_text(cell: Any) -> bool:
+    """Whether it is text in JSON, however Python holds it."""
+    return isinstance(cell.value if isinstance(cell, Enum) else cell, str | date | UUID)
