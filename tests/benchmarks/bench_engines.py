@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MILLION = 1_000_000
 PART_ROWS = 50_000
 SPARK_PARTITIONS = 2  # as many as tasks at a time: with each that starts, Python reads Spark's archive anew, 0.2 s
-ROUNDS, CALLS = 3, 2
+ROUNDS, CALLS = 2, 2
 JVM_CALLS = 3
 """Calls of each of Spark's ways before any is measured: as long as that the JVM compiles, on the same cores."""
 BAR = 0.8
@@ -146,14 +146,19 @@ def test_dask(bars: Bars, rows: pd.DataFrame, scorer: Callable[[int], Scorer], s
     found = medians_of([one_round() for _ in range(ROUNDS)])
     bars.note(f"A million rows on Dask, {service}", list(lines(found)))
 
-    job = f"1,000,000 rows on 4 Dask workers, {service}, throughput of score"
-    reached = bars.at_least(job, BAR, found[ALONE] / found[FOUR])
+    job = "1,000,000 rows on 4 Dask workers{}, {}, throughput of score"
+    as_dask_starts_them, as_the_guide_does = job.format("", service), job.format(" that keep memory", service)
+    reached = [
+        bars.at_least(as_dask_starts_them, BAR, found[ALONE] / found[FOUR]),
+        bars.at_least(as_the_guide_does, BAR, found[ALONE] / found[KEEPING]),
+    ]
     bars.because(
-        job,
-        f"with workers that keep the memory which they free, {found[ALONE] / found[KEEPING]:.2f} ×: Dask has them give "
-        f"it back at once, and each request takes it anew; {SAME_CORES}",
+        as_dask_starts_them,
+        "Dask has its workers give back at once the memory that they free, and each request takes it anew; the guide "
+        "to many rows has them keep it.",
     )
-    assert reached
+    bars.because(as_the_guide_does, SAME_CORES)
+    assert all(reached)
 
 
 @contextmanager

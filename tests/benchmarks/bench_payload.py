@@ -34,7 +34,7 @@ CLOSE = 1.1
 PEAK_TIMES_BODY = 2.5
 ROUND_SECONDS = 0.05
 JOB_SECONDS = 2
-ROUNDS = range(3, 25)
+ROUNDS = range(3, 100)
 MOST_CALLS = 400
 LABELS = {2: ["No Risk", "Risk"], 10: list("abcdefghij")}
 
