@@ -42,7 +42,7 @@ PART_ROWS = 50_000
 SPARK_PARTITIONS = 2  # as many as tasks at a time: with each that starts, Python reads Spark's archive anew, 0.2 s
 ROUNDS, CALLS = 2, 2
 JVM_CALLS = 3
-"""Calls of each of Spark's ways before any is measured: as long as that the JVM compiles, on the same cores."""
+"""Calls of each of Spark's ways before any is measured: so long the JVM compiles what they run, on the same cores."""
 BAR = 0.8
 SERVICES = {"embedded service": "of_embedded", "canned service": "of_canned"}
 """The services, and the fixtures that tell of them."""
