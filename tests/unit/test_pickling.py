@@ -48,6 +48,8 @@ ROWS = 60
 FRAME = pd.DataFrame({"height": np.linspace(-1, 1, ROWS) ** 3, "colour": np.resize(["red", "blue", "green"], ROWS)})
 X = np.random.default_rng(0).normal(size=(ROWS, 4))
 Y = np.resize(["no", "yes", "no", "maybe"], ROWS)
+ALIGNED = np.dtype([("flag", "i1"), ("value", "f8")], align=True)
+"""Seven bytes of each row belong to no field."""
 COLUMNS = ColumnTransformer([("n", StandardScaler(), ["height"]), ("c", OneHotEncoder(), ["colour"])])
 
 FITTED = [
@@ -176,7 +178,10 @@ def test_sets_stay_sets() -> None:
         np.array(["a", None, 3], dtype=object),
         np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"),
         np.array([(1, 2.5)], dtype=[("a", "i1"), ("b", "f8")]),
-        np.array([(1, 2.5)], dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+        np.array([(1, 2.5)], dtype=ALIGNED),
+        np.array([(1, 2.5), (2, 3.5), (3, 4.5)], dtype=ALIGNED)[::2],
+        np.array([[(1, 2.5), (2, 3.5)], [(3, 4.5), (4, 5.5)]], dtype=ALIGNED, order="F"),
+        np.array((1, 2.5), dtype=ALIGNED),
         np.zeros((0, 3)),
         np.array(3.0),
     ],
@@ -195,9 +200,8 @@ def test_arrays_survive(array: Any) -> None:
 
 def test_left_over_memory_between_fields_is_not_written() -> None:
     """The bytes between the fields of a structured array are zero in the file, and the array itself is untouched."""
-    aligned = np.dtype([("flag", "i1"), ("value", "f8")], align=True)
     model = Spoilt()
-    model.nodes = np.frombuffer(b"\x01SECRETS" + bytes(8), dtype=aligned)
+    model.nodes = np.frombuffer(b"\x01SECRETS" + bytes(8), dtype=ALIGNED)
 
     assert b"SECRET" not in pickled(model)
     assert b"SECRETS" in model.nodes.tobytes()

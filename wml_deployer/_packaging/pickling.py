@@ -102,9 +102,11 @@ class _CanonicalPickler(NumpyPickler):  # type: ignore[misc]  # joblib is untype
             unused[offset : offset + dtype.itemsize] = False
         if array.dtype.hasobject or not unused.any() or not array.size:
             return array
-        clean = self.np.array(array, order="C", copy=True)
-        clean.reshape(-1).view(self.np.uint8).reshape(-1, array.dtype.itemsize)[:, unused] = 0
-        return clean
+        # Copied as bytes: field by field, numpy takes twice as long.
+        rows = self.np.ascontiguousarray(array).reshape(-1)
+        clean = rows.view(self.np.uint8).reshape(-1, array.dtype.itemsize).copy()
+        clean[:, unused] = 0
+        return clean.view(array.dtype).reshape(array.shape)
 
 
 class _Nowhere(io.RawIOBase):
