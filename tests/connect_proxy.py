@@ -14,9 +14,10 @@ from typing_extensions import Self
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CLOUD_HOSTS", "ConnectProxy", "write_certificates"]
+__all__ = ["HOSTS", "ConnectProxy", "write_certificates"]
 
-CLOUD_HOSTS = (
+HOSTS = (
+    "cpd.example.com",
     "*.ml.cloud.ibm.com",
     "*.eu-de.ml.cloud.ibm.com",
     "iam.cloud.ibm.com",
@@ -29,13 +30,13 @@ CLOUD_HOSTS = (
     "*.ap-south-1.aws.data.ibm.com",
     "account-iam.platform.saas.ibm.com",
 )
-"""Hosts of IBM Cloud that the certificate of the service is good for in the tests."""
+"""A Cloud Pak and the hosts of IBM Cloud, which the certificate of the service is good for in the tests."""
 
 
 def write_certificates(directory: Path) -> None:
     """Lay certificates for the hosts of IBM Cloud where the embedded service keeps its own."""
     authority = trustme.CA()
-    leaf = authority.issue_cert("127.0.0.1", "localhost", *CLOUD_HOSTS)
+    leaf = authority.issue_cert("127.0.0.1", "localhost", *HOSTS)
     leaf.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))
 

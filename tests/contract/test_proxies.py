@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer.errors import ServiceError
+from wml_deployer.errors import ServiceError, TransportError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,11 +35,11 @@ def in_the_cloud(server: LocalServer, url: str) -> CloudCredentials:
     return CloudCredentials(url=url, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id)
 
 
-def on_a_cloud_pak(server: LocalServer) -> SoftwareCredentials:
+def on_a_cloud_pak(server: LocalServer, url: str = "https://cpd.example.com") -> SoftwareCredentials:
     """Log in to a Cloud Pak."""
     info = server.info
     return SoftwareCredentials(
-        url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
+        url=url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
     )
 
 
@@ -99,7 +99,17 @@ def test_a_cloud_pak_is_reached_through_the_proxy(
     with Deployer(on_a_cloud_pak(server), metadata_path) as deployer:
         work(deployer, model, features)
 
-    assert {"127.0.0.1"} == set(through.hosts)
+    assert {"cpd.example.com"} == set(through.hosts)
+
+
+def test_this_machine_is_never_asked_through_a_proxy(
+    through: ConnectProxy, server: LocalServer, metadata_path: Path, model: Any, features: pd.DataFrame
+) -> None:
+    """No proxy leads to it, also where NO_PROXY does not say so."""
+    with Deployer(on_a_cloud_pak(server, server.info.url), metadata_path) as deployer:
+        work(deployer, model, features)
+
+    assert [] == through.hosts
 
 
 def test_an_excepted_host_is_reached_directly(
@@ -110,9 +120,9 @@ def test_an_excepted_host_is_reached_directly(
     features: pd.DataFrame,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """NO_PROXY holds for every call."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    with Deployer(on_a_cloud_pak(server), metadata_path) as deployer:
+    """NO_PROXY holds for every call; the host of this test is nowhere."""
+    monkeypatch.setenv("NO_PROXY", "cpd.example.com")
+    with Deployer(on_a_cloud_pak(server), metadata_path) as deployer, pytest.raises(TransportError):
         work(deployer, model, features)
 
     assert [] == through.hosts

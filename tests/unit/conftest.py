@@ -62,7 +62,7 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedServer]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1", "cpd.example.com").configure_cert(context)
     listener = socket.create_server(("127.0.0.1", 0))
     server = ScriptedServer(tmp_path / "ca.pem", listener.getsockname()[1])
 

@@ -42,6 +42,14 @@ def test_any_of_the_names_counts(name: str, environment: pytest.MonkeyPatch) -> 
     assert ("http://proxy:3128", {}) == proxy_for(HOST)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:8443", "127.8.9.1", "localhost:1", "[::1]:8443"])
+def test_this_machine_is_reached_directly(host: str, environment: pytest.MonkeyPatch) -> None:
+    """No proxy leads to it, whatever NO_PROXY says."""
+    environment.setenv("HTTPS_PROXY", "http://proxy:3128")
+
+    assert proxy_for(f"https://{host}/x") is None
+
+
 def test_a_host_and_a_port_are_a_proxy(environment: pytest.MonkeyPatch) -> None:
     """Many leave out the scheme."""
     environment.setenv("HTTPS_PROXY", "proxy:3128")
@@ -84,7 +92,7 @@ def test_a_proxy_is_told_its_own_password(scripted: ScriptedServer, environment:
     scripted.behaviours = [login(dict)]
     with ConnectProxy(scripted.port) as proxy:
         environment.setenv("HTTPS_PROXY", proxy.url.replace("//", "//ana:p%40ss@"))
-        Transport(scripted.ca).request("GET", scripted.url)
+        Transport(scripted.ca).request("GET", "https://cpd.example.com")
 
         told = base64.b64encode(b"ana:p@ss")
         assert any(told in header for header in proxy.headers)

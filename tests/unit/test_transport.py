@@ -308,6 +308,15 @@ def test_a_forked_child_opens_its_own_connection(scripted: ScriptedServer, trans
     assert (0, 2) == (os.waitstatus_to_exitcode(status), scripted.connections)
 
 
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "404 Not Found", "503 Service Unavailable"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_empty_body_is_no_bytes(scripted: ScriptedServer, transport: Transport, method: str, status: str) -> None:
+    """Load balancers answer so with any status."""
+    scripted.behaviours = [reply(status, b"", "Retry-After: 0\r\n")]
+
+    assert b"" == transport.request(method, scripted.url, body=b"{}").body
+
+
 def test_an_empty_stream_is_an_empty_body(scripted: ScriptedServer, transport: Transport) -> None:
     """A stream without bytes is sent as such."""
     scripted.behaviours = [reply()]

@@ -172,7 +172,7 @@ class Transport:
                 answer.close()
                 answer.release_conn()
             return Response(answer.status, b"", answer.headers, url)
-        return Response(answer.status, answer.data, answer.headers, url)
+        return Response(answer.status, answer.data or b"", answer.headers, url)
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool:
         # A forked child must not write into the connections of its parent.

@@ -30,6 +30,8 @@ def proxy_for(url: str) -> Proxy | None:
         url: What is asked for.
 
     """
+    if _is_loopback(urlsplit(url).hostname or ""):
+        return None
     proxies = getproxies()
     named = proxies.get("https") or proxies.get("all")
     if not named or _is_excepted(url, proxies.get("no", "")):
@@ -38,6 +40,14 @@ def proxy_for(url: str) -> Proxy | None:
     parts = parse_url(named if "://" in named else f"http://{named}")
     headers = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
     return Proxy(parts._replace(auth=None).url, headers)
+
+
+def _is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, which no proxy leads to: NO_PROXY is often forgotten."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_excepted(url: str, exceptions: str) -> bool:
