@@ -7,12 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline, stoppable
@@ -90,7 +88,6 @@ class StoredModel:
         return self._view().html
 
 
-@suggest_arguments
 @dataclass
 class Deployment:
     r"""An online deployment: one id and one URL, whatever version serves.
@@ -199,7 +196,6 @@ class Deployment:
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
-        compress: bool = False,
     ) -> Scores | Iterator[Scores]:
         """Score rows; see :meth:`wml_deployer.Deployer.score`.
 
@@ -210,7 +206,6 @@ class Deployment:
             batch_bytes: Bytes of a request's body at most.
             in_flight: Requests at the same time.
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
-            compress: Whether requests travel compressed, to services that take that: it pays on slow networks.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
@@ -219,8 +214,8 @@ class Deployment:
         from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - importing this module is cheap
         from wml_deployer._scoring.batches import score_chunks, score_rows  # noqa: PLC0415
 
-        how = Batching(batch_rows, batch_bytes, in_flight, on_error, compress)
-        ask = partial(self._ask, compress)
+        how = Batching(batch_rows, batch_bytes, in_flight, on_error)
+        ask = self._ask
         if isinstance(X, Iterator):
             return map(as_scores, score_chunks(X, _within(timeout, ask), self._schema, how))
         with deadline(timeout):
@@ -265,9 +260,9 @@ class Deployment:
     def _repr_html_(self) -> str:
         return self._view().html
 
-    def _ask(self, compress: bool, body: bytes) -> bytes:
+    def _ask(self, body: bytes) -> bytes:
         with deadline(REQUEST_SECONDS):
-            return self._client.score(self.id, body, compress=compress)
+            return self._client.score(self.id, body)
 
     def _take(self, record: DeploymentRecord) -> Self:
         if (record.model_id, record.revision) != (self.model_id, self.revision):

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import urllib3
 from typing_extensions import Self
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ class LoggedRequest:
     connection: int
 
 
-@suggest_arguments
 class LocalServer:
     """The embedded service, in a thread of this process, for as long as a ``with`` block lasts.
 

@@ -1,4 +1,4 @@
-"""A candidate beside the live version: compared, promoted, discarded, scored in the shadow."""
+"""A candidate beside the live version: compared, promoted, discarded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.dummy import DummyClassifier
 
 from wml_deployer import Deployer
-from wml_deployer.errors import PayloadError, RolloutError, VersionError
+from wml_deployer.errors import RolloutError, VersionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,36 +130,6 @@ def test_a_candidate_that_does_not_prove_itself_is_removed(
     assert "v0.1" == deployer.status().version
     with pytest.raises(VersionError, match="no candidate"):
         deployer.discard()
-
-
-def test_shadow_scoring_answers_from_the_live_version(beside: Deployer, features: pd.DataFrame) -> None:
-    """What the caller gets is the same with and without a shadow."""
-    assert_frame_equal(beside.score(features), beside.score(features, shadow=True))
-
-
-def test_shadow_scoring_counts_the_disagreement(
-    beside: Deployer, model: Any, better: Any, features: pd.DataFrame
-) -> None:
-    """Rows and changed predictions are written down, no data is."""
-    beside.score(features, shadow=True)
-    changed = int((model.predict(features) != better.predict(features)).sum())
-    [entry] = beside.shadows()[["live", "candidate", "rows", "changed"]].to_numpy().tolist()
-
-    assert ["v0.1", "v0.2", len(features), changed] == entry
-
-
-def test_a_shadow_that_fails_is_no_failure(deployer: Deployer, model: Any, features: pd.DataFrame) -> None:
-    """Without a candidate the live version answers all the same, and the record says why."""
-    deployer.deploy(model)
-    scores = deployer.score(features, shadow=True)
-
-    assert (len(features), True) == (len(scores), "no candidate" in deployer.shadows()["error"].iloc[0])
-
-
-def test_a_stream_has_no_shadow(beside: Deployer, features: pd.DataFrame) -> None:
-    """What can be read once cannot be scored twice."""
-    with pytest.raises(PayloadError, match="stream"):
-        beside.score(iter([features]), shadow=True)
 
 
 def test_deleting_everything_deletes_the_candidate(beside: Deployer) -> None:

@@ -19,7 +19,6 @@ from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer._clients.compression import Compression
 from wml_deployer.errors import (
     AuthorizationError,
     BadRequestError,
@@ -285,31 +284,6 @@ def test_an_interrupted_call_ends_at_once(
         server.clear_faults()
 
     assert "KeyboardInterrupt" in said
-
-
-def test_requests_can_travel_compressed(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
-    """The scores are the same, and nothing is asked for twice."""
-    whole = project.score(features)
-    server.clear_requests()
-
-    assert_frame_equal(whole, project.score(features, compress=True), check_exact=True)
-    assert 1 == len(server.requests)
-
-
-def test_a_service_without_compression_is_scored_on_plainly(
-    project: Deployer, server: LocalServer, features: pd.DataFrame
-) -> None:
-    """One refusal is enough to know."""
-    client = project._project.client
-    client._compression = Compression()  # type: ignore[attr-defined]
-    server.clear_requests()
-    server.fault("POST", "/predictions", status=415)
-    try:
-        sizes = [len(project.score(features.head(2), compress=True)) for _ in range(2)]
-    finally:
-        client._compression = Compression()  # type: ignore[attr-defined]
-
-    assert ([2, 2], [415, 200, 200]) == (sizes, [request.status for request in server.requests][-3:])
 
 
 def test_scoring_can_be_awaited(project: Deployer, features: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)
 CELLS = {
-    "prepare": "import os, time\nos.environ.pop('CI', None)\nfrom wml_deployer._progress.stage import stage",
+    "prepare": "import os, time\nos.environ.pop('CI', None)\nfrom wml_deployer.progress._stage import stage",
     "works": """\
 with stage("scoring", 8, "rows", "v0.2") as progress:
     for _ in range(8):

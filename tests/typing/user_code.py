@@ -80,7 +80,6 @@ def scoring(deployer: Deployer, rows: pd.DataFrame, chunks: Iterator[pd.DataFram
     """Score a frame, rows, chunks and in batch."""
     assert_type(deployer.score(rows), Scores)
     assert_type(deployer.score([[1.0, 2.0]], batch_rows=500, on_error="null"), Scores)
-    assert_type(deployer.score(rows, shadow=True), Scores)
     assert_type(deployer.score(chunks), Iterator[Scores])
     assert_type(deployer.status().score(rows), Scores)
     assert_type(deployer.scorer(rows, keep=["id"]), Scorer)

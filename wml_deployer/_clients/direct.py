@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 
 from wml_deployer._clients.authorized import request
-from wml_deployer._clients.compression import Compression
 from wml_deployer._clients.jobs import BatchCalls
 from wml_deployer._clients.records import DeploymentRecord, ModelRecord, PlanRecord
 from wml_deployer._transport.responses import Response, checked
@@ -51,7 +50,6 @@ class DirectCalls(BatchCalls):
         self.scope = scope
         self._transport = transport
         self._tokens = tokens
-        self._compression = Compression()
 
     def replace_content(self, model_id: str, archive: Path) -> None:
         """Upload new content. IBM's clients do this without verifying TLS, and repeat a dropped upload as empty."""
@@ -128,19 +126,14 @@ class DirectCalls(BatchCalls):
         path = f"/ml/v4/deployments/{deployment_id}"
         self._call("PATCH", path, "describe the deployment", json=patch, repeatable=True)
 
-    def score(self, deployment_id: str, body: bytes, *, compress: bool = False) -> bytes:
+    def score(self, deployment_id: str, body: bytes) -> bytes:
         """Score. IBM's clients send NaN, change integers and dates, rewrite the caller's payload, and the older one
         opens a TLS connection a call and waits without end.
         """
         # The service takes the space from the deployment and refuses it here.
         url = f"{self.url}/ml/v4/deployments/{deployment_id}/predictions?version={API_VERSION}"
-
-        def send(sent: bytes, headers: dict[str, str]) -> Response:
-            return request(
-                self._transport, self._tokens, "POST", url, headers={**_JSON, **headers}, body=sent, repeatable=True
-            )
-
-        return checked(self._compression.send(send, body) if compress else send(body, {}), "score").body
+        response = request(self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True)
+        return checked(response, "score").body
 
     def plan(self, instance_id: str) -> PlanRecord:
         """Ask for a plan. IBM's older client tells of none on Cloud Pak for Data."""

@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 class Scoring(Protocol):
     """What scoring alone needs of the service: no space, and none of IBM's clients."""
 
-    def score(self, deployment_id: str, body: bytes, *, compress: bool = False) -> bytes:
-        """Send ``input_data`` bytes to a deployment, compressed where it takes that, and return the answer's bytes."""
+    def score(self, deployment_id: str, body: bytes) -> bytes:
+        """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
 
 class Client(Protocol):
@@ -105,8 +105,8 @@ class Client(Protocol):
     def delete_deployment(self, deployment_id: str) -> None:
         """Delete a deployment."""
 
-    def score(self, deployment_id: str, body: bytes, *, compress: bool = False) -> bytes:
-        """Send ``input_data`` bytes to a deployment, compressed where it takes that, and return the answer's bytes."""
+    def score(self, deployment_id: str, body: bytes) -> bytes:
+        """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
     def create_batch_deployment(self, name: str, model_id: str, revision: str, custom: Document) -> DeploymentRecord:
         """Start a batch deployment of a revision."""

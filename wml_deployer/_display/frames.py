@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Differences", "History", "Scores", "as_scores"]
 
 
-class _AnyFrame(type(pd.DataFrame)):  # type: ignore[misc]
-    """``pandas.testing`` wants the expected frame to be an instance of what it is compared with: any frame will do."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, pd.DataFrame)
-
-
-class _Frame(pd.DataFrame, metaclass=_AnyFrame):
+class _Frame(pd.DataFrame):
     """A frame in every respect but how a notebook draws it; whatever is cut out of it is a plain frame."""
 
     @property

@@ -16,14 +16,14 @@ import zlib
 from typing import IO, TYPE_CHECKING
 
 from wml_deployer._packaging.deflate import GzipWriter
-from wml_deployer._progress.stage import stage
 from wml_deployer.errors import Fault, PackagingError
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from wml_deployer._progress.stage import Stage
+    from wml_deployer.progress._stage import Stage
 
 __all__ = ["check_archive", "write_archive"]
 

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
-from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.assets import version_served
 from wml_deployer._rollout.candidates import candidate_of
 from wml_deployer._rollout.deploying import batch_deployments_of, create, delete, deployment_of, remove
@@ -17,6 +16,7 @@ from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import grace
 from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client

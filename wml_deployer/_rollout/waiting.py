@@ -6,13 +6,13 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from wml_deployer._progress.stage import stage
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
 from wml_deployer._rollout.skewed import explain_by_libraries
 from wml_deployer._transport.deadline import grace, remaining
 from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wml_deployer._progress.stage import stage
 from wml_deployer._scoring.in_order import in_order
 from wml_deployer._scoring.pace import Pace
 from wml_deployer._scoring.parts import Question, joined, scored
@@ -18,16 +17,17 @@ from wml_deployer.errors import (
     WMLDeployerError,
 )
 from wml_deployer.payload import Document, prepare
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-    from wml_deployer._progress.stage import Stage
     from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.parts import Ask, Part
     from wml_deployer.payload import Table
+    from wml_deployer.progress._stage import Stage
     from wml_deployer.schema import Schema
 
 __all__ = ["score_chunks", "score_rows"]

@@ -27,8 +27,6 @@ class BatchingOptions(TypedDict, total=False):
         batch_bytes: Bytes of a request's body at most (4 MB).
         in_flight: Requests at the same time (4).
         on_error: ``"raise"`` fails the call with the first batch that fails; ``"null"`` leaves nulls in its rows.
-        compress: Whether requests travel compressed, to services that take that (no). Half the bytes for about twice
-            the time of writing them: it pays on networks below some 300 Mbit/s.
 
     """
 
@@ -36,7 +34,6 @@ class BatchingOptions(TypedDict, total=False):
     batch_bytes: int
     in_flight: int
     on_error: OnError
-    compress: bool
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ class Batching:
         body_bytes: Bytes of a request's body at most; a single larger row goes alone.
         in_flight: Requests at the same time.
         on_error: Whether a failing batch fails the call, or leaves nulls in its rows.
-        compress: Whether bodies travel compressed.
 
     Example:
         >>> Batching(rows=500).in_flight
@@ -60,7 +56,6 @@ class Batching:
     body_bytes: int = BATCH_BYTES
     in_flight: int = IN_FLIGHT
     on_error: OnError = "raise"
-    compress: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""

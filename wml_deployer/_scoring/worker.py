@@ -41,8 +41,7 @@ def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> A
     Args:
         source: Where it finds its credentials.
         deployment_id: What to score on.
-        batching: Whether bodies travel compressed, and how many requests all threads of this process together have
-            at the same time.
+        batching: How many requests all threads of this process together have in flight.
 
     Returns:
         A function that sends a body and returns the answer. What a busy or absent service did not answer is sent
@@ -56,7 +55,7 @@ def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> A
 
     def once(body: bytes) -> bytes:
         with line.turns:
-            return line.client.score(deployment_id, body, compress=batching.compress)
+            return line.client.score(deployment_id, body)
 
     def ask(body: bytes) -> bytes:
         for pause in PAUSES_SECONDS:

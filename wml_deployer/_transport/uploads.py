@@ -6,12 +6,12 @@ import os
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, cast
 
-from wml_deployer._progress.stage import stage
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._progress.stage import Stage
+    from wml_deployer.progress._stage import Stage
 
 __all__ = ["CountedFile", "counted"]
 

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.once import tell
-from wml_deployer._rollout.shadow import ShadowLog
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
 from wml_deployer.deployment import Deployment
-from wml_deployer.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pandas as pd
-
-    from wml_deployer._display.frames import Scores
     from wml_deployer.reports import Comparison
 
 __all__ = ["CandidateVerbs"]
 
 
-@suggest_arguments
 class CandidateVerbs(OpenProject):
     """Deploy a version beside the live one, compare both, and take the better one."""
 
@@ -128,41 +118,10 @@ class CandidateVerbs(OpenProject):
             candidate = required(project.client, self.metadata.project_name, "discard")
             delete(project.client, candidate.id)
 
-    def shadows(self) -> pd.DataFrame:
-        """Tell how far candidates disagreed while ``score(X, shadow=True)`` answered from the live version.
-
-        Returns:
-            One row for each call, oldest first: ``when``, ``live``, ``candidate``, ``rows``, ``changed``,
-            ``largest_shift``, ``seconds`` and ``error``. It is kept on this machine, beside metadata.yaml.
-
-        """
-        return self._shadow_log().frame()
-
-    def _shadowed(self, X: Any, score: Callable[[], Scores]) -> Scores:
-        """Answer from the live version, and let the candidate answer at the same time; its failures stay its own."""
-        if not hasattr(X, "__len__"):
-            raise PayloadError(
-                "Rows that come as a stream cannot be scored twice.",
-                operation="score",
-                next_step="Score them without shadow=True, or chunk by chunk.",
-            )
-        live = self._deployment("score")
-        with ThreadPoolExecutor(1, thread_name_prefix="shadow") as pool:
-            shadow = pool.submit(lambda: _scored(self._candidate(), X))
-            answered = timed(str(live.version), score)
-            try:
-                self._shadow_log().record(compared(answered, shadow.result()))
-            except Exception as error:  # noqa: BLE001 - whoever asked for scores gets them
-                self._shadow_log().record_failure(str(live.version), None, len(answered.scores), str(error))
-        return answered.scores
-
     def _candidate(self) -> Deployment:
         client = self._project.client
         record = required(client, self.metadata.project_name, "compare")
         return Deployment.from_record(record, client, version_of(self.metadata, record))
-
-    def _shadow_log(self) -> ShadowLog:
-        return ShadowLog(self._file.directory / ".wml" / "shadow")
 
 
 def _scored(deployment: Deployment, rows: Any) -> Answered:

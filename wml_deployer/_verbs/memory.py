@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.differences import differences
 from wml_deployer._rollout.history import history_frame, version_to
 from wml_deployer._rollout.pruning import prune
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["MemoryVerbs"]
 
 
-@suggest_arguments
 class MemoryVerbs(OpenProject):
     """Tell what was live, compare versions, rebuild metadata.yaml, remove old models."""
 

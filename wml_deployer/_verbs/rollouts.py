@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import deployed_already
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["RolloutVerbs"]
 
 
-@suggest_arguments
 class RolloutVerbs(OpenProject):
     """Deploy the first version, update to another, and go back."""
 

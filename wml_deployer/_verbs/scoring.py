@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.platform import batch_deployment, is_job_of, job_name
 from wml_deployer._verbs.candidates import CandidateVerbs
@@ -15,7 +13,7 @@ from wml_deployer.batch import Job
 from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -27,7 +25,6 @@ __all__ = ["ScoringVerbs"]
 JOB_SECONDS = 3600.0
 
 
-@suggest_arguments
 class ScoringVerbs(CandidateVerbs):
     """Scores on the project's deployment: online, from workers, and in batch on the platform."""
 
@@ -36,9 +33,7 @@ class ScoringVerbs(CandidateVerbs):
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
     ) -> Iterator[Scores]: ...
     @overload
-    def score(
-        self, X: Any, *, timeout: float | None = ..., shadow: bool = ..., **batching: Unpack[BatchingOptions]
-    ) -> Scores: ...
+    def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
     def score(
         self,
         X: Any,
@@ -48,8 +43,6 @@ class ScoringVerbs(CandidateVerbs):
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
-        compress: bool = False,
-        shadow: bool = False,
     ) -> Scores | Iterator[Scores]:
         """Score rows on the live deployment, however many.
 
@@ -61,9 +54,6 @@ class ScoringVerbs(CandidateVerbs):
             batch_bytes: Bytes of a request's body at most.
             in_flight: Requests at the same time.
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
-            compress: Whether requests travel compressed, to services that take that: it pays on slow networks.
-            shadow: Whether the candidate scores the same rows at the same time; how far it disagrees is told by
-                :meth:`shadows`, and what goes wrong with it is no error of this call.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
@@ -74,17 +64,15 @@ class ScoringVerbs(CandidateVerbs):
             VersionError: The project is not deployed yet.
 
         """
-        score: Callable[[], Any] = partial(
-            self._deployment("score").score,
+        deployment = self._deployment("score")
+        scores: Scores | Iterator[Scores] = deployment.score(
             X,
             timeout=timeout,
             batch_rows=batch_rows,
             batch_bytes=batch_bytes,
             in_flight=in_flight,
             on_error=on_error,
-            compress=compress,
         )
-        scores: Scores | Iterator[Scores] = self._shadowed(X, score) if shadow else score()
         return scores
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
@@ -93,8 +81,7 @@ class ScoringVerbs(CandidateVerbs):
         Args:
             X: n rows × k fields.
             timeout: Seconds for the whole call.
-            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight``, ``on_error`` and ``compress`` as :meth:`score`
-                takes them.
+            **batching: ``batch_rows``, ``batch_bytes``, ``in_flight`` and ``on_error`` as :meth:`score` takes them.
 
         Returns:
             n rows on X's index.
@@ -102,16 +89,13 @@ class ScoringVerbs(CandidateVerbs):
         """
         return await self._deployment("score").ascore(X, timeout=timeout, **batching)
 
-    def scorer(
-        self, like: pd.DataFrame, *, keep: str | Sequence[str] = (), in_flight: int = 1, compress: bool = False
-    ) -> Scorer:
+    def scorer(self, like: pd.DataFrame, *, keep: str | Sequence[str] = (), in_flight: int = 1) -> Scorer:
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
         Args:
             like: A few rows of what it will be called with; they are scored once, to know what comes back.
             keep: Columns that are not sent and stand before the scores: the keys to join them by.
             in_flight: Requests at the same time from one worker.
-            compress: Whether requests travel compressed, to services that take that.
 
         Returns:
             The callable; it pickles without secrets.
@@ -130,9 +114,7 @@ class ScoringVerbs(CandidateVerbs):
         kept, rows = split(like, names)
         meta = beside(kept, deployment.score(rows)).iloc[:0]
         schema = deployment.schema or Schema()
-        return Scorer(
-            self._source, deployment.id, schema, meta, names, Batching(in_flight=in_flight, compress=compress)
-        )
+        return Scorer(self._source, deployment.id, schema, meta, names, Batching(in_flight=in_flight))
 
     def submit_batch(self, X: Any) -> Job:
         """Start to score rows on the platform itself, in one job, and return at once.

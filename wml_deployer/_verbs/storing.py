@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._arguments import suggest_arguments
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._transport.deadline import deadline
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["StoringVerbs"]
 
 
-@suggest_arguments
 class StoringVerbs(OpenProject):
     """Check a model before anything is uploaded, and store it as a version."""
 

@@ -1,4 +1,4 @@
-"""What a hook is told, and what a hook is."""
+"""The events that a progress hook receives."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class ProgressEvent:
     """How far a stage is.
 
     Attributes:
-        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"`` or ``"scoring"``; some
-            are inside others.
-        done: How much of it is done, in units.
-        total: How much there is; ``None`` where nobody knows.
-        unit: ``"bytes"``, ``"rows"``, ``"steps"`` or ``"looks"``.
-        seconds: Since the stage began.
-        detail: What it is at: a deployment's state, the step of a rollout.
-        over: Whether this is the stage's last event, done or failed.
+        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"`` or ``"scoring"``. Stages
+            can be nested.
+        done: How much of the stage is done, in units.
+        total: How much there is to do, in units; ``None`` if it is not known.
+        unit: ``"bytes"``, ``"rows"``, ``"steps"`` or ``"looks"`` (status requests).
+        seconds: Time since the stage began.
+        detail: The state of a deployment, the step of a rollout, and the like.
+        over: Whether this is the last event of the stage, whether it succeeded or failed.
 
     Example:
         >>> event = ProgressEvent("scoring", done=2_000, total=8_000, unit="rows", seconds=0.5)
@@ -39,21 +39,21 @@ class ProgressEvent:
 
     @property
     def rate(self) -> float | None:
-        """Units a second; ``None`` where nothing can be said yet."""
+        """Units per second so far; ``None`` before the first unit is done."""
         return self.done / self.seconds if self.done and self.seconds > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the stage is over if it goes on like this; ``None`` where nothing can be said yet."""
+        """Estimated seconds until the stage is over; ``None`` without a rate or a total."""
         if self.rate is None or self.total is None:
             return None
         return max(self.total - self.done, 0) / self.rate
 
 
 class ProgressHook(Protocol):
-    """Whatever can be called with an event.
+    """Any callable that takes an event.
 
-    It is called from the thread that works, so it should be quick; what it raises is logged and stops nothing.
+    It is called from the working thread, so it should return quickly. Its errors are logged and stop nothing.
 
     Example:
         >>> class Percent:
@@ -65,4 +65,4 @@ class ProgressHook(Protocol):
     """
 
     def __call__(self, event: ProgressEvent, /) -> None:
-        """Take note of an event."""
+        """Handle an event."""

@@ -1,4 +1,4 @@
-"""A link to the console of the embedded service, and of no other."""
+"""The deployer itself: what it shows, and what it offers on the embedded service alone."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def test_only_the_embedded_service_has_this_console(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="not the embedded service"):
         deployer.console_link()
+
+
+def test_representation_can_be_pasted(tmp_path: Path) -> None:
+    """A deployer's representation is the call that opens the same project."""
+    path = tmp_path / "metadata.yaml"
+    path.write_text("project_name: churn\nproject_version: v1\n", encoding="utf-8")
+    deployer = Deployer.local(path)
+
+    assert f"Deployer.local({str(path)!r})" == repr(deployer)
+    assert repr(deployer) == repr(eval(repr(deployer), {"Deployer": Deployer}))

@@ -1,0 +1,35 @@
+"""One hook that is told how far connecting, packing, uploads, rollouts, waiting and scoring are.
+
+By default, bars are drawn with tqdm in terminals and notebooks. In CI and in pipes nothing is printed.
+"""
+
+from __future__ import annotations
+
+from wml_deployer.progress._bars import automatic
+from wml_deployer.progress._events import ProgressEvent, ProgressHook
+from wml_deployer.progress._stage import set_hook
+
+__all__ = ["ProgressEvent", "ProgressHook", "automatic", "set_progress"]
+
+
+def set_progress(hook: ProgressHook | None) -> ProgressHook | None:
+    """Set the progress hook of the whole process.
+
+    Args:
+        hook: Called with each :class:`ProgressEvent`. ``None`` reports nothing; ``automatic``, the default, draws bars.
+
+    Returns:
+        The previous hook.
+
+    Example:
+        >>> before = set_progress(lambda event: print(event.stage, event.done, "of", event.total, event.unit))
+        >>> from sklearn.dummy import DummyRegressor
+        >>> from wml_deployer.packaging import pack
+        >>> with pack(DummyRegressor().fit([[1.0]], [2.0])):
+        ...     pass
+        packing 0 of ... bytes
+        packing ... of ... bytes
+        >>> _ = set_progress(before)
+
+    """
+    return set_hook(hook)
