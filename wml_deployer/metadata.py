@@ -33,10 +33,10 @@ class MetadataFile:
     r"""metadata.yaml on the disk.
 
     Args:
-        path: Where it is.
+        path: Where it is; relative to the working directory of this moment, whichever it is later.
 
     Attributes:
-        path: The same, as a path.
+        path: The same, absolute.
 
     Example:
         >>> import tempfile
@@ -55,13 +55,13 @@ class MetadataFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Name the file; nothing is read yet."""
-        self.path = Path(path).expanduser()
+        self.path = Path(path).expanduser().absolute()
         self._known: Document | None = None
 
     @property
     def directory(self) -> Path:
         """The folder that the file is in."""
-        return self.path.absolute().parent
+        return self.path.parent
 
     def read(self) -> Metadata:
         """Read the file.

@@ -91,7 +91,7 @@ class LocalServer:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None, *, port: int = 0) -> None:
         """Take the folder; the service starts with the ``with`` block."""
-        self._kept = None if directory is None else Path(directory)
+        self._kept = None if directory is None else Path(directory).absolute()
         self._port = port
 
     def __enter__(self) -> Self:

@@ -167,6 +167,17 @@ def test_metadata_are_pickled() -> None:
     assert metadata == pickle.loads(pickle.dumps(metadata))
 
 
+def test_a_later_chdir_changes_no_file(write: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path means the working directory in which it was given."""
+    write("project_name: alpha\nproject_version: v1\n")
+    monkeypatch.chdir(tmp_path)
+    file = MetadataFile("metadata.yaml")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert "alpha" == file.read().project_name
+
+
 def test_directory_is_that_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder is absolute, also where the path is not."""
     monkeypatch.chdir(tmp_path)

@@ -65,7 +65,7 @@ class Transport:
 
     def __init__(self, ca_bundle: Path | None = None, connections: int = 8) -> None:
         """Open nothing yet."""
-        self._ca_file = str(ca_bundle) if ca_bundle else _trusted_by_environment()
+        self._ca_file = str(Path(ca_bundle or _trusted_by_environment()).absolute())
         self._connections = connections
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._process = os.getpid()
