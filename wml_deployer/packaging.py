@@ -7,12 +7,13 @@ in a temporary folder (never in the working directory), in one pass, with memory
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._packaging.archive import check_archive, write_archive
+from wml_deployer._packaging.digest import digest
 from wml_deployer._packaging.directory import files_of
 from wml_deployer.errors import PackagingError
 from wml_deployer.frameworks import Framework, recognise
@@ -28,6 +29,9 @@ __all__ = ["Package", "pack"]
 _NAMES: dict[Framework, str] = {"scikit-learn": "scikit_model.pkl", "xgboost": "xgboost_model.pkl"}
 """What IBM's client calls the pickle in the archive; ``load`` of either client looks for ``.pkl`` only."""
 
+_PROTOCOL = 4
+"""Read by every runtime of the service, and the same on every Python that packs."""
+
 _ARCHIVES = (".tar.gz", ".tgz")
 _PICKLES = (".joblib", ".pkl")
 _NEXT_STEP = "hand in a .joblib or .pkl file, a directory, a .tar.gz, or the fitted estimator itself"
@@ -39,8 +43,10 @@ class Package:
 
     Attributes:
         path: The ``.tar.gz``.
-        digest: SHA-256 of the content, 64 hexadecimal digits: the same for the same model, whatever the file's name,
-            time and compression.
+        digest: Identifies the model, 64 hexadecimal digits. Of an estimator it is the digest of its content: the same
+            after ``predict``, saving and loading. A path is not loaded, so it gets the archive's checksum.
+        checksum: Identifies the bytes of the archive's files, 64 hexadecimal digits: the SHA-256 of what ``sha256sum``
+            prints for them, whatever their order, times, owners and compression.
         size: Bytes of the archive.
 
     Example:
@@ -55,6 +61,7 @@ class Package:
 
     path: Path
     digest: str
+    checksum: str
     size: int
     _folder: TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
@@ -84,8 +91,10 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
     A path is never unpickled: a ``.joblib`` or ``.pkl`` file is wrapped as it is, a directory's content goes to the
     archive's root, and a ``.tar.gz`` is read once, to see that it is whole and safe, and taken as it is.
 
-    The digest of an estimator depends neither on the process nor on whether the estimator was just fitted or loaded
-    from a file. (A fit that records how long it took, as a grid search does, makes another model each time.)
+    An estimator is identified by its content: predicting with it, saving and loading it, another process or another
+    ``n_jobs`` do not change its digest, while another value of any parameter or coefficient does. (A fit that records
+    how long it took, as a grid search does, makes another model each time.) What is handed in as a path is identified
+    by its bytes, so the same model saved twice in different ways has two digests.
 
     Args:
         model: A fitted estimator, or a path to a ``.joblib`` or ``.pkl`` file, a directory or a ``.tar.gz``.
@@ -118,18 +127,30 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
 
 
 def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None) -> Package:
-    from wml_deployer._packaging.pickling import dump  # noqa: PLC0415 - joblib, which only estimators need, takes 0.1 s to import
-
     framework = recognise(estimator)
+    identity = digest(estimator)
 
     def members(folder: Path) -> dict[str, Path]:
         # A tar header tells the size first, so the pickle has to be whole before it can be archived.
         pickled = folder / "model.pkl"
-        with pickled.open("wb") as file:
-            dump(_as_stored(estimator, framework), file)
+        _dump(_as_stored(estimator, framework), pickled)
         return {_NAMES[framework]: pickled}
 
-    return _packed(members, directory)
+    return replace(_packed(members, directory), digest=identity)
+
+
+def _dump(estimator: object, path: Path) -> None:
+    import joblib  # noqa: PLC0415 - deferred: only estimators need it, and it takes 0.1 s to import
+
+    try:
+        joblib.dump(estimator, path, protocol=_PROTOCOL)
+    except OSError:
+        raise
+    except Exception as error:
+        raise PackagingError(
+            f"{type(estimator).__name__} cannot be pickled: {type(error).__name__}: {error}",
+            next_step="See that joblib.dump can save the model.",
+        ) from error
 
 
 def _as_stored(estimator: Any, framework: Framework) -> object:
@@ -153,7 +174,8 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if not path.stat().st_size:
         raise PackagingError(f"{path} is empty", next_step="save the model again")
     if path.name.endswith(_ARCHIVES):
-        return Package(path, check_archive(path), path.stat().st_size)
+        checksum = check_archive(path)
+        return Package(path, checksum, checksum, path.stat().st_size)
     if path.suffix in _PICKLES:
         return _packed(lambda _: {_NAMES["scikit-learn"]: path}, directory)
     raise PackagingError(f"{path} is of a kind that is not known", next_step=_NEXT_STEP)
@@ -166,11 +188,11 @@ def _packed(members: Callable[[Path], dict[str, Path]], directory: str | os.Path
         inside = Path(folder.name)
         target = inside / "model.tar.gz"
         found = members(inside)
-        digest = write_archive(found, target)
+        checksum = write_archive(found, target)
         for path in found.values():
             if path.parent == inside:
                 path.unlink()
-        return Package(target, digest, target.stat().st_size, folder)
+        return Package(target, checksum, checksum, target.stat().st_size, folder)
     except BaseException:
         folder.cleanup()
         raise
