@@ -15,7 +15,7 @@ from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.records import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
 from wml_deployer._clients.scope import Scope, refuse_project
 from wml_deployer._clients.translation import translated
-from wml_deployer._transport.deadline import grace
+from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer.errors import (
     AuthorizationError,
     ClientNotInstalledError,
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from wml_deployer.specifications import Specification
 
 __all__ = ["IBMClient"]
-
-CLEAN_UP_SECONDS = 60.0
 
 
 class IBMClient(DirectCalls):
@@ -224,7 +222,7 @@ class IBMClient(DirectCalls):
 
     def _forget(self, model_id: str) -> None:
         try:
-            with grace(CLEAN_UP_SECONDS):
+            with cleanup_deadline():
                 self.delete_model(model_id)
         except WMLDeployerError:
             # The failure that led here is the one to report; the next store finds the left-over.

@@ -13,8 +13,8 @@ from uuid import uuid4
 from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import remove
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.once import once
 from wml_deployer._rollout.waiting import prove, serve, wait_until_serving
+from wml_deployer._transport.idempotency import send_once
 from wml_deployer.errors import VersionError
 
 if TYPE_CHECKING:
@@ -106,4 +106,4 @@ def _create(client: Client, project: str, version: Version) -> DeploymentRecord:
         return next((record for record in client.deployments() if record.custom == custom), None)
 
     tags = (CUSTOM_KEY, project, "candidate")
-    return once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)
+    return send_once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.left_over import CUSTOM_KEY, project_of
-from wml_deployer._rollout.once import once, tell
 from wml_deployer._rollout.removals import removal_as_conflict
 from wml_deployer._rollout.storing import facts
-from wml_deployer._transport.deadline import grace
+from wml_deployer._transport.deadline import cleanup_deadline
+from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_deployments_of", "create", "delete", "deployment_of", "deployments_of", "remove"]
 
-CLEAN_UP_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +62,10 @@ def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRe
 
     try:
         with removal_as_conflict("deploy"):
-            record = once(lambda: client.create_deployment(*what, custom, tags), made)
+            record = send_once(lambda: client.create_deployment(*what, custom, tags), made)
         _refuse_second(client, metadata.project_name, record)
     except BaseException as error:
-        with grace(CLEAN_UP_SECONDS):
+        with cleanup_deadline():
             _remove_made(client, metadata.project_name, custom, error)
         raise
     return record
@@ -74,16 +73,16 @@ def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRe
 
 def delete(client: Client, deployment_id: str) -> None:
     """Delete a deployment, whatever answers get lost; one that is gone already is no failure."""
-    once(lambda: _deleted(client, deployment_id), lambda: _is_gone(client, deployment_id) or None)
+    send_once(lambda: _deleted(client, deployment_id), lambda: _is_gone(client, deployment_id) or None)
 
 
 def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
     """Remove the deployment of a call that failed; say whether it is gone, and in the error if it is not."""
     try:
-        with grace(CLEAN_UP_SECONDS):
+        with cleanup_deadline():
             delete(client, deployment_id)
     except WMLDeployerError as failure:
-        tell(
+        add_note(
             error,
             f"Deployment {deployment_id} stays in {client.scope}, for it could not be removed "
             f"({failure.message}); the next call goes on from it.",
@@ -106,7 +105,7 @@ def _remove_made(client: Client, project: str, custom: dict[str, object], error:
     try:
         made = [record.id for record in deployments_of(client, project) if record.custom == custom]
     except WMLDeployerError:
-        tell(error, f"A deployment may be left in {client.scope}; the next call goes on from it.")
+        add_note(error, f"A deployment may be left in {client.scope}; the next call goes on from it.")
         return
     for deployment_id in made:
         remove(client, deployment_id, error)

@@ -7,8 +7,8 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from wml_deployer._rollout.once import tell
 from wml_deployer._rollout.service_log import write_log
+from wml_deployer._transport.idempotency import add_note
 from wml_deployer.metadata import LogEntry
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Journal:
         try:
             self._add(_entry(action, before, now, why, proof), deployment_uid=record.id, model_uid=now.model_id)
         except BaseException as error:
-            tell(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
+            add_note(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
             raise
         _log.info("%s: %s is live (proof %s)", action, now.name, proof)
         write_log(self._client(), record, self.read())

@@ -14,7 +14,7 @@ from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
-from wml_deployer._transport.deadline import grace
+from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
 from wml_deployer.progress._stage import stage
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import MetadataFile, Version
 
 __all__ = ["Project"]
-
-CLEAN_UP_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -232,7 +230,7 @@ class Project:
     def _serves_another(self, record: DeploymentRecord, version: Version) -> bool:
         """Say whether somebody else has begun to use a deployment for another version."""
         try:
-            with grace(CLEAN_UP_SECONDS):
+            with cleanup_deadline():
                 now = self.client.deployment(record.id)
         except WMLDeployerError:
             return False
@@ -240,7 +238,7 @@ class Project:
 
     def _take_back(self, version: Version) -> None:
         try:
-            with grace(CLEAN_UP_SECONDS):
+            with cleanup_deadline():
                 self.versions.take_back(version)
         except WMLDeployerError as error:
             _log.warning("version %s stays stored: %s", version.name, error.message)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from wml_deployer._rollout.assets import asset_of, is_there
 from wml_deployer._rollout.history import last_good, live_version, version_to
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.once import tell
-from wml_deployer._rollout.waiting import REVERT_SECONDS, revert, wait_until_settled
-from wml_deployer._transport.deadline import grace
+from wml_deployer._rollout.waiting import revert, wait_until_settled
+from wml_deployer._transport.deadline import cleanup_deadline
+from wml_deployer._transport.idempotency import add_note
 from wml_deployer.errors import ConflictError, RolloutError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["Switch", "named_version", "put_right", "refuse_deleted", "refuse_unknown", "version_before"]
-
-LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -117,17 +115,17 @@ def put_right(client: Client, journal: Journal, switch: Switch, error: BaseExcep
 
     """
     try:
-        with grace(REVERT_SECONDS):
+        with cleanup_deadline():
             serving = asset_of(wait_until_settled(client, client.deployment(switch.served.id)))
             if serving not in {asset_of(switch.version), asset_of(switch.served)}:
-                tell(error, f"Somebody else changed deployment {switch.served.id}; it is left as it is.")
+                add_note(error, f"Somebody else changed deployment {switch.served.id}; it is left as it is.")
                 return
             if switch.before is not None and switch.before != switch.version:
                 revert(client, switch.served.id, switch.before)
     except WMLDeployerError as failure:
         _give_up(client, switch, failure, error)
         return
-    with grace(LOOK_SECONDS):
+    with cleanup_deadline():
         _write_down(
             journal, switch, error, changed=serving == asset_of(switch.version) or isinstance(error, RolloutError)
         )
@@ -139,12 +137,12 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
     if before is None or before == switch.version:
         if changed:
             journal.failed(switch.served, switch.action, switch.came_from, switch.version, said)
-        tell(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
+        add_note(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
         return
     if changed:
         journal.went_back(switch.served, switch.action, before, switch.version, said)
     again = "serves again" if changed else "still serves"
-    tell(error, f"Version {before.name} (revision {before.revision}) {again}.")
+    add_note(error, f"Version {before.name} (revision {before.revision}) {again}.")
 
 
 def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: BaseException) -> None:
@@ -152,7 +150,7 @@ def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: B
     name = switch.before.name if switch.before else switch.version.name
     text = f"Going back to version {name} failed as well: {failure.message}\n{_now(client, switch)}"
     if not isinstance(error, Exception):
-        tell(error, text)
+        add_note(error, text)
         return
     raise RolloutError(
         f"{error}\n{text}",
@@ -163,7 +161,7 @@ def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: B
 
 def _now(client: Client, switch: Switch) -> str:
     try:
-        with grace(LOOK_SECONDS):
+        with cleanup_deadline():
             record = client.deployment(switch.served.id)
     except WMLDeployerError as unknown:
         return f"What serves now is not known: {unknown.message}"

@@ -15,9 +15,9 @@ from wml_deployer._rollout.left_over import (
     models_of,
     remove_stale,
 )
-from wml_deployer._rollout.once import once, tell
 from wml_deployer._rollout.removals import removal_as_conflict
-from wml_deployer._transport.deadline import grace
+from wml_deployer._transport.deadline import cleanup_deadline
+from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["upload"]
 
-CLEAN_UP_SECONDS = 60.0
 _CHUNK = 1 << 20
 
 
@@ -71,7 +70,7 @@ def _freeze(
     message = commit_message(chosen, package.digest)
     try:
         model_id = _place(client, fitting, package.path, properties)
-        revision = once(
+        revision = send_once(
             lambda: client.freeze_model(model_id, message), lambda: _frozen_now(client, model_id, message, properties)
         )
         _verify(client, model_id, revision, package.path, properties)
@@ -87,7 +86,7 @@ def _place(client: Client, fitting: list[ModelRecord], archive: Path, properties
     if fitting:
         client.change_model(fitting[0].id, archive, properties)
         return fitting[0].id
-    return once(lambda: client.store_model(archive, properties).id, lambda: _finished(client, archive, properties))
+    return send_once(lambda: client.store_model(archive, properties).id, lambda: _finished(client, archive, properties))
 
 
 def _finished(client: Client, archive: Path, properties: ModelProperties) -> str | None:
@@ -114,14 +113,14 @@ def _frozen_now(client: Client, model_id: str, message: str, properties: ModelPr
 def _take_back(client: Client, properties: ModelProperties, message: str, error: BaseException) -> None:
     """Remove the model that a failed call made, unless it is of use to somebody else by now."""
     try:
-        with grace(CLEAN_UP_SECONDS):
+        with cleanup_deadline():
             for model in _made(client, properties):
                 if all(item.message == message for item in client.revisions(model.id)):
                     client.delete_model(model.id)
     except (NotFoundError, ConflictError):
         return
     except WMLDeployerError:
-        tell(error, f"A model may be left in {client.scope}; the next call goes on from it.")
+        add_note(error, f"A model may be left in {client.scope}; the next call goes on from it.")
 
 
 def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._rollout.once import PASSING, once, pause
 from wml_deployer._rollout.proof import disagreement
 from wml_deployer._rollout.skewed import explain_by_libraries
-from wml_deployer._transport.deadline import grace, remaining
+from wml_deployer._transport.deadline import cleanup_deadline, remaining
+from wml_deployer._transport.idempotency import RETRYABLE, send_once, sleep_with_jitter
 from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
 from wml_deployer.progress._stage import stage
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.sample import Sample
     from wml_deployer.metadata import Version
 
-__all__ = ["REVERT_SECONDS", "Proof", "prove", "revert", "serve", "wait_until_serving", "wait_until_settled"]
+__all__ = ["Proof", "prove", "revert", "serve", "wait_until_serving", "wait_until_settled"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ Proof = Literal["passed", "failed", "skipped"]
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
-REVERT_SECONDS = 300.0
-"""Time to put things right in, whatever was left of the call's own."""
 LOOKS = 5
 """How many looks in a row may fail before the wait does."""
 _WORKING = frozenset({"initializing", "updating"})
@@ -114,7 +112,7 @@ def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRec
         return record if asset_of(record) == wanted else None
 
     try:
-        return once(lambda: client.serve(deployment_id, version.model_id, version.revision), look)
+        return send_once(lambda: client.serve(deployment_id, version.model_id, version.revision), look)
     except ConflictError:
         # A request whose answer was lost on the way is sent again, and finds the service at its own work.
         record = look()
@@ -157,7 +155,7 @@ def revert(client: Client, deployment_id: str, version: Version) -> None:
         RolloutError: It does not come back either.
 
     """
-    with grace(REVERT_SECONDS):
+    with cleanup_deadline():
         before = wait_until_settled(client, _look(client, deployment_id))
         if before.state == "ready" and asset_of(before) == asset_of(version):
             return
@@ -170,9 +168,9 @@ def _look(client: Client, deployment_id: str) -> DeploymentRecord:
     for attempt in range(1, LOOKS):
         try:
             return client.deployment(deployment_id)
-        except PASSING as error:  # noqa: PERF203 - a request costs more
+        except RETRYABLE as error:  # noqa: PERF203 - a request costs more
             _log.info("cannot look at deployment %s: %s", deployment_id, error.message)
-            pause(attempt)
+            sleep_with_jitter(attempt)
     return client.deployment(deployment_id)
 
 

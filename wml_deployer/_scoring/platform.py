@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from wml_deployer._rollout.deploying import batch_deployments_of
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.once import once
 from wml_deployer._rollout.waiting import wait_until_serving
+from wml_deployer._transport.idempotency import send_once
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
@@ -39,7 +39,7 @@ def batch_deployment(client: Client, project: str, model_id: str, revision: str 
 
 def _created(client: Client, project: str, model_id: str, revision: str | None) -> DeploymentRecord:
     facts = {CUSTOM_KEY: {"project": project, "kind": "batch"}}
-    return once(
+    return send_once(
         lambda: client.create_batch_deployment(f"{project}-Batch", model_id, revision or "", facts),
         lambda: next(iter(batch_deployments_of(client, project)), None),
     )

@@ -1,16 +1,25 @@
-"""The time that a whole call may take, whatever happens on its connections, and its end when nobody waits any more.
+"""Deadlines for whole calls, and the sockets that keep them.
 
-Timeouts of HTTP libraries start anew with each byte that arrives. A deadline does not: a :class:`DeadlineSocket` looks
-at it before each read and write, so that a server that drips a byte a second ends too.
+The timeouts of HTTP libraries start again with every byte that arrives, so a server that sends one byte a second holds
+its caller for ever. A deadline does not: it is a point in time, kept in a context variable, and a
+:class:`DeadlineSocket` compares it with the clock before each read and write::
+
+    with deadline(5):
+        transport.request("GET", url)   # raises DeadlineError after five seconds, whatever the server does
+
+A call that changes something keeps a part of its time for cleaning up: after an error, :func:`cleanup_deadline` gives
+the block that part. After Ctrl-C it gives less than a second.
 """
 
 from __future__ import annotations
 
 import ssl
+import sys
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from wml_deployer.errors import DeadlineError
 
@@ -18,21 +27,40 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-__all__ = ["DeadlineSocket", "deadline", "grace", "remaining", "stoppable"]
+__all__ = ["DeadlineSocket", "cleanup_deadline", "deadline", "hold", "pause", "remaining", "stoppable"]
 
-LOOK_SECONDS = 0.2
-"""How often a read that may be stopped looks whether it is."""
+POLL_SECONDS = 0.2
+"""How often a wait that another thread may stop looks whether it was stopped."""
+CLEANUP_SECONDS = 60.0
+"""The longest time for cleaning up after a failed call, and the usual one without a deadline."""
+CLEANUP_SHARE = 0.1
+"""The share of a call's time that is kept for cleaning up."""
+OVERTIME_SECONDS = 0.3
+"""How long cleaning up may go on after the call's time: a quick look at what was left."""
+INTERRUPTED_SECONDS = 0.7
+"""Time for cleaning up after Ctrl-C: whoever presses it wants the call to end now."""
 
-_end: ContextVar[float | None] = ContextVar("wml_deployer_deadline", default=None)
-_stops: ContextVar[tuple[threading.Event, ...]] = ContextVar("wml_deployer_stops", default=())
 Result = TypeVar("Result")
 
 
-def deadline(seconds: float | None) -> AbstractContextManager[None]:
-    """Bound everything in the block to this many seconds; within another deadline, the earlier one counts.
+@dataclass
+class _Limits:
+    """When the work of a call must end, and when cleaning up after it must."""
+
+    end: float
+    cleanup_end: float
+
+
+_limits: ContextVar[_Limits | None] = ContextVar("wml_deployer_limits", default=None)
+_stops: ContextVar[tuple[threading.Event, ...]] = ContextVar("wml_deployer_stops", default=())
+
+
+def deadline(seconds: float | None, *, cleanup: bool = False) -> AbstractContextManager[None]:
+    """Limit everything in the block to a number of seconds; within another deadline, the earlier one counts.
 
     Args:
         seconds: Seconds from now; ``None`` leaves the enclosing deadline as it is.
+        cleanup: Whether to keep a tenth of the time, at most a minute, for :func:`cleanup_deadline`.
 
     Example:
         >>> with deadline(5):
@@ -42,44 +70,49 @@ def deadline(seconds: float | None) -> AbstractContextManager[None]:
     """
     if seconds is None:
         return nullcontext()
-    enclosing = _end.get()
-    end = time.monotonic() + seconds
-    return _Until(end if enclosing is None else min(enclosing, end))
+    now, enclosing = time.monotonic(), _limits.get()
+    reserve = min(CLEANUP_SECONDS, CLEANUP_SHARE * seconds) if cleanup else 0.0
+    limits = _Limits(now + seconds - reserve, now + seconds + OVERTIME_SECONDS)
+    if enclosing is not None:
+        limits = _Limits(min(limits.end, enclosing.end), min(limits.cleanup_end, enclosing.cleanup_end))
+    return _Within(limits)
 
 
-def grace(seconds: float) -> AbstractContextManager[None]:
-    """Bound the block to this many seconds, even where the enclosing deadline is over: to put things right after it.
-
-    Args:
-        seconds: Seconds from now.
+def cleanup_deadline() -> AbstractContextManager[None]:
+    """Give the block the time that is left for cleaning up, even if the deadline for the work itself has passed.
 
     Example:
-        >>> with deadline(0), grace(5):
-        ...     remaining() > 1
+        >>> with deadline(0), cleanup_deadline():
+        ...     remaining() > 0.2
         True
 
     """
-    return _Until(time.monotonic() + seconds)
+    now, limits = time.monotonic(), _limits.get()
+    if limits is None:
+        limits = _Limits(now, now + CLEANUP_SECONDS)
+    if isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        limits.cleanup_end = min(limits.cleanup_end, now + INTERRUPTED_SECONDS)
+    return _Within(_Limits(limits.cleanup_end, limits.cleanup_end))
 
 
-class _Until:
-    """Not a generator, which takes four times as long: every request has one."""
+class _Within:
+    """Set the limits of a block. A generator would take four times as long, and every request has one."""
 
-    __slots__ = ("_end", "_token")
+    __slots__ = ("_limits", "_token")
 
-    def __init__(self, end: float) -> None:
-        self._end = end
+    def __init__(self, limits: _Limits) -> None:
+        self._limits = limits
 
     def __enter__(self) -> None:
-        self._token = _end.set(self._end)
+        self._token = _limits.set(self._limits)
 
     def __exit__(self, *_: object) -> None:
-        _end.reset(self._token)
+        _limits.reset(self._token)
 
 
 @contextmanager
 def stoppable(stop: threading.Event) -> Iterator[None]:
-    """Let another thread end what the block does on its connections, for nobody waits for it any more.
+    """Let another thread end the waits and requests of the block, because nobody wants their result any more.
 
     Args:
         stop: Set by the other thread.
@@ -115,29 +148,92 @@ def remaining() -> float | None:
     stops = _stops.get()
     if stops and any(stop.is_set() for stop in stops):
         raise DeadlineError("The call was given up.")
-    end = _end.get()
-    if end is None:
+    limits = _limits.get()
+    if limits is None:
         return None
-    left = end - time.monotonic()
+    left = limits.end - time.monotonic()
     if left <= 0:
         raise DeadlineError("The time for the call is over.", next_step="Give it more with timeout=, in seconds.")
     return left
 
 
+def pause(seconds: float) -> None:
+    """Sleep, but not beyond the deadline; wake up early if the call is given up.
+
+    Args:
+        seconds: How long, at most.
+
+    Raises:
+        DeadlineError: The deadline came first, or the call was given up.
+
+    Example:
+        >>> with deadline(0.01):
+        ...     pause(60)
+        Traceback (most recent call last):
+        wml_deployer.errors.DeadlineError: The time for the call is over.
+        Next: Give it more with timeout=, in seconds.
+
+    """
+    end = time.monotonic() + seconds
+    while (wait := end - time.monotonic()) > 0:
+        time.sleep(_at_most(wait))
+    remaining()
+
+
+class _Lock(Protocol):
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Acquire it."""
+
+    def release(self) -> None:
+        """Release it."""
+
+
+@contextmanager
+def hold(lock: _Lock) -> Iterator[None]:
+    """Hold a lock during the block, waiting for it no longer than the deadline allows.
+
+    Args:
+        lock: A lock or semaphore of ``threading``.
+
+    Raises:
+        DeadlineError: Another thread held it for too long.
+
+    Example:
+        >>> import threading
+        >>> with hold(threading.Lock()):
+        ...     pass
+
+    """
+    while not lock.acquire(timeout=_at_most(POLL_SECONDS)):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _at_most(seconds: float) -> float:
+    """Shorten a wait to the time that is left, and to the polling interval where another thread may stop it."""
+    left = remaining()
+    if left is not None:
+        seconds = min(seconds, left)
+    return min(seconds, POLL_SECONDS) if _stops.get() else seconds
+
+
 class DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that never waits longer than what the deadline leaves."""
+    """A TLS socket whose every wait ends with the deadline."""
 
     def recv_into(self, *args: Any, **options: Any) -> int:
-        """Read into a buffer."""
+        """Receive into a buffer."""
         if not _stops.get():
-            return self._bounded(super().recv_into, *args, **options)
+            return self._limited(super().recv_into, *args, **options)
         usual = self.gettimeout()
         end = None if usual is None else time.monotonic() + usual
         try:
             while True:
-                self.settimeout(LOOK_SECONDS)
+                self.settimeout(POLL_SECONDS)
                 try:
-                    return self._bounded(super().recv_into, *args, **options)
+                    return self._limited(super().recv_into, *args, **options)
                 except TimeoutError:
                     remaining()
                     if end is not None and time.monotonic() >= end:
@@ -146,14 +242,14 @@ class DeadlineSocket(ssl.SSLSocket):
             self.settimeout(usual)
 
     def send(self, *args: Any, **options: Any) -> int:
-        """Send what fits; ``sendall`` is made of it."""
-        return self._bounded(super().send, *args, **options)
+        """Send what fits; ``sendall`` calls this."""
+        return self._limited(super().send, *args, **options)
 
     def do_handshake(self, block: bool = False) -> None:
-        """Shake hands."""
-        self._bounded(super().do_handshake, block)
+        """Negotiate TLS."""
+        self._limited(super().do_handshake, block)
 
-    def _bounded(self, act: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    def _limited(self, act: Callable[..., Result], *args: Any, **options: Any) -> Result:
         left = remaining()
         usual = self.gettimeout()
         if left is None or (usual is not None and usual <= left):

@@ -109,7 +109,7 @@ class OpenProject:
     @contextmanager
     def _storing(self, timeout: float) -> Iterator[Project]:
         """Hold the project's lock, so that two processes never change it at once, within the time given."""
-        with deadline(timeout), self._file.lock(timeout=timeout):
+        with deadline(timeout, cleanup=True), self._file.lock(timeout=timeout):
             self._deployed = None
             if self._file.path.exists() and needs_adoption(self.metadata):
                 adopt(self._project.client, self._file)

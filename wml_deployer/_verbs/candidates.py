@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.deploying import delete
-from wml_deployer._rollout.once import tell
 from wml_deployer._transport.deadline import deadline
+from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
 from wml_deployer.deployment import Deployment
 
@@ -100,7 +100,9 @@ class CandidateVerbs(OpenProject):
             try:
                 delete(project.client, candidate.id)
             except BaseException as error:
-                tell(error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it.")
+                add_note(
+                    error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it."
+                )
                 raise
             return Deployment.from_record(record, project.client, chosen)
 
