@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from wml_deployer._transport import idempotency
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import MAX_ATTEMPTS, add_note, send_once, sleep_with_jitter
 from wml_deployer.errors import (
@@ -61,7 +61,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Record pauses instead of waiting, and take the chance out of them."""
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(idempotency.random, "uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     return slept
 
 

@@ -11,7 +11,7 @@ from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.waiting import revert, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note
-from wml_deployer.errors import ConflictError, RolloutError, VersionError, WMLDeployerError
+from wml_deployer.errors import ConflictError, DeadlineError, RolloutError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
@@ -149,14 +149,13 @@ def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: B
     """Say that going back failed as well, and what serves now."""
     name = switch.before.name if switch.before else switch.version.name
     text = f"Going back to version {name} failed as well: {failure.message}\n{_now(client, switch)}"
-    if not isinstance(error, Exception):
+    next_step = f"Call rollback(to={name!r}) as soon as the service answers."
+    if isinstance(error, DeadlineError):
+        error.next_step = next_step
+    if isinstance(error, DeadlineError) or not isinstance(error, Exception):
         add_note(error, text)
         return
-    raise RolloutError(
-        f"{error}\n{text}",
-        operation=switch.action,
-        next_step=f"Call rollback(to={name!r}) as soon as the service answers.",
-    ) from error
+    raise RolloutError(f"{error}\n{text}", operation=switch.action, next_step=next_step) from error
 
 
 def _now(client: Client, switch: Switch) -> str:
