@@ -15,6 +15,7 @@ a service that is started once and is as on its first day in each test. Needs th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import urllib3
 from typing_extensions import Self
 
-from wml_deployer.server import EmbeddedServer, ServerInfo, Settings
+from wml_deployer.server import EmbeddedServer, ServerInfo, ServerStartError, Settings
 
 if TYPE_CHECKING:
     import os
@@ -95,27 +96,30 @@ class LocalServer:
         self._port = port
 
     def __enter__(self) -> Self:
-        """Start the service and wait until it answers."""
-        self._directory = self._kept or Path(tempfile.mkdtemp(prefix="wml-"))
-        self._server = EmbeddedServer(Settings(self._directory, port=self._port, controllable=True))
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=[ready], name="LocalServer", daemon=True)
-        self._thread.start()
-        if not ready.wait(_START_SECONDS) or not self._thread.is_alive():
-            raise RuntimeError("The embedded service did not start; its log says why.")
-        self._pool = urllib3.PoolManager(ca_certs=str(self.info.ca_bundle), timeout=30, retries=False)
-        self._token = self._log_in()
+        """Start the service and wait until it answers.
+
+        Raises:
+            ServerStartError: It cannot start, or does not in time; nothing of it is left.
+
+        """
+        with contextlib.ExitStack() as undo:
+            self._directory = self._kept or Path(tempfile.mkdtemp(prefix="wml-"))
+            if self._kept is None:
+                undo.callback(shutil.rmtree, self._directory, ignore_errors=True)
+            self._server = EmbeddedServer(Settings(self._directory, port=self._port, controllable=True))
+            undo.callback(self._server.close)
+            self._start(undo)
+            self._pool = urllib3.PoolManager(ca_certs=str(self.info.ca_bundle), timeout=30, retries=False)
+            undo.callback(self._pool.clear)
+            self._token = self._log_in()
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stop the service; a folder of its own making is removed."""
-        self._pool.clear()
-        self._server.stop()
-        self._thread.join()
-        if self._kept is None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        self._undo.close()
 
     @property
     def info(self) -> ServerInfo:
@@ -251,11 +255,26 @@ class LocalServer:
         """Be as on the first day: the default space, empty, and nothing else; no faults, no limits, the real time."""
         self._call("POST", "/reset")
 
-    def _run(self, ready: threading.Event) -> None:
-        try:
-            self._server.run(lambda _info: ready.set())
-        finally:
-            ready.set()
+    def _start(self, undo: contextlib.ExitStack) -> None:
+        """Run the service in a thread of its own until it is stopped."""
+        answering, over = threading.Event(), threading.Event()
+
+        def run() -> None:
+            try:
+                self._server.run(lambda _info: answering.set())
+            finally:
+                over.set()
+                answering.set()
+
+        def stop() -> None:
+            self._server.stop()
+            thread.join()
+
+        thread = threading.Thread(target=run, name="LocalServer", daemon=True)
+        thread.start()
+        undo.callback(stop)
+        if not answering.wait(_START_SECONDS) or over.is_set():
+            raise ServerStartError("The embedded service did not start; its log says why.")
 
     def _log_in(self) -> str:
         body = json.dumps({"username": self.info.username, "api_key": self.info.apikey})

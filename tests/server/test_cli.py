@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -34,10 +35,9 @@ def test_a_signal_ends_it_gracefully(number: signal.Signals, folder: Path) -> No
         str(folder),
         "--username",
         "u",
-        "--apikey",
-        "k" * 8,
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "WML_SERVER_APIKEY": "k" * 8}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     document = json.loads(process.stdout.readline())
     process.send_signal(number)

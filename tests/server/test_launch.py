@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import sys
 import time
@@ -66,6 +65,25 @@ def test_the_server_ends_after_its_last_user(folder: Path) -> None:
     assert Folder(folder).announced() is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of processes from /proc")
+def test_no_zombie_is_left_of_a_service_that_ended(folder: Path) -> None:
+    """While the process that started it lives on."""
+    code = f"""{JOIN}
+import json, os, signal, time
+from wml_deployer.server.folder import Folder
+folder = Path(sys.argv[1])
+join_or_start(folder)
+pid = json.loads((folder / "server.json").read_bytes())["pid"]
+os.kill(pid, signal.SIGTERM)
+deadline = time.monotonic() + 20
+while Path(f"/proc/{{pid}}").exists() and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(Path(f"/proc/{{pid}}").exists())
+"""
+
+    assert "False\n" == run(code, str(folder)).stdout
+
+
 def test_a_restart_keeps_key_space_and_port(folder: Path) -> None:
     """What clients hold of a folder's server is good for the next one."""
     code = f"{JOIN} print(join_or_start(Path(sys.argv[1])).document())"
@@ -76,15 +94,6 @@ def test_a_restart_keeps_key_space_and_port(folder: Path) -> None:
     wait_until_gone(folder)
 
     assert first == second
-
-
-def test_the_key_is_for_its_owner_only(folder: Path) -> None:
-    """The files that hold secrets can be read by nobody else."""
-    join_or_start(folder)
-
-    modes = {name: stat.S_IMODE((folder / name).stat().st_mode) for name in ("apikey", "server.json", "server.pem")}
-
-    assert {"apikey": 0o600, "server.json": 0o600, "server.pem": 0o600} == modes
 
 
 def test_a_second_server_is_refused(folder: Path) -> None:

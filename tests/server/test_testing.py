@@ -8,12 +8,16 @@ import os
 import ssl
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.server.conftest import RUNTIME, Client
+from wml_deployer.server import EmbeddedServer, running
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -144,6 +148,61 @@ def test_a_folder_that_is_given_is_kept(tmp_path: Path) -> None:
         before = server.info
     with LocalServer(str(tmp_path)) as server:
         assert before == server.info
+
+
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [(running, "_listen"), (EmbeddedServer, "run"), (threading.Thread, "start"), (LocalServer, "_log_in")],
+)
+def test_a_service_that_fails_to_start_leaves_nothing(
+    owner: object, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No folder, no thread, no lock on a folder that is to be kept, whatever step of its start fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("out of something")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = {thread.name for thread in threading.enumerate()}
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, fail)
+        patch.setattr(threading, "excepthook", lambda _: None)
+        for directory in (None, tmp_path / "kept"):
+            with pytest.raises(RuntimeError), LocalServer(directory):
+                pass
+    with LocalServer(tmp_path / "kept"):
+        pass
+
+    assert ["kept"] == [path.name for path in tmp_path.iterdir()]
+    assert before == {thread.name for thread in threading.enumerate()}
+
+
+def test_a_reset_ends_all_waiting(user: Client, own: LocalServer, archives: tuple[bytes, bytes]) -> None:
+    """What was to take an hour does not hold the service's end or a later resource back."""
+    own.pace("space", seconds=3600)
+    created = user("POST", "/v2/spaces", {"name": "slow"}).json
+    assert "preparing" == created["entity"]["status"]["state"]
+    waiting = own._server._context.control.pacing._waiting
+    own.reset()
+    deadline = time.monotonic() + 10
+    while waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert {} == waiting
+
+
+def test_a_faster_pace_counts_for_what_waits_already(user: Client, own: LocalServer) -> None:
+    """A test that has seen enough of a state can end it."""
+    own.pace("space", seconds=3600)
+    space_id = user("POST", "/v2/spaces", {"name": "hurried"}).json["metadata"]["id"]
+    own.pace("space")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        state = user("GET", f"/v2/spaces/{space_id}").json["entity"]["status"]["state"]
+        if state == "active":
+            break
+
+    assert "active" == state
 
 
 def test_the_control_api_is_for_tests_only(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wml_deployer.server.launch import ServerStartError, console_link, join_or_start
+    from wml_deployer.server.folder import ServerStartError
+    from wml_deployer.server.launch import console_link, join_or_start
     from wml_deployer.server.running import EmbeddedServer
     from wml_deployer.server.settings import ServerInfo, Settings
 
@@ -18,7 +19,7 @@ __all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "cons
 _HOMES = {
     "EmbeddedServer": "running",
     "ServerInfo": "settings",
-    "ServerStartError": "launch",
+    "ServerStartError": "folder",
     "Settings": "settings",
     "console_link": "launch",
     "join_or_start": "launch",

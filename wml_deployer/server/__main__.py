@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.folder import Folder, FolderInUseError
+from wml_deployer.server.folder import Folder, ServerStartError
 from wml_deployer.server.launch import answering, console_link, require_extra
-from wml_deployer.server.migrations import StoreFormatError
 from wml_deployer.server.settings import ServerInfo, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
+
+_KEY_VARIABLE = "WML_SERVER_APIKEY"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     serve.add_argument("--port", type=int, default=0, help="the port; 0 takes last time's, or any that is free")
     serve.add_argument("--username", default="admin", help="the account's name")
-    serve.add_argument("--apikey", help="the account's key; without it the folder's own, made at the first start")
+    key = serve.add_mutually_exclusive_group()
+    key.add_argument("--apikey-file", type=Path, help=f"file with the account's key; or the variable {_KEY_VARIABLE}")
+    key.add_argument("--apikey", help="the key itself, which other users of the machine see in the list of processes")
     serve.add_argument("--allow-remote", action="store_true", help="listen on an address that others reach")
     serve.add_argument("--until-unused", action="store_true", help="stop when no process uses the folder any more")
     serve.add_argument("--control", action="store_true", help="offer the control API for tests")
@@ -65,13 +69,13 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     # The imports of a server are paid for by those who run one.
-    from wml_deployer.server.running import EmbeddedServer, RemoteAddressError  # noqa: PLC0415
+    from wml_deployer.server.running import EmbeddedServer  # noqa: PLC0415
 
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         server = EmbeddedServer(_settings(options))
-    except (FolderInUseError, RemoteAddressError, StoreFormatError) as error:
+    except (ServerStartError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     # One that nobody started by hand writes into a log, where a link has no business.
@@ -85,11 +89,26 @@ def _settings(options: argparse.Namespace) -> Settings:
         host=options.host,
         port=options.port,
         username=options.username,
-        apikey=options.apikey,
+        apikey=_given_key(options),
         allow_remote=options.allow_remote,
         until_unused=options.until_unused,
         controllable=options.control,
     )
+
+
+def _given_key(options: argparse.Namespace) -> str | None:
+    """Return the key that the caller chose; None where the folder's own is to be used."""
+    # Taken out of the environment, which the processes of the models inherit parts of.
+    from_environment = os.environ.pop(_KEY_VARIABLE, None) or None
+    if options.apikey is not None:
+        sys.stderr.write(
+            "warning: every user of this machine sees --apikey in the list of processes;"
+            f" use --apikey-file or {_KEY_VARIABLE} instead\n"
+        )
+        return str(options.apikey)
+    if options.apikey_file is not None:
+        return str(options.apikey_file.read_text("utf-8", errors="replace").strip())
+    return from_environment
 
 
 def _tell(info: ServerInfo, link: str | None) -> None:
@@ -132,7 +151,7 @@ def _reset(options: argparse.Namespace) -> int:
 
     try:
         removed = reset(Folder(options.data_dir.absolute()))
-    except (FolderInUseError, StoreFormatError) as error:
+    except ServerStartError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"Removed {removed} resources of {options.data_dir}.\n")
@@ -143,4 +162,6 @@ _COMMANDS = {"serve": _serve, "info": _info, "console": _console, "reset": _rese
 
 
 if __name__ == "__main__":
+    # What the service, and the models that it runs, write is for this user's eyes only.
+    os.umask(0o077)
     sys.exit(main())

@@ -47,7 +47,8 @@ class Blobs:
         self._directory = directory
         self._incoming = directory / "incoming"
         self._held: Counter[str] = Counter()
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        for folder in (directory, self._incoming):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Return where the content with this digest lies."""

@@ -46,5 +46,5 @@ def _make(certificates: Certificates, hosts: Iterable[str]) -> None:
 
     authority = trustme.CA(organization_name="wml_deployer embedded service")
     leaf = authority.issue_cert(*hosts)
-    write_atomically(certificates.server, leaf.private_key_and_cert_chain_pem.bytes(), mode=0o600)
+    write_atomically(certificates.server, leaf.private_key_and_cert_chain_pem.bytes())
     write_atomically(certificates.ca_bundle, authority.cert_pem.bytes())

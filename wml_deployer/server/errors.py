@@ -18,11 +18,28 @@ __all__ = [
     "TooLargeError",
     "TooManyRequestsError",
     "UnsupportedMediaTypeError",
+    "error_text",
     "object_in",
     "wrong_field",
 ]
 
+_LONGEST_TEXT = 20_000
+
 MORE_INFO = "https://cloud.ibm.com/apidocs/machine-learning"
+
+
+def error_text(text: str) -> str:
+    r"""Return the text as an answer can hold it.
+
+    Halves of surrogate pairs, which no encoding has, become question marks, and what is far too long is cut off.
+
+    Example:
+        >>> error_text("caf\u00e9 \ud800")
+        'café ?'
+
+    """
+    text = text.encode("utf-8", errors="replace").decode("utf-8")
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 
 
 class ServiceError(Exception):
@@ -51,7 +68,7 @@ class ServiceError(Exception):
     ) -> None:
         """Keep what it works with."""
         super().__init__(message)
-        self.message = message
+        self.message = error_text(message)
         self.code = code or self.code
         self.target = target
         self.headers = headers or {}

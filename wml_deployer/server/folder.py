@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,25 @@ import orjson
 from wml_deployer.server.files import write_atomically
 from wml_deployer.server.settings import ServerInfo
 
-__all__ = ["Folder", "FolderInUseError", "Lock"]
+__all__ = ["Folder", "FolderInUseError", "FolderNotPrivateError", "InvalidKeyError", "Lock", "ServerStartError"]
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class FolderInUseError(RuntimeError):
+class ServerStartError(RuntimeError):
+    """The embedded service did not start; the message says why."""
+
+
+class FolderInUseError(ServerStartError):
     """Another process serves this folder."""
+
+
+class FolderNotPrivateError(ServerStartError):
+    """Other users of the machine can read this folder, and that cannot be changed."""
+
+
+class InvalidKeyError(ServerStartError):
+    """The given key cannot be an account's key."""
 
 
 class Lock:
@@ -57,8 +72,21 @@ class Folder:
     path: Path
 
     def prepare(self) -> None:
-        """Make the folder, readable by its owner only, and keep it out of version control."""
+        """Make the folder if need be, close it to other users, and keep it out of version control.
+
+        Raises:
+            FolderNotPrivateError: It belongs to another user, or its file system keeps no permissions.
+
+        """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path.stat().st_uid != os.geteuid() != 0:
+            raise FolderNotPrivateError(
+                f"The folder {self.path} belongs to another user, who could read the service's keys."
+                " Choose a folder of your own."
+            )
+        # Whoever made the folder, and with whichever umask: it holds keys, and models that run as this user.
+        for path in (self.path, *self.path.iterdir()):
+            _close_to_others(path)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, b"*\n")
@@ -101,23 +129,31 @@ class Folder:
         return Lock(self.path / "start.lock")
 
     def apikey(self, given: str | None) -> str:
-        """Return the folder's key: the given one from now on, or else the kept one, made the first time."""
+        """Return the folder's key: the given one from now on, or else the kept one, made the first time.
+
+        Raises:
+            InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
+
+        """
         path = self.path / "apikey"
-        if given is None and path.exists():
-            return path.read_text("utf-8")
-        key = given if given is not None else secrets.token_urlsafe(32)
-        write_atomically(path, key.encode(), mode=0o600)
+        if given is not None and not _is_key(given):
+            raise InvalidKeyError("The account's key is one or more printable ASCII characters without spaces.")
+        kept = path.read_text("utf-8") if given is None and path.exists() else ""
+        if _is_key(kept):
+            return kept
+        key = given or secrets.token_urlsafe(32)
+        write_atomically(path, key.encode())
         return key
 
     def announce(self, info: ServerInfo) -> None:
         """Say where the folder's server answers; in a file that its owner alone can read."""
-        write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}), mode=0o600)
+        write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}))
         # JSON texts are YAML, too.
         lines = [
             "kind: software",
             *(f"{key}: {orjson.dumps(value).decode()}" for key, value in info.document().items()),
         ]
-        write_atomically(self.credentials, "\n".join([*lines, ""]).encode(), mode=0o600)
+        write_atomically(self.credentials, "\n".join([*lines, ""]).encode())
 
     def announced(self) -> ServerInfo | None:
         """Return where the folder's server answers, if it said so."""
@@ -138,3 +174,31 @@ class Folder:
     @property
     def _announcement(self) -> Path:
         return self.path / "server.json"
+
+
+def _close_to_others(path: Path) -> None:
+    """Take the rights of everybody but the owner away.
+
+    Raises:
+        FolderNotPrivateError: They stay, as on a file system that keeps no permissions.
+
+    """
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) or not mode & _OTHERS:
+            return
+        path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+        open_to_others = path.lstat().st_mode & _OTHERS
+    except FileNotFoundError:  # a running service writes its files anew
+        return
+    except PermissionError:
+        open_to_others = _OTHERS
+    if open_to_others:
+        raise FolderNotPrivateError(
+            f"Other users can read {path}, and its permissions cannot be changed. Choose a folder on a file system that"
+            " keeps permissions."
+        )
+
+
+def _is_key(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

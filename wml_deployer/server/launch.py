@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib.util
 import json
@@ -9,30 +10,26 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wml_deployer.server.folder import Folder, Lock
+from wml_deployer.server.folder import Folder, Lock, ServerStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wml_deployer.server.settings import ServerInfo
 
-__all__ = ["ServerStartError", "answering", "console_link", "join_or_start", "require_extra"]
+__all__ = ["answering", "console_link", "join_or_start", "require_extra"]
 
 _NEEDED = ("starlette", "uvicorn", "trustme", "jinja2")
 _PAUSE = 0.02
 
 # What this process uses: the locks stay taken until it ends, and forked children go on holding them.
 _USED: dict[str, Lock] = {}
-
-
-class ServerStartError(RuntimeError):
-    """The embedded service did not start; the message holds the end of its log."""
 
 
 def require_extra() -> None:
@@ -64,7 +61,8 @@ def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> 
 
     Raises:
         ImportError: Its packages are not installed.
-        ServerStartError: It did not start in time, or ended at once.
+        ServerStartError: It did not start in time, or ended at once; the message holds the end of its log. Or other
+            users can read the folder, and that cannot be changed.
 
     Example:
         >>> import tempfile
@@ -146,7 +144,7 @@ def _connection(info: ServerInfo) -> http.client.HTTPSConnection:
 def _start(folder: Folder, deadline: float) -> ServerInfo:
     folder.withdraw()
     command = [sys.executable, "-m", "wml_deployer.server", "serve", "--data-dir", str(folder.path), "--until-unused"]
-    with folder.log.open("ab") as log:
+    with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         # A session of its own: a Ctrl-C in the notebook that started it must not end what others use.
         process = subprocess.Popen(  # noqa: S603 - this interpreter and this package
             command,
@@ -156,13 +154,27 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
             start_new_session=True,
             env=_environment(),
         )
-    _wait(lambda: folder.announced() is not None or process.poll() is not None, deadline, folder)
+    ended = _reap(process)
+    _wait(lambda: folder.announced() is not None or ended.is_set(), deadline, folder)
     info = answering(folder)
     if info is None:
         raise ServerStartError(f"The embedded service did not start. The end of {folder.log}:\n{_tail(folder.log)}")
-    # It is not this process's child to wait for: it may well outlive it.
-    process.returncode = 0
     return info
+
+
+def _reap(process: subprocess.Popen[bytes]) -> threading.Event:
+    """Take note of the process's end whenever it comes, so that it does not stay a zombie; return when it has ended."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, 0)
+        ended.set()
+
+    # The service may well outlive this process, which must not complain then that it still runs.
+    process.returncode = 0
+    threading.Thread(target=wait, name="embedded service", daemon=True).start()
+    return ended
 
 
 def _environment() -> dict[str, str]:
@@ -171,7 +183,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(lock: Lock, deadline: float, folder: Folder) -> Iterator[None]:
     try:
         _wait(lock.take, deadline, folder)

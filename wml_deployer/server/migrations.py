@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server.folder import ServerStartError
+
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["FORMAT", "STEPS", "StoreFormatError", "migrate"]
 
 
-class StoreFormatError(RuntimeError):
+class StoreFormatError(ServerStartError):
     """The folder was written by a newer version of this service."""
 
 

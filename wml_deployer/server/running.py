@@ -22,7 +22,7 @@ from wml_deployer.server.connections import Connection
 from wml_deployer.server.console.entering import link
 from wml_deployer.server.console.entrance import Entrance
 from wml_deployer.server.context import Context
-from wml_deployer.server.folder import Folder, FolderInUseError
+from wml_deployer.server.folder import Folder, FolderInUseError, ServerStartError
 from wml_deployer.server.identifiers import Identifiers
 from wml_deployer.server.serving import Serving
 from wml_deployer.server.settings import ServerInfo, Settings
@@ -44,7 +44,7 @@ _KEEP_ALIVE, _GRACE = 75, 5
 _PAUSE = 0.05
 
 
-class RemoteAddressError(ValueError):
+class RemoteAddressError(ServerStartError):
     """The server was to listen where others reach it, and nobody said that it may."""
 
 
@@ -58,6 +58,8 @@ class EmbeddedServer:
 
     Raises:
         FolderInUseError: Another process serves the folder.
+        FolderNotPrivateError: Other users can read the folder, and that cannot be changed.
+        InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
         StoreFormatError: A newer version of the service wrote the folder.
         RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
 
@@ -87,11 +89,11 @@ class EmbeddedServer:
             raise FolderInUseError(
                 f"Another server has the folder {self._folder.path}; join that one, or stop it first."
             )
-        try:
-            self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self._open(undo)
+            undo.callback(self._folder.withdraw)
+            self._undo = undo.pop_all()
 
     def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
         """Answer requests until somebody calls `stop`, or the process is told to end.
@@ -121,24 +123,24 @@ class EmbeddedServer:
         self._uvicorn.should_exit = True
 
     def close(self) -> None:
-        """Give the folder back."""
-        self._socket.close()
-        self._folder.withdraw()
-        self._lock.release()
+        """Give the folder back; `run` does so at its end."""
+        self._undo.close()
 
-    def _open(self) -> None:
+    def _open(self, undo: contextlib.ExitStack) -> None:
         folder, settings = self._folder, self._settings
+        account = Account(settings.username, folder.apikey(settings.apikey))
         clock = Clock()
         blobs = Blobs(folder.blobs)
         store = Store(folder.database, blobs.release)
-        folder.running.mkdir(exist_ok=True)
+        undo.callback(store.close)
+        folder.running.mkdir(mode=0o700, exist_ok=True)
         # What pools of a killed server left; environments are kept, they take long to make.
         for left in folder.running.glob("pool-*"):
             shutil.rmtree(left, ignore_errors=True)
         certificates = ensure_certificates(folder.path, {*_LOCAL_NAMES, settings.host} - {"0.0.0.0", "::"})  # noqa: S104
-        account = Account(settings.username, folder.apikey(settings.apikey))
         with store.transaction() as transaction:
             self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
+            undo.callback(self._socket.close)
             port = self._socket.getsockname()[1]
             transaction.keep("port", str(port))
             key = signing_key(transaction)

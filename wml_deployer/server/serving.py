@@ -70,8 +70,10 @@ class Serving:
         """Keep what it works with."""
         self._directory = directory
         self._served: dict[str, _Served] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._nursery = Nursery()
+        # Those who load what a deployment serves take turns; the lock of one that was stopped is not here any more.
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._closed = False
+        self._nursery = Nursery(directory)
         self._opening: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
@@ -112,7 +114,7 @@ class Serving:
             body: The request's JSON.
 
         Raises:
-            LoadError: The content cannot be loaded any more.
+            LoadError: The content cannot be loaded any more, or the deployment was stopped meanwhile.
             PredictionError: The request is not answered.
 
         """
@@ -127,26 +129,51 @@ class Serving:
 
     async def replace(self, deployment_id: str, pool: WorkerPool) -> None:
         """Let the pool serve the deployment from now on; the one before answers what it was asked, and stops."""
+        if self._closed:
+            await pool.stop()
+            return
         before, self._served[deployment_id] = self._served.get(deployment_id), _Served(pool)
         if before is not None:
             await before.retire()
 
     async def stop(self, deployment_id: str) -> None:
-        """Stop serving a deployment."""
-        self._locks.pop(deployment_id, None)
+        """Stop serving a deployment; what is being loaded for it by now will not serve it either."""
+        self._loading.pop(deployment_id, None)
         served = self._served.pop(deployment_id, None)
         if served is not None:
             await served.pool.stop()
 
     async def _ensure(self, deployment_id: str, plan: Callable[[], Plan]) -> _Served:
-        async with self._locks.setdefault(deployment_id, asyncio.Lock()):
-            if deployment_id not in self._served:
-                self._served[deployment_id] = _Served(await self.start(plan()))
+        """Load what the deployment serves, once for all who ask at the same time."""
+        lock = self._loading.setdefault(deployment_id, asyncio.Lock())
+        async with lock:
+            served = self._served.get(deployment_id)
+            if served is not None:
+                return served
+            if self._is_over(deployment_id, lock):
+                raise _stopped()
+            pool = await self.start(plan())
+            # Meanwhile the deployment may have been stopped, or been given another pool.
+            if self._is_over(deployment_id, lock):
+                await pool.stop()
+                raise _stopped()
+            if deployment_id in self._served:
+                await pool.stop()
+            else:
+                self._served[deployment_id] = _Served(pool)
             return self._served[deployment_id]
+
+    def _is_over(self, deployment_id: str, lock: asyncio.Lock) -> bool:
+        return self._closed or self._loading.get(deployment_id) is not lock
 
     async def close(self) -> None:
         """Stop serving."""
+        self._closed = True
         await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
         if self._opening is not None:
             await self._opening
         await self._nursery.close()
+
+
+def _stopped() -> LoadError:
+    return LoadError("deployment_stopped", "The deployment was stopped before it answered the request.")

@@ -8,6 +8,7 @@ of both.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ class Store:
     def __init__(self, path: Path, release: Callable[[str], None] = lambda _digest: None) -> None:
         """Keep what it works with."""
         self._release = release
+        # SQLite gives its further files the mode of the first one.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         # WAL with synchronous=NORMAL survives the death of the process at any point; an fsync for each commit would
         # only add safety against the loss of the whole machine, at a price that every request would pay.

@@ -85,9 +85,9 @@ def loop() -> Iterator[Loop]:
 
 
 @pytest.fixture(scope="session")
-def nursery(loop: Loop, misbehaving: ModuleType) -> Iterator[Nursery]:
+def nursery(loop: Loop, misbehaving: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     """Warm workers, so that a test does not wait for imports; they know where the misbehaving models are."""
-    nursery = Nursery()
+    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
     loop.run(nursery.open())
     yield nursery
     loop.run(nursery.close())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
+import socket
+import struct
 import sys
 import time
 from typing import Any
@@ -60,6 +63,38 @@ class Misbehaving:
     def raise_key_error(self) -> None:
         raise KeyError("column")
 
+    def raise_half_a_character(self) -> None:
+        raise ValueError("caf\u00e9 \ud800")
+
+    def raise_what_has_no_text(self) -> None:
+        raise _NoTextError
+
+    def raise_a_novel(self) -> None:
+        raise RuntimeError("word " * 10_000_000)
+
+    def announce_a_giant_answer(self) -> None:
+        _to_the_service(struct.pack("<BQ", 3, 3 * 2**30))
+        time.sleep(600)
+
+    def send_nonsense(self) -> None:
+        _to_the_service(b"\xff" * 9)
+        time.sleep(600)
+
+    def answer_twice(self) -> None:
+        _to_the_service(struct.pack("<BQ", 3, 2) + b"{}")
+        time.sleep(0.2)
+
+
+class _NoTextError(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def _to_the_service(frame: bytes) -> None:
+    """Write past the worker into the socket that it shares with the service."""
+    (own,) = (each for each in gc.get_objects() if type(each) is socket.socket and each.fileno() >= 0)
+    own.sendall(frame)
+
 
 class Reporting:
     """Answers what it finds in its process under the name that it is asked for."""
@@ -69,7 +104,8 @@ class Reporting:
         return [self.report(row[0]) for row in rows]
 
     def report(self, name: str) -> Any:
-        return os.getpid() if name == "pid" else os.environ.get(name)
+        facts = {"pid": os.getpid, "working directory": os.getcwd}
+        return facts[name]() if name in facts else os.environ.get(name)
 
 
 class Fixed:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from wml_deployer.server.runtimes import Limits, LoadError, PredictionError, Wor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from types import ModuleType
 
 FIELDS = [f"feature_{index}" for index in range(6)]
@@ -112,6 +112,11 @@ def test_wrong_number_of_features_is_refused_in_the_runtimes_words(served_pipeli
         ("eat", "model_out_of_memory", "ran out of the memory"),
         ("leave_a_child", "model_crashed", "exited with status 0"),
         ("raise_key_error", "model_prediction_failed", "KeyError: 'column'"),
+        ("raise_half_a_character", "invalid_input_argument", "caf\u00e9 ?"),
+        ("raise_what_has_no_text", "model_prediction_failed", "_NoTextError: its message cannot be shown"),
+        ("raise_a_novel", "model_prediction_failed", "RuntimeError: word word"),
+        ("announce_a_giant_answer", "model_crashed", "wrote into the socket"),
+        ("send_nonsense", "model_crashed", "wrote into the socket"),
     ],
 )
 def test_misdeed_fails_its_own_request_alone(deed: str, code: str, words: str, served_misbehaving: Served) -> None:
@@ -128,6 +133,24 @@ def test_misdeed_fails_its_own_request_alone(deed: str, code: str, words: str, s
 def test_harmless_deed_is_answered(deed: str, served_misbehaving: Served) -> None:
     """What a model prints or changes in its process does not reach the answer."""
     assert [[deed]] == served_misbehaving.predict([[deed]])["predictions"][0]["values"]
+
+
+def test_an_answer_that_nobody_asked_for_is_not_the_next_ones(served_misbehaving: Served) -> None:
+    """A model that answers one request twice is ended before it is asked the next time."""
+    assert {} == served_misbehaving.predict([["answer_twice"]])
+    time.sleep(0.5)
+    assert [[1.5]] == served_misbehaving.predict([[1.5]])["predictions"][0]["values"]
+
+
+def test_a_model_runs_in_a_folder_of_its_own(
+    misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What it writes without saying where is gone with the deployment, and nobody else's."""
+    with serving(packed(misbehaving.Reporting(), tmp_path), tmp_path) as served:
+        folder = Path(served.predict([["working directory"]])["predictions"][0]["values"][0][0])
+        (pool,) = tmp_path.glob("pool-*")
+
+        assert pool in folder.parents
 
 
 def test_given_up_request_does_not_answer_the_next(served_misbehaving: Served) -> None:

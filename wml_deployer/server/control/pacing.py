@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import contextlib
 from dataclasses import dataclass
 
 __all__ = ["KINDS", "Pace", "Pacing"]
@@ -32,12 +32,13 @@ class Pacing:
     def __init__(self) -> None:
         """Hold nothing back."""
         self._paces: dict[str, Pace] = {}
-        self._looks: Counter[str] = Counter()
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, _Waiting] = {}
 
     def set(self, kind: str, pace: Pace) -> None:
-        """Let all resources of a kind go at this pace."""
+        """Let all resources of a kind go at this pace, those that wait already among them."""
         self._paces[kind] = pace
+        for waiting in self._waiting.values():
+            waiting.changed.set()
 
     def at_once(self, kind: str) -> bool:
         """Tell whether nothing holds resources of this kind back."""
@@ -46,31 +47,47 @@ class Pacing:
     def looked(self, identifier: str) -> None:
         """Count a look at a resource."""
         if identifier in self._waiting:
-            self._looks[identifier] += 1
-            self._waiting[identifier].set()
+            self._waiting[identifier].looks += 1
+            self._waiting[identifier].changed.set()
 
     def forget(self, identifier: str) -> None:
         """Let a resource that is gone wait no longer."""
         if identifier in self._waiting:
-            self._looks[identifier] += 1_000_000
-            self._waiting[identifier].set()
+            self._waiting[identifier].released = True
+            self._waiting[identifier].changed.set()
 
     async def hold(self, kind: str, identifier: str) -> None:
         """Return when the resource may go to its next state."""
         if self.at_once(kind):
             return
-        event = self._waiting.setdefault(identifier, asyncio.Event())
+        waiting = self._waiting[identifier] = _Waiting()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         try:
-            await asyncio.sleep(self._paces[kind].seconds)
-            while self._looks[identifier] < self._paces.get(kind, Pace()).looks:
-                event.clear()
-                await event.wait()
+            while not waiting.released:
+                pace = self._paces.get(kind, Pace())
+                left = started + pace.seconds - clock()
+                if left <= 0 and waiting.looks >= pace.looks:
+                    return
+                waiting.changed.clear()
+                # A look, another pace or a reset may come at any time.
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(waiting.changed.wait(), timeout=left if left > 0 else None)
         finally:
-            self._looks.pop(identifier, None)
-            self._waiting.pop(identifier, None)
+            if self._waiting.get(identifier) is waiting:
+                del self._waiting[identifier]
 
     def reset(self) -> None:
         """Hold nothing back any more."""
         self._paces.clear()
-        for event in self._waiting.values():
-            event.set()
+        for waiting in self._waiting.values():
+            waiting.changed.set()
+
+
+class _Waiting:
+    """A resource that is held back."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.released = False
+        self.changed = asyncio.Event()

@@ -6,9 +6,9 @@ import asyncio
 import socket
 from typing import cast
 
-from wml_deployer.server.runtimes.frames import HEADER, Kind
+from wml_deployer.server.runtimes.frames import HEADER, LARGEST_ANSWER, Kind
 
-__all__ = ["Connection", "socket_pair"]
+__all__ = ["BrokenFrameError", "Connection", "socket_pair"]
 
 
 # What one write takes without waiting for the other side: a thousand rows in one go are eight times cheaper than in
@@ -24,6 +24,10 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
     return ours, theirs
+
+
+class BrokenFrameError(ConnectionResetError):
+    """The process sent what no worker sends: the model wrote into its socket."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -53,12 +57,16 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Go from header to body, and from body to the waiting caller."""
         self._filled += nbytes
-        if self._kind is None and self._filled >= HEADER.size:
-            self._open_body()
+        if self._kind is None and self._filled >= HEADER.size and not self._open_body():
+            self._refuse()
+            return
         if self._kind is not None and self._filled == len(self._body):
             answer = (self._kind, self._body)
             self._kind, self._filled = None, 0
-            if self._answer is not None and not self._answer.done():
+            if self._answer is None or self._answer.done():
+                # Nobody asked: it would be taken for the answer of the next question.
+                self._refuse()
+            else:
                 self._answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -67,6 +75,11 @@ class Connection(asyncio.BufferedProtocol):
         error = ConnectionResetError("the worker is gone")
         error.__cause__ = exc
         self._fail(error)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the worker can be asked."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
         """Close without waiting for what is still to be written."""
@@ -96,13 +109,24 @@ class Connection(asyncio.BufferedProtocol):
             raise ConnectionResetError("nothing was asked")
         return await asyncio.shield(self._answer)
 
+    def _refuse(self) -> None:
+        """Break off with a process that sends what no worker sends."""
+        self._fail(BrokenFrameError("the process sent what is no answer"))
+        self.close()
+
     def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
 
-    def _open_body(self) -> None:
+    def _open_body(self) -> bool:
+        """Make room for the announced body; tell whether the header is one that a worker sends."""
         kind, length = HEADER.unpack_from(self._first)
+        rest = self._filled - HEADER.size
+        # The model has the same socket, and can write into it what it likes.
+        if kind not in (Kind.DONE, Kind.FAILED) or length > LARGEST_ANSWER or rest > length:
+            return False
         self._kind, self._body = Kind(kind), bytearray(length)
         # One question at a time: what came with the header is of this answer.
         self._body[: self._filled - HEADER.size] = self._first[HEADER.size : self._filled]
         self._filled -= HEADER.size
+        return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wml_deployer.server.errors import error_text
+
 __all__ = ["LoadError", "PredictionError"]
 
 
@@ -15,10 +17,10 @@ class LoadError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Keep both parts."""
+        """Keep both parts; user code may have raised anything."""
         super().__init__(code, message)
         self.code = code
-        self.message = message
+        self.message = error_text(message)
 
     def __str__(self) -> str:
         """Say the message alone; the code travels in its own field."""
@@ -36,11 +38,11 @@ class PredictionError(Exception):
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        """Keep the parts."""
+        """Keep the parts; user code may have raised anything."""
         super().__init__(status, code, message)
         self.status = status
         self.code = code
-        self.message = message
+        self.message = error_text(message)
 
     def __str__(self) -> str:
         """Say the message alone; status and code travel in their own fields."""

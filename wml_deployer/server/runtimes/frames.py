@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["ENDED", "EVENT", "HEADER", "STARTED", "Kind", "receive", "send"]
+__all__ = ["ENDED", "EVENT", "HEADER", "LARGEST_ANSWER", "STARTED", "Kind", "receive", "send"]
 
 HEADER = struct.Struct("<BQ")
 """One byte of kind, eight bytes of length, little endian."""
 
+LARGEST_ANSWER = 512 * 2**20
+"""Most bytes of a worker's answer; the service makes room for no more, whatever a header announces."""
 
 EVENT = struct.Struct("!cii")
 """What the nursery tells of a worker: what happened, to which process, and its exit status."""

@@ -12,12 +12,19 @@ import signal
 import socket
 import sys
 from collections import deque
+from typing import TYPE_CHECKING
 
 from wml_deployer.server.runtimes.connection import socket_pair
 from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
 from wml_deployer.server.runtimes.process import WorkerProcess, run_worker_code
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["Nursery"]
+
+#: How long, in seconds, the process may take to end its workers.
+_PATIENCE = 5.0
 
 _FORKS = sys.platform == "linux"  # elsewhere, libraries that numpy stands on do not survive a fork
 
@@ -25,9 +32,14 @@ _FORKS = sys.platform == "linux"  # elsewhere, libraries that numpy stands on do
 class Nursery:
     """Hands out started workers without a model.
 
+    Args:
+        directory: Where it and its workers run until they have a model.
+
     Example:
+        >>> import tempfile
+        >>> from pathlib import Path
         >>> async def first_worker() -> bool:
-        ...     nursery = Nursery()
+        ...     nursery = Nursery(Path(tempfile.mkdtemp()))
         ...     await nursery.open()
         ...     worker = await nursery.take()
         ...     await nursery.close()
@@ -38,8 +50,9 @@ class Nursery:
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         """Start nothing; :meth:`open` does."""
+        self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
         self._asked: deque[asyncio.Future[_ForkedProcess]] = deque()
@@ -52,7 +65,9 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                self._process = await run_worker_code("nursery", theirs.fileno(), asyncio.subprocess.DEVNULL)
+                self._process = await run_worker_code(
+                    "nursery", theirs.fileno(), asyncio.subprocess.DEVNULL, self._directory
+                )
             except BaseException:
                 ours.close()
                 raise
@@ -64,7 +79,7 @@ class Nursery:
         """Hand out a new worker: forked, or started cold where that cannot be."""
         await self.open()
         if self._socket is None:
-            return await WorkerProcess.start()
+            return await WorkerProcess.start(self._directory)
         ours, theirs = socket_pair()
         reading, writing = os.pipe()
         try:
@@ -83,13 +98,16 @@ class Nursery:
         return await WorkerProcess.attach(process, ours, reading)
 
     async def close(self) -> None:
-        """End the process, and the workers that it has forked."""
+        """End the process, and the workers that it has forked: it reaps them when it is told to end."""
         if self._process is None:
             return
         self._hang_up()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        try:
+            await asyncio.wait_for(self._process.wait(), timeout=_PATIENCE)
+        except asyncio.TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
 
     def _listen(self) -> None:
         try:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wml_deployer.server.runtimes.connection import BrokenFrameError
 from wml_deployer.server.runtimes.content import Content
 from wml_deployer.server.runtimes.environment import environment_for
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
@@ -90,7 +91,7 @@ class WorkerPool:
 
         """
         content = Content(artifact, model_type, specification, input_type, fields or {}, limits or Limits())
-        start_worker = await _starter(extensions, directory / "environments", content.limits, nursery)
+        start_worker = await _starter(extensions, directory, content.limits, nursery)
         own = Path(tempfile.mkdtemp(prefix="pool-", dir=directory))
         pool = cls(content, own, workers=workers, start_worker=start_worker)
         try:
@@ -211,6 +212,8 @@ class WorkerPool:
         if isinstance(error, asyncio.TimeoutError):
             seconds = self._content.limits.predict_seconds
             code, message = "model_timeout", f"The model did not answer within {seconds:g} seconds and was ended."
+        elif isinstance(error, BrokenFrameError):
+            code, message = "model_crashed", "The model wrote into the socket of its process, which was ended."
         else:
             code, message = "model_crashed", f"The model's process {await worker.ending()}."
         _LOGGER.warning("%s Its last output: %s", message, worker.output or "none")
@@ -249,10 +252,10 @@ def _refusal(error: LoadError) -> PredictionError:
 
 
 async def _starter(
-    extensions: Sequence[PackageExtension], environments: Path, limits: Limits, nursery: Nursery | None
+    extensions: Sequence[PackageExtension], directory: Path, limits: Limits, nursery: Nursery | None
 ) -> _Starter:
     """Say where the pool's workers come from; the nursery knows only the service's own packages."""
     if extensions:
-        python = await environment_for(extensions, environments, seconds=limits.install_seconds)
-        return lambda: WorkerProcess.start(python)
-    return nursery.take if nursery is not None else WorkerProcess.start
+        python = await environment_for(extensions, directory / "environments", seconds=limits.install_seconds)
+        return lambda: WorkerProcess.start(directory, python)
+    return nursery.take if nursery is not None else lambda: WorkerProcess.start(directory)

@@ -87,17 +87,18 @@ class WorkerProcess:
         self._watch = asyncio.create_task(self._close_when_dead())
 
     @classmethod
-    async def start(cls, python: Path | None = None) -> WorkerProcess:
+    async def start(cls, directory: Path, python: Path | None = None) -> WorkerProcess:
         """Start a child; it imports while the caller goes on.
 
         Args:
+            directory: Where it runs until it has a model, which it then runs in a folder of the model's own.
             python: The interpreter to run it on; this process's own unless told.
 
         """
         ours, theirs = socket_pair()
         reading, writing = os.pipe()
         try:
-            process = await run_worker_code("main", theirs.fileno(), writing, python)
+            process = await run_worker_code("main", theirs.fileno(), writing, directory, python)
         except BaseException:
             ours.close()
             os.close(reading)
@@ -133,8 +134,8 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.returncode is None
+        """Whether the process still runs and can be asked."""
+        return self._process.returncode is None and self.connection.is_open
 
     @property
     def output(self) -> str:
@@ -191,7 +192,7 @@ class _Output(asyncio.Protocol):
 
 
 async def run_worker_code(
-    module: str, descriptor: int, output: int, python: Path | None = None
+    module: str, descriptor: int, output: int, directory: Path, python: Path | None = None
 ) -> asyncio.subprocess.Process:
     """Run ``main`` of a module of the worker's side in a new session.
 
@@ -199,6 +200,7 @@ async def run_worker_code(
         module: Which one.
         descriptor: The socket that it is told about.
         output: Where it prints.
+        directory: Where it runs: not where the service was started, which is somebody's project, or the root.
         python: The interpreter to run it on; this process's own unless told.
 
     """
@@ -210,6 +212,7 @@ async def run_worker_code(
         stderr=output,
         pass_fds=(descriptor,),
         start_new_session=True,
+        cwd=directory,
         env=child_environment(),
     )
 
@@ -224,4 +227,8 @@ def child_environment(*prefixes: str) -> dict[str, str]:
     allowed = (*_INHERITED_PREFIXES, *prefixes)
     names = (name for name in os.environ if name in _INHERITED or name.startswith(allowed))
     environment = {name: os.environ[name] for name in names}
+    if "PYTHONPATH" in environment:
+        # The process runs in another folder, where relative entries would lead nowhere.
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries if entry)
     return {**_OWN, **environment}

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from wml_deployer.server.runtimes.errors import PredictionError
+from wml_deployer.server.runtimes.frames import LARGEST_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +21,19 @@ def encode(answer: Any) -> bytes:
     """Write an answer as strict JSON; NaN and infinity, which JSON does not have, become null.
 
     Raises:
-        PredictionError: The model answered with what has no JSON form.
+        PredictionError: The model answered with what has no JSON form, or with more than is sent.
 
     """
     try:
-        return orjson.dumps(answer, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+        written = orjson.dumps(answer, default=_plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         raise PredictionError(
             400, "invalid_model_output", f"The model's answer cannot be written as JSON: {error}"
         ) from error
+    if len(written) > LARGEST_ANSWER:
+        size = f"The model's answer has {len(written)} bytes, and at most {LARGEST_ANSWER} are sent"
+        raise PredictionError(413, "model_answer_too_large", f"{size}. Score fewer rows.")
+    return written
 
 
 def to_values(array: Any) -> list[Any]:

@@ -130,7 +130,7 @@ def _answer(score: Score, body: bytearray) -> tuple[Kind, bytes]:
         failure = PredictionError(400, "model_out_of_memory", "The model ran out of the memory that it may use.")
     except ValueError as error:
         # The runtime's own words, as the service gives them: "X has 3 features, but ... is expecting 4 features".
-        failure = PredictionError(400, "invalid_input_argument", str(error) or "ValueError")
+        failure = PredictionError(400, "invalid_input_argument", _said(error) or "ValueError")
     except BaseException as error:  # noqa: BLE001 - user code runs here; SystemExit, too, fails this request alone
         failure = PredictionError(400, "model_prediction_failed", _describe(error))
     body_out = {"status": failure.status, "code": failure.code, "message": failure.message}
@@ -138,4 +138,12 @@ def _answer(score: Score, body: bytearray) -> tuple[Kind, bytes]:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    """Return the error's message; user code may have written the method that makes it, too."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever it is, the error itself is what is told
+        return "its message cannot be shown"

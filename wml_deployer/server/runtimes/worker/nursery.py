@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -33,16 +34,17 @@ def main(descriptor: int) -> None:
     _warm_up_while_wanted(descriptor)
     # What is here now lives as long as the workers do: their collector need not copy its pages to look at it.
     gc.freeze()
+    workers: set[int] = set()
     while True:
         ready, _, _ = select.select([descriptor, wakeup], [], [])
         if wakeup in ready:
             os.read(wakeup, 4096)
-            _report_ended(service)
+            _report_ended(service, workers)
         if descriptor in ready:
             message, descriptors, _, _ = socket.recv_fds(service, 1, 2)
             if not message:
-                os._exit(0)
-            _fork(service, *descriptors)
+                _end(workers)
+            workers.add(_fork(service, *descriptors))
 
 
 def _warm_up_while_wanted(descriptor: int) -> None:
@@ -64,14 +66,28 @@ def _exit_when_unwanted(descriptor: int, warm: int) -> None:
         os._exit(0)
 
 
-def _fork(service: socket.socket, connection: int, output: int) -> None:
+def _end(workers: set[int]) -> None:
+    """End all workers, wait for each, and end: nobody else could take note of how they ended."""
+    for worker in workers:
+        # A worker that was forked just now may not lead a group of its own yet.
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(worker, signal.SIGKILL)
+    for worker in workers:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(worker, 0)
+    os._exit(0)
+
+
+def _fork(service: socket.socket, connection: int, output: int) -> int:
     child = os.fork()
     if child == 0:
         service.close()
         _live(connection, output)
     os.close(connection)
     os.close(output)
-    service.send(EVENT.pack(STARTED, child, 0))
+    _tell(service, STARTED, child, 0)
+    return child
 
 
 def _live(connection: int, output: int) -> None:
@@ -97,7 +113,7 @@ def _reseed() -> None:
     np.random.seed()  # noqa: NPY002 - models draw from the old generator
 
 
-def _report_ended(service: socket.socket) -> None:
+def _report_ended(service: socket.socket, workers: set[int]) -> None:
     while True:
         try:
             child, status = os.waitpid(-1, os.WNOHANG)
@@ -105,4 +121,11 @@ def _report_ended(service: socket.socket) -> None:
             return
         if child == 0:
             return
-        service.send(EVENT.pack(ENDED, child, os.waitstatus_to_exitcode(status)))
+        workers.discard(child)
+        _tell(service, ENDED, child, os.waitstatus_to_exitcode(status))
+
+
+def _tell(service: socket.socket, kind: bytes, worker: int, status: int) -> None:
+    # A service that has gone is noticed where it is listened to.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        service.send(EVENT.pack(kind, worker, status))
