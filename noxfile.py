@@ -201,6 +201,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def real(session: nox.Session) -> None:
+    """Run the contract suite on the service that the ``WML_*`` variables name, in a space that is empty."""
+    session.env["WML_DEPLOYER_ANY_SERVICE"] = "1"
+    run_suite(session, "-n", "0", "-m", "any_service", "--timeout", "1200", "tests/contract")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; ``-- --write-page`` writes the docs' page."""
     session.env["WML_DEPLOYER_PEERS"] = install_peers(session)

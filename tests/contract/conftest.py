@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
+from tests.contract import any_service
 from tests.line_program import line_program
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
 from wml_deployer._clients.choice import CLIENTS
@@ -47,7 +48,7 @@ INSTALLED = [p for p in COMBINATIONS if any(one.name == p.client and one.install
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that logs in on one combination, and on the others if it is at the core or the whole is asked for."""
-    if "credentials" in metafunc.fixturenames:
+    if "credentials" in metafunc.fixturenames and not any_service.ENABLED:
         core = metafunc.definition.get_closest_marker("core")
         metafunc.parametrize(
             "platform",
@@ -98,6 +99,8 @@ def better(fit: Callable[[float], Any]) -> Any:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run one embedded service for all tests of a worker; each works on a project of its own."""
+    if any_service.ENABLED:
+        pytest.skip("controls the embedded service")
     directory = tmp_path_factory.mktemp("service")
     write_certificates(directory)
     with LocalServer(directory) as server:
@@ -118,10 +121,11 @@ def platform(request: pytest.FixtureRequest) -> Platform:
 
 
 @pytest.fixture
-def credentials(
-    platform: Platform, server: LocalServer, request: pytest.FixtureRequest
-) -> SoftwareCredentials | CloudCredentials:
+def credentials(platform: Platform, request: pytest.FixtureRequest) -> SoftwareCredentials | CloudCredentials:
     """Log in as to Cloud Pak for Data, or to IBM Cloud, whose real hosts are asked for through a proxy."""
+    if any_service.ENABLED:
+        return any_service.named_credentials()
+    server: LocalServer = request.getfixturevalue("server")
     info = server.info
     if platform.kind == "software":
         return SoftwareCredentials(
@@ -140,12 +144,23 @@ def credentials(
     )
 
 
+@pytest.fixture(scope="session", autouse=any_service.ENABLED)
+def limited_service() -> Iterator[None]:
+    """Use the space of another service only if nobody else does, and no faster than is allowed."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        any_service.limit_requests(monkeypatch)
+        any_service.refuse_foreign_space()
+        yield
+
+
 @pytest.fixture
-def metadata_path(tmp_path: Path) -> Path:
+def metadata_path(tmp_path: Path) -> Iterator[Path]:
     """Write a new project's metadata.yaml."""
-    path = tmp_path / "metadata.yaml"
-    path.write_text(METADATA.format(project=f"cancer-{uuid4().hex[:8]}"), encoding="utf-8")
-    return path
+    path, project = tmp_path / "metadata.yaml", f"{any_service.PREFIX}{uuid4().hex[:8]}"
+    path.write_text(METADATA.format(project=project), encoding="utf-8")
+    yield path
+    if any_service.ENABLED:
+        any_service.clean_up(project)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wml_deployer import Deployer
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.any_service
+
 
 @pytest.fixture
 def deployed(deployer: Deployer, model: Any, features: pd.DataFrame) -> Deployer:

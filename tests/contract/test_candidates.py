@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.any_service
+
 
 @pytest.fixture
 def beside(deployer: Deployer, model: Any, better: Any) -> Deployer:

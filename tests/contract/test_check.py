@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.any_service
+
 
 @pytest.fixture
 def foreign(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from wml_deployer import SoftwareCredentials
     from wml_deployer._clients.protocol import Client
 
+pytestmark = pytest.mark.any_service
+
 
 @pytest.fixture
 def client(credentials: SoftwareCredentials) -> Iterator[Client]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.any_service
+
 
 def local_scores(model: Any, rows: pd.DataFrame) -> pd.DataFrame:
     """Predict here what the deployment shall answer."""

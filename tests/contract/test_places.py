@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from wml_deployer import CloudCredentials, SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.any_service
+
 EU_DE = REGIONS[1]
 INSTANCE = {
     "name": "runtime",

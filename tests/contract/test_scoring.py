@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -346,19 +345,19 @@ def test_a_worker_without_credentials_says_what_to_give(project: Deployer, featu
 
 
 def test_a_scorer_keeps_the_columns_to_join_by(
-    credentials: SoftwareCredentials | CloudCredentials, tmp_path: Path, model: Any, features: pd.DataFrame
+    credentials: SoftwareCredentials | CloudCredentials, metadata_path: Path, model: Any, features: pd.DataFrame
 ) -> None:
     """Kept columns are not sent and stand before the scores; a credentials file is found again by its path."""
-    (tmp_path / "credentials.yaml").touch(mode=0o600)
+    path = metadata_path.with_name("credentials.yaml")
+    path.touch(mode=0o600)
     key = credentials.apikey.get_secret_value() if credentials.apikey else ""
-    (tmp_path / "credentials.yaml").write_text(
+    path.write_text(
         (f"username: {credentials.username}\n" if credentials.kind == "software" else "")
         + f"url: {credentials.url}\napikey: {key}\n"
         f"ca_bundle: {credentials.ca_bundle}\nspace_id: {credentials.space_id}\n"
     )
-    (tmp_path / "metadata.yaml").write_text(f"project_name: keeping-{uuid4().hex}\nproject_version: v0.1\n")
     rows = features.head(4).assign(patient=pd.Series(["a", "b", "c", "d"]))
-    with Deployer.from_files(tmp_path / "credentials.yaml", tmp_path / "metadata.yaml") as deployer:
+    with Deployer.from_files(path, metadata_path) as deployer:
         deployer.deploy(model)
         scored = next(deployer.scorer(rows.head(1), keep=["patient"]).map_in_pandas(iter([rows])))
 
