@@ -65,7 +65,7 @@ def clean_up(project: str) -> None:
     for job in client.jobs():
         if job.name.startswith(project):
             client.cancel_job(job.id)
-    for deployment in [*client.deployments(), *client.batch_deployments()]:
+    for deployment in (*client.deployments(), *client.batch_deployments()):
         if deployment.name.startswith(project):
             client.delete_deployment(deployment.id)
     for model in client.models():

@@ -58,8 +58,9 @@ def log_in(info: ServerInfo) -> SoftwareCredentials:
 def names_in_space(info: ServerInfo) -> list[str]:
     """List the names of everything in the space."""
     client = connect(log_in(info))
-    kept = [*client.deployments(), *client.batch_deployments(), *client.models(), *client.jobs()]
-    return [one.name for one in kept]
+    deployments = [*client.deployments(), *client.batch_deployments()]
+    named = ([d.name for d in deployments], [m.name for m in client.models()], [j.name for j in client.jobs()])
+    return [name for names in named for name in names]
 
 
 @pytest.mark.exhaustive
