@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,51 @@ def test_a_wrong_asset_is_refused(document: Any, client: Client) -> None:
 def test_a_query_that_is_not_understood_is_refused(query: Any, client: Client) -> None:
     """400, rather than an answer to another question."""
     assert 400 == client("POST", f"/v2/asset_types/script/search?{client.scope}", {"query": query}).status
+
+
+@pytest.mark.parametrize("query", [" " * 60_000, "name:" + " " * 60_000 + "x", "name:" + "*" * 60_000], ids=len)
+def test_a_long_query_is_refused_at_once(query: str, client: Client) -> None:
+    """The service answers others meanwhile."""
+    started = time.process_time()
+    answer = client("POST", f"/v2/asset_types/data_asset/search?{client.scope}", {"query": query})
+
+    assert 400 == answer.status
+    assert time.process_time() - started < 1
+
+
+def test_a_signed_url_is_for_writing_or_for_reading(client: Client, asset: str) -> None:
+    """Who was shown a content cannot put another one in its place."""
+    path = asset.partition("?")[0]
+    announced = client("POST", f"{path}/attachments?{client.scope}", {"name": "a", "mime": "text/plain"}).json
+    assert 201 == client("PUT", announced["url1"], content=b"first", token="").status
+    shown = client("GET", f"{path}/attachments/{announced['attachment_id']}?{client.scope}").json["url"]
+
+    answers = client("PUT", shown, content=b"second", token=""), client("GET", announced["url1"], token="")
+
+    assert [(403, "signed_url_not_valid")] * 2 == [(answer.status, answer.code) for answer in answers]
+    assert b"first" == client("GET", shown, token="").content
+
+
+@pytest.mark.parametrize(
+    ("boundary", "body"),
+    [
+        ("b" * 1000, b"--b--"),
+        ("", b"----"),
+        ("b", b"--b\r\n\r\none\r\n"),
+        ("b", b"--b--\r\n"),
+        ("b", b"--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"),
+    ],
+    ids=["long boundary", "no boundary", "cut off", "no file", "two files"],
+)
+def test_a_form_without_one_whole_file_is_refused(boundary: str, body: bytes, client: Client, asset: str) -> None:
+    """Nothing is stored of it."""
+    path = asset.partition("?")[0]
+    announced = client("POST", f"{path}/attachments?{client.scope}", {"name": "a", "mime": "text/plain"}).json
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    answer = client("PUT", announced["url1"], content=body, headers=headers, token="")
+    complete = client("POST", f"{path}/attachments/{announced['attachment_id']}/complete?{client.scope}")
+
+    assert (400, 400) == (answer.status, complete.status)
 
 
 def test_a_damaged_form_is_refused(client: Client, asset: str) -> None:

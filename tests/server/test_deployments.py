@@ -86,6 +86,56 @@ def test_scaling_is_told_while_it_goes_on(client: Client, archives: tuple[bytes,
     assert (2, False) == (later["hardware_spec"]["num_nodes"], "scaling" in later["status"])
 
 
+@pytest.mark.parametrize(
+    ("path", "value"), [("/hardware_spec/num_nodes", 3), ("/hardware_spec", {"num_nodes": 3}), ("/hardware_spec", 3)]
+)
+def test_a_number_of_copies_is_made_true(
+    path: str, value: Any, client: Client, server: LocalServer, archives: tuple[bytes, bytes]
+) -> None:
+    """However the patch reaches it; what is no specification is refused."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+    change = [{"op": "replace", "path": path, "value": value}]
+    answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+    nodes = client.settled(deployment_id)["entity"]["hardware_spec"]["num_nodes"]
+    limit = server._server._context.serving._served[deployment_id].pool._limit
+
+    assert ((400, 1) if value == 3 and path == "/hardware_spec" else (202, 3)) == (answer.status, nodes)
+    assert limit >= nodes
+
+
+@pytest.mark.parametrize("path", ["/hardware_spec", "/hardware_spec/num_nodes", "/asset", "/asset/id", "/name"])
+def test_what_a_deployment_needs_cannot_be_removed(path: str, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """The patch is refused, and the deployment is as it was."""
+    deployment_id = client.deploy({"id": client.store(archives[0])})
+    before = client.deployment(deployment_id)
+    answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", [{"op": "remove", "path": path}])
+
+    assert (400, before) == (answer.status, client.deployment(deployment_id))
+
+
+def test_a_patch_inside_the_asset_goes_back_where_it_fails(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """What served before is remembered as it was, not as the patch made it."""
+    model_id = client.store(archives[0])
+    client("POST", f"/ml/v4/models/{model_id}/revisions", {"space_id": client.space_id})
+    client("PUT", f"/ml/v4/models/{model_id}/content?{client.scope}", content=b"no model")
+    client("POST", f"/ml/v4/models/{model_id}/revisions", {"space_id": client.space_id})
+    deployment_id = client.deploy({"id": model_id, "rev": "1"})
+    change = [{"op": "replace", "path": "/asset/rev", "value": "2"}]
+
+    assert 202 == client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change).status
+    assert {"id": model_id, "rev": "1"} == client.settled(deployment_id)["entity"]["asset"]
+
+
+def test_a_batch_deployment_takes_other_hardware_at_once(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Nothing of it is loaded while no job runs."""
+    deployment_id = client.deploy({"id": client.store(archives[0])}, batch={})
+    change = [{"op": "replace", "path": "/hardware_spec", "value": {"name": "M", "num_nodes": 2}}]
+    client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+    hardware = client.deployment(deployment_id)["entity"]["hardware_spec"]
+
+    assert ("M", 2) == (hardware["name"], hardware["num_nodes"])
+
+
 @pytest.mark.parametrize("number", [0, 11, "2", True, 1.5])
 def test_a_number_of_copies_that_cannot_be_is_refused(
     number: Any, client: Client, archives: tuple[bytes, bytes]

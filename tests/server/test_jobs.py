@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.server.conftest import Client
+from wml_deployer.server.jobs import running
+from wml_deployer.server.jobs.tables import read_table
+from wml_deployer.testing import LocalServer
+
 if TYPE_CHECKING:
-    from tests.server.conftest import Client
-    from wml_deployer.testing import LocalServer
+    from pathlib import Path
 
 SLOW = """
 import time
@@ -83,6 +87,125 @@ def test_a_job_that_cannot_be_done_fails(scoring: Any, said: str, client: Client
     assert said in status["failure"]["errors"][0]["message"]
 
 
+ODD_ANSWERS = {
+    "no blocks": '{"predictions": [5]}',
+    "no rows": '{"predictions": [{"values": 5}]}',
+    "nothing": '{"predictions": [None]}',
+    "no text": '{"predictions": [{"values": [["\\ud800"]]}]}',
+    "no JSON": '{"predictions": [{"values": [[object()]]}]}',
+}
+DEEP = "deep = []\nfor _ in range(245): deep = [deep]\n"
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS)
+def test_a_job_whose_function_answers_oddly_fails(answer: str, client: Client) -> None:
+    """With a reason; it does not run for good."""
+    code = f"def score(payload):\n    return {ODD_ANSWERS[answer]}\n"
+    function = client.deploy({"id": client.store_function(gzip.compress(code.encode()))}, batch={})
+    job = submit(
+        client,
+        function,
+        input_data=[{"values": [[1]]}],
+        output_data_reference={"type": "data_asset", "location": {"name": "out.csv"}},
+    )
+
+    status = client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]
+
+    assert "failed" == status["state"]
+    assert status["failure"]["errors"][0]["message"]
+
+
+def test_a_job_whose_answer_cannot_be_kept_fails(client: Client) -> None:
+    """Nested so that it can be sent, and not be part of the job's document."""
+    code = f'{DEEP}def score(payload):\n    return {{"predictions": [{{"values": [deep]}}]}}\n'
+    function = client.deploy({"id": client.store_function(gzip.compress(code.encode()))}, batch={})
+    job = submit(client, function, input_data=[{"values": [[1]]}])
+
+    assert "failed" == client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]["state"]
+
+
+ODD_TABLES = {
+    "NUL": b"a,b\n1,\0\n",
+    "giant cell": b"a,b\n1," + b"x" * 200_000 + b"\n",
+    "no UTF-8": b"a,b\n1,\xff\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("content", ODD_TABLES)
+def test_a_job_whose_input_cannot_be_read_fails(content: str, client: Client, batch: str) -> None:
+    """With a reason; it does not run for good."""
+    reference = {"type": "data_asset", "location": {"href": client.data_asset("in.csv", ODD_TABLES[content])}}
+    job = submit(client, batch, input_data_references=[reference])
+
+    assert "failed" == client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]["state"]
+
+
+@pytest.mark.parametrize("reference", [5, None, "x", {}, {"type": "data_asset"}, {"type": "data_asset", "location": 5}])
+def test_a_job_with_an_odd_input_reference_fails(reference: Any, client: Client, batch: str) -> None:
+    """With a reason; it does not run for good."""
+    job = submit(client, batch, input_data_references=[reference])
+
+    assert "failed" == client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]["state"]
+
+
+@pytest.mark.parametrize("location", [{"name": "   "}, {"name": ""}, {"name": 5}, {}, {"name": "x" * 5000}], ids=str)
+def test_an_odd_name_of_an_output_does_not_stop_a_job(
+    location: Any, client: Client, batch: str, rows: list[list[float]]
+) -> None:
+    """What has no name of its own is named after the job."""
+    output = {"type": "data_asset", "location": location}
+    job = submit(client, batch, input_data=[{"values": rows}], output_data_reference=output)
+
+    assert "completed" == client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]["state"]
+
+
+def test_a_job_that_the_service_fails_to_run_ends_for_good(
+    tmp_path: Path, archives: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever went wrong: a restart does not run it again."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with LocalServer(tmp_path) as server:
+        client = Client(server)
+        monkeypatch.setattr(running, "plan_of", fail)
+        deployment = client.deploy({"id": client.store(archives[0])}, batch={})
+        job_id = submit(client, deployment, input_data=[{"values": [[1]]}])["metadata"]["id"]
+        before = client.finished(job_id)
+    with LocalServer(tmp_path) as server:
+        client.server = server
+        after = client.finished(job_id)
+        client.close()
+
+    assert before == after
+    assert "ZeroDivisionError" in before["entity"]["scoring"]["status"]["failure"]["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1", "2.5"], [1.0, 2.5]),
+        (["1", ""], [1, None]),
+        (["18446744073709551615", "-9223372036854775808"], [2**64 - 1, -(2**63)]),
+        (["18446744073709551616", "1"], ["18446744073709551616", "1"]),
+        (["123456789012345678901234567890", "1.5"], ["123456789012345678901234567890", "1.5"]),
+        (["1_000", "2"], ["1_000", "2"]),
+        (["٣", "2"], ["٣", "2"]),
+        (["9" * 20_000], ["9" * 20_000]),
+        (["true", "FALSE"], [True, False]),
+    ],
+)
+def test_cells_of_a_table_keep_their_values(cells: list[str], values: list[Any], tmp_path: Path) -> None:
+    """A number that would lose digits stays text."""
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["a,b", *(f"{cell},x" for cell in cells), ""]), encoding="utf-8")
+
+    assert values == [row[0] for row in read_table(table)["values"]]
+
+
 def test_an_input_that_is_no_table_fails_the_job(client: Client, batch: str) -> None:
     """Rows of another length than the header are told."""
     href = client.data_asset("in.csv", b"a,b\n1\n")
@@ -153,6 +276,9 @@ def test_include_narrows_what_is_shown(client: Client, batch: str, rows: list[li
         {"deployment": {"id": "11111111-2222-4333-8444-555555555555"}},
         {"scoring": None},
         {"scoring": {}},
+        {"scoring": {"input_data": 5}},
+        {"scoring": {"input_data_references": {"type": "data_asset"}}},
+        {"scoring": {"input_data": [{"values": [[1]]}], "output_data_reference": [1]}},
         {"decision_optimization": {}},
     ],
 )

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -194,6 +195,74 @@ def test_a_wrong_model_is_refused(fields: dict[str, Any], client: Client) -> Non
 def test_a_body_that_is_no_json_object_is_refused(content: bytes, client: Client) -> None:
     """Bare NaN and Infinity are no JSON."""
     assert 400 == client("POST", f"/ml/v4/models?{client.scope}", content=content).status
+
+
+def nested(depth: int) -> Any:
+    document: Any = "ground"
+    for _ in range(depth):
+        document = {"a": document}
+    return document
+
+
+@pytest.mark.parametrize("depth", [150, 200, 300, 600])
+def test_a_document_is_shown_again_or_refused(depth: int, client: Client) -> None:
+    """What could be read but not be written would fail at every look."""
+    created = client("POST", "/ml/v4/models", model(client, custom=nested(depth)))
+    listed = client("GET", f"/ml/v4/models?{client.scope}")
+
+    assert (201 if depth == 150 else 400, 200) == (created.status, listed.status)
+
+
+@pytest.mark.parametrize("parts", [32, 33, 2000])
+def test_a_path_of_a_patch_has_so_many_parts(parts: int, client: Client) -> None:
+    """Again and again, without a document that could not be shown."""
+    model_id = client("POST", "/ml/v4/models", model(client)).json["metadata"]["id"]
+    path = "/custom" + "/a" * (parts - 1)
+    answers = [
+        client(
+            "PATCH",
+            f"/ml/v4/models/{model_id}?{client.scope}",
+            [{"op": "add", "path": path, "value": nested(140)}],
+        ).status
+        for _ in range(2)
+    ]
+
+    assert [200 if parts == 32 else 400] * 2 == answers
+    assert 200 == client("GET", f"/ml/v4/models/{model_id}?{client.scope}").status
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "1.5", "", "9" * 5000, "\u0663", "1e2"])
+def test_a_limit_that_is_none_is_refused(limit: str, client: Client) -> None:
+    """Of any length."""
+    assert 400 == client("GET", f"/ml/v4/models?{client.scope}&{urlencode({'limit': limit})}").status
+
+
+@pytest.mark.parametrize("fields", [20, 21, 1000])
+def test_a_form_with_many_fields_is_refused(fields: int, client: Client) -> None:
+    """As one with a wrong key is."""
+    form = urlencode({f"f{number}": "x" for number in range(fields)}).encode()
+
+    assert 400 == client("POST", "/identity/token", content=form, token="").status
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/clock", {"advance": 1e300}),
+        ("/clock", {"advance": 1e9 + 1}),
+        ("/paces/job", {"looks": 1e300}),
+        ("/limits", {"deployments": 1e300}),
+    ],
+)
+def test_numbers_beyond_reason_are_refused(path: str, document: Any, client: Client) -> None:
+    """By the control API, too."""
+    assert 400 == client("PUT", f"/control/v1{path}", document).status
+
+
+@pytest.mark.parametrize("change", [{"headers": {"X": "é\u2026"}}, {"headers": {"a b": "c"}}, {"status": 99}], ids=str)
+def test_a_fault_that_cannot_be_sent_is_refused(change: Any, client: Client) -> None:
+    """It would be a failure of another kind."""
+    assert 400 == client("POST", "/control/v1/faults", {"path": "nowhere", **change}).status
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,4 +166,8 @@ _COMMANDS = {"serve": _serve, "info": _info, "console": _console, "reset": _rese
 if __name__ == "__main__":
     # What the service, and the models that it runs, write is for this user's eyes only.
     os.umask(0o077)
+    # As many connections as the system allows: what it gives without being asked is often 256.
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, min(most, 4096)), most))
     sys.exit(main())

@@ -1,14 +1,35 @@
-"""Bodies that come compressed: taken where the caller says so, and no larger than what comes plain."""
+"""Bodies in other forms than JSON: compressed ones, no larger than what comes plain, and the fields of forms."""
 
 from __future__ import annotations
 
 import zlib
+from urllib.parse import parse_qsl
 
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
 
-__all__ = ["plain_body"]
+__all__ = ["form_fields", "plain_body"]
 
 _GZIP_WINDOW = 31
+_MOST_FIELDS = 20
+
+
+def form_fields(body: bytes) -> dict[str, str]:
+    """Return the fields of a URL-encoded form, the first where one is repeated.
+
+    Raises:
+        InvalidRequestError: There are more than any form of this service has.
+
+    Example:
+        >>> form_fields(b"apikey=k3y&grant_type=")
+        {'grant_type': '', 'apikey': 'k3y'}
+
+    """
+    text = body.decode("utf-8", errors="replace")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise InvalidRequestError(f"The form has more than {_MOST_FIELDS} fields.") from error
+    return dict(reversed(pairs))
 
 
 def plain_body(body: bytes, coding: str, limit: int) -> bytes:

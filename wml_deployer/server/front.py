@@ -29,6 +29,9 @@ __all__ = ["Front"]
 
 _LOGGER = logging.getLogger(__name__)
 _SLICES = 10
+#: How much of a path and of a query the log keeps.
+_LONGEST = 1000
+_WITH_KEYS = ("/identity/token", "/oidc/token")
 
 
 class Front:
@@ -74,11 +77,15 @@ class Front:
             await self._with_faults(scope, receive, noting)
         finally:
             seconds = time.perf_counter() - started
-            query = scope["query_string"].decode("latin-1")
+            # A key in a query is for the one who reads it, not for the log.
+            secret = scope["path"] in _WITH_KEYS
+            query = "" if secret else scope["query_string"][:_LONGEST].decode("latin-1")
             number, at = self._number(scope[CONNECTION]), self._context.clock.now()
-            entry = Entry(scope["method"], scope["path"], query, status, seconds, number, at)
+            entry = Entry(scope["method"], scope["path"][:_LONGEST], query, status, seconds, number, at)
             self._context.control.log.add(entry, started)
-            _LOGGER.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
+            # As it was sent: what it stands for may be a line of its own.
+            asked = scope["raw_path"][:_LONGEST].decode("latin-1")
+            _LOGGER.info("%s %s %d %.1f ms", scope["method"], asked, status, seconds * 1000)
 
     def _number(self, connection: Connection) -> int:
         number = self._connections.get(connection)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LARGEST", "page", "size_of"]
 
 _USUAL = 100
+_LIMIT = re.compile(r"[0-9]{1,9}")
 _START = re.compile(r"[0-9a-f]{1,15}")
 LARGEST = 200
 """Members of a page, at most."""
@@ -30,7 +31,7 @@ def size_of(call: Call) -> int:
 
     """
     given = call.query.get("limit", str(_USUAL))
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LARGEST:
+    if not _LIMIT.fullmatch(given) or not 1 <= int(given) <= LARGEST:
         raise InvalidRequestError(
             f"The limit '{given}' is not valid: it is a number from 1 to {LARGEST}.",
             target={"type": "query", "name": "limit"},

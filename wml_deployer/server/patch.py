@@ -10,6 +10,8 @@ from wml_deployer.server.errors import InvalidRequestError
 __all__ = ["Operation", "apply", "parse"]
 
 _OPERATIONS = ("add", "replace", "remove")
+#: Most parts of a path: documents are not nested deeper, and what is cannot be written as JSON again.
+_DEEPEST = 32
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def _operation(step: Any) -> Operation:
         raise InvalidRequestError("Each operation of a patch has a 'path' that starts with '/' and names a member.")
     if step["op"] != "remove" and "value" not in step:
         raise InvalidRequestError(f"The operation on {path} lacks its 'value'.")
-    return Operation(step["op"], _parts(path), step.get("value"))
+    parts = _parts(path)
+    if len(parts) > _DEEPEST:
+        raise InvalidRequestError(f"The 'path' of an operation has at most {_DEEPEST} parts, and one has {len(parts)}.")
+    return Operation(step["op"], parts, step.get("value"))
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -5,13 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 if TYPE_CHECKING:
     from wml_deployer.server.blobs import Blob
 
-__all__ = ["PRESENT", "Content", "Record"]
+__all__ = ["PRESENT", "Content", "Record", "can_be_kept"]
+
+_LEVELS_LEFT = 100
 
 PRESENT: Final = object()
 """Stands for any value where records are looked for."""
+
+
+def can_be_kept(document: Any) -> bool:
+    """Tell whether a document can be written again, also as a part of those that it is kept and shown in.
+
+    orjson reads four times as many levels as it writes.
+    """
+    for _ in range(_LEVELS_LEFT):
+        document = [document]
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 @dataclass

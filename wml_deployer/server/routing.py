@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError
+from wml_deployer.server.records import can_be_kept
 from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
@@ -227,11 +228,16 @@ def _parse(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidRequestError(
             f"The request body is not valid JSON: {error}.", code="json_validation_error"
         ) from error
+    if not can_be_kept(document):
+        raise InvalidRequestError(
+            "The request body is nested too deeply for this service.", code="json_validation_error"
+        )
+    return document
 
 
 def _location(request: Request) -> str:

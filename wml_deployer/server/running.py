@@ -237,9 +237,8 @@ class _Uvicorn(uvicorn.Server):
         while True:
             await asyncio.sleep(_PAUSE)
             for connection in list(self.server_state.connections):
-                cycle = getattr(connection, "cycle", None)
-                if cycle is None or cycle.response_complete:
-                    connection.transport.abort()
+                if isinstance(connection, Connection) and connection.is_idle:
+                    connection.abort()
 
 
 def _require_local(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Signed URLs: who has one may read or write one content, without a token, for a while."""
+"""Signed URLs: who has one may read one content, or write it, without a token, for a while."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Grant:
         id: Its id.
         slot: Which of its contents.
         number: Which of its revisions; 0 is what it is now.
+        writing: Whether the content may be written, or else read.
 
     """
 
@@ -37,6 +38,7 @@ class Grant:
     id: str
     slot: str
     number: int = 0
+    writing: bool = False
 
 
 class Signatures:
@@ -59,11 +61,15 @@ class Signatures:
         content = orjson.dumps({**asdict(grant), "exp": expires})
         return base64.urlsafe_b64encode(self._sign(content) + content).rstrip(b"=").decode()
 
-    def open(self, sealed: str) -> Grant:
+    def open(self, sealed: str, *, writing: bool) -> Grant:
         """Return what access a part of a URL gives.
 
+        Args:
+            sealed: The last part of the URL.
+            writing: Whether it is used to write, or else to read.
+
         Raises:
-            ForbiddenError: None, or none any more.
+            ForbiddenError: None, or none any more, or not for this.
 
         """
         try:
@@ -75,7 +81,11 @@ class Signatures:
         fields = orjson.loads(content[_BYTES:])
         if fields.pop("exp") <= self._clock.now().timestamp():
             raise ForbiddenError("The signed URL has expired. Ask for a new one.", code="signed_url_expired")
-        return Grant(**fields)
+        grant = Grant(**fields)
+        if grant.writing != writing:
+            use = "write" if grant.writing else "read"
+            raise ForbiddenError(f"The signed URL was given out to {use} the content.", code="signed_url_not_valid")
+        return grant
 
     def _sign(self, content: bytes) -> bytes:
         return hmac.digest(self._key, content, hashlib.sha256)

@@ -215,6 +215,7 @@ def _condition(path: str, value: Any) -> tuple[str, list[Any]]:
 
 
 def _encode(record: Record) -> tuple[str, str]:
+    # Requests are checked when they are read: what cannot be written here is a fault of the service.
     return orjson.dumps(record.document).decode(), orjson.dumps(record.private).decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from io import StringIO
 from typing import Any
 
@@ -49,6 +50,23 @@ def block(text: str, *fields: tuple[str, str]) -> Any:
 def test_cells_are_read_by_the_columns_type(text: str, fields: list[tuple[str, str]], values: list[Any]) -> None:
     """Numbers as numbers, codes as text, empty as null; where no type is told, by how they look."""
     assert values == block(text, *fields)["values"]
+
+
+@pytest.mark.parametrize("cell", ["9" * 20, "-9223372036854775809", "1e999", "9" * 999])
+def test_a_number_of_more_than_64_bits_is_refused(cell: str) -> None:
+    """With its line; as a double it would be another number, and as an infinity none."""
+    with pytest.raises(InvalidRequestError, match="Line 3 has a number that does not fit"):
+        to_body(f"n\n1\n{cell}", [NUMBER])
+
+
+@pytest.mark.parametrize("cell", ["9" * 20_000, "9" * 20_000 + "x", "1." * 10_000, "1e" * 10_000])
+def test_a_long_cell_is_read_at_once(cell: str) -> None:
+    """As text; reading it as a number would take the time of the square of its length."""
+    started = time.process_time()
+
+    assert [[cell]] == block(f"t\n{cell}", TEXT)["values"]
+    assert [[cell]] == block(f"n\n{cell}", NUMBER)["values"]
+    assert time.process_time() - started < 1
 
 
 def test_rows_without_a_header_are_the_models_columns() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import stat
 import tarfile
 import zipfile
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +117,67 @@ def test_truncated_archive_is_refused(cut: int, tmp_path: Path) -> None:
 
     with pytest.raises(LoadError, match="cannot be"):
         unpacked(artifact, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_archive_is_whole_or_refused_wherever_it_is_cut(mode: str, tmp_path: Path) -> None:
+    """Not a member is missed in silence, and none is taken for the whole."""
+    whole = tar_of(tmp_path / "whole", member("model.pkl", size=700), member("notes", size=3), mode=mode).read_bytes()
+    (tmp_path / "out").mkdir()
+    silent = []
+    # An uncompressed archive is padded with zeros behind its end.
+    for cut in range(1, 3072 if mode == "w" else len(whole) - 8, 37 if mode == "w" else 5):
+        artifact = tmp_path / "cut"
+        artifact.write_bytes(whole[:cut])
+        target = tmp_path / "out" / str(cut)
+        target.mkdir()
+        try:
+            unpack(artifact, target, Bounds(BIG, 10))
+        except LoadError:
+            continue
+        silent.append((cut, [path.name for path in target.iterdir()]))
+
+    # What is shorter than what archives begin with is some other file.
+    assert [["content"]] * len(silent) == [names for _, names in silent]
+    assert all(cut < (512 if mode == "w" else 6) for cut, _ in silent)
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("kind", ["w", "w:gz", "w:bz2", "w:xz", "zip"])
+def test_a_damaged_archive_fails_to_load_and_in_no_other_way(kind: str, seed: int, tmp_path: Path) -> None:
+    """Bytes that were changed on the way: each library has errors of its own, and none of them comes out."""
+    random = Random(seed)
+    artifact = tmp_path / "damaged"
+    if kind == "zip":
+        with zipfile.ZipFile(artifact, "w", random.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])) as archive:
+            archive.writestr("folder/model.h5", bytes(5000))
+            archive.writestr("note", b"x")
+    else:
+        tar_of(artifact, member("folder/model.pkl", size=700), member("ü", size=3), mode=kind)
+    content = bytearray(artifact.read_bytes())
+    for _ in range(random.randint(1, 6)):
+        content[random.randrange(min(len(content), 4000))] = random.randrange(256)
+    artifact.write_bytes(content)
+
+    with contextlib.suppress(LoadError):
+        unpacked(artifact, tmp_path, unpack_zip if kind == "zip" else unpack)
+
+
+@pytest.mark.parametrize("unpacking", [unpack, unpack_zip])
+@pytest.mark.parametrize("names", [["a/", "b/", "c/", "d/"], ["a/b/c/d/e"]], ids=str)
+def test_folders_count(names: list[str], unpacking: Callable[..., None], tmp_path: Path) -> None:
+    """A small archive could otherwise make millions of them."""
+    if unpacking is unpack:
+        kinds = {True: tarfile.DIRTYPE, False: tarfile.REGTYPE}
+        artifact = tar_of(tmp_path / "a", *(member(name, kinds[name.endswith("/")]) for name in names))
+    else:
+        artifact = tmp_path / "a.zip"
+        with zipfile.ZipFile(artifact, "w") as archive:
+            for name in names:
+                archive.writestr(name, b"")
+
+    with pytest.raises(LoadError, match="more files"):
+        unpacked(artifact, tmp_path, unpacking, files=3)
 
 
 def test_unpacked_file_is_not_executable(tmp_path: Path) -> None:

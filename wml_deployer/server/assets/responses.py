@@ -84,7 +84,7 @@ def attach(call: Call) -> Answer:
     attachment = models.attach(call.context, call.transaction, record, call.fields)
     answer = {**attachment.document, "attachment_id": attachment.id}
     if not attachment.document["is_remote"]:
-        answer["url1"] = _url(call, record, attachment, 0)
+        answer["url1"] = _url(call, record, attachment, writing=True)
     return Answer(201, answer)
 
 
@@ -154,8 +154,8 @@ def _own(call: Call) -> Record:
     return record
 
 
-def _url(call: Call, record: Record, attachment: Attachment, number: int) -> str:
-    grant = Grant(record.kind, record.id, models.slot(attachment.id), number)
+def _url(call: Call, record: Record, attachment: Attachment, number: int = 0, *, writing: bool = False) -> str:
+    grant = Grant(record.kind, record.id, models.slot(attachment.id), number, writing)
     return signed_url(call, record.metadata["asset_type"], grant)
 
 

@@ -10,7 +10,10 @@ from wml_deployer.server.errors import InvalidRequestError, wrong_field
 
 __all__ = ["Matcher", "matcher"]
 
-_TERM = re.compile(r'\s*(?:asset\.)?(?:metadata\.)?([a-z_]+):\s*(?:"([^"]*)"|(\S+))\s*')
+_TERM = re.compile(r'(?:asset\.)?(?:metadata\.)?([a-z_]+):\s*(?:"([^"]*)"|(\S+))')
+_AND = re.compile(r"\s+AND\s+")
+#: Far more than clients send; patterns that go back and forth over a query stay quick on so much.
+_LONGEST = 2000
 
 
 class Matcher:
@@ -43,10 +46,13 @@ def matcher(query: Any) -> Matcher:
     """
     if not isinstance(query, str) or not query.strip():
         raise wrong_field("query", "A search needs a query.")
-    if query.strip() == "*:*":
+    query = query.strip()
+    if len(query) > _LONGEST:
+        raise wrong_field("query", f"A query has at most {_LONGEST} characters.")
+    if query == "*:*":
         return Matcher({})
     terms = {}
-    for part in re.split(r"\s+AND\s+", query):
+    for part in _AND.split(query):
         found = _TERM.fullmatch(part)
         if found is None:
             raise InvalidRequestError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["example", "to_body"]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+#: No number that JSON can hold needs more characters; Python takes seconds to read a million digits.
+_LONGEST_NUMBER = 1000
 _NUMERIC = re.compile(r"(u?int|float|double|decimal|number|short|long)", re.IGNORECASE)
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _MISSING = ("nan", "na")
@@ -101,8 +104,8 @@ def _from_csv(text: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
     types = [kinds.get(name, "") for name in names] or [""] * len(lines[0])
     block: dict[str, Any] = {"fields": header} if header else {}
     block["values"] = [
-        [_value(cell, kind) for cell, kind in zip(row, types, strict=False)] if len(types) >= len(row) else row
-        for row in rows
+        [_value(cell, kind, number) for cell, kind in zip(row, types, strict=False)] if len(types) >= len(row) else row
+        for number, row in enumerate(rows, 1 if header is None else 2)
     ]
     return {"input_data": [block]}
 
@@ -122,10 +125,10 @@ def _check(header: list[str] | None, rows: list[list[str]], width: int) -> None:
 
 def _is_row(cells: list[str]) -> bool:
     """Tell whether a first line is a row already: names are not numbers."""
-    return any(_NUMBER.fullmatch(cell.strip()) for cell in cells)
+    return any(len(cell) <= _LONGEST_NUMBER and _NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
-def _value(cell: str, kind: str) -> Any:
+def _value(cell: str, kind: str, line: int) -> Any:
     word = cell.strip()
     if word.lower() in _WORDS and not (kind and _is_text(kind) and cell):
         return _WORDS[word.lower()]
@@ -133,9 +136,12 @@ def _value(cell: str, kind: str) -> Any:
         return cell
     if word.lower() in _MISSING and _is_numeric(kind):
         return None
-    if not _NUMBER.fullmatch(word) or (not kind and _has_leading_zero(word)):
+    if len(word) > _LONGEST_NUMBER or not _NUMBER.fullmatch(word) or (not kind and _has_leading_zero(word)):
         return cell
-    return int(word) if _WHOLE.fullmatch(word) else float(word)
+    number = int(word) if _WHOLE.fullmatch(word) else float(word)
+    if not -(2**63) <= number < 2**64 and (isinstance(number, int) or math.isinf(number)):
+        raise _refusal(f"Line {line} has a number that does not fit into 64 bits: {word[:40]}.")
+    return number
 
 
 def _is_numeric(kind: str) -> bool:

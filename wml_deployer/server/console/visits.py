@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
+from wml_deployer.server.codings import form_fields
 from wml_deployer.server.console.pages import harden, render
 from wml_deployer.server.errors import ForbiddenError, ServiceError
 from wml_deployer.server.routing import Stream
@@ -171,7 +171,7 @@ def _send_away(visit: Visit) -> Response:
 
 async def _form(visit: Visit) -> dict[str, str]:
     body = await Stream(visit.context, visit.request, visit.caller).body(_FORM)
-    return dict(parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=20))
+    return form_fields(body)
 
 
 def _failure(visit: Visit, error: ServiceError) -> Response:

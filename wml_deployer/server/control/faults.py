@@ -58,6 +58,12 @@ class Fault:
             if not isinstance(document.get(name, getattr(cls, name, {})), accepted):
                 raise wrong_field(name, f"The {name} of a fault is of another type.")
         fault = cls(**document)
+        fault.headers = {name: str(value) for name, value in fault.headers.items()}
+        for name, value in fault.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise wrong_field("headers", f"The header {name!r} of a fault cannot be sent.")
+        if fault.status is not None and not 100 <= fault.status <= 599:  # noqa: PLR2004
+            raise wrong_field("status", "The status of a fault is a number from 100 to 599.")
         if fault.drop not in (None, "before", "within", "after"):
             raise wrong_field(
                 "drop", "A fault drops the connection 'before' or 'after' the work, or 'within' the answer."
@@ -80,6 +86,8 @@ class Fault:
         return True
 
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _ACCEPTED: dict[str, Any] = {
     "path": str,
     "method": (str, type(None)),

@@ -22,6 +22,8 @@ from wml_deployer.server.tokens.models import Caller
 if TYPE_CHECKING:
     from wml_deployer.server.routing import Call
 
+_LARGEST = 1e9
+
 __all__ = [
     "add_fault",
     "clear_faults",
@@ -83,7 +85,10 @@ def set_clock(call: Call) -> Answer:
     if "stop" in fields:
         clock.stop(_moment(fields["stop"]))
     elif "advance" in fields:
-        clock.advance(_number(fields, "advance", 0))
+        try:
+            clock.advance(_number(fields, "advance", 0))
+        except OverflowError as error:
+            raise wrong_field("advance", "The clock cannot be moved that far.") from error
     else:
         clock.reset()
     return Answer(200, {"now": clock.stamp()})
@@ -147,8 +152,8 @@ def _stop(call: Call, deployment_id: str) -> None:
 
 def _number(fields: dict[str, Any], name: str, otherwise: float) -> float:
     value = fields.get(name, otherwise)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise wrong_field(name, f"The {name} is a number.")
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not -_LARGEST <= value <= _LARGEST:
+        raise wrong_field(name, f"The {name} is a number, and no larger than {_LARGEST:g}.")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,6 @@ _PATCHABLE = (
     "hybrid_pipeline_hardware_specs",
     "online",
 )
-#: Most copies of an online deployment.
-_MOST_COPIES = 10
 
 
 class Following(Enum):
@@ -58,7 +57,8 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     roots = {operation.root for operation in operations}
     _check(record, operations)
     method = "online" if "online" in record.entity else "batch"
-    before = {key: record.entity.get(key) for key in ("asset", "deployed_asset_type", "hardware_spec")}
+    # Copies: a patch may reach into them.
+    before = {key: deepcopy(record.entity.get(key)) for key in ("asset", "deployed_asset_type", "hardware_spec")}
     for operation in operations:
         _apply(record, operation)
     if not isinstance(record.entity.get(method, {}), dict):
@@ -69,7 +69,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     if "asset" in roots:
         following = _change_asset(transaction, record, before)
     elif "hardware_spec" in roots:
-        following = _scale(context, record, before["hardware_spec"] or {})
+        following = _scale(context, transaction, record, before["hardware_spec"] or {})
     record.metadata["modified_at"] = context.clock.stamp()
     transaction.save(record)
     return following
@@ -111,6 +111,9 @@ def _check(record: Record, operations: list[Operation]) -> None:
         raise DeploymentError("A deployment stays online or batch, as it was made.")
     for unknown in sorted(roots - set(_PATCHABLE)):
         raise DeploymentError(f"/{unknown} of a deployment cannot be changed.")
+    for operation in operations:
+        if operation.kind == "remove" and operation.root in ("asset", "hardware_spec"):
+            raise DeploymentError(f"The {operation.root} of a deployment can be replaced, not removed.")
     if not roots & {"asset", "hardware_spec"}:
         return
     if {"asset", "hardware_spec"} <= roots:
@@ -129,7 +132,7 @@ def _apply(record: Record, operation: Operation) -> None:
 
 
 def _change_asset(transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
-    asset = models.asset_reference(transaction, record.container, record.entity["asset"])
+    asset = models.asset_reference(transaction, record.container, record.entity.get("asset"))
     record.entity.update(asset=asset, deployed_asset_type=models.deployed_type(transaction, asset["id"]))
     held.want(transaction, record, asset)
     status = record.entity["status"]
@@ -143,17 +146,22 @@ def _change_asset(transaction: Transaction, record: Record, before: dict[str, An
     return Following.LOAD
 
 
-def _scale(context: Context, record: Record, before: dict[str, Any]) -> Following:
+def _scale(context: Context, transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
     """Ask for more or fewer copies: the answer still says the old number (recorded)."""
-    given = record.entity["hardware_spec"]
-    wanted = given.get("num_nodes", 1) if isinstance(given, dict) else None
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or not 1 <= wanted <= _MOST_COPIES:
-        raise DeploymentError(f"The number of nodes is a number from 1 to {_MOST_COPIES}.", code="invalid_num_nodes")
-    status, present = record.entity["status"], before.get("num_nodes", 1)
+    given, present = record.entity.get("hardware_spec"), before.get("num_nodes", 1)
+    if not isinstance(given, dict):
+        raise DeploymentError("The hardware_spec is an object.", target={"type": "field", "name": "hardware_spec"})
+    wanted = models.check_copies(given.get("num_nodes", present))
+    if "batch" in record.entity:
+        record.entity["hardware_spec"] = models.hardware_of(
+            transaction, record.container, {**given, "num_nodes": wanted}
+        )
+        return Following.RELEASE
+    status = record.entity["status"]
     if status["state"] == "failed":
         raise DeploymentError(f"Deployment with id '{record.id}' has failed: there is nothing to scale.")
     record.entity["hardware_spec"] = before
-    if "batch" in record.entity or wanted == present:
+    if wanted == present:
         return Following.NOTHING
     status["message"] = message(scaling_text("inprogress", wanted, present))
     status["scaling"] = {

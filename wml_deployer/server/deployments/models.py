@@ -31,11 +31,13 @@ __all__ = [
     "KIND",
     "UNSETTLED",
     "asset_reference",
+    "check_copies",
     "check_name",
     "check_serving_name",
     "create",
     "deployed_type",
     "find",
+    "hardware_of",
     "serving_name_of",
     "with_serving_name",
 ]
@@ -47,6 +49,7 @@ UNSETTLED = ("initializing", "updating")
 
 _SERVING_NAME = re.compile(r"[a-z0-9_]{1,36}")
 _DEPLOYABLE = ("model", "function")
+_MOST_COPIES = 10
 
 
 def create(
@@ -82,7 +85,7 @@ def create(
     record.entity["deployed_asset_type"] = deployed_type(transaction, asset["id"])
     if fields.get("hardware_spec") or not fields.get("hybrid_pipeline_hardware_specs"):
         wanted = fields.get("hardware_spec") or {"name": "S"}
-        record.entity["hardware_spec"] = _hardware(transaction, container.id, wanted)
+        record.entity["hardware_spec"] = hardware_of(transaction, container.id, wanted)
     record.entity["status"] = {"state": "initializing" if method == "online" else "ready"}
     check_serving_name(transaction, record)
     held.want(transaction, record, asset)
@@ -156,11 +159,30 @@ def deployed_type(transaction: Transaction, asset_id: str) -> str:
     return artifact.kind if artifact is not None else ""
 
 
-def _hardware(transaction: Transaction, container: str, reference: Any) -> dict[str, Any]:
+def hardware_of(transaction: Transaction, container: str, reference: Any) -> dict[str, Any]:
+    """Return the hardware specification of a deployment as it is stored: id, name and number of copies.
+
+    Raises:
+        DeploymentError: It is none, or the number of copies is not.
+        InvalidRequestError: There is none such.
+
+    """
     if not isinstance(reference, dict):
         raise DeploymentError("The hardware_spec is an object.", target={"type": "field", "name": "hardware_spec"})
     identifier, name = hardware.choose(transaction, container, reference)
-    return {"id": identifier, "name": name, "num_nodes": reference.get("num_nodes", 1)}
+    return {"id": identifier, "name": name, "num_nodes": check_copies(reference.get("num_nodes", 1))}
+
+
+def check_copies(number: Any) -> int:
+    """Return how many copies of a deployment are asked for.
+
+    Raises:
+        DeploymentError: It is no number from 1 to 10.
+
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= _MOST_COPIES:
+        raise DeploymentError(f"The number of nodes is a number from 1 to {_MOST_COPIES}.", code="invalid_num_nodes")
+    return number
 
 
 def check_serving_name(transaction: Transaction, record: Record) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.errors import absent as absent_deployment
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, error_text, wrong_field
 from wml_deployer.server.records import Record
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def finish(
     status = status_of(record)
     status.update(state="completed" if failure is None else "failed", completed_at=now)
     if failure is not None:
-        error = {"code": "job_failed", "message": failure}
+        error = {"code": "job_failed", "message": error_text(failure)}
         status["failure"] = {"trace": context.identifiers.trace(), "errors": [error]}
     record.entity["scoring"].update(results)
     record.metadata["modified_at"] = now
@@ -134,4 +134,11 @@ def _scoring(fields: dict[str, Any]) -> dict[str, Any]:
     scoring = fields.get("scoring")
     if not isinstance(scoring, dict) or not (scoring.get("input_data") or scoring.get("input_data_references")):
         raise wrong_field("scoring", "A job needs input_data or input_data_references.")
-    return {key: value for key, value in scoring.items() if key not in ("status", "predictions")}
+    for key, kind, article in (
+        ("input_data", list, "a list"),
+        ("input_data_references", list, "a list"),
+        ("output_data_reference", dict, "an object"),
+    ):
+        if scoring.get(key) is not None and not isinstance(scoring[key], kind):
+            raise wrong_field(f"scoring.{key}", f"The {key} of a job is {article}.")
+    return {key: value for key, value in scoring.items() if key not in ("status", "predictions") and value is not None}

@@ -51,7 +51,7 @@ def save_output(context: Context, transaction: Transaction, job: Record, referen
         raise DataReferenceError("the output is to be a data asset: this service has no connections")
     record = _asset(transaction, job.container, reference)
     if record is None:
-        name = str(_location(reference).get("name") or f"output of {job.name}")
+        name = str(_location(reference).get("name") or "").strip() or f"output of {job.name}"
         record = _new_asset(context, transaction, job, name)
     attachment = assets.attach(context, transaction, record, {"name": record.name, "mime": "text/csv"})
     for document in record.document["attachments"][:-1]:

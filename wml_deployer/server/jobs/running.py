@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,9 +11,11 @@ import orjson
 from wml_deployer.server.deployments import held
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.plans import plan_of
+from wml_deployer.server.errors import ServiceError
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.references import DataReferenceError, input_path, save_output
 from wml_deployer.server.jobs.tables import read_table, write_table
+from wml_deployer.server.records import can_be_kept
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from wml_deployer.server.records import Record
 
 __all__ = ["resume", "run"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 async def run(context: Context, job_id: str) -> None:
@@ -52,18 +57,24 @@ async def _run(context: Context, job_id: str) -> None:
         predictions = await _score(context, record)
         await context.control.pacing.hold(models.KIND, job_id)
         await _deliver(context, record, predictions)
-    except (LoadError, PredictionError, DataReferenceError) as error:
+    except (LoadError, PredictionError, DataReferenceError, ServiceError) as error:
         _fail(context, job_id, str(error))
+    except Exception as error:
+        # Whatever it is: a job that never ends is what no client can deal with, and a restart would try it again.
+        _LOGGER.exception("job %s failed", job_id)
+        _fail(context, job_id, f"The service failed to run the job; its log says more: {type(error).__name__}: {error}")
 
 
-async def _score(context: Context, record: Record) -> list[dict[str, Any]]:
+async def _score(context: Context, record: Record) -> list[Any]:
     body = orjson.dumps({"input_data": await _input(context, record)})
     with context.store.transaction() as transaction:
         deployment = transaction.get(deployments.KIND, record.entity["deployment"]["id"])
     if deployment is None:
         raise LoadError("deployment_does_not_exist", "The deployment does not exist any more.")
     answer = await context.serving.predict(deployment.id, lambda: plan_of(context, deployment, held.SERVING), body)
-    predictions: list[dict[str, Any]] = orjson.loads(answer)["predictions"]
+    predictions: list[Any] = orjson.loads(answer)["predictions"]
+    if not can_be_kept(predictions):
+        raise DataReferenceError("the predictions are nested too deeply to be kept")
     return predictions
 
 
@@ -80,17 +91,20 @@ async def _input(context: Context, record: Record) -> Any:
         raise DataReferenceError(str(error)) from error
 
 
-async def _deliver(context: Context, job: Record, predictions: list[dict[str, Any]]) -> None:
+async def _deliver(context: Context, job: Record, predictions: list[Any]) -> None:
     """Put the predictions where the job wants them."""
     if "output_data_reference" not in job.entity["scoring"]:
         _finish(context, job, predictions, None)
         return
-    table = await asyncio.to_thread(write_table, predictions)
+    try:
+        table = await asyncio.to_thread(write_table, predictions)
+    except ValueError as error:
+        raise DataReferenceError(str(error)) from error
     async with context.blobs.receive(_once(table), limit=context.limits.content) as blob:
         _finish(context, job, predictions, blob)
 
 
-def _finish(context: Context, job: Record, predictions: list[dict[str, Any]], blob: Blob | None) -> None:
+def _finish(context: Context, job: Record, predictions: list[Any], blob: Blob | None) -> None:
     """Take note of the results, unless the job was canceled or deleted meanwhile."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, job.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,33 +15,47 @@ if TYPE_CHECKING:
 
 __all__ = ["read_table", "write_table"]
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+
 
 def read_table(path: Path) -> dict[str, Any]:
     """Read a CSV file with a header as a block of input data.
 
     Returns:
         ``{"fields": [k names], "values": [n rows of k]}``; a column of whole numbers holds ints, of numbers floats, of
-        ``true`` and ``false`` booleans, and an empty cell is null.
+        ``true`` and ``false`` booleans, and an empty cell is null. A column with a number that has more than 64 bits
+        holds text.
 
     Raises:
         ValueError: The file is no such table.
 
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    except csv.Error as error:
+        raise ValueError(f"the input is no CSV file: {error}") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("the input is no CSV file with a header and rows of its length")
     columns = [_typed(column) for column in zip(*rows[1:], strict=True)]
     return {"fields": rows[0], "values": [list(row) for row in zip(*columns, strict=True)]}
 
 
-def write_table(predictions: Sequence[dict[str, Any]]) -> bytes:
-    """Return predictions as a CSV file: one column a field; lists in a cell are written as JSON."""
+def write_table(predictions: Sequence[Any]) -> bytes:
+    """Return predictions as a CSV file: one column a field; lists in a cell are written as JSON.
+
+    Raises:
+        ValueError: A block of them is no table.
+
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     for block in predictions:
+        if not isinstance(block, dict) or not isinstance(block.get("values", []), list):
+            reason = "the predictions are no table: each of their blocks has a list of rows under 'values'"
+            raise ValueError(reason)  # noqa: TRY004 - the content is wrong, not the program
         if block.get("fields"):
-            writer.writerow(block["fields"])
+            writer.writerow(block["fields"] if isinstance(block["fields"], list) else [block["fields"]])
         values = block.get("values", [])
         writer.writerows([_cell(cell) for cell in (row if isinstance(row, list) else [row])] for row in values)
     return out.getvalue().encode()
@@ -48,7 +63,7 @@ def write_table(predictions: Sequence[dict[str, Any]]) -> bytes:
 
 def _typed(column: Sequence[str]) -> list[Any]:
     """Return the column in the narrowest type that all of it has."""
-    converters = (convert for convert in (int, float, _boolean) if _fits(column, convert))
+    converters = (convert for convert in (_whole, _number, _boolean) if _fits(column, convert))
     convert = next(converters, str)
     return [_value(cell, convert) for cell in column]
 
@@ -64,6 +79,22 @@ def _fits(column: Sequence[str], convert: Callable[[str], Any]) -> bool:
 
 def _value(cell: str, convert: Callable[[str], Any]) -> Any:
     return None if cell.strip() == "" else convert(cell)
+
+
+def _whole(cell: str) -> int:
+    # Python itself would read 1_000, digits of every script, and a million of them for seconds.
+    if not _WHOLE.fullmatch(cell.strip()) or not -(2**63) <= (number := int(cell)) < 2**64:
+        raise ValueError(cell)
+    return number
+
+
+def _number(cell: str) -> float:
+    text = cell.strip()
+    if text.lstrip("+-").isdigit():
+        return float(_whole(text))
+    if "_" in text or not text.isascii():
+        raise ValueError(cell)
+    return float(text)
 
 
 def _boolean(cell: str) -> bool:

@@ -20,7 +20,7 @@ __all__ = ["complete", "create", "delete", "listing", "show"]
 def create(call: Call) -> Answer:
     """Announce a package extension; the answer says where to put it."""
     record = models.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
-    return Answer(201, _document(call, record))
+    return Answer(201, _document(call, record, writing=True))
 
 
 def listing(call: Call) -> Answer:
@@ -51,7 +51,7 @@ def _record(call: Call) -> Record:
     return models.find(call.transaction, container_of(call).id, call.path["extension_id"])
 
 
-def _document(call: Call, record: Record) -> dict[str, Any]:
+def _document(call: Call, record: Record, *, writing: bool = False) -> dict[str, Any]:
     """Return the document with a signed URL, whose last but one part must be the kind's name."""
-    url = signed_url(call, models.KIND, Grant(record.kind, record.id, models.SLOT))
+    url = signed_url(call, models.KIND, Grant(record.kind, record.id, models.SLOT, writing=writing))
     return {"metadata": record.metadata, "entity": {models.KIND: {**record.entity[models.KIND], "href": url}}}

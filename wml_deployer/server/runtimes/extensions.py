@@ -17,6 +17,7 @@ __all__ = ["PackageExtension", "pip_arguments"]
 _BOUNDS = {"size": 2**30, "files": 20_000}
 _BUILDABLE = ("pyproject.toml", "setup.py", "setup.cfg")
 _DISTRIBUTIONS = (".whl", ".tar.gz")
+_LONGEST = 1000
 _CONDA = re.compile(r"(?:[\w.-]+::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<version>[^=<>!~ ][^ ]*|[=<>!~].*)?")
 # The interpreter is the service's own, and pip does the installing.
 _NOT_FOR_PIP = frozenset({"python", "pip", "setuptools", "wheel"})
@@ -90,7 +91,7 @@ def _of_conda_entry(extension: PackageExtension, entry: Any) -> list[str]:
     """Requirements of ``name=version``, which is conda's, or of a list that is pip's already."""
     if isinstance(entry, dict) and isinstance(entry.get("pip"), list):
         return [str(requirement) for requirement in entry["pip"]]
-    matched = _CONDA.fullmatch(entry.strip()) if isinstance(entry, str) else None
+    matched = _CONDA.fullmatch(entry.strip()) if isinstance(entry, str) and len(entry) < _LONGEST else None
     if matched is None:
         raise _failed(extension, f"the dependency {entry!r} is not of the form name=version")
     name, version = matched["name"], matched["version"] or ""

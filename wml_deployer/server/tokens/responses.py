@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
+from wml_deployer.server.codings import form_fields
 from wml_deployer.server.errors import AuthenticationError
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.tokens.models import LIFETIME
@@ -30,10 +30,10 @@ def authorize(call: Call) -> Answer:
 
 
 async def exchange(stream: Stream) -> Answer:
-    """Give IBM Cloud's token for an API key, as its identity service does."""
-    form = parse_qs((await stream.body(_FORM)).decode("utf-8", errors="replace"))
+    """Give IBM Cloud's token for an API key, as its identity service does: the key is in the form, or in the query."""
+    form = form_fields(await stream.body(_FORM))
     context = stream.context
-    if not context.account.owns(form.get("apikey", [""])[0]):
+    if not context.account.owns(form.get("apikey") or stream.query.get("apikey")):
         return Answer(400, _NOT_FOUND)
     token, expires = context.tokens.issue(context.account.username, "cloud")
     return Answer(

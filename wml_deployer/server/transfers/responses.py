@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotFoundError
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError
 from wml_deployer.server.records import Content
 from wml_deployer.server.routing import Answer, Download
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from python_multipart.multipart import MultipartCallbacks
     from starlette.requests import Request
 
     from wml_deployer.server.routing import Call, Stream
@@ -32,9 +33,7 @@ def signed_url(call: Call, folder: str, grant: Grant) -> str:
 
 async def receive(stream: Stream) -> Answer:
     """Store what comes by a signed URL."""
-    grant = stream.context.signatures.open(stream.path["sealed"])
-    if grant.number:
-        raise ForbiddenError("A revision cannot be written.", code="signed_url_not_valid")
+    grant = stream.context.signatures.open(stream.path["sealed"], writing=True)
     context = stream.context
     async with context.blobs.receive(_content(stream.request), limit=context.limits.content) as blob:
         with context.store.transaction() as transaction:
@@ -47,7 +46,7 @@ async def receive(stream: Stream) -> Answer:
 
 def send(call: Call) -> Download:
     """Give what a signed URL is for."""
-    grant = call.context.signatures.open(call.path["sealed"])
+    grant = call.context.signatures.open(call.path["sealed"], writing=False)
     record = call.transaction.get(grant.kind, grant.id)
     content = call.transaction.content(record, number=grant.number, slot=grant.slot) if record is not None else None
     if content is None:
@@ -66,14 +65,26 @@ async def _content(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[bytes]:
-    """Yield the one file of a form, as it comes."""
-    parts: list[bytes] = []
-    parser = MultipartParser(boundary, {"on_part_data": lambda data, start, end: parts.append(data[start:end])})
+    """Yield the one file of a form, as it comes.
+
+    Raises:
+        InvalidRequestError: It is no form, one without a file or with several, or one that is cut off.
+
+    """
+    chunks: list[bytes] = []
+    seen: list[str] = []
+    callbacks: MultipartCallbacks = {
+        "on_part_data": lambda data, start, end: chunks.append(data[start:end]),
+        "on_part_begin": lambda: seen.append("part"),
+        "on_end": lambda: seen.append("end"),
+    }
     try:
+        parser = MultipartParser(boundary, callbacks)
         async for chunk in request.stream():
             parser.write(chunk)
-            while parts:
-                yield parts.pop(0)
-        parser.finalize()
+            while chunks:
+                yield chunks.pop(0)
     except ValueError as error:
         raise InvalidRequestError(f"The form cannot be read: {error}.") from error
+    if seen != ["part", "end"]:
+        raise InvalidRequestError("The form has to hold one file, and its end.")
