@@ -240,7 +240,14 @@ class RolloutError(WMLDeployerError, RuntimeError):
 
 
 class ServiceError(WMLDeployerError, RuntimeError):
-    """The service answered, and refused."""
+    """The service answered, and refused.
+
+    Attributes:
+        retry_after: Seconds to wait before the next try, where the service said so.
+
+    """
+
+    retry_after: float | None = None
 
 
 class BadRequestError(ServiceError, ValueError):
@@ -268,14 +275,7 @@ class PayloadTooLargeError(ServiceError, ValueError):
 
 
 class RateLimitError(ServiceError):
-    """Too many requests, or the plan's quota is used up (429).
-
-    Attributes:
-        retry_after: Seconds to wait before the next try, where the service said so.
-
-    """
-
-    retry_after: float | None = None
+    """Too many requests, or the plan's quota is used up (429)."""
 
 
 class ServerError(ServiceError):

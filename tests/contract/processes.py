@@ -72,12 +72,12 @@ class Watch:
     def install(self) -> None:
         send = Transport._send
 
-        def watched(transport: Transport, method: str, url: str, **rest: Any) -> Any:
-            path = url.split("?", maxsplit=1)[0].split("/", 3)[3]
+        def watched(transport: Transport, exchange: Any) -> Any:
+            method, path = exchange.method, exchange.url.split("?", maxsplit=1)[0].split("/", 3)[3]
             counts = self.everything or (method != "GET" and not path.endswith("authorize"))
             if counts:
                 self.event(f"before {method} /{path}")
-            answer = send(transport, method, url, **rest)
+            answer = send(transport, exchange)
             if counts:
                 self.event(f"after {method} /{path}")
             return answer

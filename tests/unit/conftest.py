@@ -27,7 +27,7 @@ class ScriptedServer:
     behaviours: list[Callable[[ssl.SSLSocket, bytes], None]] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
-    resumed: list[bool | None] = field(default_factory=list)
+    reads_bodies: bool = True
 
     @property
     def url(self) -> str:
@@ -36,13 +36,13 @@ class ScriptedServer:
 
     def serve(self, connection: ssl.SSLSocket) -> None:
         """Answer requests on one connection until the client closes it."""
-        while (request := _read_request(connection)) is not None:
+        while (request := _read_request(connection, whole=self.reads_bodies)) is not None:
             behaviour = self.behaviours[min(len(self.requests), len(self.behaviours) - 1)]
             self.requests.append(request)
             behaviour(connection, request)
 
 
-def _read_request(connection: ssl.SSLSocket) -> bytes | None:
+def _read_request(connection: ssl.SSLSocket, *, whole: bool) -> bytes | None:
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
@@ -51,7 +51,7 @@ def _read_request(connection: ssl.SSLSocket) -> bytes | None:
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    while lengths and len(body) < lengths[0]:
+    while whole and lengths and len(body) < lengths[0]:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
 
@@ -69,7 +69,6 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedServer]:
     def handle(raw: socket.socket) -> None:
         try:
             with context.wrap_socket(raw, server_side=True) as connection:
-                server.resumed.append(connection.session_reused)
                 server.serve(connection)
         except OSError:
             # Clients that refuse the certificate or give up close the connection: what the tests are about.

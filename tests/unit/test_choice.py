@@ -174,7 +174,7 @@ def test_a_cloud_pak_that_does_not_tell_is_of_any_release() -> None:
 
 def test_a_page_is_no_release() -> None:
     """A list where a document belongs is said to be none."""
-    with pytest.raises(InvalidResponseError, match="answered no release"):
+    with pytest.raises(InvalidResponseError, match="not an object"):
         release_of(software(), answering({"/ml/wml_services/v2/version": (200, [])}))
 
 

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from wml_deployer._transport.uploads import counted
+from tests.unit.test_transport import reply
+from wml_deployer._transport.pool import Transport
 from wml_deployer.packaging import pack
 from wml_deployer.progress import ProgressEvent, automatic, set_progress
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.unit.conftest import ScriptedServer
 
 
 @pytest.fixture
@@ -106,25 +109,22 @@ def test_packing_counts_the_bytes_of_the_model(events: list[ProgressEvent]) -> N
     assert ({"packing"}, events[-1].total) == ({event.stage for event in events}, events[-1].done)
 
 
-def test_upload_counts_what_is_read(events: list[ProgressEvent]) -> None:
-    """What the connection reads is what was sent, from where the file stands."""
+def test_an_upload_counts_the_bytes_that_are_sent(events: list[ProgressEvent], scripted: ScriptedServer) -> None:
+    """From the file's position to its end."""
+    scripted.behaviours = [reply()]
     file = BytesIO(bytes(100))
     file.seek(40)
-    with counted(file) as body:
-        assert body is not None
-        assert not isinstance(body, bytes)
-        while body.read(25):
-            pass
+    Transport(scripted.ca).request("PUT", scripted.url, body=file)
 
     assert (60, 60, "bytes") == (events[-1].done, events[-1].total, events[-1].unit)
 
 
-def test_bytes_are_sent_as_they_are(events: list[ProgressEvent]) -> None:
-    """A scoring request has no bar of its own."""
-    with counted(b"{}") as body:
-        pass
+def test_a_small_request_has_no_stage(events: list[ProgressEvent], scripted: ScriptedServer) -> None:
+    """Bytes in memory are sent at once."""
+    scripted.behaviours = [reply()]
+    Transport(scripted.ca).request("POST", scripted.url, body=b"{}")
 
-    assert (b"{}", []) == (body, events)
+    assert [] == events
 
 
 def test_time_left_needs_a_total() -> None:

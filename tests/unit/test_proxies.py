@@ -11,7 +11,7 @@ import pytest
 from tests.connect_proxy import ConnectProxy
 from tests.unit.test_tokens import login
 from wml_deployer._transport.pool import Transport
-from wml_deployer._transport.proxies import proxy_for
+from wml_deployer._transport.proxies import Proxy, proxy_for
 from wml_deployer.errors import TransportError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_any_of_the_names_counts(name: str, environment: pytest.MonkeyPatch) -> 
     """Companies use them all."""
     environment.setenv(name, "http://proxy:3128")
 
-    assert ("http://proxy:3128", {}) == proxy_for(HOST)
+    assert Proxy("proxy", 3128) == proxy_for(HOST)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8443", "127.8.9.1", "localhost:1", "[::1]:8443"])
@@ -50,11 +50,31 @@ def test_this_machine_is_reached_directly(host: str, environment: pytest.MonkeyP
     assert proxy_for(f"https://{host}/x") is None
 
 
+def test_user_and_password_are_decoded(environment: pytest.MonkeyPatch) -> None:
+    """They stand in the URL in percent-encoding."""
+    environment.setenv("HTTPS_PROXY", "http://ana:p%40ss@proxy:3128")
+
+    assert Proxy("proxy", 3128, "ana:p@ss") == proxy_for(HOST)
+
+
+@pytest.mark.parametrize(
+    "named", ["socks5://proxy:1", "https://proxy:1", "http://", "http://proxy:port", "http://[::1"]
+)
+def test_a_proxy_of_another_kind_is_refused(named: str, environment: pytest.MonkeyPatch) -> None:
+    """The error says how to name one."""
+    environment.setenv("HTTPS_PROXY", named)
+
+    with pytest.raises(TransportError, match="is not an HTTP proxy") as caught:
+        proxy_for(HOST)
+
+    assert "HTTPS_PROXY=http://host:port" in str(caught.value.next_step)
+
+
 def test_a_host_and_a_port_are_a_proxy(environment: pytest.MonkeyPatch) -> None:
     """Many leave out the scheme."""
     environment.setenv("HTTPS_PROXY", "proxy:3128")
 
-    assert ("http://proxy:3128", {}) == proxy_for(HOST)
+    assert Proxy("proxy", 3128) == proxy_for(HOST)
 
 
 @pytest.mark.parametrize(

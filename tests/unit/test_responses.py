@@ -90,5 +90,5 @@ def test_a_body_of_any_shape_is_an_error(body: bytes) -> None:
 
 def test_what_is_no_json_is_an_invalid_answer() -> None:
     """A login page with status 200 is named for what it is."""
-    with pytest.raises(InvalidResponseError, match="no JSON"):
+    with pytest.raises(InvalidResponseError, match="not JSON"):
         Response(200, b"<html>", {}, "https://cpd.example.com").json()

@@ -11,7 +11,6 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.pool import Transport
@@ -69,29 +68,6 @@ def test_one_connection_serves_many_requests(scripted: ScriptedServer, transport
         transport.request("GET", scripted.url)
 
     assert 1 == scripted.connections
-
-
-def test_a_new_connection_goes_on_with_the_last_session(scripted: ScriptedServer, transport: Transport) -> None:
-    """The certificate is sent and checked once."""
-    scripted.behaviours = [reply()]
-
-    for _ in range(3):
-        transport.request("GET", scripted.url)
-        transport.close()
-
-    assert [False, True, True] == scripted.resumed
-
-
-def test_who_trusts_others_goes_on_with_nobodys_session(
-    scripted: ScriptedServer, transport: Transport, tmp_path: Path
-) -> None:
-    """Whom another transport has checked is checked anew."""
-    scripted.behaviours = [reply()]
-    transport.request("GET", scripted.url)
-    (tmp_path / "others.pem").write_bytes(trustme.CA().cert_pem.bytes())
-
-    with pytest.raises(CertificateError):
-        Transport(tmp_path / "others.pem").request("GET", scripted.url)
 
 
 def test_a_compressed_answer_is_read_as_what_it_stands_for(scripted: ScriptedServer, transport: Transport) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypedDict
+
+from typing_extensions import Unpack
 
 from wml_deployer._transport.responses import service_error
 from wml_deployer.errors import AuthenticationError
@@ -15,7 +17,15 @@ if TYPE_CHECKING:
     from wml_deployer._transport.pool import Transport
     from wml_deployer._transport.responses import Response
 
-__all__ = ["request"]
+__all__ = ["Options", "request"]
+
+
+class Options(TypedDict, total=False):
+    """Further arguments of :meth:`wml_deployer._transport.pool.Transport.request`."""
+
+    repeatable: bool | None
+    read: Callable[[Iterator[bytes]], Any] | None
+    silence: float | None
 
 
 def request(
@@ -26,25 +36,24 @@ def request(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes | IO[bytes] | None = None,
-    repeatable: bool | None = None,
-    read: Callable[[Iterator[bytes]], Any] | None = None,
+    **options: Unpack[Options],
 ) -> Response:
-    """Send with the token; once more with a new one after a 401: a request that was refused so was not worked on.
+    """Send a request with the token; after a 401, which nothing was done for, once more with a new one.
 
     IBM's clients do not log in again after a 401, and the newer one sends the same token four times.
     """
     start = None if body is None or isinstance(body, bytes) else body.tell()
     token = tokens.token()
     given = {**(headers or {}), "Authorization": f"Bearer {token}"}
-    response = transport.request(method, url, headers=given, body=body, repeatable=repeatable, read=read)
+    response = transport.request(method, url, headers=given, body=body, **options)
     if response.status != HTTPStatus.UNAUTHORIZED:
         return response
     if not tokens.renewed(token):
         raise _ran_out(response)
-    if start is not None and not isinstance(body, bytes) and body is not None:
-        body.seek(start)
+    if start is not None:
+        body.seek(start)  # type: ignore[union-attr]  # only a file has a start
     given["Authorization"] = f"Bearer {tokens.token()}"
-    return transport.request(method, url, headers=given, body=body, repeatable=repeatable, read=read)
+    return transport.request(method, url, headers=given, body=body, **options)
 
 
 def _ran_out(response: Response) -> AuthenticationError:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-from wml_deployer.errors import ClientNotInstalledError, InvalidResponseError
+from wml_deployer.errors import ClientNotInstalledError
 from wml_deployer.regions import find_region
 
 if TYPE_CHECKING:
@@ -121,10 +121,7 @@ def release_of(credentials: SoftwareCredentials, transport: Transport) -> Releas
     for path in _RELEASE_PATHS:
         answer = transport.request("GET", f"{credentials.url.rstrip('/')}{path}")
         if answer.status == HTTPStatus.OK:
-            document = answer.json()
-            if not isinstance(document, dict):
-                raise InvalidResponseError(f"{answer.url} answered no release.", operation="connect")
-            return _parsed(str(document.get("version", "")))
+            return _parsed(str(answer.document().get("version", "")))
     return None
 
 

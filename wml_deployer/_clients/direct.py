@@ -11,8 +11,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 
 from wml_deployer._clients.authorized import request
+from wml_deployer._clients.documents import is_document
 from wml_deployer._clients.jobs import BatchCalls
 from wml_deployer._clients.records import DeploymentRecord, ModelRecord, PlanRecord
+from wml_deployer._transport.deadline import remaining
+from wml_deployer._transport.pool import READ_SECONDS
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError
 
@@ -59,7 +62,7 @@ class DirectCalls(BatchCalls):
                 f"/ml/v4/models/{model_id}/content",
                 "upload the model",
                 params={"content_format": "native"},
-                headers={"Content-Type": "application/octet-stream", "Content-Length": str(archive.stat().st_size)},
+                headers={"Content-Type": "application/octet-stream"},
                 body=file,
                 repeatable=True,
             )
@@ -71,7 +74,7 @@ class DirectCalls(BatchCalls):
             f"/ml/v4/models/{model_id}/revisions",
             "freeze the model",
             json={**self.scope.query, "commit_message": message},
-        ).json()
+        ).document()
         revision = ModelRecord.from_document(document).revision
         if revision is None:
             raise InvalidResponseError("The service froze a revision without telling its number.")
@@ -109,7 +112,9 @@ class DirectCalls(BatchCalls):
             "custom": custom,
             "tags": list(tags),
         }
-        return DeploymentRecord.from_document(self._call("POST", "/ml/v4/deployments", "deploy", json=entity).json())
+        return DeploymentRecord.from_document(
+            self._call("POST", "/ml/v4/deployments", "deploy", json=entity).document()
+        )
 
     def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
         """Change what a deployment serves. IBM's older client returns nothing, looks at no failure and prints."""
@@ -117,7 +122,7 @@ class DirectCalls(BatchCalls):
         return DeploymentRecord.from_document(
             self._call(
                 "PATCH", f"/ml/v4/deployments/{deployment_id}", "update the deployment", json=patch, repeatable=True
-            ).json()
+            ).document()
         )
 
     def describe_deployment(self, deployment_id: str, custom: Document) -> None:
@@ -132,13 +137,17 @@ class DirectCalls(BatchCalls):
         """
         # The service takes the space from the deployment and refuses it here.
         url = f"{self.url}/ml/v4/deployments/{deployment_id}/predictions?version={API_VERSION}"
-        response = request(self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True)
+        # With a deadline of the caller, a slow model may take all of it.
+        silence = READ_SECONDS if remaining() is None else None
+        response = request(
+            self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True, silence=silence
+        )
         return checked(response, "score").body
 
     def plan(self, instance_id: str) -> PlanRecord:
         """Ask for a plan. IBM's older client tells of none on Cloud Pak for Data."""
         return PlanRecord.from_document(
-            self._call("GET", f"/ml/v4/instances/{instance_id}", "look up the runtime instance").json()
+            self._call("GET", f"/ml/v4/instances/{instance_id}", "look up the runtime instance").document()
         )
 
     def close(self) -> None:
@@ -148,12 +157,15 @@ class DirectCalls(BatchCalls):
     def _pages(self, path: str, operation: str) -> Iterator[Document]:
         params: dict[str, str] = {"limit": str(PAGE)}
         while True:
-            page = self._call("GET", path, operation, params=params).json()
-            yield from page.get("resources", ())
-            following = (page.get("next") or {}).get("href")
-            if not following:
+            page = self._call("GET", path, operation, params=params).document()
+            resources = page.get("resources") or []
+            following = page.get("next") or {}
+            if not isinstance(resources, list) or not isinstance(following, dict):
+                raise InvalidResponseError("The service's list is not a list.", operation=operation)
+            yield from filter(is_document, resources)
+            if not isinstance(following.get("href"), str):
                 return
-            params = {"limit": str(PAGE), "start": _start_of(following)}
+            params = {"limit": str(PAGE), "start": _start_of(following["href"])}
 
     def _call(
         self,
@@ -163,28 +175,17 @@ class DirectCalls(BatchCalls):
         *,
         params: dict[str, str] | None = None,
         json: object = None,
+        headers: dict[str, str] | None = None,
+        body: bytes | IO[bytes] | None = None,
         **options: Any,
     ) -> Response:
         query = urlencode({"version": API_VERSION, **self.scope.query, **(params or {})})
         if json is not None:
-            options |= {"body": orjson.dumps(json), "headers": _JSON}
-        return self._authorized(method, f"{self.url}{path}?{query}", operation, **options)
-
-    def _authorized(
-        self,
-        method: str,
-        url: str,
-        operation: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | IO[bytes] | None = None,
-        repeatable: bool | None = None,
-        read: Callable[[Iterator[bytes]], Any] | None = None,
-    ) -> Response:
-        response = request(
-            self._transport, self._tokens, method, url, headers=headers, body=body, repeatable=repeatable, read=read
+            body, headers = orjson.dumps(json), _JSON
+        url = f"{self.url}{path}?{query}"
+        return checked(
+            request(self._transport, self._tokens, method, url, headers=headers, body=body, **options), operation
         )
-        return checked(response, operation)
 
 
 def _start_of(href: str) -> str:

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.errors import InvalidResponseError
+from wml_deployer.errors import InvalidResponseError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Document", "failure_of", "parts_of", "required", "text_of"]
+__all__ = ["Document", "failure_of", "is_document", "parts_of", "reading", "required", "text_of"]
 
 Document = dict[str, Any]
 """A decoded JSON object."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read a document in the block, or in a decorated function; another shape than promised is a typed error.
+
+    Args:
+        what: What the document describes.
+
+    Raises:
+        InvalidResponseError: A part is missing, or of another type.
+
+    Example:
+        >>> with reading("model"):
+        ...     {}["metadata"]
+        Traceback (most recent call last):
+        wml_deployer.errors.InvalidResponseError: The service's document of a model has an unexpected shape: ...
+
+    """
+    try:
+        yield
+    except WMLDeployerError:
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidResponseError(
+            f"The service's document of a {what} has an unexpected shape: {error!r}"[:500],
+            next_step="Try again; if it stays, compare the release of the service with the ones that are supported.",
+        ) from error
+
+
+def is_document(value: object) -> bool:
+    """Whether a decoded value is a JSON object."""
+    return isinstance(value, dict)
 
 
 def parts_of(document: Mapping[str, Any]) -> tuple[Document, Document]:

@@ -11,10 +11,12 @@ from wml_deployer._clients.machine_learning import MachineLearningClient
 from wml_deployer._clients.scope import Scope
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._clients.watsonx import WatsonxClient
-from wml_deployer._transport.pool import Transport
+from wml_deployer._transport.pool import CONNECTIONS, PAUSES_SECONDS, Transport
 from wml_deployer.credentials import LocalCredentials, SoftwareCredentials
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wml_deployer._clients.ibm import IBMClient
     from wml_deployer._clients.protocol import Client, Scoring
     from wml_deployer.credentials import CloudCredentials
@@ -51,15 +53,21 @@ def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: 
     return MachineLearningClient if chosen.name == "machine-learning" else WatsonxClient
 
 
-def open_scoring(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Scoring:
-    """Open what a worker scores through: cheap, and connected with its first request.
+def open_scoring(
+    credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
+    connections: int = CONNECTIONS,
+    pauses: Sequence[float] = PAUSES_SECONDS,
+) -> Scoring:
+    """Open a client for scoring alone: it is cheap, and connects with its first request.
 
     Args:
         credentials: Where the service is and how to log in.
+        connections: The most requests at the same time.
+        pauses: Seconds to wait before each retry.
 
     """
     reached = _reachable(credentials)
-    transport = Transport(reached.ca_bundle)
+    transport = Transport(reached.ca_bundle, connections, pauses)
     return DirectCalls(reached.url, Scope("space", ""), transport, TokenSource(reached, transport))
 
 

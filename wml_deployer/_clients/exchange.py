@@ -6,14 +6,15 @@ over the verified, pooled, timed transport, with a fresh token, to the service's
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wml_deployer._clients.authorized import request
-from wml_deployer.errors import TransportError, WMLDeployerError
+from wml_deployer._clients.documents import parts_of, required
+from wml_deployer.errors import InvalidResponseError, TransportError, WMLDeployerError
 from wml_deployer.regions import is_cloud_host
 
 if TYPE_CHECKING:
@@ -69,9 +70,14 @@ class Exchange:
 
     def made_models(self) -> list[str]:
         """Ids of the models that were created within the call."""
-        posted = [r for method, r in self.responses if method == "POST" and r.status == _CREATED]
-        made = [r for r in posted if r.url.split("?")[0].endswith("/ml/v4/models")]
-        return [response.json()["metadata"]["id"] for response in made]
+        made: list[str] = []
+        for method, response in self.responses:
+            is_model = response.url.split("?")[0].endswith("/ml/v4/models")
+            if method == "POST" and response.status == _CREATED and is_model:
+                # A response that was spoilt does not say which: the next call finds the model by its facts.
+                with suppress(InvalidResponseError):
+                    made.append(required(parts_of(response.document())[0], "id"))
+        return made
 
     def _refuse_strangers(self, url: str) -> None:
         asked, own = urlsplit(url).netloc, urlsplit(self.url).netloc

@@ -7,6 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from wml_deployer._transport.deadline import acquire
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -33,8 +35,8 @@ class ForkSafeLock:
         _locks.add(self)
 
     def __enter__(self) -> Self:
-        """Wait for it."""
-        self._lock.acquire()
+        """Wait for it, no longer than the deadline allows."""
+        acquire(self._lock)
         return self
 
     def __exit__(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wml_deployer._clients.catalogue import entity, packages, specification_of
 from wml_deployer._clients.direct import DirectCalls
+from wml_deployer._clients.documents import text_of
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.records import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
@@ -74,7 +75,7 @@ class IBMClient(DirectCalls):
         """Ask for the software specifications and their life cycle."""
         with self._calling("list the software specifications"):
             listed = self._client.software_specifications.get_details()["resources"]
-        return [specification_of(item) for item in listed]
+            return [specification_of(item) for item in listed]
 
     def specification(self, specification: Specification) -> Specification:
         """Ask for the packages that a listed specification includes; a derived one's are its base's."""
@@ -83,8 +84,8 @@ class IBMClient(DirectCalls):
             document = details(specification.id)
             base = entity(document).get("base_software_specification", {}).get("guid")
             document, extensions = details(base) if base else document, entity(document).get("package_extensions", ())
-        named = tuple(str(item["metadata"]["name"]) for item in extensions)
-        return replace(specification, packages=packages(document), extensions=named)
+            named = tuple(str(item["metadata"]["name"]) for item in extensions)
+            return replace(specification, packages=packages(document), extensions=named)
 
     def space(self) -> SpaceRecord:
         """Ask for the deployment space."""
@@ -97,9 +98,9 @@ class IBMClient(DirectCalls):
         try:
             with self._calling("look up the caller's role"):
                 found = self._client.spaces.get_member_details(self.scope.id, user_id) if user_id else {}
+                return text_of(found.get("role"))
         except (AuthorizationError, NotFoundError):
             return None
-        return found.get("role")
 
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind (IBM's client leaves a model without content)."""
@@ -132,7 +133,7 @@ class IBMClient(DirectCalls):
         """List every model of the space; unless asked for all, IBM's client stops at 200 without a word."""
         with self._calling("list the models"):
             listed = self._client.repository.get_model_details(get_all=True)["resources"]
-        return [ModelRecord.from_document(item) for item in listed]
+            return [ModelRecord.from_document(item) for item in listed]
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model and all its revisions; IBM's client refuses what is deployed with an error of no kind."""
@@ -159,7 +160,7 @@ class IBMClient(DirectCalls):
         refuse_project(self.scope.id if self.scope.kind == "project" else None)
         with self._calling("list the deployments"):
             listed = self._client.deployments.get_details(get_all=True)["resources"]
-        return [DeploymentRecord.from_document(item) for item in listed if "online" in item["entity"]]
+            return [DeploymentRecord.from_document(item) for item in listed if "online" in item["entity"]]
 
     def delete_deployment(self, deployment_id: str) -> None:
         """Delete a deployment."""
@@ -209,7 +210,7 @@ class IBMClient(DirectCalls):
         """Find the space of this name; an id is taken as well."""
         with self._calling("find the space"):
             listed = self._client.spaces.get_details(get_all=True)["resources"]
-        ids = {item["metadata"]["id"]: item["entity"]["name"] for item in listed}
+            ids = {item["metadata"]["id"]: item["entity"]["name"] for item in listed}
         found = [text] if text in ids else [space_id for space_id, name in ids.items() if name == text]
         if len(found) != 1:
             said = f"{len(found)} deployment spaces are called {text!r}" if text else "No deployment space is named"

@@ -10,6 +10,8 @@ import warnings
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from wml_deployer._transport.deadline import hold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -47,7 +49,7 @@ def isolated(package: str, flags: Mapping[str, bool]) -> Iterator[None]:
         flags: What its classes are to say within the block of the platform that they are on.
 
     """
-    with _lock, ExitStack() as stack:
+    with hold(_lock), ExitStack() as stack:
         stack.enter_context(_quiet_stdout())
         stack.enter_context(_quiet_logger(package))
         stack.enter_context(_same_environment())

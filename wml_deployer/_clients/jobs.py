@@ -47,7 +47,7 @@ class BatchCalls:
             "custom": custom,
         }
         created = self._call("POST", "/ml/v4/deployments", "create the batch deployment", json=entity)
-        return DeploymentRecord.from_document(created.json())
+        return DeploymentRecord.from_document(created.document())
 
     def batch_deployments(self) -> Sequence[DeploymentRecord]:
         """List every batch deployment of the space."""
@@ -67,11 +67,13 @@ class BatchCalls:
             if not found:
                 raise
             return found[0]
-        return JobRecord.from_document(started.json())
+        return JobRecord.from_document(started.document())
 
     def job(self, job_id: str) -> JobRecord:
         """Ask for a job."""
-        return JobRecord.from_document(self._call("GET", f"/ml/v4/deployment_jobs/{job_id}", "look up the job").json())
+        return JobRecord.from_document(
+            self._call("GET", f"/ml/v4/deployment_jobs/{job_id}", "look up the job").document()
+        )
 
     def jobs(self) -> Sequence[JobRecord]:
         """List the space's jobs that score rows; the service keeps the newest few hundred."""

@@ -69,8 +69,8 @@ def _ask(transport: Transport, url: str, content_type: str, body: bytes, key: st
             status=answer.status,
             next_step="Check the key in the credentials: it may be mistyped, deleted, or of another account.",
         )
-    document = checked(answer, "log in").json()
-    if not isinstance(document, dict) or not isinstance(document.get(key), str):
+    document = checked(answer, "log in").document()
+    if not isinstance(document.get(key), str):
         raise InvalidResponseError(f"{url} answered without {key!r}.", operation="log in")
     return str(document[key])
 

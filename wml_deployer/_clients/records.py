@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from wml_deployer._clients.documents import Document, failure_of, parts_of, required, text_of
+from wml_deployer._clients.documents import Document, failure_of, parts_of, reading, required, text_of
 from wml_deployer.schema import Field, Schema
 
 __all__ = [
@@ -59,19 +59,20 @@ class ModelRecord:
     raw: Document = field(repr=False, compare=False)
 
     @classmethod
+    @reading("model")
     def from_document(cls, document: Document) -> ModelRecord:
         """Read a model's document; listed revisions come without an entity."""
         metadata, entity = parts_of(document)
         specification = entity.get("software_spec", {})
         return cls(
             id=required(metadata, "id"),
-            name=metadata.get("name", ""),
+            name=str(metadata.get("name", "")),
             model_type=entity.get("type", ""),
             specification=specification.get("name") or specification.get("id", ""),
             revision=text_of(metadata.get("rev")),
             message=metadata.get("commit_info", {}).get("commit_message"),
             schema=Schema(fields=_fields(entity)),
-            custom=entity.get("custom") or {},
+            custom=_facts(entity.get("custom")),
             raw=document,
         )
 
@@ -98,20 +99,21 @@ class DeploymentRecord:
     raw: Document = field(repr=False, compare=False)
 
     @classmethod
+    @reading("deployment")
     def from_document(cls, document: Document) -> DeploymentRecord:
         """Read a deployment's document."""
         metadata, entity = parts_of(document)
         status, asset = entity.get("status", {}), entity.get("asset", {})
         return cls(
             id=required(metadata, "id"),
-            name=entity.get("name") or metadata.get("name", ""),
+            name=str(entity.get("name") or metadata.get("name", "")),
             state=required(status, "state"),
             model_id=required(asset, "id"),
             revision=text_of(asset.get("rev")),
             url=_scoring_url(status),
             failure=failure_of(status),
-            created_at=metadata.get("created_at", ""),
-            custom=entity.get("custom") or {},
+            created_at=str(metadata.get("created_at", "")),
+            custom=_facts(entity.get("custom")),
             raw=document,
         )
 
@@ -132,6 +134,7 @@ class SpaceRecord:
     instance_id: str | None
 
     @classmethod
+    @reading("space")
     def from_document(cls, document: Document) -> SpaceRecord:
         """Read a space's document."""
         metadata, entity = parts_of(document)
@@ -161,6 +164,7 @@ class PlanRecord:
     limit: float | None
 
     @classmethod
+    @reading("runtime instance")
     def from_document(cls, document: Document) -> PlanRecord:
         """Read an instance's document; a limit below zero is none."""
         entity = parts_of(document)[1]
@@ -193,6 +197,7 @@ class JobRecord:
     predictions: list[Any] | None = field(repr=False)
 
     @classmethod
+    @reading("job")
     def from_document(cls, document: Document) -> JobRecord:
         """Read a job's document."""
         metadata, entity = parts_of(document)
@@ -200,13 +205,17 @@ class JobRecord:
         status = scoring.get("status", {})
         return cls(
             id=required(metadata, "id"),
-            name=metadata.get("name") or entity.get("name", ""),
+            name=str(metadata.get("name") or entity.get("name", "")),
             state=required(status, "state"),
             deployment_id=entity.get("deployment", {}).get("id", ""),
-            created_at=metadata.get("created_at", ""),
+            created_at=str(metadata.get("created_at", "")),
             failure=failure_of(status),
             predictions=scoring.get("predictions"),
         )
+
+
+def _facts(custom: object) -> Document:
+    return custom if isinstance(custom, dict) else {}
 
 
 def _fields(entity: Document) -> tuple[Field, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["kind_of", "translated"]
 
-_REFUSED = 400
+_SUCCESS = range(200, 300)
 # By name, because the packages are imported only where they are used. The nearest ancestor that stands here counts.
 _TRANSPORT: dict[str, type[errors.WMLDeployerError]] = {
     "builtins.OSError": errors.TransportError,
@@ -78,8 +78,8 @@ def translated(error: Exception, exchange: Exchange, operation: str) -> errors.W
     if exchange.failure is not None:
         return exchange.failure
     # IBM's clients try out paths that a platform may not have, and delete what failed: neither is what went wrong.
-    refused = [r for method, r in exchange.responses if r.status >= _REFUSED and method != "DELETE"]
-    refused = refused or [r for _, r in exchange.responses if r.status >= _REFUSED]
+    refused = [r for method, r in exchange.responses if r.status not in _SUCCESS and method != "DELETE"]
+    refused = refused or [r for _, r in exchange.responses if r.status not in _SUCCESS]
     if refused:
         return service_error(refused[-1], operation)
     kind = kind_of(error)

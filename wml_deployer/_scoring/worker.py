@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import random
 import threading
-import time
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import open_scoring
 from wml_deployer._scoring.pace import Pace
+from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials
-from wml_deployer.errors import CertificateError, RateLimitError, ServerError, TransportError
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Scoring
@@ -23,53 +20,30 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_from_worker", "pace_of_worker"]
 
-_log = logging.getLogger(__name__)
-
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
-"""How long a batch waits to be sent again after the transport gave it up: a service that starts anew takes seconds,
-and an engine that fails the partition instead would score all of it again."""
-
-
-class _Line(NamedTuple):
-    client: Scoring
-    turns: threading.Semaphore
+"""Pauses before a batch is sent again. A service that restarts takes seconds, and an engine whose partition fails
+scores all of it again."""
 
 
 def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> Ask:
-    """Say how a worker asks for scores.
+    """Return the function by which a worker asks for scores.
 
     Args:
         source: Where it finds its credentials.
         deployment_id: What to score on.
-        batching: How many requests all threads of this process together have in flight.
+        batching: How many requests all threads of this process together have at the same time.
 
     Returns:
-        A function that sends a body and returns the answer. What a busy or absent service did not answer is sent
-        again for about a quarter of a minute: scoring changes nothing, so that does no harm.
+        A function that sends a body and returns the response. What a busy or absent service did not answer is sent
+        again, up to five times in about a quarter of a minute: scoring changes nothing, so that does no harm.
 
     Raises:
         CredentialsError: There are none at the source.
 
     """
-    line = _line(source, batching.in_flight)
-
-    def once(body: bytes) -> bytes:
-        with line.turns:
-            return line.client.score(deployment_id, body)
-
-    def ask(body: bytes) -> bytes:
-        for pause in PAUSES_SECONDS:
-            try:
-                return once(body)
-            except (TransportError, ServerError, RateLimitError) as error:
-                if isinstance(error, CertificateError):
-                    raise
-                _log.info("A batch was not answered; once more in about %g s: %s", pause, error)
-            # Workers that failed together are not to come back together.
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-        return once(body)
-
-    return ask
+    with hold(_opening):
+        client = _scoring_client(source, batching.in_flight)
+    return partial(client.score, deployment_id)
 
 
 @lru_cache(maxsize=8)
@@ -87,23 +61,19 @@ def pace_of_worker(deployment_id: str, batching: Batching) -> Pace:  # noqa: ARG
 _opening = threading.Lock()
 
 
-def _line(source: Source, in_flight: int) -> _Line:
-    with _opening:
-        return _opened(source, in_flight)
-
-
 @lru_cache(maxsize=8)
-def _opened(source: Source, in_flight: int) -> _Line:
-    local = source.directory is not None
-    client = open_scoring(LocalCredentials(directory=source.directory) if local else load_credentials(source.file))
-    return _Line(client, threading.Semaphore(in_flight))
+def _scoring_client(source: Source, in_flight: int) -> Scoring:
+    credentials = (
+        LocalCredentials(directory=source.directory) if source.directory is not None else load_credentials(source.file)
+    )
+    return open_scoring(credentials, in_flight, PAUSES_SECONDS)
 
 
 def _start_anew() -> None:
     """Leave to the parent, after a fork, the locks that one of its threads may hold."""
     global _opening  # noqa: PLW0603 - the process's own
     _opening = threading.Lock()
-    _opened.cache_clear()
+    _scoring_client.cache_clear()
     pace_of_worker.cache_clear()
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-__all__ = ["DeadlineSocket", "cleanup_deadline", "deadline", "hold", "pause", "remaining", "stoppable"]
+__all__ = ["DeadlineSocket", "acquire", "cleanup_deadline", "deadline", "hold", "pause", "remaining", "stoppable"]
 
 POLL_SECONDS = 0.2
 """How often a wait that another thread may stop looks whether it was stopped."""
@@ -188,6 +188,20 @@ class _Lock(Protocol):
         """Release it."""
 
 
+def acquire(lock: _Lock) -> None:
+    """Acquire a lock, waiting for it no longer than the deadline allows.
+
+    Args:
+        lock: A lock or semaphore of ``threading``.
+
+    Raises:
+        DeadlineError: Another thread held it for too long.
+
+    """
+    while not lock.acquire(timeout=_at_most(POLL_SECONDS)):
+        pass
+
+
 @contextmanager
 def hold(lock: _Lock) -> Iterator[None]:
     """Hold a lock during the block, waiting for it no longer than the deadline allows.
@@ -204,8 +218,7 @@ def hold(lock: _Lock) -> Iterator[None]:
         ...     pass
 
     """
-    while not lock.acquire(timeout=_at_most(POLL_SECONDS)):
-        pass
+    acquire(lock)
     try:
         yield
     finally:

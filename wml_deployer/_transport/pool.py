@@ -1,4 +1,4 @@
-"""Pooled, verified, timed HTTPS: one connection is opened, many requests use it."""
+"""Requests to one service over pooled, verified connections, each with a deadline and a few careful retries."""
 
 from __future__ import annotations
 
@@ -6,68 +6,74 @@ import logging
 import os
 import random
 import ssl
-import time
+import threading
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import certifi
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
-from urllib3.util import parse_url
 
-from wml_deployer import errors
-from wml_deployer._transport.connection import Connection
-from wml_deployer._transport.deadline import deadline, remaining
+from wml_deployer._transport.body import DOWNLOAD_BYTES, RESPONSE_BYTES
+from wml_deployer._transport.connection import Address, Connection, connect
+from wml_deployer._transport.deadline import DeadlineSocket, deadline, hold, pause, remaining
 from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
-from wml_deployer._transport.resumption import ResumingSocket
-from wml_deployer._transport.uploads import counted
+from wml_deployer.errors import (
+    CertificateError,
+    DeadlineError,
+    InvalidResponseError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Transport"]
+__all__ = ["CONNECTIONS", "PAUSES_SECONDS", "READ_SECONDS", "Transport"]
 
 _log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-ATTEMPTS = 4
+"""How long a server may be silent, unless told otherwise."""
 REQUEST_SECONDS = 300.0
-FIRST_PAUSE_SECONDS = 0.1
-CHUNK_BYTES = 1 << 20
-# A request refused for its rate was not worked on; after the others it may have been.
-_REFUSED = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
-_BUSY = _REFUSED | {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+"""Time for a request with its retries, where the caller set no deadline."""
+PAUSES_SECONDS = (0.1, 0.2, 0.4)
+"""Pauses between the attempts of a request, unless told otherwise."""
+CONNECTIONS = 8
+HTTPS_PORT = 443
+_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
+# A request that was refused for its rate was not worked on; with the other statuses it may have been.
+_NOT_WORKED_ON = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
+_BUSY = _NOT_WORKED_ON | {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 
 
 class Transport:
     """Sends requests to one service over kept-alive, always verified connections.
 
-    It is safe to share between threads and survives a fork: a child opens connections of its own.
+    It can be shared between threads and survives a fork: the child opens connections of its own.
 
     Args:
-        ca_bundle: PEM file of the certificate authorities to trust; ``None`` trusts what ``REQUESTS_CA_BUNDLE`` or
-            ``SSL_CERT_FILE`` name, else the public ones.
-        connections: How many connections are kept at most; more requests at once wait for one.
+        ca_bundle: PEM file of the certificate authorities to trust; ``None`` trusts those that ``REQUESTS_CA_BUNDLE``
+            or ``SSL_CERT_FILE`` name, or else the public ones.
+        connections: The most connections to a host; further requests wait for one.
+        pauses: Seconds to wait before each retry; as many retries as pauses. The service's ``Retry-After`` goes first.
 
     """
 
-    def __init__(self, ca_bundle: Path | None = None, connections: int = 8) -> None:
-        """Open nothing yet."""
-        self._ca_file = str(Path(ca_bundle or _trusted_by_environment()).absolute())
+    def __init__(
+        self,
+        ca_bundle: Path | None = None,
+        connections: int = CONNECTIONS,
+        pauses: Sequence[float] = PAUSES_SECONDS,
+    ) -> None:
+        self._ca_file = str(ca_bundle) if ca_bundle else _trusted_by_environment()
         self._connections = connections
-        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._pauses = pauses
+        self._pools: dict[str, _Pool] = {}
         self._process = os.getpid()
 
     def request(
@@ -79,127 +85,202 @@ class Transport:
         body: bytes | IO[bytes] | None = None,
         repeatable: bool | None = None,
         read: Callable[[Iterator[bytes]], Any] | None = None,
+        silence: float | None = READ_SECONDS,
     ) -> Response:
-        """Send one request and return the whole answer, whatever its status.
+        """Send one request and return the whole response, whatever its status.
 
         Args:
             method: HTTP method.
             url: Absolute ``https`` URL.
             headers: Header fields.
-            body: Bytes, or an open file that is streamed.
-            repeatable: Whether doing it twice is the same as once; ``None`` says so of GET. Only then is it
-                sent again after a lost answer or while the service is busy (429, 502, 503, 504). A request that
-                never reached the service is always sent again.
-            read: What is given the body of a successful answer chunk by chunk, in place of the response; called anew
-                where the answer was lost half-way.
+            body: Bytes, or an open file, which is sent from its position to its end.
+            repeatable: Whether sending it twice is the same as once; by default, that is true of GET alone. Only then
+                is it sent again after a lost response or while the service is busy (429, 502, 503, 504). A request
+                that never reached the service is always sent again.
+            read: A function that is given the body of a successful response piece by piece, which is then not part of
+                the result; it is called again where the response was lost half-way.
+            silence: Seconds to wait for bytes of the response; ``None`` leaves it to the deadline.
+
+        Returns:
+            The response, with at most 512 MiB of body; a download for ``read`` may have 16 GiB.
 
         Raises:
             CertificateError: The server's certificate is not trusted.
-            TransportError: No answer.
+            TransportError: There was no response.
+            InvalidResponseError: The response is damaged or too large.
             DeadlineError: The time for the call is over.
 
         """
-        # Where the caller set no deadline, a server that drips must not hold it for ever.
+        again = method == "GET" if repeatable is None else repeatable
+        start = None if body is None or isinstance(body, bytes) else body.tell()
+        # Without a deadline of the caller, a server that sends a byte now and then must not hold them for ever.
         with deadline(REQUEST_SECONDS if remaining() is None else None):
-            again = method == "GET" if repeatable is None else repeatable
-            return self._persist(method, url, headers=headers, body=body, again=again, read=read)
-
-    def _persist(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None,
-        body: bytes | IO[bytes] | None,
-        again: bool,
-        read: Callable[[Iterator[bytes]], Any] | None,
-    ) -> Response:
-        start = 0 if body is None or isinstance(body, bytes) else body.tell()
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                response = self._send(method, url, headers=headers, body=body, read=read)
-            except HTTPError as error:
-                failure = _failure(error, method, url)
-                if attempt == ATTEMPTS or not (_never_arrived(error) or again) or _untrusted(error):
-                    raise failure from error
-                _pause(attempt, None)
-            else:
-                if attempt == ATTEMPTS or response.status not in (_BUSY if again else _REFUSED):
-                    return response
-                _pause(attempt, retry_after(response))
-            _log.debug("%s %s: attempt %d failed, once more", method, url, attempt)
-            if body is not None and not isinstance(body, bytes):
-                body.seek(start)
-        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+            for attempt, seconds in enumerate((*self._pauses, None)):
+                exchange = _Exchange(method, url, headers or {}, body, read, silence)
+                asked = None
+                try:
+                    response = self._send(exchange)
+                except (TransportError, DeadlineError) as error:
+                    may_repeat = again or not exchange.was_sent
+                    if seconds is None or not may_repeat or isinstance(error, CertificateError) or _is_over(seconds):
+                        raise
+                else:
+                    if seconds is None or response.status not in (_BUSY if again else _NOT_WORKED_ON):
+                        return response
+                    asked = retry_after(response.headers)
+                _log.debug("%s: attempt %d failed", exchange, attempt + 1)
+                _pause(seconds, asked)
+                if start is not None:
+                    body.seek(start)  # type: ignore[union-attr]  # only a file has a start
+        raise AssertionError("unreachable")  # pragma: no cover
 
     def close(self) -> None:
-        """Close every kept connection; the next request opens new ones."""
-        for pool in self._pools.values():
+        """Close every idle connection; the next request opens new ones."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
             pool.close()
-        self._pools = {}
 
-    def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None,
-        body: bytes | IO[bytes] | None,
-        read: Callable[[Iterator[bytes]], Any] | None,
-    ) -> Response:
-        left = remaining()
-        timeout = urllib3.Timeout(
-            connect=CONNECT_SECONDS if left is None else min(CONNECT_SECONDS, left),
-            read=READ_SECONDS if left is None else min(READ_SECONDS, left),
-        )
-        with counted(body) as sent:
-            # Not by the manager's request(), which looks the pool up by a dozen keys: half of what a small call takes.
-            answer = self._pool(url).urlopen(
-                method,
-                _target(url),
-                body=sent,
-                headers=dict(headers or {}),
-                timeout=timeout,
-                retries=False,
-                redirect=False,
-                preload_content=read is None,
-            )
-        if read is not None and answer.status < HTTPStatus.BAD_REQUEST:
+    def _send(self, exchange: _Exchange) -> Response:
+        """Send a request once, over an idle connection or a new one, and keep it if it can be reused."""
+        pool = self._pool(exchange.url)
+        with hold(pool.places):
+            connection = pool.idle_connection()
+            if connection is None:
+                with _typed_errors(exchange):
+                    connection = self._connect(exchange.url)
             try:
-                read(answer.stream(CHUNK_BYTES))
-            finally:
-                # A connection with an unread rest is of no use to the next request; one without is in the pool again.
-                answer.close()
-                answer.release_conn()
-            return Response(answer.status, b"", answer.headers, url)
-        return Response(answer.status, answer.data or b"", answer.headers, url)
+                response = exchange.run(connection)
+            except BaseException:
+                connection.close()
+                raise
+            if connection.is_reusable and self._pools.get(pool.key) is pool:
+                pool.idle.append(connection)
+            else:
+                connection.close()
+            return response
 
-    def _pool(self, url: str) -> urllib3.HTTPConnectionPool:
+    def _connect(self, url: str) -> Connection:
+        parts = urlsplit(url)
+        try:
+            context = _tls_context(self._ca_file, Path(self._ca_file).stat().st_mtime_ns)
+        except (OSError, ssl.SSLError) as error:
+            raise CertificateError(
+                f"The certificate authorities in {self._ca_file} cannot be read: {error}",
+                next_step="Give a PEM file as ca_bundle in the credentials, REQUESTS_CA_BUNDLE or SSL_CERT_FILE.",
+            ) from error
+        return connect(Address(parts.hostname or "", parts.port or HTTPS_PORT), context, proxy_for(url))
+
+    def _pool(self, url: str) -> _Pool:
         # A forked child must not write into the connections of its parent.
         if self._process != os.getpid():
             self._pools, self._process = {}, os.getpid()
-        host = urlsplit(url).netloc
-        if host not in self._pools:
-            self._pools[host] = self._new_pool(url)
-        return self._pools[host]
+        key = urlsplit(url).netloc
+        return self._pools.get(key) or self._pools.setdefault(key, _Pool(key, self._connections))
 
-    def _new_pool(self, url: str) -> urllib3.HTTPConnectionPool:
-        proxy = proxy_for(url)
-        context = _tls_context(self._ca_file, Path(self._ca_file).stat().st_mtime_ns)
-        options: dict[str, Any] = {"ssl_context": context, "maxsize": self._connections, "block": True}
-        if proxy is None:
-            manager = urllib3.PoolManager(**options)
-        else:
-            manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
-        pool = manager.connection_from_url(url)
-        pool.ConnectionCls = Connection
-        return pool
+
+class _Pool:
+    """The connections to one host: places for those in use, and the idle ones.
+
+    Args:
+        key: The host and its port.
+        connections: The most connections.
+
+    """
+
+    def __init__(self, key: str, connections: int) -> None:
+        self.key = key
+        self.places = threading.BoundedSemaphore(connections)
+        self.idle: deque[Connection] = deque()
+
+    def idle_connection(self) -> Connection | None:
+        """Take the idle connection that was used last, and close those that the server closed meanwhile."""
+        while True:
+            try:
+                connection = self.idle.pop()
+            except IndexError:
+                return None
+            if connection.is_alive():
+                return connection
+            connection.close()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        while self.idle:
+            self.idle.pop().close()
+
+
+@dataclass
+class _Exchange:
+    """One attempt of a request.
+
+    Attributes:
+        was_sent: Whether the service may have received it.
+
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | IO[bytes] | None
+    read: Callable[[Iterator[bytes]], Any] | None
+    silence: float | None
+    was_sent: bool = False
+
+    def __str__(self) -> str:
+        """Name method and URL, without the query."""
+        return f"{self.method} {self.url.partition('?')[0]}"
+
+    def run(self, connection: Connection) -> Response:
+        """Send the request over a connection and read the response."""
+        self.was_sent = True
+        with _typed_errors(self):
+            head = connection.request(self.method, _target(self.url), self.headers, self.body, self.silence)
+            is_read_whole = self.read is None or head.status >= HTTPStatus.BAD_REQUEST
+            body = b"".join(connection.body(RESPONSE_BYTES)) if is_read_whole else b""
+        if self.read is not None and not is_read_whole:
+            self.read(self._download(connection))
+        return Response(head.status, body, head.headers, self.url)
+
+    def _download(self, connection: Connection) -> Iterator[bytes]:
+        """Read the body for the caller's function, whose own errors stay what they are."""
+        with _typed_errors(self):
+            yield from connection.body(DOWNLOAD_BYTES)
+
+
+@contextmanager
+def _typed_errors(exchange: _Exchange) -> Iterator[None]:
+    """Turn errors of sockets into this library's, and say in each of them what was asked for."""
+    try:
+        yield
+    except (TransportError, DeadlineError, InvalidResponseError) as error:
+        if not error.message.startswith(str(exchange)):
+            error.message = f"{exchange}: {error.message}"
+        raise
+    except ssl.SSLCertVerificationError as error:
+        raise CertificateError(
+            f"{exchange}: the server's certificate is not trusted: {error.verify_message}",
+            next_step="Give the certificate authority's PEM file as ca_bundle in the credentials (or WML_CA_BUNDLE).",
+        ) from error
+    except TimeoutError as error:
+        try:
+            remaining()
+        except DeadlineError as over:
+            raise DeadlineError(f"{exchange}: {over.message}", next_step=over.next_step) from error
+        raise DeadlineError(
+            f"{exchange}: no response in time.", next_step="Try again; the service may be busy."
+        ) from error
+    except OSError as error:
+        raise TransportError(
+            f"{exchange}: {error}",
+            next_step="Check the URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
+        ) from error
 
 
 @lru_cache(maxsize=64)
 def _target(url: str) -> str:
-    """What is asked for on the host: the URL's path and query."""
-    return parse_url(url).request_uri
+    """Return the path and query of a URL, with what a request line cannot hold in percent-encoding."""
+    parts = urlsplit(url)
+    return quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe=_URL_CHARACTERS)
 
 
 def _trusted_by_environment() -> str:
@@ -208,52 +289,29 @@ def _trusted_by_environment() -> str:
 
 @lru_cache(maxsize=8)
 def _tls_context(ca_file: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - a changed file is another key
-    # Reading a bundle of certifi's size takes twenty milliseconds: once a process, not once a call.
+    # Reading a bundle of certifi's size takes twenty milliseconds: once a process, not once a connection.
     context = ssl.create_default_context(cafile=ca_file)
-    context.sslsocket_class = ResumingSocket
+    context.sslsocket_class = DeadlineSocket
     return context
 
 
-def _pause(attempt: int, asked: float | None) -> None:
+def _is_over(seconds: float) -> bool:
+    """Whether the deadline comes within this many seconds."""
+    try:
+        left = remaining()
+    except DeadlineError:
+        return True
+    return left is not None and left <= seconds
+
+
+def _pause(seconds: float, asked: float | None) -> None:
+    """Wait before the next attempt: as long as the service asks, or else as long as usual."""
     # Jitter keeps many workers that failed together from coming back together.
-    seconds = asked if asked is not None else FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+    wait = seconds * random.uniform(0.5, 1.5) if asked is None else asked  # noqa: S311 - not a secret
     left = remaining()
-    if left is not None and seconds >= left:
-        raise errors.DeadlineError(
-            f"The service asks to wait {seconds:.1f} s, but only {left:.1f} s of the call's time are left.",
+    if asked is not None and left is not None and asked >= left:
+        raise DeadlineError(
+            f"The service asks to wait {asked:.1f} s, but only {left:.1f} s of the call's time are left.",
             next_step="Give it more with timeout=, in seconds.",
         )
-    time.sleep(seconds)
-
-
-def _never_arrived(error: HTTPError) -> bool:
-    return isinstance(_without_proxy(error), NewConnectionError | ConnectTimeoutError)
-
-
-def _untrusted(error: HTTPError) -> bool:
-    return isinstance(_without_proxy(error), SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
-
-
-def _without_proxy(error: HTTPError) -> Exception:
-    """Return what happened: behind a proxy, urllib3 calls also an answer that was lost an error of the proxy."""
-    return error.original_error if isinstance(error, ProxyError) else error
-
-
-def _failure(error: HTTPError, method: str, url: str) -> errors.WMLDeployerError:
-    parts = urlsplit(url)
-    where = f"{method} {parts.scheme}://{parts.netloc}{parts.path}"
-    try:
-        remaining()
-    except errors.DeadlineError as over:
-        return errors.DeadlineError(f"{where}: the time for the call is over.", next_step=over.next_step)
-    if _untrusted(error):
-        return errors.CertificateError(
-            f"{where}: the server's certificate is not trusted: {error}",
-            next_step="Give the certificate authority's PEM file as ca_bundle in the credentials (or WML_CA_BUNDLE).",
-        )
-    if isinstance(_without_proxy(error), ReadTimeoutError):
-        return errors.DeadlineError(f"{where}: no answer in time.", next_step="Try again; the service may be busy.")
-    return errors.TransportError(
-        f"{where}: {error}",
-        next_step="Check the URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
-    )
+    pause(wait)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -13,9 +17,16 @@ from wml_deployer import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Response", "checked", "service_error"]
+__all__ = ["Response", "checked", "retry_after", "service_error"]
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 _SUCCESS = range(200, 300)
+_REDIRECTS = range(300, 400)
+MESSAGE_CHARACTERS = 4000
+"""The longest text of the service in an error; a page of a proxy may have megabytes."""
+PAGE_BYTES = 1 << 16
+_CHECK_URL = "Check that the URL is that of the service, and that no proxy or login page stands in between."
 
 _BY_STATUS: dict[int, type[errors.ServiceError]] = {
     400: errors.BadRequestError,
@@ -77,10 +88,26 @@ class Response:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             raise errors.InvalidResponseError(
-                f"{self.url} answered {len(self.body)} bytes that are no JSON.",
+                f"{self.url.partition('?')[0]} answered {len(self.body)} bytes that are not JSON.",
                 status=self.status,
-                next_step="Check that the URL is that of the service and no proxy's or login page stands in between.",
+                next_step=_CHECK_URL,
             ) from error
+
+    def document(self) -> dict[str, Any]:
+        """Return the decoded body, which is a JSON object.
+
+        Raises:
+            InvalidResponseError: It is not.
+
+        """
+        document = self.json()
+        if not isinstance(document, dict):
+            raise errors.InvalidResponseError(
+                f"{self.url.partition('?')[0]} answered JSON that is not an object.",
+                status=self.status,
+                next_step=_CHECK_URL,
+            )
+        return document
 
 
 def checked(response: Response, operation: str, *expected: int) -> Response:
@@ -91,29 +118,73 @@ def checked(response: Response, operation: str, *expected: int) -> Response:
 
 
 def service_error(response: Response, operation: str | None = None) -> errors.ServiceError:
-    """Make the error that an answer means, with the service's own words, code and trace."""
+    """Make the error that a response means, with the service's own words, code and trace."""
+    if response.status < HTTPStatus.BAD_REQUEST:
+        return _not_promised(response, operation)
     first, trace = _first_error(response.body)
     failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = _BY_STATUS.get(response.status, errors.ServerError if failed else errors.ServiceError)
-    code = first.get("code")
-    said = first.get("message") or response.body[:300].decode("utf-8", "replace") or "no explanation"
+    code = _text(first.get("code"))
     error = kind(
-        str(said),
+        (_text(first.get("message")) or _summary(response.body))[:MESSAGE_CHARACTERS],
         operation=operation,
         status=response.status,
         code=code,
-        trace=trace,
+        trace=_text(trace),
         next_step=_NEXT_STEPS_BY_CODE.get(str(code)) or _NEXT_STEPS.get(kind),
     )
-    if isinstance(error, errors.RateLimitError):
-        error.retry_after = retry_after(response)
+    error.retry_after = retry_after(response.headers)
     return error
 
 
-def retry_after(response: Response) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for; dates are left to the caller's own pace."""
-    said = response.headers.get("retry-after", "")
-    return float(said) if said.strip().isdigit() else None
+def _not_promised(response: Response, operation: str | None) -> errors.InvalidResponseError:
+    """Make the error for a success that is not the expected one, or a redirect, which is never followed."""
+    where = urlsplit(response.headers.get("location", "")).netloc
+    is_redirect = response.status in _REDIRECTS
+    said = f"redirects to {where or 'another address'}" if is_redirect else "answered with an unexpected status"
+    return errors.InvalidResponseError(
+        f"{response.url.partition('?')[0]} {said}.", operation=operation, status=response.status, next_step=_CHECK_URL
+    )
+
+
+def _summary(body: bytes) -> str:
+    """Say what a body without the service's own words is: often the page of a proxy or a load balancer."""
+    text = body[:PAGE_BYTES].decode("utf-8", "replace").strip()
+    if not text:
+        return "The response has no body."
+    if not text.startswith("<"):
+        return text[:300]
+    title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
+    return f"The response is a web page, not the service's: {' '.join(title[1].split()) if title else 'no title'}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a response asks to wait: as seconds, milliseconds or a date; anything else is ignored.
+
+    Args:
+        headers: Header fields by lower-case name.
+
+    Example:
+        >>> retry_after({"retry-after": "2"}), retry_after({"retry-after-ms": "250"}), retry_after({"retry-after": "x"})
+        (2.0, 0.25, None)
+
+    """
+    milliseconds = headers.get("retry-after-ms", "").strip()
+    if _NUMBER.fullmatch(milliseconds):
+        return float(milliseconds) / 1000
+    text = headers.get("retry-after", "").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    in_utc = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (in_utc - datetime.now(timezone.utc)).total_seconds())
 
 
 def _first_error(body: bytes) -> tuple[dict[str, Any], str | None]:
