@@ -23,7 +23,9 @@ RESPONSE_BYTES = 512 << 20
 DOWNLOAD_BYTES = 16 << 30
 """The largest download, 16 GiB."""
 CHUNK_BYTES = 1 << 20
+"""How much is read, decompressed and written at a time."""
 LINE_BYTES = 1 << 14
+"""The longest line of a response's head, and the largest request that is sent in one piece."""
 TRAILERS = 100
 _LENGTH = re.compile(r"\d{1,19}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")

@@ -44,6 +44,7 @@ REQUEST_SECONDS = 300.0
 PAUSES_SECONDS = (0.1, 0.2, 0.4)
 """Pauses between the attempts of a request, unless told otherwise."""
 CONNECTIONS = 8
+"""The most connections to a host, unless told otherwise."""
 HTTPS_PORT = 443
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 # A request that was refused for its rate was not worked on; with the other statuses it may have been.
