@@ -18,7 +18,7 @@ from typing import Any, Literal
 from wml_deployer._frameworks.distributions import distributions_of_modules
 from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
 from wml_deployer._frameworks.parameters import set_parameters
-from wml_deployer._frameworks.signature import class_labels, input_fields
+from wml_deployer._frameworks.signature import class_labels, input_fields, takes_names
 from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.schema import Schema
 
@@ -72,7 +72,8 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
     Args:
         estimator: A fitted scikit-learn estimator or pipeline, or a trained ``xgboost.Booster``.
         sample: Some rows as the model gets them, n rows x k fields. Where it is a DataFrame, the dtypes of the fields
-            come from it; otherwise they are ``""``, which says unknown.
+            come from it, and so do the names where the model was fitted on a bare array; otherwise dtypes are ``""``,
+            which says unknown.
 
     Returns:
         Model type, library versions, fields and classes.
@@ -98,7 +99,7 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
     return ModelProfile(
         model_type=f"{framework}_{major_minor(libraries[framework])}",
         libraries=libraries,
-        schema=Schema(fields=fields, classes=class_labels(estimator)),
+        schema=Schema(fields, class_labels(estimator), named=not fields or takes_names(estimator)),
         parameters=set_parameters(estimator),
     )
 

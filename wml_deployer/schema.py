@@ -38,6 +38,8 @@ class Schema:
     Attributes:
         fields: The k input columns in the order the model was fitted on; empty where it was fitted without names.
         classes: Labels in the order of the answered probabilities (``classes_``); empty where there are none.
+        named: Whether the model itself takes named columns. Otherwise it was fitted on a bare array, and the names are
+            those of a sample: they put columns in order, and the model never sees them.
 
     Example:
         >>> schema = Schema(fields=(Field("age", "int64"), Field("sex", "category")), classes=("died", "survived"))
@@ -48,6 +50,7 @@ class Schema:
 
     fields: tuple[Field, ...] = ()
     classes: tuple[ClassLabel, ...] = ()
+    named: bool = True
 
     @cached_property
     def numbers(self) -> tuple[int, ...]:

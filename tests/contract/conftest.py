@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
 from tests.contract import any_service
@@ -82,6 +83,21 @@ def fit(features: pd.DataFrame, labels: pd.Series[Any]) -> Callable[[float], Any
         return make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(features, labels)
 
     return fit_one
+
+
+class Weight(float):
+    """A number that is loaded as its negative: a stand-in for libraries that answer otherwise than here."""
+
+    def __reduce__(self) -> Any:
+        """Write the negative."""
+        return float, (-float(self),)
+
+
+@pytest.fixture(scope="session")
+def changing(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
+    """Fit a pipeline that answers otherwise where it is loaded: its rehearsal passes, its verification fails."""
+    weigh = FunctionTransformer(np.multiply, kw_args={"x2": Weight(1.0)})
+    return make_pipeline(weigh, StandardScaler(), LogisticRegression()).fit(features, labels)
 
 
 @pytest.fixture(scope="session")

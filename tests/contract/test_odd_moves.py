@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer
 from wml_deployer._clients.direct import DirectCalls
-from wml_deployer._rollout.sample import SampleFolder
+from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.errors import AuthorizationError, ConflictError, MetadataError, VersionError
 
 if TYPE_CHECKING:

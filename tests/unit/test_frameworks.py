@@ -178,10 +178,17 @@ def test_dtypes_are_unknown_with_an_array_as_sample() -> None:
     assert {""} == {field.dtype for field in described.schema.fields}
 
 
-@pytest.mark.parametrize("sample", [None, FRAME, BARE], ids=["none", "frame", "array"])
+@pytest.mark.parametrize("sample", [None, BARE, pd.DataFrame(BARE)], ids=["none", "array", "numbered"])
 def test_a_model_of_bare_arrays_has_no_fields(sample: object) -> None:
-    """A sample's names are not taken for those of a model that was fitted without names."""
+    """Neither the model nor the sample names the columns."""
     assert () == profile(GaussianNB().fit(BARE, Y), sample=sample).schema.fields
+
+
+def test_the_names_of_a_sample_are_those_of_a_model_of_bare_arrays() -> None:
+    """They put columns in order; the model itself takes none."""
+    schema = profile(GaussianNB().fit(BARE, Y), sample=FRAME).schema
+
+    assert ([*FRAME.columns], False) == ([field.name for field in schema.fields], schema.named)
 
 
 def test_columns_of_a_users_own_transformer_come_from_the_sample() -> None:

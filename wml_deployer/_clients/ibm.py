@@ -13,7 +13,15 @@ from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.documents import text_of
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
-from wml_deployer._clients.records import UNKNOWN_TYPE, DeploymentRecord, ModelProperties, ModelRecord, SpaceRecord
+from wml_deployer._clients.records import (
+    ARRAY_TYPE,
+    FRAME_TYPE,
+    UNKNOWN_TYPE,
+    DeploymentRecord,
+    ModelProperties,
+    ModelRecord,
+    SpaceRecord,
+)
 from wml_deployer._clients.scope import Scope, refuse_project
 from wml_deployer._clients.translation import translated
 from wml_deployer._transport.deadline import cleanup_deadline
@@ -198,7 +206,8 @@ class IBMClient(DirectCalls):
                 fields = [
                     {"name": field.name, "type": field.dtype or UNKNOWN_TYPE} for field in properties.schema.fields
                 ]
-                given[names.INPUT_DATA_SCHEMA] = [{"id": "input", "type": "DataFrame", "fields": fields}]
+                kind = FRAME_TYPE if properties.schema.named else ARRAY_TYPE
+                given[names.INPUT_DATA_SCHEMA] = [{"id": "input", "type": kind, "fields": fields}]
         return given
 
     def _chosen(self, credentials: CloudCredentials | SoftwareCredentials) -> Scope:

@@ -9,6 +9,8 @@ from wml_deployer._clients.documents import Document, failure_of, parts_of, read
 from wml_deployer.schema import Field, Schema
 
 __all__ = [
+    "ARRAY_TYPE",
+    "FRAME_TYPE",
     "UNKNOWN_TYPE",
     "DeploymentRecord",
     "JobRecord",
@@ -17,6 +19,12 @@ __all__ = [
     "PlanRecord",
     "SpaceRecord",
 ]
+
+FRAME_TYPE = "DataFrame"
+"""Type of an input schema whose rows a runtime makes a frame before it calls the model."""
+
+ARRAY_TYPE = "ndarray"
+"""Type of an input schema whose rows a runtime makes a bare array before it calls the model."""
 
 UNKNOWN_TYPE = "object"
 """What is said of a column whose dtype is not known: the service wants a type for each."""
@@ -71,7 +79,7 @@ class ModelRecord:
             specification=specification.get("name") or specification.get("id", ""),
             revision=text_of(metadata.get("rev")),
             message=metadata.get("commit_info", {}).get("commit_message"),
-            schema=Schema(fields=_fields(entity)),
+            schema=_schema(entity),
             custom=_facts(entity.get("custom")),
             raw=document,
         )
@@ -218,9 +226,10 @@ def _facts(custom: object) -> Document:
     return custom if isinstance(custom, dict) else {}
 
 
-def _fields(entity: Document) -> tuple[Field, ...]:
-    schemas = (entity.get("schemas") or {}).get("input") or [{}]
-    return tuple(Field(str(item["name"]), str(item.get("type", ""))) for item in schemas[0].get("fields", ()))
+def _schema(entity: Document) -> Schema:
+    schema = ((entity.get("schemas") or {}).get("input") or [{}])[0]
+    fields = tuple(Field(str(item["name"]), str(item.get("type", ""))) for item in schema.get("fields", ()))
+    return Schema(fields, named=schema.get("type") != ARRAY_TYPE)
 
 
 def _scoring_url(status: Document) -> str:

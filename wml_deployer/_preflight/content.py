@@ -1,9 +1,10 @@
-"""What is known of the model itself: size, schema, proof."""
+"""Check the model itself: its size, its columns, its sample."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wml_deployer._frameworks.signature import input_instead_of_rows
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.schema import Schema
 
-__all__ = ["schema_findings", "size_findings"]
+__all__ = ["input_findings", "schema_findings", "size_findings"]
 
 # A deployment runs on hardware S, 2 CPUs and 8 GB, unless scaled: the archive, the unpacked pickle and the loaded
 # model have to fit into that together. IBM documents no limit of the upload itself.
@@ -36,32 +37,42 @@ def size_findings(size: int) -> Iterator[Finding]:
 
 
 def schema_findings(schema: Schema, *, sampled: bool) -> Iterator[Finding]:
-    """Warn where columns cannot be checked, or the deployment cannot be proven.
+    """Warn if columns cannot be put in order, or the deployment cannot be verified.
 
     Args:
         schema: What is known of fields and classes.
-        sampled: Whether there is a sample to prove the deployment with.
+        sampled: Whether there is a sample to rehearse and verify the deployment with.
 
     """
     if not schema.fields:
         yield Finding(
             "warning",
             "schema",
-            "the model was fitted without column names: rows in another order of columns are not noticed",
-            "Fit it on a DataFrame.",
-        )
-    elif not all(field.dtype for field in schema.fields):
-        unknown = sum(not field.dtype for field in schema.fields)
-        yield Finding(
-            "warning",
-            "schema",
-            f"the dtypes of {unknown} of {len(schema.fields)} columns are not known",
-            "Pass sample=, a few rows of the frame that the model was fitted on.",
+            "the names of the model's columns are not known: columns in another order are not noticed",
+            "Pass sample= as a DataFrame with named columns, in the order of the fit.",
         )
     if not sampled:
         yield Finding(
             "warning",
             "sample",
-            "without a sample the deployment is not proven, and a wrong one is not noticed",
-            "Pass sample=, a few dozen rows.",
+            "without a sample nothing is rehearsed or verified: answers that differ from the model's are not noticed",
+            "Pass sample=, a few dozen rows of what the model was fitted on.",
+        )
+
+
+def input_findings(estimator: object) -> Iterator[Finding]:
+    """Find out whether the model takes a table of rows at all.
+
+    Args:
+        estimator: A fitted estimator.
+
+    """
+    kind = input_instead_of_rows(estimator)
+    if kind is not None:
+        yield Finding(
+            "error",
+            "input",
+            f"the model was fitted on {kind}, and a request holds rows of columns: no row could ever be scored on it",
+            "Name the column inside the pipeline, such as ColumnTransformer([('text', TfidfVectorizer(), 'text')]), "
+            "and fit it on a DataFrame.",
         )

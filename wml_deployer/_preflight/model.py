@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wml_deployer._preflight.pickled import pickled_findings
 from wml_deployer._preflight.skew import skew_findings
 from wml_deployer.errors import CheckError, Fault
+from wml_deployer.pickles import pickled_globals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer.reports import Finding
     from wml_deployer.specifications import Specification
 
-__all__ = ["model_findings", "refuse", "refuse_unfit"]
+__all__ = ["model_findings", "refuse"]
 
 
 def model_findings(profile: ModelProfile, package: Package, specification: Specification) -> Iterator[Finding]:
@@ -28,31 +29,21 @@ def model_findings(profile: ModelProfile, package: Package, specification: Speci
         specification: The runtime, with its packages.
 
     """
-    yield from skew_findings(profile.libraries, specification)
+    yield from skew_findings(profile.libraries, specification, lambda: _packages_in_pickle(package))
     yield from pickled_findings(package, specification)
 
 
-def refuse_unfit(profile: ModelProfile, package: Package, specification: Specification) -> None:
-    """Refuse a model that the runtime cannot load, before it is uploaded.
-
-    Args:
-        profile: What is known of the model.
-        package: Its archive.
-        specification: The runtime, with its packages.
-
-    Raises:
-        CheckError: The runtime cannot load it; every reason is listed.
-
-    """
-    refuse(model_findings(profile, package, specification), "store")
+def _packages_in_pickle(package: Package) -> set[str]:
+    return {module.partition(".")[0] for module, _ in pickled_globals(package)}
 
 
-def refuse(findings: Iterable[Finding], operation: str) -> None:
+def refuse(findings: Iterable[Finding], operation: str, cause: BaseException | None = None) -> None:
     """Raise the errors among findings, all at once.
 
     Args:
         findings: Errors and warnings.
         operation: The verb that refuses.
+        cause: What the model's own code raised, if that is among the errors.
 
     Raises:
         CheckError: There is an error among them.
@@ -65,4 +56,4 @@ def refuse(findings: Iterable[Finding], operation: str) -> None:
             operation=operation,
             faults=tuple(Fault(finding.subject, finding.problem, finding.next_step) for finding in found),
             next_step="Correct them; Deployer.check(model) tells of warnings, too.",
-        )
+        ) from cause

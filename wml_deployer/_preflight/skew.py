@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from wml_deployer.reports import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from wml_deployer.specifications import Specification
 
-__all__ = ["skew", "skew_findings"]
+__all__ = ["differing_libraries", "skew", "skew_findings"]
 
 _STRICT = frozenset({"scikit-learn", "xgboost"})
 """Libraries whose models are not promised to load in another minor release."""
+
+_READS_EVERY_NUMPY = (1, 26)
+"""From this release on NumPy reads arrays that NumPy 2 pickled."""
 
 _ALIASES = {"xgboost": ("py-xgboost", "xgboost-cpu", "libxgboost")}
 """Other names that runtimes list a library by."""
@@ -43,35 +46,61 @@ def skew(here: str, there: str) -> str | None:
     return "minor" if len(ours) > 1 and len(theirs) > 1 and ours[1] != theirs[1] else None
 
 
-def skew_findings(libraries: Mapping[str, str], specification: Specification) -> Iterator[Finding]:
-    """Compare what a model was fitted with to what its runtime carries.
+def skew_findings(
+    libraries: Mapping[str, str], specification: Specification, pickled: Callable[[], Collection[str]] = tuple
+) -> Iterator[Finding]:
+    """Find the libraries whose release in the runtime may not load the model, or may answer otherwise.
 
-    Patch releases are taken to agree. Another minor release of scikit-learn or XGBoost is an error, of anything
-    else a warning; another major release is an error, save for numpy, whose release 1.26 reads what numpy 2 wrote.
+    Patch releases agree. Models of scikit-learn and XGBoost load only in their own minor release, and those of other
+    libraries may not load in another. Pickles do not depend on Python's minor release. NumPy from 1.26 on reads the
+    arrays of every NumPy. pandas reads what older releases wrote, and matters only where the pickle holds its objects.
+
+    Args:
+        libraries: Version by name of what the model was fitted with.
+        specification: The runtime, with its packages.
+        pickled: Lists the top-level packages that the model's pickle refers to.
+
+    """
+    for name, (here, there) in differing_libraries(libraries, specification).items():
+        severity = _severity(name, here, there, pickled)
+        if severity is not None:
+            yield Finding(
+                severity,
+                name,
+                f"{here} here, {there} in {specification.name}: another {skew(here, there)} release",
+                _next_step(name, here, there),
+            )
+
+
+def differing_libraries(libraries: Mapping[str, str], specification: Specification) -> dict[str, tuple[str, str]]:
+    """Return the version here and in the runtime of each library that differs in more than a patch, by name.
 
     Args:
         libraries: Version by name of what the model was fitted with.
         specification: The runtime, with its packages.
 
     """
-    for name, here in libraries.items():
-        there = _carried(name, specification)
-        apart = skew(here, there) if there else None
-        if there is None or apart is None:
-            continue
-        yield Finding(
-            _severity(name, apart, there),
-            name,
-            f"{here} here, {there} in {specification.name}: another {apart} release",
-            f"Fit the model with {name} {there}, or choose a specification= that carries {name} {here}.",
-        )
+    pairs = {name: (here, _carried(name, specification)) for name, here in libraries.items() if name != "python"}
+    return {name: (here, there) for name, (here, there) in pairs.items() if there and skew(here, there)}
 
 
-def _severity(name: str, apart: str, there: str) -> Severity:
-    if apart == "minor":
-        return "error" if name in _STRICT else "warning"
-    reads_numpy_2 = name == "numpy" and _numbers(there)[:2] >= (1, 26)
-    return "warning" if reads_numpy_2 else "error"
+def _severity(name: str, here: str, there: str, pickled: Callable[[], Collection[str]]) -> Severity | None:
+    major = skew(here, there) == "major"
+    if name == "numpy":
+        return "error" if major and _numbers(there)[:2] < _READS_EVERY_NUMPY else None
+    if name == "pandas":
+        newer_there = _numbers(there) > _numbers(here)
+        return None if newer_there or "pandas" not in pickled() else "error" if major else "warning"
+    return "error" if major or name in _STRICT else "warning"
+
+
+def _next_step(name: str, here: str, there: str) -> str:
+    if name == "pandas":
+        return "Keep pandas objects out of the fitted model: let its own steps learn arrays, with frame.to_numpy()."
+    return (
+        f"Fit the model with the runtime's release: pip install '{name}=={there}'; or choose a specification= that "
+        f"carries {name} {here}."
+    )
 
 
 def _carried(name: str, specification: Specification) -> str | None:

@@ -13,14 +13,15 @@ from uuid import uuid4
 from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import remove
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.waiting import prove, serve, wait_until_serving
+from wml_deployer._rollout.waiting import serve, wait_until_serving
 from wml_deployer._transport.idempotency import send_once
+from wml_deployer._verification.verify import verify
 from wml_deployer.errors import VersionError
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.sample import Sample
+    from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["CANDIDATE_KEY", "candidate_of", "required", "start", "version_of"]
@@ -70,13 +71,13 @@ def version_of(metadata: Metadata, record: DeploymentRecord) -> Version:
 
 
 def start(client: Client, project: str, version: Version, sample: Sample | None) -> DeploymentRecord:
-    """Let a candidate serve a version, and prove it; one that does not prove itself is removed.
+    """Let a candidate serve a version, and verify it; it is removed if that fails.
 
     Args:
         client: The deployment space.
         project: Name of the project.
         version: What it shall serve, in place of what a candidate that is there serves.
-        sample: Rows to prove it on.
+        sample: Rows to verify it with.
 
     Raises:
         RolloutError: It failed, or did not answer as the local model does.
@@ -89,7 +90,7 @@ def start(client: Client, project: str, version: Version, sample: Sample | None)
         started = there if asset_of(there) == asset_of(version) else serve(client, there.id, version)
     try:
         ready = wait_until_serving(client, started, version.model_id, version.revision, there)
-        prove(client, ready.id, sample)
+        verify(client, ready.id, sample)
     except BaseException as error:
         remove(client, there.id, error)
         raise

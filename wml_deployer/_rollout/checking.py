@@ -59,7 +59,8 @@ def _look_at_new(
         if candidate is None:
             return None, None
         model_type, package = candidate.profile.model_type, candidate.package
-        findings += schema_findings(candidate.profile.schema, sampled=candidate.sample is not None)
+        findings += candidate.findings
+        findings += schema_findings(candidate.profile.schema, sampled=wish.sample is not None)
         findings += size_findings(package.size)
         specification = _chosen(findings, client, model_type, wish.specification) if client else None
         if specification is not None:

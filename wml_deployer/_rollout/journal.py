@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.waiting import Proof
+    from wml_deployer._verification.verify import Verification
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 
 __all__ = ["Action", "Journal"]
@@ -57,15 +57,15 @@ class Journal:
         now: Version,
         *,
         why: str | None,
-        proof: Proof,
+        proof: Verification,
     ) -> None:
-        """Write down that a version serves and how its proof ended."""
+        """Write down that a version serves and how its verification ended."""
         try:
             self._add(_entry(action, before, now, why, proof), deployment_uid=record.id, model_uid=now.model_id)
         except BaseException as error:
             add_note(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
             raise
-        _log.info("%s: %s is live (proof %s)", action, now.name, proof)
+        _log.info("%s: %s is live (verification %s)", action, now.name, proof)
         write_log(self._client(), record, self.read())
 
     def went_back(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
@@ -98,7 +98,9 @@ class Journal:
         self._file.write(metadata.model_copy(update={"log": (*metadata.log, *entries), **changed}))
 
 
-def _entry(action: Action, before: Version | None, now: Version | None, why: str | None, proof: Proof) -> LogEntry:
+def _entry(
+    action: Action, before: Version | None, now: Version | None, why: str | None, proof: Verification
+) -> LogEntry:
     return LogEntry(
         when=datetime.now(timezone.utc),
         action=action,

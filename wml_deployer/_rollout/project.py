@@ -13,15 +13,16 @@ from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
 from wml_deployer._rollout.versions import Versions
-from wml_deployer._rollout.waiting import prove, serve, wait_until_serving, wait_until_settled
+from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
+from wml_deployer._verification.verify import verify
 from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.sample import Sample, SampleFolder
+    from wml_deployer._verification.sample import Sample, SampleFolder
     from wml_deployer.credentials import Credentials
     from wml_deployer.metadata import MetadataFile, Version
 
@@ -36,7 +37,7 @@ class Project:
     Args:
         credentials: Where the service is; it is asked at the first need.
         file: The project's metadata.yaml; its lock is held by the caller.
-        samples: Where the proofs' samples are.
+        samples: Where the samples are.
 
     """
 
@@ -125,7 +126,7 @@ class Project:
         return chosen
 
     def deploy(self, version: Version, reason: str | None) -> DeploymentRecord:
-        """Deploy the first version; what does not prove itself is removed, with what this call stored for it.
+        """Deploy the first version; if its verification fails, remove it and what this call stored for it.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does.
@@ -140,7 +141,7 @@ class Project:
             raise
 
     def settle(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
-        """Wait for a deployment that was made, now or by a call that did not live to see it, and prove it.
+        """Wait for a deployment that was made, now or by an interrupted call, and verify it.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does.
@@ -150,8 +151,8 @@ class Project:
             self._journal.point_to(record.id)
             with stage("rollout", 2, "steps", f"waiting for {version.name}") as progress:
                 ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
-                progress.advance(detail=f"proving {version.name}")
-                proof = prove(self.client, record.id, self.sample(version))
+                progress.advance(detail=f"verifying {version.name}")
+                proof = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
             if not self._serves_another(record, version) and remove(self.client, record.id, error):
@@ -168,7 +169,7 @@ class Project:
     def switch(
         self, record: DeploymentRecord, version: Version, action: Action, reason: str | None
     ) -> DeploymentRecord:
-        """Serve another version under the same id; go back by itself if that does not prove itself.
+        """Serve another version under the same id; go back if its verification fails.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does; the version before serves again.
@@ -177,15 +178,15 @@ class Project:
         """
         switch = self._planned(record, version, action)
         if switch.before is None and switch.came_from == version:
-            # A first deployment that was cut off before its proof.
+            # A first deployment that was interrupted before its verification.
             return self.settle(switch.served, version, reason)
         try:
             with stage("rollout", 3, "steps", f"switching to {version.name}") as progress:
                 started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
                 progress.advance(detail=f"waiting for {version.name}")
                 ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
-                progress.advance(detail=f"proving {version.name}")
-                proof = prove(self.client, record.id, self.sample(version))
+                progress.advance(detail=f"verifying {version.name}")
+                proof = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
@@ -223,7 +224,7 @@ class Project:
     def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
         served = self.at_rest(self.client.deployment(record.id))
         came_from = self.serving(served)
-        # The log knows what was proven; what serves may be what a call before this one left unproven.
+        # The log knows what was verified; what serves may be what an interrupted call left unverified.
         live = live_version(self._journal.read())
         return Switch(action, served, came_from, live, version)
 
@@ -250,10 +251,10 @@ class Project:
             _log.info("model %s is gone already", model_id)
 
     def sample(self, version: Version) -> Sample | None:
-        """Return the rows to prove a version on, where there are any."""
+        """Return the rows to verify a version with, or ``None``."""
         return self._samples.find(version)
 
 
 def _is_ready(switch: Switch) -> bool:
-    """Say whether the version serves already, from a call that was cut off before its proof."""
+    """Say whether the version serves already, from a call that was interrupted before its verification."""
     return switch.came_from == switch.version and switch.served.state == "ready"

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._clients.records import ModelProperties
-from wml_deployer._preflight.model import refuse_unfit
+from wml_deployer._preflight.content import input_findings
+from wml_deployer._preflight.model import model_findings, refuse
 from wml_deployer._rollout.assets import is_there
 from wml_deployer._rollout.history import next_version_name
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.loading import load_estimator
-from wml_deployer._rollout.sampling import take_sample
 from wml_deployer._rollout.uploading import upload
+from wml_deployer._verification.sample import Rehearsal
+from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, VersionError
 from wml_deployer.frameworks import ModelProfile
 from wml_deployer.frameworks import profile as profile_of
@@ -31,18 +33,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._rollout.sample import Sample
+    from wml_deployer._verification.sample import Sample
+    from wml_deployer.reports import Finding
 
 __all__ = ["Candidate", "facts", "prepared", "store", "stored_already"]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What shall be stored: what is known of the model, its archive, and its sample."""
+    """A model that is ready to be stored.
+
+    Attributes:
+        profile: What is known of it.
+        package: Its archive.
+        sample: What to verify a deployment with, if there is a sample that the model can answer.
+        findings: What would go wrong with its input or was found by its rehearsal.
+        cause: What the model's own code raised, if it did.
+
+    """
 
     profile: ModelProfile
     package: Package
-    sample: Sample | None
+    sample: Sample | None = None
+    findings: tuple[Finding, ...] = ()
+    cause: BaseException | None = None
 
 
 @contextmanager
@@ -52,16 +66,16 @@ def prepared(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> It
     Args:
         model: A fitted estimator, or a path to one.
         metadata: The project: it names the type of a model that is only a path.
-        rows: n rows × k fields to prove the deployment with, or ``None``.
+        rows: n rows × k fields to rehearse and verify the deployment with, or ``None``.
         unpickle: Whether a path may be loaded into this process.
 
     Raises:
         ModelError: It cannot be stored.
 
     """
-    profile, sample = _inspected(model, metadata, rows, unpickle=unpickle)
+    profile, rehearsal = _inspected(model, metadata, rows, unpickle=unpickle)
     with pack(model) as package:
-        yield Candidate(profile, package, sample)
+        yield Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
 
 
 def stored_already(
@@ -124,12 +138,13 @@ def store(
         The version, not yet written to metadata.yaml, and whether its model was made now.
 
     Raises:
-        CheckError: The specification's runtime cannot load it; nothing was uploaded.
+        CheckError: The specification's runtime cannot load it or would answer otherwise; nothing was uploaded.
 
     """
     profile, package = candidate.profile, candidate.package
     specification = choose_specification(profile.model_type, client.specifications(), name=specification_name)
-    refuse_unfit(profile, package, client.specification(specification))
+    unfit = model_findings(profile, package, client.specification(specification))
+    refuse([*candidate.findings, *unfit], "store", candidate.cause)
     chosen = name or next_version_name(metadata)
     properties = ModelProperties(
         name=f"{metadata.project_name}_{chosen}",
@@ -180,20 +195,30 @@ def _told(said: dict[str, Any], profile: ModelProfile, metrics: Mapping[str, flo
     return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
 
 
-def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Sample | None]:
+def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Rehearsal]:
+    """Describe a model and rehearse its sample."""
     if isinstance(model, str | os.PathLike):
         _refuse_missing(Path(model))
     if isinstance(model, str | os.PathLike) and not unpickle:
-        return _profile_of_path(model, metadata, rows), None
+        return _profile_of_path(model, metadata, rows), Rehearsal()
     estimator = load_estimator(model) if isinstance(model, str | os.PathLike) else model
-    profile = profile_of(estimator, rows)
+    with user_code("Describing the model", "See that get_params() and classes_ of the model work, and store it again."):
+        profile = profile_of(estimator)
+        findings = tuple(input_findings(estimator))
     if metadata.model_type not in {None, profile.model_type}:
         raise ModelError(
             f"metadata.yaml says model_type: {metadata.model_type}, but the model is {profile.model_type}.",
             operation="store",
             next_step=f"Set model_type: {profile.model_type}, or remove the key, or fit with the version it names.",
         )
-    return profile, None if rows is None else take_sample(estimator, rows, profile.schema)
+    if rows is None or findings:
+        return profile, Rehearsal(None, findings)
+    from wml_deployer._verification.rehearsal import rehearse  # noqa: PLC0415 - deferred: pandas is slow to import
+    from wml_deployer._verification.rows import read_rows  # noqa: PLC0415
+
+    read = read_rows(rows, profile.schema)
+    profile = profile_of(estimator, read.frame if read.named else None)
+    return profile, rehearse(estimator, read, profile.schema)
 
 
 def _refuse_missing(path: Path) -> None:

@@ -128,7 +128,8 @@ def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:
     ours, theirs = properties.schema.fields, record.schema.fields
     same_names = [field.name for field in ours] == [field.name for field in theirs]
     known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
-    return record.model_type == properties.model_type and same_names and all(a == b for a, b in known)
+    same_kind = record.model_type == properties.model_type and record.schema.named == properties.schema.named
+    return same_kind and same_names and all(a == b for a, b in known)
 
 
 def _runs_on(client: Client, frozen: Frozen, properties: ModelProperties) -> bool:

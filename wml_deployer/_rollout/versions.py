@@ -8,6 +8,7 @@ from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.history import version_to
 from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
 from wml_deployer.errors import ConflictError, ModelError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._rollout.sample import SampleFolder
+    from wml_deployer._verification.sample import SampleFolder
     from wml_deployer.metadata import MetadataFile
 
 __all__ = ["Versions", "Wish", "deployed_already"]
@@ -52,7 +53,7 @@ class Versions:
     Args:
         client: Connects to the deployment space, or returns it where that is done.
         file: The project's metadata.yaml; its lock is held by the caller.
-        samples: Where the proofs' samples are kept.
+        samples: Where the samples are kept.
 
     """
 
@@ -99,7 +100,9 @@ class Versions:
         version = stored_already(client, metadata, candidate, wish.version, wish.specification)
         if version is None and not upload:
             raise deployed_already(metadata.project_name)
-        if version is None:
+        if version is not None:
+            refuse(candidate.findings, "store", candidate.cause)
+        else:
             version, made = store(
                 client,
                 metadata,

@@ -1,31 +1,25 @@
-"""Wait, prove, revert: how a version becomes the one that serves, and how it stops being so."""
+"""Let a deployment serve a version, wait until it does, and bring another version back."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._rollout.proof import disagreement
-from wml_deployer._rollout.skewed import explain_by_libraries
 from wml_deployer._transport.deadline import cleanup_deadline, remaining
 from wml_deployer._transport.idempotency import RETRYABLE, send_once, sleep_with_jitter
-from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError
+from wml_deployer.errors import ConflictError, DeadlineError, RolloutError
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.sample import Sample
     from wml_deployer.metadata import Version
 
-__all__ = ["Proof", "prove", "revert", "serve", "wait_until_serving", "wait_until_settled"]
+__all__ = ["revert", "serve", "wait_until_serving", "wait_until_settled"]
 
 _log = logging.getLogger(__name__)
-
-Proof = Literal["passed", "failed", "skipped"]
-"""How the proof of a version ended."""
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
@@ -119,33 +113,6 @@ def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRec
         if record is None:
             raise
         return record
-
-
-def prove(client: Client, deployment_id: str, sample: Sample | None) -> Proof:
-    """Score the sample through the live endpoint.
-
-    Returns:
-        ``"passed"``, or ``"skipped"`` without a sample.
-
-    Raises:
-        RolloutError: The endpoint does not answer as the local model does.
-
-    """
-    if sample is None:
-        return "skipped"
-    try:
-        found = disagreement(lambda payload: client.score(deployment_id, payload), sample)
-    except BadRequestError as error:
-        raise RolloutError(
-            f"The deployment cannot answer the sample: {error.message}",
-            code=error.code,
-            trace=error.trace,
-            next_step="Load the model in an environment of the same software specification and score the sample there.",
-        ) from error
-    if found is not None:
-        explain_by_libraries(client, sample, found)
-        raise found
-    return "passed"
 
 
 def revert(client: Client, deployment_id: str, version: Version) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.recovering import adopt, needs_adoption
-from wml_deployer._rollout.sample import SampleFolder
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
+from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import required, start, version_of
-from wml_deployer._rollout.comparison import Answered, compared, timed
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer._verification.comparison import Answered, compared, timed
 from wml_deployer.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class CandidateVerbs(OpenProject):
 
         Args:
             model: Whatever ``store`` takes, or what it returned.
-            sample: n rows × k fields to prove it on, as ``store`` takes them.
+            sample: n rows × k fields to verify it with, as ``store`` takes them.
             version: Name of the version, as ``store`` takes it.
             specification: Name of the software specification, as ``store`` takes it.
             unpickle: Whether a path may be loaded into this process, as ``store`` takes it.

@@ -35,13 +35,13 @@ class RolloutVerbs(OpenProject):
         reason: str | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
-        """Deploy the project's first version, wait until it serves, and prove it on its sample.
+        """Deploy the project's first version, wait until it serves, and verify it with its sample.
 
         Deploying what is live already returns the deployment that is there.
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.
-            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
@@ -84,11 +84,11 @@ class RolloutVerbs(OpenProject):
         reason: str | None = None,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
-        """Serve another version under the same id and URL; go back by itself if it does not prove itself.
+        """Serve another version under the same id and URL; go back by itself if its verification fails.
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.
-            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
@@ -127,7 +127,7 @@ class RolloutVerbs(OpenProject):
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.
-            sample: n rows × k fields to prove it on, as :meth:`store` takes them.
+            sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from wml_deployer._rollout.agreement import rows_that_differ
+from wml_deployer._verification.agreement import rows_that_differ
 from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whether two answers to the same rows agree.
+"""Compare two answers to the same rows.
 
 Labels, whole numbers and text must be equal. Floating-point numbers (probabilities, regressions) must agree to one part
 in a million, or to a millionth where they are smaller than one: that is a hundred times what another processor or
@@ -13,28 +13,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wml_deployer._rollout.sample import Sample
-
-__all__ = ["TOLERANCE", "answers", "rows_that_differ"]
+__all__ = ["TOLERANCE", "agree", "rows_that_differ"]
 
 TOLERANCE = 1e-6
 """How far floating-point numbers may be apart, relative to their size, or absolutely below one."""
 
 
-def answers(document: bytes, sample: Sample) -> pd.DataFrame:
-    """Read an answer: n rows × prediction and probabilities."""
-    from wml_deployer.payload import decode  # noqa: PLC0415 - importing this module is cheap
-
-    frame: pd.DataFrame = decode(document, classes=sample.schema.classes)
-    return frame
+def agree(live: pd.DataFrame, local: pd.DataFrame) -> bool:
+    """Whether two answers have the same columns and rows, equal within the tolerance."""
+    same_shape = list(live.columns) == list(local.columns) and len(live) == len(local)
+    return same_shape and not any(rows_that_differ(live, local))
 
 
 def rows_that_differ(live: pd.DataFrame, local: pd.DataFrame) -> list[bool]:
-    """Say of each row whether the two answers differ beyond the tolerance.
+    """Compare two answers row by row.
 
     Args:
         live: n rows × m columns.
         local: The same rows and columns.
+
+    Returns:
+        For each of the n rows, whether the two answers differ by more than the tolerance.
 
     """
     columns = zip((live[name] for name in live), (local[name] for name in local), strict=True)

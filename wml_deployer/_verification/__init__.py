@@ -1,0 +1,1 @@
+"""Check that a model answers the same here, in a rehearsal, and at its endpoint."""

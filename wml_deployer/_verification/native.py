@@ -1,0 +1,164 @@
+"""Answer requests in this process as a native runtime of the service does.
+
+A runtime knows three things: the model, the input schema that was stored with it, and the JSON of a request. From the
+JSON it makes a DataFrame if the schema says so or the model was fitted on one, and otherwise a bare array. Values
+change on the way there: JSON has neither NaN nor categories nor durations.
+
+The embedded service follows the same rules in a package of its own that shares no code with this one; a property test
+holds the two together.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wml_deployer.schema import Schema
+
+__all__ = ["NativeRuntime", "answer", "array_of", "frame_of", "outputs", "plain_values"]
+
+
+class NativeRuntime:
+    """A model as a native runtime serves it.
+
+    Args:
+        model: The fitted estimator.
+        schema: The input schema that is stored with it.
+
+    """
+
+    def __init__(self, model: Any, schema: Schema) -> None:
+        """Keep both; nothing is called yet."""
+        self._model = model
+        self._names = [field.name for field in schema.fields]
+        self._as_frame = bool(schema.fields) and schema.named
+        self._dtypes = {field.name: field.dtype for field in schema.fields} if self._as_frame else {}
+
+    def read(self, body: bytes) -> Any:
+        """Return what the runtime calls the model with: a frame or an array of n rows × k columns.
+
+        Args:
+            body: A request body with one block of rows.
+
+        Raises:
+            ValueError: The runtime would refuse the rows.
+
+        """
+        block = orjson.loads(body)["input_data"][0]
+        fields = block.get("fields")
+        if self._as_frame or (fields is not None and hasattr(self._model, "feature_names_in_")):
+            return frame_of(block["values"], fields or self._names, self._dtypes)
+        return array_of(block["values"])
+
+
+def frame_of(values: Sequence[Sequence[Any]], columns: Sequence[str], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Make the frame of a request's rows.
+
+    Args:
+        values: n rows of k JSON values.
+        columns: The k column names.
+        dtypes: The dtype that the input schema declares for a column.
+
+    Returns:
+        n rows × k columns; null is NaN among numbers and None among text.
+
+    Raises:
+        ValueError: A row does not have k values, or a column is not of its declared dtype.
+
+    """
+    if any(len(row) != len(columns) for row in values):
+        raise ValueError(f"not all rows have {len(columns)} values")
+    frame = pd.DataFrame(list(values), columns=list(columns))
+    for name in frame.columns.intersection(list(dtypes)):
+        declared, column = dtypes[name], frame[name]
+        try:
+            if declared.startswith("datetime64"):
+                frame[name] = pd.to_datetime(column)
+            elif declared == "category":
+                frame[name] = column.astype("category")
+            elif declared.startswith("float") and not pd.api.types.is_float_dtype(column):
+                frame[name] = column if pd.api.types.is_bool_dtype(column) else column.astype(np.dtype(declared))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"the column {name!r} cannot be read as {declared}: {error}") from error
+    return frame
+
+
+def array_of(values: Sequence[Sequence[Any]]) -> np.ndarray[Any, Any]:
+    """Make the array of a request's rows: numbers if all values are numbers or null, else Python objects.
+
+    Args:
+        values: n rows of k JSON values.
+
+    Raises:
+        ValueError: The rows are of different lengths.
+
+    """
+    objects = np.array(values, dtype=object)
+    kinds = {type(value) for value in objects.flat}
+    if not kinds <= {int, float, bool, type(None)}:
+        return objects
+    return objects.astype(np.float64) if type(None) in kinds else np.array(values)
+
+
+def answer(model: Any, given: Any) -> bytes:
+    """Call a model and write its answer as a native runtime does.
+
+    Args:
+        model: The fitted estimator, or a bare ``xgboost.Booster``.
+        given: n rows × k columns. They are copied first: a model may change what it is given.
+
+    Returns:
+        The answer's JSON: ``prediction`` and, from classifiers with probabilities, ``probability``.
+
+    """
+    columns = outputs(model, given)
+    # NaN and infinities have no form in JSON, and become null.
+    values = list(zip(*(plain_values(column) for column in columns.values()), strict=True))
+    document = {"predictions": [{"fields": list(columns), "values": values}]}
+    return orjson.dumps(document, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    """Turn what stands in an array of objects into what JSON has."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return list(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def outputs(model: Any, given: Any) -> dict[str, Any]:
+    """Call a model: what it predicts and, if it says, the probabilities, by their field in an answer."""
+    if type(model).__name__ == "Booster":
+        import xgboost  # noqa: PLC0415 - the object's own library, loaded already
+
+        return {"prediction": model.predict(xgboost.DMatrix(given, enable_categorical=True))}
+    columns = {"prediction": model.predict(given.copy())}
+    if hasattr(model, "predict_proba"):
+        columns["probability"] = model.predict_proba(given.copy())
+    return columns
+
+
+def plain_values(column: Any) -> list[Any]:
+    """Turn what a model returned into one Python value a row."""
+    if isinstance(column, list):  # probabilities of several outputs: one array for each
+        return [list(row) for row in zip(*map(plain_values, column), strict=True)]
+    array = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
+    if array.dtype.kind in "mM":
+        array = array.astype(str)
+    # A float32 is written as the double of the same value.
+    values: list[Any] = (array.astype(np.float64) if array.dtype.kind == "f" else array).tolist()
+    return values

@@ -1,0 +1,342 @@
+"""Rehearse a deployment: play the way of a sample to the model and back in this process, before anything is uploaded.
+
+A request can change values without a word: NaN in text arrives as None, categories are declared anew over the rows of
+each request, integers beyond 2**53 become doubles beside a gap. Each part of the sample is therefore encoded as
+``score`` would, rebuilt as the service's runtime does, and given to the model; its answer is compared with what the
+model says of the sample itself. The parts are all rows, each half, rows alone, and rows with a gap in each column that
+may have one. Most columns arrive as they were sent, and then the model need not be asked.
+
+    all rows --encode--> body --NativeRuntime--> frame --predict--> answer --decode--+
+       |                                                                             +-- equal?
+       +---------------------predict--> answer --encode--> decode--------------------+
+
+An answer that differs is an error, because nobody would notice it. A gap that the service refuses is only a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from wml_deployer._frameworks.signature import takes_names
+from wml_deployer._verification.agreement import agree, rows_that_differ
+from wml_deployer._verification.changes import changed_columns, reason_of
+from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
+from wml_deployer._verification.native import NativeRuntime, answer, outputs
+from wml_deployer._verification.sample import Part, Rehearsal, Sample
+from wml_deployer._verification.user_code import user_code
+from wml_deployer.errors import ModelError
+from wml_deployer.payload import decode
+from wml_deployer.reports import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wml_deployer._verification.rows import SampleRows
+    from wml_deployer.reports import Severity
+    from wml_deployer.schema import Schema
+
+__all__ = ["ALONE_ROWS", "rehearse"]
+
+ALONE_ROWS = 5
+"""Rows that travel alone, evenly spread over the sample. Each is one more request when a deployment is verified."""
+
+MAX_COLUMNS = 50
+"""Columns that are tried one by one, if more of a sample's columns change on the way."""
+
+_SEVERAL = 3
+
+CORRECT_SAMPLE = "Give as sample= rows that the model can answer, in the form that it was fitted on."
+
+
+def rehearse(model: Any, rows: SampleRows, schema: Schema) -> Rehearsal:
+    """Rehearse how a native runtime would answer a sample.
+
+    Args:
+        model: The fitted estimator.
+        rows: n rows × k columns.
+        schema: The model's input as it will be stored, and its classes.
+
+    """
+    with warnings.catch_warnings():
+        # A model fitted on an array complains about names; only what it answers counts.
+        warnings.simplefilter("ignore")
+        try:
+            run = _Run(model, rows, schema)
+        except ModelError as error:
+            finding = Finding("error", "sample", error.message, error.next_step or CORRECT_SAMPLE)
+            return Rehearsal(None, (finding,), error.__cause__)
+        run.play_rows()
+        run.play_gaps()
+        run.play_large_integers()
+    return Rehearsal(Sample(tuple(run.parts), schema), tuple(run.findings.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Some rows on their way.
+
+    Attributes:
+        part: Which rows they are, for messages.
+        frame: m rows × k columns as the caller has them.
+        local: The same as the model takes them, a frame or an array.
+        body: Their request; what the encoder raised, if it refuses them.
+        arrived: The same as the runtime makes them; what it raised, if it refuses them.
+
+    """
+
+    part: str
+    frame: pd.DataFrame
+    local: Any
+    body: bytes
+    arrived: Any
+
+    @cached_property
+    def ours(self) -> pd.DataFrame:
+        """The local rows under the sample's column names."""
+        return _as_frame(self.local, self.frame.columns)
+
+    @cached_property
+    def theirs(self) -> pd.DataFrame:
+        """The arrived rows under the sample's column names."""
+        return _as_frame(self.arrived, self.frame.columns)
+
+    @cached_property
+    def changed(self) -> list[Any]:
+        """The columns that do not arrive as they were sent."""
+        return changed_columns(self.ours, self.theirs)
+
+
+class _Run:
+    """One rehearsal: the parts that agree, and what was found.
+
+    Args:
+        model: The fitted estimator.
+        rows: n rows × k columns.
+        schema: The model's input and classes.
+
+    Raises:
+        ModelError: The model cannot answer the sample.
+
+    """
+
+    def __init__(self, model: Any, rows: SampleRows, schema: Schema) -> None:
+        self._model, self._rows, self._schema = model, rows, schema
+        self._runtime = NativeRuntime(model, schema)
+        self._takes_names = takes_names(model)
+        body = local_answer(model, self._as_fitted(rows.frame))
+        self._answered_values = orjson.loads(body)["predictions"][0]
+        self._expected = self._decoded(body)
+        self.parts: list[Part] = []
+        self.findings: dict[Any, Finding] = {}
+
+    def play_rows(self) -> None:
+        """Play all rows, each half, and rows alone. What the model answers to each of them is known."""
+        count = len(self._rows.frame)
+        self._play("all rows", list(range(count)))
+        if count > _SEVERAL:  # halves of fewer rows are rows alone
+            self._play("the first half", list(range(count // 2)))
+            self._play("the second half", list(range(count // 2, count)))
+        if count > 1:
+            for position in sorted({index * count // ALONE_ROWS for index in range(ALONE_ROWS)}):
+                self._play(f"row {position} alone", [position])
+
+    def play_gaps(self) -> None:
+        """Play gaps in the columns that may have one and have none in the sample."""
+        frame = self._rows.frame
+        columns = nullable_columns(frame)
+        if not columns or "rows" in self.findings:
+            return
+        # All at once, each in a row of its own; only if that does not agree, column by column.
+        if self._play_all_gaps(columns):
+            harmless = columns
+        else:
+            harmless = [name for name in columns[:MAX_COLUMNS] if self._play_gap(name, ALONE_ROWS)]
+            self._play_all_gaps(harmless)
+        for name in harmless[:MAX_COLUMNS]:
+            if getattr(frame[name].dtype, "kind", "O") not in "fO":  # alone in its request, the gap decides the dtype
+                self._play_gap(name, 1)
+
+    def play_large_integers(self) -> None:
+        """Play integers that no double holds beside a gap, which makes the column doubles."""
+        frame = self._rows.frame
+        for name in large_integer_columns(frame):
+            # The gap comes first: the rows after it are the sample's own.
+            holed = with_gaps(pd.concat([frame.head(1), frame]).astype({name: "Int64"}), [name], len(frame) + 1)
+            arrived = self._sent("rows beside a gap", holed).arrived
+            answered = self._asked(arrived)
+            if isinstance(answered, pd.DataFrame):
+                answered = answered.iloc[1:].reset_index(drop=True)
+                theirs = _as_frame(arrived, frame.columns).iloc[1:].reset_index(drop=True)
+                if not agree(answered, self._expected):
+                    self._add(name, frame[name], theirs[name], _example("a row beside a gap", answered, self._expected))
+
+    def _play(self, part: str, positions: list[int]) -> None:
+        """Play rows of the sample."""
+        rows = self._sent(part, self._rows.frame.iloc[positions].reset_index(drop=True))
+        expected = self._expected.iloc[positions].reset_index(drop=True)
+        answered: Any = expected
+        # What arrives as it was sent is answered as it was; parts of the sample show whether rows depend on others.
+        if isinstance(rows.arrived, Exception) or rows.changed or len(positions) < len(self._rows.frame):
+            answered = self._asked(rows.arrived)
+        if isinstance(answered, Exception):
+            self._refuse("error", "sample", part, answered)
+        elif agree(answered, expected):
+            values = [self._answered_values["values"][position] for position in positions]
+            block = {**self._answered_values, "values": values}
+            self.parts.append(Part(part, rows.body, orjson.dumps({"predictions": [block]})))
+        else:
+            self._explain(rows, answered, expected)
+
+    def _play_all_gaps(self, columns: Sequence[Any]) -> bool:
+        """Play rows with a gap in each column. Return whether the model answers them, and they agree."""
+        if not columns:
+            return False
+        rows = self._sent("rows with gaps", with_gaps(self._rows.frame, columns, max(len(columns), 2)))
+        expected, answered = self._asked(rows.local), self._asked(rows.arrived)
+        if isinstance(expected, Exception) or isinstance(answered, Exception) or not agree(answered, expected):
+            return False
+        self.parts.append(Part(rows.part, rows.body, answer(self._model, rows.local)))
+        return True
+
+    def _play_gap(self, name: Any, count: int) -> bool:
+        """Play a gap in one column: an answer that differs is an error, one that fails is a warning."""
+        rows = self._sent("a row with a gap", with_gaps(self._rows.frame, [name], count))
+        expected, answered = self._asked(rows.local), self._asked(rows.arrived)
+        if isinstance(expected, Exception):
+            return False  # The model was not made for gaps there.
+        if isinstance(answered, Exception):
+            self._refuse("warning", f"column {str(name)!r}", "a gap in it", answered)
+            return False
+        if not agree(answered, expected):
+            self._add(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
+            return False
+        return True
+
+    def _explain(self, rows: _Rows, answered: pd.DataFrame, expected: pd.DataFrame) -> None:
+        """Name the columns that change the answers of some rows."""
+        own = self._asked(rows.local)
+        if not rows.changed or isinstance(own, Exception) or not agree(own, expected):
+            self.findings["rows"] = Finding(
+                "error",
+                "rows",
+                f"the model itself answers {rows.part} otherwise than among all rows of the sample: its answers depend "
+                "on the rows beside them, or differ from call to call",
+                "Let the pipeline learn in fit what it needs of other rows, and give it a fixed random_state.",
+            )
+            return
+        suspects = rows.changed[:MAX_COLUMNS]
+        guilty = [name for name in suspects if self._changes_answers(rows, name, expected)]
+        for name in guilty or suspects:
+            self._add(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
+
+    def _changes_answers(self, rows: _Rows, name: Any, expected: pd.DataFrame) -> bool:
+        """Whether one column, as it arrives among others as they were sent, makes the model answer otherwise."""
+        if not isinstance(rows.local, pd.DataFrame):
+            return False
+        answered = self._asked(rows.local.assign(**{name: rows.theirs[name]}))
+        return isinstance(answered, pd.DataFrame) and not agree(answered, expected)
+
+    def _sent(self, part: str, frame: pd.DataFrame) -> _Rows:
+        """Encode rows, and read them as the runtime does."""
+        body, arrived = b"", None
+        try:
+            body = self._rows.encode(self._schema, frame)
+            arrived = self._runtime.read(body)
+        except ValueError as error:  # what the encoder refuses is one, too
+            arrived = error
+        return _Rows(part, frame, self._as_fitted(frame), body, arrived)
+
+    def _asked(self, given: Any) -> pd.DataFrame | Exception:
+        """Return the model's answer, or what it raised; nothing is asked if reading the rows raised already."""
+        if isinstance(given, Exception):
+            return given
+        try:
+            return self._decoded(answer(self._model, given))
+        except Exception as error:  # noqa: BLE001 - the model's own code, on what it may not have been made for
+            return error
+
+    def _decoded(self, body: bytes) -> pd.DataFrame:
+        frame: pd.DataFrame = decode(body, classes=self._schema.classes)
+        return frame
+
+    def _as_fitted(self, frame: pd.DataFrame) -> Any:
+        """Bring rows into the form that the model was fitted on: named columns, or a bare array."""
+        if self._takes_names:
+            return frame
+        # Mixed numbers would make an array of objects, which no model was fitted on.
+        numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes)
+        array = frame.to_numpy()
+        return np.array(array.tolist()) if numbers and array.dtype == object else array
+
+    def _add(self, name: Any, ours: pd.Series[Any], theirs: pd.Series[Any], example: str) -> None:
+        reason = reason_of(name, ours, theirs)
+        finding = Finding("error", f"column {str(name)!r}", f"{reason.problem}: {example}", reason.next_step)
+        known = self.findings.get(finding.subject)
+        if known is None or known.severity == "warning":
+            self.findings[finding.subject] = finding
+
+    def _refuse(self, severity: Severity, subject: str, part: str, error: Exception) -> None:
+        said = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+        problem = f"the service would refuse {part}: {' '.join(said.split())}"
+        self.findings.setdefault(subject, Finding(severity, subject, problem, CORRECT_SAMPLE))
+
+
+def local_answer(model: Any, given: Any) -> bytes:
+    """Let the local model answer, and write the answer as the service does.
+
+    Args:
+        model: The fitted estimator.
+        given: n rows × k columns, as it was fitted on.
+
+    Raises:
+        ModelError: It raises, or does not answer one finite value a row.
+
+    """
+    with user_code("The model's predict", CORRECT_SAMPLE):
+        columns = outputs(model, given)
+    for name, values in columns.items():
+        _check_output(name, values, len(given))
+    with user_code("Writing the model's answer as JSON", "Fit the model on text, numbers or booleans as labels."):
+        return answer(model, given)
+
+
+def _check_output(name: str, values: Any, count: int) -> None:
+    for array in values if isinstance(values, list) else [values]:
+        plain = np.asarray(array.toarray() if hasattr(array, "toarray") else array)
+        if plain.ndim == 0 or len(plain) != count:
+            answered = f"{len(plain)} values" if plain.ndim else "a single value"
+            raise ModelError(f"The model answers {answered} to {count} rows.", next_step=CORRECT_SAMPLE)
+        if plain.dtype.kind == "f" and np.isinf(plain).any():
+            rows = np.isinf(plain).reshape(count, -1).any(axis=1)
+            raise ModelError(
+                f"The model's {name} is infinite in {rows.sum()} of {count} rows, first in row {rows.argmax()}. JSON "
+                "has no infinity: it would be delivered as NaN.",
+                next_step="Fit the model so that it stays finite, for instance inside "
+                "TransformedTargetRegressor(regressor, inverse_func=...) with a function that clips.",
+            )
+
+
+def _as_frame(rows: Any, columns: pd.Index[Any]) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.DataFrame(rows) if isinstance(rows, np.ndarray) else rows
+    return frame.set_axis(columns, axis=1)
+
+
+def _example(part: str, answered: pd.DataFrame, expected: pd.DataFrame) -> str:
+    """Show the first value that differs."""
+    if list(answered.columns) != list(expected.columns) or len(answered) != len(expected):
+        return f"{part} gets other columns in its answer"
+    row = rows_that_differ(answered, expected).index(True)
+    name = next(name for name in expected if not agree(answered.loc[[row], [name]], expected.loc[[row], [name]]))
+    theirs, ours = answered[name].loc[row], expected[name].loc[row]
+    return f"for {part} the service would answer {name} {_shown(theirs)}, the model here {_shown(ours)}"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,122 @@
+"""Read the rows of a sample: what ``score`` sends of them, and what the local model is called with.
+
+``score`` and a sample share one reader, :func:`wml_deployer.payload.prepare`, which decides what counts as rows and
+refuses the rest. The local model needs the same rows before they became JSON, as a DataFrame with the dtypes that the
+caller gave them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from wml_deployer.errors import PayloadError
+from wml_deployer.payload import encode, prepare
+
+if TYPE_CHECKING:
+    from wml_deployer.schema import Schema
+
+__all__ = ["MAX_ROWS", "SampleRows", "read_rows"]
+
+MAX_ROWS = 1000
+"""More rows find nothing that these do not, and keep an unverified version at the endpoint for longer."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRows:
+    """The n rows of a sample, at most a thousand.
+
+    Attributes:
+        frame: n rows × k columns with the caller's dtypes, in the order in which they are sent.
+        named: Whether the rows came with the names of their columns; otherwise the frame's columns are numbered.
+
+    """
+
+    frame: pd.DataFrame
+    named: bool
+
+    def encode(self, schema: Schema, frame: pd.DataFrame | None = None) -> bytes:
+        """Return the request body of the rows, or of a frame made from them.
+
+        Args:
+            schema: The model's input, as ``score`` will know it.
+            frame: Some of the rows; all of them if not given.
+
+        Raises:
+            PayloadError: A value cannot be sent.
+
+        """
+        rows = self.frame if frame is None else frame
+        # Columns without names go by position.
+        return encode(rows if self.named or schema.fields else rows.to_numpy(), schema=schema)
+
+
+def read_rows(data: Any, schema: Schema) -> SampleRows:
+    """Read the rows of a sample.
+
+    Of more than a thousand rows a thousand are taken, evenly spread over all of them.
+
+    Args:
+        data: n rows × k fields, in any form that ``score`` takes.
+        schema: The columns that the model was fitted on, if it names any.
+
+    Raises:
+        SchemaError: The columns are not those of the model.
+        PayloadError: It holds no rows, or values that cannot be sent.
+
+    """
+    data = _thin_out(data)
+    document = orjson.loads(prepare(data, schema=schema).encode())
+    blocks = document["input_data"]
+    if len(blocks) != 1 or not blocks[0]["values"]:
+        raise PayloadError(
+            "The sample holds no rows." if len(blocks) == 1 else f"The sample holds {len(blocks)} tables.",
+            next_step="Give a few dozen rows of what the model was fitted on, as one table.",
+        )
+    names = blocks[0].get("fields")
+    frame = _local_frame(data, names)
+    if frame is None:
+        frame = pd.DataFrame(blocks[0]["values"], columns=names)
+    named = bool(schema.fields) or (names is not None and all(isinstance(label, str) for label in frame.columns))
+    if names is not None:
+        frame = frame.set_axis([str(label) for label in frame.columns], axis=1)[names]
+    return SampleRows(frame.reset_index(drop=True), named)
+
+
+def _thin_out(data: Any) -> Any:
+    # A mapping or a Series is one row, whatever its length.
+    single = isinstance(data, Mapping | pd.Series) or getattr(data, "ndim", 2) == 1
+    count = len(data) if hasattr(data, "__len__") and not single else 1
+    if count <= MAX_ROWS:
+        return data
+    positions = [index * count // MAX_ROWS for index in range(MAX_ROWS)]
+    if isinstance(data, pd.DataFrame):
+        return data.iloc[positions]
+    if isinstance(data, list | tuple):
+        return [data[position] for position in positions]
+    return data[positions] if isinstance(data, np.ndarray) else data
+
+
+def _local_frame(data: Any, names: list[str] | None) -> pd.DataFrame | None:
+    """Make a frame of rows of any kind but finished documents, of which only the JSON is known."""
+    if isinstance(data, pd.DataFrame):
+        return data.copy(deep=False)
+    if isinstance(data, np.ndarray):
+        records = data.reshape(-1)
+        if data.dtype.names:
+            return pd.DataFrame({name: records[name] for name in data.dtype.names})
+        return pd.DataFrame(np.atleast_2d(data), columns=names).infer_objects()
+    if isinstance(data, pd.Series | Mapping):
+        data = [data]
+    if not isinstance(data, list | tuple) or (isinstance(data[0], Mapping) and "input_data" in data[0]):
+        return None
+    rows = [row.to_dict() if isinstance(row, pd.Series) else row for row in data]
+    if isinstance(rows[0], Mapping):
+        return pd.DataFrame(rows)
+    several = isinstance(rows[0], list | tuple | np.ndarray | pd.Index)
+    return pd.DataFrame([list(row) for row in rows] if several else [rows], columns=names).infer_objects()
