@@ -15,7 +15,7 @@ Each is also the builtin it resembles, says what happened, to what, why and what
     ├── PayloadError (ValueError)            what the caller wants to score
     │   └── SchemaError                      its columns are not the model's
     ├── VersionError (LookupError)           a version, revision or deployment that is not there
-    ├── RolloutError (RuntimeError)          a deployment failed, or did not prove itself
+    ├── RolloutError (RuntimeError)          a deployment failed, or its verification did
     ├── ServiceError (RuntimeError)          the service refused
     │   ├── BadRequestError (ValueError)     400
     │   ├── AuthenticationError (PermissionError)   401

@@ -85,19 +85,19 @@ def fit(features: pd.DataFrame, labels: pd.Series[Any]) -> Callable[[float], Any
     return fit_one
 
 
-class Weight(float):
-    """A number that is loaded as its negative: a stand-in for libraries that answer otherwise than here."""
+class Shift(int):
+    """A zero that is loaded as a one: a stand-in for libraries that answer otherwise than here."""
 
     def __reduce__(self) -> Any:
-        """Write the negative."""
-        return float, (-float(self),)
+        """Write a one."""
+        return int, (1,)
 
 
 @pytest.fixture(scope="session")
 def changing(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
     """Fit a pipeline that answers otherwise where it is loaded: its rehearsal passes, its verification fails."""
-    weigh = FunctionTransformer(np.multiply, kw_args={"x2": Weight(1.0)})
-    return make_pipeline(weigh, StandardScaler(), LogisticRegression()).fit(features, labels)
+    shift = FunctionTransformer(np.roll, kw_args={"shift": Shift(0), "axis": 1})
+    return make_pipeline(shift, StandardScaler(), LogisticRegression()).fit(features, labels)
 
 
 @pytest.fixture(scope="session")
