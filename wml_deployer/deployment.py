@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
-from wml_deployer._transport.deadline import deadline, stoppable
+from wml_deployer._transport.deadline import deadline, remaining, stoppable
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._display.frames import Scores
     from wml_deployer._display.view import View
-    from wml_deployer._scoring.parts import Ask
+    from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -129,10 +129,21 @@ class Deployment:
     raw: dict[str, Any] = field(repr=False, compare=False)
     _client: Client = field(repr=False, compare=False)
     _schema: Schema | None = field(repr=False, compare=False, default=None)
+    _versions: tuple[Version, ...] = field(repr=False, compare=False, default=())
 
     @classmethod
-    def from_record(cls, record: DeploymentRecord, client: Client, version: Version | None) -> Self:
-        """Make the handle of what the service tells."""
+    def from_record(
+        cls, record: DeploymentRecord, client: Client, version: Version | None, versions: tuple[Version, ...] = ()
+    ) -> Self:
+        """Make the handle of what the service tells.
+
+        Args:
+            record: The deployment.
+            client: The deployment space.
+            version: The version that it serves, where the project knows it.
+            versions: Every version of the project.
+
+        """
         return cls(
             id=record.id,
             name=record.name,
@@ -144,6 +155,7 @@ class Deployment:
             raw=record.raw,
             _client=client,
             _schema=version.schema if version else None,
+            _versions=versions if version is None or version in versions else (*versions, version),
         )
 
     @property
@@ -151,17 +163,22 @@ class Deployment:
         """Input fields and classes of the version that serves, where this project knows it."""
         return self._schema
 
-    def refresh(self) -> Self:
+    def refresh(self, *, timeout: float | None = None) -> Self:
         """Look at the deployment again.
+
+        Args:
+            timeout: Seconds for the whole call.
 
         Returns:
             This handle.
 
         Raises:
             NotFoundError: It was deleted.
+            DeadlineError: The time is over.
 
         """
-        return self._take(self._client.deployment(self.id))
+        with deadline(timeout):
+            return self._take(self._client.deployment(self.id))
 
     def wait(self, timeout: float = 300.0) -> Self:
         """Wait until it serves.
@@ -212,14 +229,14 @@ class Deployment:
 
         """
         from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - importing this module is cheap
-        from wml_deployer._scoring.batches import score_chunks, score_rows  # noqa: PLC0415
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
-        ask = self._ask
         if isinstance(X, Iterator):
-            return map(as_scores, score_chunks(X, _within(timeout, ask), self._schema, how))
+            return map(as_scores, self._endpoint.score_chunks(X, how, self._ask, timeout=timeout))
         with deadline(timeout):
-            return as_scores(score_rows(X, ask, self._schema, how))
+            scores = as_scores(self._endpoint.score(X, how, self._ask))
+        self._follow()
+        return scores
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
@@ -260,27 +277,33 @@ class Deployment:
     def _repr_html_(self) -> str:
         return self._view().html
 
+    @cached_property
+    def _endpoint(self) -> Endpoint:
+        """What this process knows of the deployment, shared by all that score on it."""
+        from wml_deployer._clients.records import DeploymentRecord  # noqa: PLC0415
+        from wml_deployer._scoring.serving import Endpoint  # noqa: PLC0415 - pandas is slow to import
+
+        endpoint = Endpoint(self._client, self.id)
+        endpoint.learn(self._versions)
+        endpoint.take(DeploymentRecord.from_document(self.raw))
+        return endpoint
+
     def _ask(self, body: bytes) -> bytes:
-        with deadline(REQUEST_SECONDS):
+        with deadline(REQUEST_SECONDS if remaining() is None else None):
             return self._client.score(self.id, body)
 
+    def _follow(self) -> None:
+        """Tell of the version that has just scored."""
+        served = self._endpoint.known()
+        if served is not None and served.is_settled and served.record.raw is not self.raw:
+            self._take(served.record)
+
     def _take(self, record: DeploymentRecord) -> Self:
-        if (record.model_id, record.revision) != (self.model_id, self.revision):
-            # Somebody else rolled something out: its name is not known here.
-            self.version, self._schema = None, None
+        asset = record.model_id, record.revision
+        if asset != (self.model_id, self.revision):
+            # Somebody else rolled something out, which need not be one of the versions that are known here.
+            revision = self._endpoint.revision(asset)
+            self.version, self._schema = (revision.version, revision.schema) if revision else (None, None)
         self.state, self.raw = record.state, record.raw
-        self.model_id, self.revision = record.model_id, record.revision
+        self.model_id, self.revision = asset
         return self
-
-
-def _within(seconds: float | None, ask: Ask) -> Ask:
-    """Ask until so many seconds from now are over, however long the pauses in between."""
-    if seconds is None:
-        return ask
-    end = time.monotonic() + seconds
-
-    def bounded(body: bytes) -> bytes:
-        with deadline(end - time.monotonic()):
-            return ask(body)
-
-    return bounded

@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.kept import beside, split
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.worker import ask_from_worker, pace_of_worker
+from wml_deployer._scoring.worker import ask_from_worker, endpoint_of_worker, pace_of_worker
+from wml_deployer.errors import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._scoring.pace import Pace
     from wml_deployer._scoring.parts import Ask
+    from wml_deployer._scoring.serving import Endpoint, Revision
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 
@@ -52,10 +53,11 @@ class Scorer:
     Attributes:
         source: Where a worker finds its credentials.
         deployment_id: What to score on.
-        schema: The model's fields and classes.
-        meta: No rows of what a call returns: names and dtypes.
+        schema: Fields and classes of the version that served when it was made.
+        meta: No rows of what a call returned then: names and dtypes.
         keep: Columns that are not sent, and stand before the scores.
         batching: How rows are spread over requests.
+        revisions: Fields and classes of the project's versions, by model and revision; others are asked for.
 
     Example:
         >>> import pandas as pd
@@ -73,6 +75,7 @@ class Scorer:
     meta: pd.DataFrame
     keep: tuple[str, ...] = ()
     batching: Batching = field(default_factory=lambda: Batching(in_flight=1))
+    revisions: tuple[tuple[tuple[str, str | None], Revision], ...] = field(default=(), repr=False)
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Score a partition.
@@ -81,17 +84,19 @@ class Scorer:
             frame: n rows × k fields, and the columns to keep.
 
         Returns:
-            n rows on the frame's index, in the shape of ``meta``.
+            n rows on the frame's index, in the shape of ``meta`` unless another version serves whose classes are
+            others: the columns are always those of the version that scored the rows.
 
         Raises:
             SchemaError: The columns are not the model's, or one to keep is not there.
             ServiceError: The service refused a batch, or stayed too busy; the message names its rows.
+            ConflictError: It is not known which probability is whose.
 
         """
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
         kept, rows = self._split(frame)
-        return self._beside(kept, score_rows(rows, self._ask, self.schema, self.batching, self._pace))
+        return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._pace))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
@@ -101,6 +106,9 @@ class Scorer:
 
         Returns:
             Their scores, in order; nothing for a batch without rows.
+
+        Raises:
+            ConflictError: Another version serves whose columns are not those that Spark was told.
 
         """
         waiting: deque[pd.DataFrame | None] = deque()
@@ -112,8 +120,23 @@ class Scorer:
                     waiting.append(kept)
                     yield rows
 
-        for scores in score_chunks(sent(), self._ask, self.schema, self.batching, self._pace):
-            yield self._beside(waiting.popleft(), scores)
+        for scores in self._endpoint.score_chunks(sent(), self.batching, self._ask, self._pace):
+            whole = self._beside(waiting.popleft(), scores)
+            if whole.columns.tolist() != self.meta.columns.tolist():
+                raise ConflictError(
+                    f"Deployment {self.deployment_id} serves another version, whose scores have other columns: "
+                    f"{', '.join(map(str, whole.columns))}.",
+                    operation="score",
+                    next_step="Make another scorer with Deployer.scorer(), and give Spark its spark_schema.",
+                )
+            yield whole
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        endpoint = endpoint_of_worker(self.source, self.deployment_id)
+        for asset, revision in self.revisions:
+            endpoint.learn_revision(asset, revision)
+        return endpoint
 
     @property
     def _ask(self) -> Ask:
@@ -127,9 +150,11 @@ class Scorer:
         return split(frame, self.keep) if self.keep else (None, frame)
 
     def _beside(self, kept: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
-        """In the shape of ``meta``."""
+        """In the shape of ``meta``, as far as the columns are the same."""
         whole = scores if kept is None else beside(kept, scores)
-        return whole if whole.dtypes.equals(self.meta.dtypes) else whole.astype(dict(self.meta.dtypes))
+        if whole.dtypes.equals(self.meta.dtypes):
+            return whole
+        return whole.astype({name: dtype for name, dtype in self.meta.dtypes.items() if name in whole.columns})
 
     @property
     def spark_schema(self) -> str:

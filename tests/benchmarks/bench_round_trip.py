@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks.conftest import credentials_for, floats
+from tests.benchmarks.conftest import credentials_for, floats, handle_of
 from tests.benchmarks.ways import bare_connection, medians
 from wml_deployer._clients.door import open_scoring
-from wml_deployer._scoring.batches import score_rows
-from wml_deployer._scoring.options import Batching
 from wml_deployer.payload import encode
 
 if TYPE_CHECKING:
@@ -40,8 +38,7 @@ def distant(canned: Callable[[float], Canned]) -> Canned:
 @pytest.fixture
 def score(distant: Canned, authority: Authority, schema: Schema) -> Callable[[pd.DataFrame], object]:
     """Our way to it."""
-    client = open_scoring(credentials_for(distant, authority.ca_bundle))
-    return lambda frame: score_rows(frame, lambda body: client.score("any", body), schema, Batching())
+    return handle_of(open_scoring(credentials_for(distant, authority.ca_bundle)), schema).score
 
 
 @pytest.mark.parametrize(("rows", "bar"), [(1, 1.05), (1_000, 1.2)])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.benchmarks.conftest import credentials_for, floats
+from tests.benchmarks.conftest import credentials_for, floats, handle_of
 from tests.benchmarks.frames import mixed, repaired
 from tests.benchmarks.ways import bare_connection, ibm_ways, medians
 from wml_deployer._clients.door import open_scoring
@@ -21,7 +21,7 @@ from wml_deployer.payload import decode, encode
 from wml_deployer.schema import Field, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.benchmarks.bars import Bars
@@ -58,7 +58,7 @@ def to_model(deployed: Deployed) -> Callable[[pd.DataFrame], dict[str, Callable[
 @pytest.fixture
 def to_canned(
     deployed: Deployed, canned: Callable[[], Canned], authority: Authority, tmp_path: Path
-) -> Iterator[Callable[[pd.DataFrame, bool], dict[str, Callable[[], object]]]]:
+) -> Callable[[pd.DataFrame, bool], dict[str, Callable[[], object]]]:
     """Every way to a canned service, trusting one certificate or as many as on IBM Cloud."""
     service = canned()
 
@@ -68,9 +68,8 @@ def to_canned(
         trusted = tmp_path / "trusted.pem"
         public = certifi.contents() if many else ""
         trusted.write_text(f"{deployed.info.ca_bundle.read_text()}{authority.ca_bundle.read_text()}{public}")
-        deployment = deployed.deployer._deployment("score")
-        deployment._client = open_scoring(credentials_for(service, trusted))  # type: ignore[assignment]
-        deployment._schema = Schema(tuple(Field(str(name), str(dtype)) for name, dtype in frame.dtypes.items()), (0, 1))
+        schema = Schema(tuple(Field(str(name), str(dtype)) for name, dtype in frame.dtypes.items()), (0, 1))
+        deployment = handle_of(open_scoring(credentials_for(service, trusted)), schema)
         bare = bare_connection(service.url, trusted, deployment.id, "any")
         others = dict(ibm_ways(deployed.info, deployment.id, trusted, service.url))
         return {
@@ -82,8 +81,7 @@ def to_canned(
             },
         }
 
-    yield ways
-    deployed.deployer._deployed = None
+    return ways
 
 
 def done_by_hand(

@@ -1,7 +1,8 @@
 """A service in a process of its own that logs everybody in and answers so many canned predictions in no time.
 
 ``python canned.py CERTIFICATE DELAY`` prints its port and, for each line that it is sent, how many connections it
-took and how many requests it answered so far. The delay, in seconds, stands before each answer, like a network's.
+took and how many requests it answered so far, not counting looks at what it serves. The delay, in seconds, stands
+before each answer, like a network's.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 ROW = b"[1,[0.06057910314628456,0.9394208968537154]],"
 TOKEN = b'{"token":"canned"}'
 PIECE = 1 << 20
+DEPLOYMENT = {
+    "metadata": {"id": "canned", "modified_at": "2026-01-31T12:00:00Z"},
+    "entity": {"asset": {"id": "canned", "rev": "1"}, "status": {"state": "ready"}},
+}
+"""What a look at any deployment tells; looks are not counted."""
 
 
 class Canned:
@@ -95,9 +101,11 @@ def converse(raw: socket.socket, context: ssl.SSLContext, delay: float, counts: 
             head, body = request
             length = int((re.search(rb"content-length: *(\d+)", head, re.IGNORECASE) or [0, 0])[1])
             rows = count_rows(connection, buffer, body, length)
-            counts[1] += 1
+            line = head.split(b"\r\n", 1)[0]
+            is_look = line.startswith(b"GET /ml/v4/deployments/")
+            counts[1] += not is_look
             time.sleep(delay)
-            connection.sendall(TOKEN_ANSWER if b"authorize" in head.split(b"\r\n", 1)[0] else answer(rows))
+            connection.sendall(TOKEN_ANSWER if b"authorize" in line else LOOK_ANSWER if is_look else answer(rows))
 
 
 def read_head(connection: ssl.SSLSocket) -> tuple[bytes, bytes] | None:
@@ -135,6 +143,7 @@ def answer(rows: int) -> bytes:
 
 
 TOKEN_ANSWER = whole(TOKEN)
+LOOK_ANSWER = whole(json.dumps(DEPLOYMENT).encode())
 
 
 def arguments() -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.benchmarks.bars import Bars
-from tests.benchmarks.canned import Canned
+from tests.benchmarks.canned import DEPLOYMENT, Canned
 from wml_deployer import Deployer, SoftwareCredentials
+from wml_deployer._clients.records import DeploymentRecord
+from wml_deployer._scoring.serving import Revision
+from wml_deployer.deployment import Deployment
 from wml_deployer.schema import Field, Schema
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from wml_deployer._clients.protocol import Client, Scoring
 
 BARS = pytest.StashKey[Bars]()
 BROKEN = pytest.StashKey[list[str]]()
@@ -121,6 +126,14 @@ def canned(authority: Authority) -> Iterator[Callable[..., Canned]]:
 def credentials_for(service: Canned, ca_bundle: Path) -> SoftwareCredentials:
     """Log in at a canned service, which accepts everybody."""
     return SoftwareCredentials(url=service.url, username="any", apikey="any", ca_bundle=ca_bundle, space_id="any")
+
+
+def handle_of(client: Scoring, schema: Schema) -> Deployment:
+    """Return the handle of a canned service's deployment, whose revision is known."""
+    record = DeploymentRecord.from_document(DEPLOYMENT)
+    handle = Deployment.from_record(record, cast("Client", client), None)
+    handle._endpoint.learn_revision((record.model_id, record.revision), Revision(None, schema))
+    return handle
 
 
 class Deployed(NamedTuple):

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 import pandas as pd
+import pytest
 
+from tests.unit.switching_service import DEPLOYMENT, SwitchingService
 from wml_deployer import scoring
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.pace import FIRST_ROWS
+from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._scoring.source import Source
+from wml_deployer.errors import ConflictError
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
 META = pd.DataFrame(
     {
@@ -32,6 +34,17 @@ META = pd.DataFrame(
         "prediction": pd.Series(dtype="int64"),
     }
 )
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SwitchingService:
+    """Let workers find a service with one regressor."""
+    service = SwitchingService()
+    service.url = f"https://{request.node.name}"
+    service.store("1", ())
+    service.switch("1")
+    monkeypatch.setattr(scoring, "endpoint_of_worker", lambda *_: Endpoint(service, DEPLOYMENT))
+    return service
 
 
 def scorer_of(meta: pd.DataFrame) -> Scorer:
@@ -61,6 +74,7 @@ def test_no_rows_ask_for_nothing() -> None:
     assert ["prediction", "probability_bad", "probability_good"] == scores.columns.tolist()
 
 
+@pytest.mark.usefixtures("service")
 def test_the_next_batch_is_read_while_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine prepares its batches while the service works; the order stays."""
     second = threading.Event()
@@ -82,6 +96,7 @@ def test_the_next_batch_is_read_while_one_is_answered(monkeypatch: pytest.Monkey
     assert [[1.5], [2.5]] == [scores["prediction"].tolist() for scores in scorer.map_in_pandas(batches())]
 
 
+@pytest.mark.usefixtures("service")
 def test_a_partition_begins_with_what_the_last_one_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cautious first requests are sent once a process, not once a partition."""
     sizes: list[int] = []
@@ -109,3 +124,29 @@ def test_a_worker_opens_without_ibms_clients() -> None:
     pickled = pickle.dumps(scorer_of(META))
 
     assert b"[]" == subprocess.check_output([sys.executable, "-c", program], input=pickled).strip()
+
+
+def test_a_scorer_answers_with_the_columns_of_what_serves(
+    service: SwitchingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever served when it was made."""
+    service.store("2", ("buy", "leave"))
+    service.switch("2")
+    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: lambda body: service.score(DEPLOYMENT, body))
+    meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]}).iloc[:0]
+    scores = scorer_of(meta)(pd.DataFrame({"x": [1.0]}))
+
+    assert ["prediction", "probability_buy", "probability_leave"] == scores.columns.tolist()
+
+
+def test_spark_is_not_handed_other_columns_than_it_was_told(
+    service: SwitchingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its schema is fixed before the first row; the message says what to do."""
+    service.store("2", ("buy", "leave"))
+    service.switch("2")
+    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: lambda body: service.score(DEPLOYMENT, body))
+    meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]}).iloc[:0]
+
+    with pytest.raises(ConflictError, match="probability_leave"):
+        list(scorer_of(meta).map_in_pandas(iter([pd.DataFrame({"x": [1.0]})])))

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import orjson
 
 from wml_deployer._clients.authorized import request
+from wml_deployer._clients.changes import changing
 from wml_deployer._clients.documents import is_document
 from wml_deployer._clients.jobs import BatchCalls
 from wml_deployer._clients.records import DeploymentRecord, ModelRecord, PlanRecord
@@ -98,6 +99,17 @@ class DirectCalls(BatchCalls):
         )
         return found[-1]
 
+    def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
+        """Ask for a model or a revision. IBM's clients ask up to six times, and take turns within a process."""
+        params = {} if revision is None else {"rev": revision}
+        path = f"/ml/v4/models/{model_id}"
+        return ModelRecord.from_document(self._call("GET", path, "look up the model", params=params).document())
+
+    def deployment(self, deployment_id: str) -> DeploymentRecord:
+        """Ask for a deployment. IBM's clients take turns within a process; a look beside a score cannot wait."""
+        path = f"/ml/v4/deployments/{deployment_id}"
+        return DeploymentRecord.from_document(self._call("GET", path, "look up the deployment").document())
+
     def create_deployment(
         self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
     ) -> DeploymentRecord:
@@ -119,11 +131,10 @@ class DirectCalls(BatchCalls):
     def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
         """Change what a deployment serves. IBM's older client returns nothing, looks at no failure and prints."""
         patch = [{"op": "replace", "path": "/asset", "value": {"id": model_id, "rev": revision}}]
-        return DeploymentRecord.from_document(
-            self._call(
-                "PATCH", f"/ml/v4/deployments/{deployment_id}", "update the deployment", json=patch, repeatable=True
-            ).document()
-        )
+        path = f"/ml/v4/deployments/{deployment_id}"
+        with changing(deployment_id):
+            changed = self._call("PATCH", path, "update the deployment", json=patch, repeatable=True)
+        return DeploymentRecord.from_document(changed.document())
 
     def describe_deployment(self, deployment_id: str, custom: Document) -> None:
         """Change the free facts. IBM's newer client waits five seconds after this, and the older one prints."""

@@ -57,6 +57,7 @@ def open_scoring(
     credentials: CloudCredentials | SoftwareCredentials | LocalCredentials,
     connections: int = CONNECTIONS,
     pauses: Sequence[float] = PAUSES_SECONDS,
+    space_id: str = "",
 ) -> Scoring:
     """Open a client for scoring alone: it is cheap, and connects with its first request.
 
@@ -64,11 +65,12 @@ def open_scoring(
         credentials: Where the service is and how to log in.
         connections: The most requests at the same time.
         pauses: Seconds to wait before each retry.
+        space_id: The deployment space. Scoring does without; looking up the deployment does not.
 
     """
     reached = _reachable(credentials)
     transport = Transport(reached.ca_bundle, connections, pauses)
-    return DirectCalls(reached.url, Scope("space", ""), transport, TokenSource(reached, transport))
+    return DirectCalls(reached.url, Scope("space", space_id), transport, TokenSource(reached, transport))
 
 
 def _reachable(

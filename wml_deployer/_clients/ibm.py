@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from wml_deployer._clients.catalogue import entity, packages, specification_of
+from wml_deployer._clients.changes import changing
 from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.documents import text_of
 from wml_deployer._clients.exchange import exchanging
@@ -129,14 +130,6 @@ class IBMClient(DirectCalls):
             self._client.repository.update_model(model_id, self._properties(properties, new=False))
         self.replace_content(model_id, archive)
 
-    def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
-        """Ask for a model, or one of its revisions."""
-        repository = self._client.repository
-        with self._calling("look up the model"):
-            if revision is None:
-                return ModelRecord.from_document(repository.get_model_details(model_id))
-            return ModelRecord.from_document(repository.get_model_revision_details(model_id, revision)["resources"][0])
-
     def models(self) -> Sequence[ModelRecord]:
         """List every model of the space; unless asked for all, IBM's client stops at 200 without a word."""
         with self._calling("list the models"):
@@ -158,11 +151,6 @@ class IBMClient(DirectCalls):
                 next_step="Delete its deployments first.",
             ) from error
 
-    def deployment(self, deployment_id: str) -> DeploymentRecord:
-        """Ask for a deployment."""
-        with self._calling("look up the deployment"):
-            return DeploymentRecord.from_document(self._client.deployments.get_details(deployment_id))
-
     def deployments(self) -> Sequence[DeploymentRecord]:
         """List every online deployment; unless asked for all, IBM's client stops at 200 without a word."""
         refuse_project(self.scope.id if self.scope.kind == "project" else None)
@@ -172,7 +160,7 @@ class IBMClient(DirectCalls):
 
     def delete_deployment(self, deployment_id: str) -> None:
         """Delete a deployment."""
-        with self._calling("delete the deployment"):
+        with changing(deployment_id), self._calling("delete the deployment"):
             self._client.deployments.delete(deployment_id)
 
     @abstractmethod

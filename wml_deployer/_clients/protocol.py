@@ -26,7 +26,17 @@ Result = TypeVar("Result")
 
 
 class Scoring(Protocol):
-    """What scoring alone needs of the service: no space, and none of IBM's clients."""
+    """What scoring alone needs of the service: none of IBM's clients."""
+
+    @property
+    def url(self) -> str:
+        """Base URL of the service."""
+
+    def deployment(self, deployment_id: str) -> DeploymentRecord:
+        """Ask for a deployment."""
+
+    def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
+        """Ask for a model, or one of its revisions."""
 
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Send ``input_data`` bytes to a deployment and return the answer's bytes."""

@@ -92,6 +92,7 @@ class DeploymentRecord:
     Attributes:
         state: ``initializing``, ``updating``, ``ready`` or ``failed``.
         failure: Why it failed, or why the service went back to what served before.
+        modified_at: When it was changed last, as the service writes it.
 
     """
 
@@ -103,6 +104,7 @@ class DeploymentRecord:
     url: str
     failure: str | None
     created_at: str
+    modified_at: str
     custom: Document
     raw: Document = field(repr=False, compare=False)
 
@@ -121,6 +123,7 @@ class DeploymentRecord:
             url=_scoring_url(status),
             failure=failure_of(status),
             created_at=str(metadata.get("created_at", "")),
+            modified_at=str(metadata.get("modified_at", "")),
             custom=_facts(entity.get("custom")),
             raw=document,
         )

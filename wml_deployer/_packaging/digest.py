@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.errors import PackagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["digest"]
 

@@ -18,6 +18,7 @@ class Source:
     Attributes:
         file: A credentials file; ``None`` for the environment.
         directory: The embedded service's folder, where that is the service.
+        space_id: The deployment space, which a look at the deployment has to name.
 
     Example:
         >>> Source() == Source(None, None)
@@ -27,3 +28,4 @@ class Source:
 
     file: Path | None = None
     directory: Path | None = None
+    space_id: str = ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import open_scoring
 from wml_deployer._scoring.pace import Pace
+from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
+    from wml_deployer.credentials import Credentials
 
-__all__ = ["ask_from_worker", "pace_of_worker"]
+__all__ = ["ask_from_worker", "endpoint_of_worker", "pace_of_worker"]
 
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """Pauses before a batch is sent again. A service that restarts takes seconds, and an engine whose partition fails
@@ -58,15 +60,33 @@ def pace_of_worker(deployment_id: str, batching: Batching) -> Pace:  # noqa: ARG
     return Pace(batching.rows, batching.body_bytes)
 
 
+@lru_cache(maxsize=8)
+def endpoint_of_worker(source: Source, deployment_id: str) -> Endpoint:
+    """Return what this process knows of a deployment, which it looks up on a connection beside those that score.
+
+    Args:
+        source: Where it finds its credentials.
+        deployment_id: What to score on.
+
+    Raises:
+        CredentialsError: There are none at the source.
+
+    """
+    return Endpoint(open_scoring(_credentials(source), 1, space_id=source.space_id), deployment_id)
+
+
 _opening = threading.Lock()
 
 
 @lru_cache(maxsize=8)
 def _scoring_client(source: Source, in_flight: int) -> Scoring:
-    credentials = (
+    return open_scoring(_credentials(source), in_flight, PAUSES_SECONDS)
+
+
+def _credentials(source: Source) -> Credentials:
+    return (
         LocalCredentials(directory=source.directory) if source.directory is not None else load_credentials(source.file)
     )
-    return open_scoring(credentials, in_flight, PAUSES_SECONDS)
 
 
 def _start_anew() -> None:
@@ -74,6 +94,7 @@ def _start_anew() -> None:
     global _opening  # noqa: PLW0603 - the process's own
     _opening = threading.Lock()
     _scoring_client.cache_clear()
+    endpoint_of_worker.cache_clear()
     pace_of_worker.cache_clear()
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.storing import Candidate
     from wml_deployer.metadata import Metadata, Version
 
@@ -127,9 +128,12 @@ class OpenProject:
         if self._deployed is None or self._deployed[0] != changed:
             project = self._project
             record = project.required(operation)
-            handle = Deployment.from_record(record, project.client, project.serving(record))
-            self._deployed = changed, handle
+            self._deployed = changed, self._handle(record, project.serving(record))
         return self._deployed[1]
+
+    def _handle(self, record: DeploymentRecord, version: Version | None) -> Deployment:
+        """Make the handle of a deployment that serves this version."""
+        return Deployment.from_record(record, self._project.client, version, self.metadata.versions)
 
 
 def wished(

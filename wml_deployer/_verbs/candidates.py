@@ -10,9 +10,9 @@ from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
 from wml_deployer._verification.comparison import Answered, compared, timed
-from wml_deployer.deployment import Deployment
 
 if TYPE_CHECKING:
+    from wml_deployer.deployment import Deployment
     from wml_deployer.reports import Comparison
 
 __all__ = ["CandidateVerbs"]
@@ -55,7 +55,7 @@ class CandidateVerbs(OpenProject):
         with self._preparing(wish, timeout) as (project, prepared):
             chosen = project.versions.get(prepared, wish)
             record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
-            return Deployment.from_record(record, project.client, chosen)
+            return self._handle(record, chosen)
 
     def compare(self, X: Any, *, timeout: float | None = None) -> Comparison:
         """Score the same rows on the live version and on the candidate.
@@ -104,7 +104,7 @@ class CandidateVerbs(OpenProject):
                     error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it."
                 )
                 raise
-            return Deployment.from_record(record, project.client, chosen)
+            return self._handle(record, chosen)
 
     def discard(self, *, timeout: float = ROLLOUT_SECONDS) -> None:
         """Remove the candidate; its version stays stored.
@@ -123,7 +123,7 @@ class CandidateVerbs(OpenProject):
     def _candidate(self) -> Deployment:
         client = self._project.client
         record = required(client, self.metadata.project_name, "compare")
-        return Deployment.from_record(record, client, version_of(self.metadata, record))
+        return self._handle(record, version_of(self.metadata, record))
 
 
 def _scored(deployment: Deployment, rows: Any) -> Answered:

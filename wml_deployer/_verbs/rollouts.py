@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.switching import named_version
 from wml_deployer._rollout.versions import deployed_already
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
-from wml_deployer.deployment import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.journal import Action
     from wml_deployer._rollout.project import Project
+    from wml_deployer.deployment import Deployment
     from wml_deployer.metadata import Version
 
 __all__ = ["RolloutVerbs"]
@@ -70,7 +70,7 @@ class RolloutVerbs(OpenProject):
                 raise deployed_already(self.metadata.project_name)
             elif not project.is_settled(record, chosen):
                 record = project.settle(record, chosen, reason)
-            return Deployment.from_record(record, project.client, chosen)
+            return self._handle(record, chosen)
 
     def update(
         self,
@@ -150,7 +150,7 @@ class RolloutVerbs(OpenProject):
             chosen = project.versions.get(candidate, wish)
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
-            return Deployment.from_record(project.deploy(chosen, reason), project.client, chosen)
+            return self._handle(project.deploy(chosen, reason), chosen)
 
     def rollback(
         self, to: str | None = None, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS
@@ -188,7 +188,7 @@ class RolloutVerbs(OpenProject):
         """
         project = self._project
         record = project.required("status")
-        return Deployment.from_record(record, project.client, project.serving(record))
+        return self._handle(record, project.serving(record))
 
     def delete(self, *, cascade: bool = False, timeout: float = ROLLOUT_SECONDS) -> None:
         """Delete the deployment; its stored versions stay unless asked.
@@ -210,4 +210,4 @@ class RolloutVerbs(OpenProject):
     ) -> Deployment:
         if not project.is_settled(record, version):
             record = project.switch(record, version, action, reason)
-        return Deployment.from_record(record, project.client, version)
+        return self._handle(record, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
@@ -113,8 +114,10 @@ class ScoringVerbs(CandidateVerbs):
         names = (keep,) if isinstance(keep, str) else tuple(keep)
         kept, rows = split(like, names)
         meta = beside(kept, deployment.score(rows)).iloc[:0]
-        schema = deployment.schema or Schema()
-        return Scorer(self._source, deployment.id, schema, meta, names, Batching(in_flight=in_flight))
+        source = replace(self._source, space_id=self._project.client.scope.id)
+        schema, batching = deployment.schema or Schema(), Batching(in_flight=in_flight)
+        known = deployment._endpoint.revisions()  # noqa: SLF001 - its own handle's
+        return Scorer(source, deployment.id, schema, meta, names, batching, known)
 
     def submit_batch(self, X: Any) -> Job:
         """Start to score rows on the platform itself, in one job, and return at once.

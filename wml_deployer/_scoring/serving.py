@@ -1,0 +1,557 @@
+"""Which version's columns and classes an answer is read with.
+
+An answer carries no class names and does not tell which revision gave it, and anybody may let a deployment serve
+another version between two requests. What is known of a deployment is shared by everything in this process that scores
+on it, and checked against each answer:
+
+- A change that this process makes counts at once.
+- A look is trusted for ten seconds. When it is older than five, the next request is sent together with another look,
+  which is there when the scores are: it costs no time.
+- A label that is no class, or not the most probable one, is looked up at once, and so are scores that would fit as
+  well the classes of another version that is known: as many, with other names. Where the deployment serves the same
+  revision as before the request, unchanged since then, that revision gave the answer. Otherwise the rows are scored
+  again.
+
+Scores that no known revision explains are an error.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextvars import Context
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
+
+from wml_deployer._clients.changes import change_count
+from wml_deployer._rollout.assets import asset_of
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._scoring.batches import score_chunks, score_rows
+from wml_deployer._scoring.labels import ClassNames, Verdict
+from wml_deployer._transport.deadline import deadline, pause, remaining
+from wml_deployer.errors import (
+    BadRequestError,
+    ConflictError,
+    DeadlineError,
+    InvalidResponseError,
+    NotFoundError,
+    SchemaError,
+    WMLDeployerError,
+)
+from wml_deployer.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    import pandas as pd
+
+    from wml_deployer._clients.protocol import Scoring
+    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
+    from wml_deployer._scoring.options import Batching
+    from wml_deployer._scoring.pace import Pace
+    from wml_deployer._scoring.parts import Ask
+    from wml_deployer.metadata import Version
+
+__all__ = ["Endpoint", "Revision", "Served"]
+
+TRUST_SECONDS = 10.0
+"""How long a look is trusted, unless an answer speaks against it."""
+LOOK_AGAIN_SECONDS = 5.0
+"""How old a look is when the next request is sent together with another one."""
+LOOK_SECONDS = 10.0
+"""Time for a look beside a request, whatever the request's own."""
+ATTEMPTS = 5
+"""How often rows are scored while the deployment keeps changing."""
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+_UNSETTLED = frozenset({"initializing", "updating"})
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision, as far as this process knows it.
+
+    Attributes:
+        version: Name of its version, where the project knows it.
+        schema: Its fields and classes; ``None`` where nobody told.
+
+    """
+
+    version: str | None
+    schema: Schema | None
+
+    @cached_property
+    def names(self) -> ClassNames:
+        """What its probabilities are called."""
+        return ClassNames(self.schema.classes if self.schema else ())
+
+    @cached_property
+    def reading(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What rows and answers are read with: the names of the columns, in and out."""
+        return tuple(field.name for field in self.schema.fields) if self.schema else (), self.names.columns
+
+
+class Served(NamedTuple):
+    """What a look at a deployment told.
+
+    Attributes:
+        record: The deployment.
+        revision: The revision that it serves, or is about to serve.
+        looked_at: When the look was sent, by the monotonic clock.
+        changes: How many changes of it this process had counted by then.
+
+    """
+
+    record: DeploymentRecord
+    revision: Revision
+    looked_at: float
+    changes: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it serves what it names: during an update, the version before answers."""
+        return self.record.state not in _UNSETTLED
+
+    def is_unchanged_in(self, later: Served) -> bool:
+        """Say whether nothing else served between this look and a later one."""
+        same = asset_of(self.record) == asset_of(later.record) and self.record.modified_at == later.record.modified_at
+        return same and self.is_settled and later.is_settled
+
+
+@dataclass
+class _Shared:
+    """What this process knows of one deployment.
+
+    Attributes:
+        revisions: Every revision that was heard of.
+        last: The newest look.
+        settled: The newest look at which it was serving what it named.
+        pending: The look that goes on beside a request.
+        disagreeing: Revisions whose labels are not always the most probable ones.
+
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    revisions: dict[tuple[str, str | None], Revision] = field(default_factory=dict)
+    last: Served | None = None
+    settled: Served | None = None
+    pending: Future[Served] | None = None
+    pending_since: float = float("-inf")
+    disagreeing: set[tuple[str, str | None]] = field(default_factory=set)
+
+
+_shared: WeakValueDictionary[tuple[str, str], _Shared] = WeakValueDictionary()
+_sharing = threading.Lock()
+
+
+class Endpoint:
+    """Scores on one deployment.
+
+    Args:
+        client: What to look through.
+        deployment_id: The deployment.
+
+    """
+
+    def __init__(self, client: Scoring, deployment_id: str) -> None:
+        """Look at nothing yet."""
+        self.client = client
+        self.id = deployment_id
+        self._process = os.getpid()
+        self._facts = _facts_of(client.url, deployment_id)
+
+    def learn(self, versions: Iterable[Version]) -> None:
+        """Take down what metadata.yaml says of a project's versions."""
+        for version in versions:
+            self.learn_revision(asset_of(version), Revision(version.name, version.schema))
+
+    def learn_revision(self, asset: tuple[str, str | None], revision: Revision) -> None:
+        """Take down the fields and classes of a model's revision."""
+        with self._shared.lock:
+            self._shared.revisions[asset] = revision
+
+    def take(self, record: DeploymentRecord) -> None:
+        """Take down what the service told when others looked: to encode the first rows with, and to be looked up soon.
+
+        Args:
+            record: What it told.
+
+        """
+        revision = self.revision(asset_of(record))
+        if revision is not None:
+            self._keep(Served(record, revision, float("-inf"), change_count(self.id)))
+
+    def look(self) -> Served:
+        """Ask the service what the deployment serves.
+
+        Raises:
+            NotFoundError: It was deleted.
+
+        """
+        changes, asked = change_count(self.id), time.monotonic()
+        record = self.client.deployment(self.id)
+        served = Served(record, self._revision_of(record), asked, changes)
+        self._keep(served)
+        return served
+
+    def score(self, rows: object, batching: Batching, ask: Ask, pace: Pace | None = None) -> pd.DataFrame:
+        """Score rows, however many.
+
+        Args:
+            rows: n rows × k fields.
+            batching: How they are spread over requests.
+            ask: Sends one request; called from several threads.
+            pace: What earlier calls learned of the size of requests, if there were any.
+
+        Raises:
+            ConflictError: What serves is changed faster than the rows are scored, or its classes are not known.
+            InvalidResponseError: The answer is not one of the revision that serves.
+
+        """
+        for _ in range(ATTEMPTS):
+            attempt = _Attempt(self, ask, None)
+            try:
+                scores = score_rows(rows, attempt.ask, attempt.schema, batching, pace)
+            except (BadRequestError, SchemaError) as error:
+                if attempt.was_outdated(error):
+                    continue
+                raise
+            if attempt.explains(scores):
+                return scores
+        raise self._unsteady()
+
+    def score_chunks(
+        self,
+        chunks: Iterator[object],
+        batching: Batching,
+        ask: Ask,
+        pace: Pace | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Score chunk after chunk; each gets the columns of the version that scored it.
+
+        Args:
+            chunks: Each n rows × k fields.
+            batching: How their rows are spread over requests.
+            ask: Sends one request; called from several threads.
+            pace: What earlier calls learned of the size of requests, if there were any.
+            timeout: Seconds for all of them.
+
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        unscored: deque[object] = deque()
+
+        def taken() -> Iterator[object]:
+            for chunk in chunks:
+                unscored.append(chunk)
+                yield chunk
+
+        failures = 0
+        while failures < ATTEMPTS:
+            attempt = _Attempt(self, ask, end)
+            # What was read ahead and not scored comes first when all begins anew.
+            waiting = chain(tuple(unscored), taken())
+            try:
+                for scores in score_chunks(waiting, attempt.ask, attempt.schema, batching, pace):
+                    if not attempt.explains(scores):
+                        break
+                    unscored.popleft()
+                    failures = 0
+                    yield scores
+                else:
+                    return
+            except (BadRequestError, SchemaError) as error:
+                if not attempt.was_outdated(error):
+                    raise
+            failures += 1
+        raise self._unsteady()
+
+    def known(self) -> Served | None:
+        """Return what was looked up last, however old."""
+        return self._shared.last
+
+    def revision(self, asset: tuple[str, str | None]) -> Revision | None:
+        """Return what is known of a revision, asking nobody."""
+        return self._shared.revisions.get(asset)
+
+    def revisions(self) -> tuple[tuple[tuple[str, str | None], Revision], ...]:
+        """Return every known revision, for an endpoint elsewhere to learn; equal schemas are one, and pickled once."""
+        schemas: dict[Schema | None, Schema | None] = {}
+        return tuple(
+            (asset, Revision(known.version, schemas.setdefault(known.schema, known.schema)))
+            for asset, known in self._shared.revisions.items()
+        )
+
+    def current(self) -> Served:
+        """Return what to encode rows with: what was looked up last, or is looked up now."""
+        shared = self._shared
+        last = shared.last
+        if last is None or last.changes != change_count(self.id):
+            last = self.look()
+        if last.is_settled:
+            return last
+        settled = shared.settled
+        if settled is not None and settled.changes == change_count(self.id):
+            return settled
+        if all(last.revision.reading == other.reading for other in list(shared.revisions.values())):
+            return last
+        return self._wait_until_settled()
+
+    @property
+    def _shared(self) -> _Shared:
+        if self._process != os.getpid():
+            # The threads that look for the parent are not there in a forked child.
+            self._process, self._facts = os.getpid(), _facts_of(self.client.url, self.id)
+        return self._facts
+
+    def _keep(self, served: Served) -> None:
+        with self._shared.lock:
+            shared = self._shared
+            newest = shared.last is None or served.looked_at >= shared.last.looked_at
+            if newest or (shared.last is not None and served.changes > shared.last.changes):
+                shared.last = served
+                shared.settled = served if served.is_settled else shared.settled
+
+    def _revision_of(self, record: DeploymentRecord) -> Revision:
+        """Return what is known of the revision that a deployment serves, asking the service at the first time."""
+        asset = asset_of(record)
+        known = self._shared.revisions.get(asset)
+        if known is None:
+            try:
+                known = _described(self.client.model(*asset))
+            except NotFoundError:
+                known = Revision(None, None)
+            self.learn_revision(asset, known)
+        return known
+
+    def _wait_until_settled(self) -> Served:
+        """Look until the deployment serves what it names."""
+        seconds = FIRST_PAUSE_SECONDS
+        while True:
+            served = self.look()
+            if served.is_settled:
+                return served
+            try:
+                pause(seconds)
+            except DeadlineError as error:
+                raise DeadlineError(
+                    f"Deployment {self.id} is still {served.record.state}, to another version with other columns or "
+                    "classes; the time is over.",
+                    operation="score",
+                    next_step="Score again once it is ready, or give it more time with timeout=, in seconds.",
+                ) from error
+            seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+
+    def rivals(self, served: Served) -> list[ClassNames]:
+        """List the classes of other known revisions that its own could be taken for: as many, with other names."""
+        own = served.revision.names
+        known = [revision.names for revision in list(self._shared.revisions.values())]
+        return [names for names in known if len(names.classes) == len(own.classes) and names.columns != own.columns]
+
+    def look_beside(self) -> None:
+        """Look on a thread of its own if it is time to, unless one is at it already."""
+        shared, now = self._shared, time.monotonic()
+        with shared.lock:
+            last = shared.last
+            if shared.pending is not None and not shared.pending.done():
+                return
+            fresh = last is not None and last.changes == change_count(self.id)
+            since = max(shared.pending_since, last.looked_at if last is not None and fresh else float("-inf"))
+            if now - since < LOOK_AGAIN_SECONDS:
+                return
+            shared.pending, shared.pending_since = Future(), now
+            pending = shared.pending
+        # A daemon, for no process shall wait at its end for a look; a context of its own, for other calls share it.
+        look = threading.Thread(target=Context().run, args=(self._look_for, pending), daemon=True)
+        look.start()
+
+    def _look_for(self, pending: Future[Served]) -> None:
+        try:
+            with deadline(LOOK_SECONDS):
+                pending.set_result(self.look())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            pending.set_exception(error)
+
+    def looked_since(self, begin: float) -> Served:
+        """Return a look that was sent after this moment: the one beside the request if there is one."""
+        pending, since = self._shared.pending, self._shared.pending_since
+        if pending is not None and since >= begin and _is_done(pending) and pending.exception() is None:
+            return pending.result()
+        return self.look()
+
+    def trusted_since(self, begin: float) -> Served:
+        """Return a look that is trusted for an answer to a request that was sent at this moment."""
+        last = self._shared.last
+        if last is not None and last.changes == change_count(self.id):
+            age = time.monotonic() - last.looked_at
+            if age <= TRUST_SECONDS or last.looked_at >= begin:
+                return last
+        return self.looked_since(begin)
+
+    def note_disagreement(self, served: Served) -> None:
+        """Take down that a revision's labels are not always the most probable ones."""
+        self._shared.disagreeing.add(asset_of(served.record))
+
+    def is_disagreeing(self, served: Served) -> bool:
+        """Say whether a revision's labels are known not to be the most probable ones always."""
+        return asset_of(served.record) in self._shared.disagreeing
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether any version of what it serves is known by its fields and classes."""
+        return any(revision.schema is not None for revision in list(self._shared.revisions.values()))
+
+    def _unsteady(self) -> ConflictError:
+        return ConflictError(
+            f"Deployment {self.id} was changed again and again while it was scored on.",
+            operation="score",
+            next_step="Score again once nobody changes what it serves.",
+        )
+
+
+class _Attempt:
+    """One attempt at scoring, read with one revision's fields and classes."""
+
+    def __init__(self, endpoint: Endpoint, ask: Ask, end: float | None) -> None:
+        self._endpoint = endpoint
+        self._send = ask
+        self._end = end
+        with self._bounded():
+            self.served = endpoint.current()
+        self.schema = self.served.revision.schema
+        self._begin = time.monotonic()
+
+    def ask(self, body: bytes) -> bytes:
+        """Send a request, and look beside it where it is time to."""
+        self._begin = time.monotonic()
+        self._endpoint.look_beside()
+        with self._bounded():
+            return self._send(body)
+
+    def was_outdated(self, error: WMLDeployerError) -> bool:
+        """Say whether rows were refused that are not to be refused by what serves now."""
+        refused_by_service = isinstance(error, BadRequestError)
+        try:
+            with self._bounded():
+                look = self._endpoint.looked_since if refused_by_service else self._endpoint.trusted_since
+                now = look(self._begin)
+        except WMLDeployerError:
+            return False
+        return now.revision.reading != self.served.revision.reading
+
+    def explains(self, scores: pd.DataFrame) -> bool:
+        """Say whether the revision that these scores are read with gave them; if not, they are to be scored again.
+
+        Args:
+            scores: n rows, named by the revision's classes.
+
+        Raises:
+            ConflictError: It is not known which probability is whose.
+            InvalidResponseError: The answer is not one of the revision that serves.
+
+        """
+        endpoint, served = self._endpoint, self.served
+        verdict = served.revision.names.judge(scores)
+        if verdict is Verdict.LESS_PROBABLE and endpoint.is_disagreeing(served):
+            verdict = Verdict.AGREES
+        try:
+            with self._bounded():
+                now = endpoint.trusted_since(self._begin)
+                if not self._is_possible(now, scores, verdict):
+                    return False
+                if verdict in {Verdict.UNNAMED, Verdict.AGREES} and not self._is_ambiguous(scores, verdict):
+                    return self._is_named(scores)
+                now = endpoint.looked_since(time.monotonic())
+        except WMLDeployerError:
+            # Where no column is named by a class, none can be named wrongly.
+            if verdict is Verdict.UNNAMED and self._is_named(scores):
+                return True
+            raise
+        if not served.is_unchanged_in(now):
+            return False
+        if verdict in {Verdict.FOREIGN, Verdict.OTHER_COUNT}:
+            raise self._unexplained()
+        if verdict is Verdict.LESS_PROBABLE:
+            endpoint.note_disagreement(served)
+        return True
+
+    def _is_possible(self, now: Served, scores: pd.DataFrame, verdict: Verdict) -> bool:
+        """Say whether the revision may have answered, as far as a look tells what serves."""
+        if now.is_settled:
+            return now.revision.reading == self.served.revision.reading
+        # Until the update is through, the version before answers; it is known if it was looked at just before.
+        if now.revision.reading == self.served.revision.reading:
+            return self._begin - self.served.looked_at <= TRUST_SECONDS or not self._is_ambiguous(scores, verdict)
+        same_fields = now.revision.reading[0] == self.served.revision.reading[0]
+        return same_fields and verdict is Verdict.AGREES and not self._is_ambiguous(scores, verdict)
+
+    def _is_ambiguous(self, scores: pd.DataFrame, verdict: Verdict) -> bool:
+        """Say whether the labels could be those of other classes as well."""
+        rivals = self._endpoint.rivals(self.served) if verdict is Verdict.AGREES else []
+        return any(rival.could_have_given(scores) for rival in rivals)
+
+    def _is_named(self, scores: pd.DataFrame) -> bool:
+        """Refuse probabilities without names where a project's other versions have them."""
+        if self.schema is None and "probability_0" in scores.columns and self._endpoint.is_managed:
+            record = self.served.record
+            raise ConflictError(
+                f"Deployment {record.id} serves revision {record.revision} of model {record.model_id}, which "
+                "metadata.yaml does not know and whose classes the service does not tell: nobody knows which "
+                "probability is whose.",
+                operation="score",
+                next_step="Call recover() to learn of the version, or update(model) to serve one that is known.",
+            )
+        return True
+
+    def _unexplained(self) -> InvalidResponseError:
+        record, classes = self.served.record, self.schema.classes if self.schema else ()
+        return InvalidResponseError(
+            f"Deployment {record.id} answers labels or probabilities that do not go with the classes of what it serves "
+            f"(revision {record.revision} of model {record.model_id}): {', '.join(map(repr, classes))}.",
+            operation="score",
+            next_step="Look at what it serves with status(); if it was just updated, score again.",
+        )
+
+    def _bounded(self) -> AbstractContextManager[None]:
+        return deadline(None if self._end is None else self._end - time.monotonic())
+
+
+def _facts_of(url: str, deployment_id: str) -> _Shared:
+    with _sharing:
+        return _shared.setdefault((url.rstrip("/"), deployment_id), _Shared())
+
+
+def _described(model: ModelRecord) -> Revision:
+    """Read what a stored revision says of its fields and classes."""
+    facts = model.custom.get(CUSTOM_KEY)
+    if not isinstance(facts, dict) or not facts.get("digest"):
+        return Revision(None, None)
+    return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ()))))
+
+
+def _is_done(pending: Future[Served]) -> bool:
+    """Wait for a look beside a request, as long as the call may take; its own time is bounded as well."""
+    while not pending.done():
+        left = remaining()
+        try:
+            pending.exception(timeout=0.2 if left is None else min(0.2, left))
+        except FutureTimeoutError:
+            continue
+    return True
+
+
+def _start_anew() -> None:
+    """Leave to the parent, after a fork, what its threads may be at."""
+    global _sharing, _shared
+    _sharing, _shared = threading.Lock(), WeakValueDictionary()
+
+
+os.register_at_fork(after_in_child=_start_anew)
