@@ -164,8 +164,8 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def exhaustive(session: nox.Session) -> None:
-    """Kill each verb at every request, and let every request of each verb go wrong in every way."""
-    run_suite(session, *WORKERS, "-m", "exhaustive", "tests/contract")
+    """Kill each verb at every request, let each request go wrong in every way, and digest every kind of model."""
+    run_suite(session, *WORKERS, "-m", "exhaustive", "tests/contract", "tests/unit")
 
 
 @nox.session

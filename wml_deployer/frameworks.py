@@ -11,9 +11,9 @@ import os
 import platform
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wml_deployer._frameworks.distributions import distributions_of_modules
 from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
@@ -21,6 +21,9 @@ from wml_deployer._frameworks.parameters import set_parameters
 from wml_deployer._frameworks.signature import class_labels, input_fields, takes_names
 from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Framework", "ModelProfile", "major_minor", "profile", "recognise"]
 
@@ -56,6 +59,23 @@ class ModelProfile:
     libraries: dict[str, str]
     schema: Schema
     parameters: dict[str, str] = field(default_factory=dict)
+
+    def saved_with(self, versions: Mapping[str, str]) -> ModelProfile:
+        """Describe the model as a pickle of it, which other versions of the libraries may have saved.
+
+        Args:
+            versions: Version by library, where the pickle says so; the others are this process's.
+
+        Example:
+            >>> here = ModelProfile("scikit-learn_1.6", {"scikit-learn": "1.6.1"}, Schema())
+            >>> here.saved_with({"scikit-learn": "1.9.0"}).model_type
+            'scikit-learn_1.9'
+
+        """
+        framework = self.model_type.rpartition("_")[0]
+        saved = versions.get(framework)
+        model_type = f"{framework}_{major_minor(saved)}" if saved else self.model_type
+        return replace(self, model_type=model_type, libraries={**self.libraries, **versions})
 
     @property
     def python(self) -> str:

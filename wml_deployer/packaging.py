@@ -13,8 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._packaging.archive import check_archive, write_archive
+from wml_deployer._packaging.content import HEAD, is_text
 from wml_deployer._packaging.digest import digest
 from wml_deployer._packaging.directory import files_of
+from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer.errors import PackagingError
 from wml_deployer.frameworks import Framework, recognise
 
@@ -34,7 +36,7 @@ _PROTOCOL = 4
 
 _ARCHIVES = (".tar.gz", ".tgz")
 _PICKLES = (".joblib", ".pkl")
-_NEXT_STEP = "hand in a .joblib or .pkl file, a directory, a .tar.gz, or the fitted estimator itself"
+_NEXT_STEP = "Pass a .joblib or .pkl file, a directory, a .tar.gz, or the fitted estimator itself."
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
         return _pack_estimator(model, directory)
     except OSError as error:
         raise PackagingError(
-            f"cannot pack the model: {error}",
-            next_step="see that the files can be read, and that the temporary folder (directory=) has room",
+            f"The model cannot be packed: {error}",
+            next_step="See that the files can be read, and that the temporary folder (directory=) has room.",
         ) from error
 
 
@@ -168,17 +170,21 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if path.is_dir():
         return _packed(lambda _: files_of(path), directory)
     if not path.exists():
-        raise PackagingError(f"{path} does not exist", next_step=_NEXT_STEP)
+        raise PackagingError(f"{path} does not exist.", next_step=_NEXT_STEP)
     if not path.is_file():
-        raise PackagingError(f"{path} is no regular file", next_step=_NEXT_STEP)
+        raise PackagingError(f"{path} is not a regular file.", next_step=_NEXT_STEP)
     if not path.stat().st_size:
-        raise PackagingError(f"{path} is empty", next_step="save the model again")
+        raise PackagingError(f"{path} is empty.", next_step="Save the model again.")
     if path.name.endswith(_ARCHIVES):
         checksum = check_archive(path)
         return Package(path, checksum, checksum, path.stat().st_size)
     if path.suffix in _PICKLES:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if is_text(head):
+            scan_pickles(path)  # says what it is, unless it is a pickle of protocol 0, which is text
         return _packed(lambda _: {_NAMES["scikit-learn"]: path}, directory)
-    raise PackagingError(f"{path} is of a kind that is not known", next_step=_NEXT_STEP)
+    raise PackagingError(f"{path} is not a kind of file that can be packed.", next_step=_NEXT_STEP)
 
 
 def _packed(members: Callable[[Path], dict[str, Path]], directory: str | os.PathLike[str] | None) -> Package:

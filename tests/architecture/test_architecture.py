@@ -31,7 +31,6 @@ FLOORS = (
     "metadata",
     "frameworks",
     "specifications",
-    "pickles",
     "packaging",
     "payload",
     "_transport",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
-from wml_deployer._rollout.left_over import CUSTOM_KEY, content_digest
+from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_checksum
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -102,5 +102,7 @@ class Witness:
     def contents(self) -> None:
         """Compare what every revision holds with what the file says."""
         for version in MetadataFile(self.folder / "metadata.yaml").read().versions:
-            if content_digest(self.client, version.model_id, version.revision) != version.digest:
+            facts = self.client.model(version.model_id, version.revision).custom.get(CUSTOM_KEY, {})
+            told = facts.get("digest", version.digest), facts.get("checksum", version.digest)
+            if told != (version.digest, archive_checksum(self.client, version.model_id, version.revision)):
                 self.faults.append(f"{version.name} holds something else")

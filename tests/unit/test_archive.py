@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -151,6 +152,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         pytest.param(member("a/x", tarfile.SYMTYPE, "../../y"), "links out", id="relative-symlink"),
         pytest.param(member("x", tarfile.LNKTYPE, "../y"), "links out", id="hard-link"),
         pytest.param(member("x", tarfile.LNKTYPE, "/etc/passwd"), "links out", id="absolute-hard-link"),
+        pytest.param(member("a/../x"), "lies outside", id="dots"),
         pytest.param(member("x", tarfile.CHRTYPE), "is a device or pipe", id="device"),
         pytest.param(member("x", tarfile.FIFOTYPE), "is a device or pipe", id="pipe"),
     ],
@@ -188,6 +190,74 @@ def test_links_inside_are_taken(tmp_path: Path) -> None:
     assert check_archive(one) != check_archive(two)
 
 
+def linked(*members: tarfile.TarInfo) -> list[tarfile.TarInfo]:
+    """A link from deep inside to the root, from where one step up leads out."""
+    return [member("deep/down/root", tarfile.SYMTYPE, "../.."), *members]
+
+
+@pytest.mark.parametrize(
+    ("members_", "where", "problem"),
+    [
+        pytest.param(linked(member("x", tarfile.SYMTYPE, "deep/down/root/..")), "x", "links out", id="symlink"),
+        pytest.param(linked(member("x", tarfile.LNKTYPE, "deep/down/root/../y")), "x", "links out", id="hard-link"),
+        pytest.param(
+            [member("up", tarfile.SYMTYPE, "down"), member("down", tarfile.SYMTYPE, ".."), member("up/x")],
+            "up",
+            "links out",
+            id="up",
+        ),
+        pytest.param(
+            [member("a", tarfile.SYMTYPE, "b"), member("b", tarfile.SYMTYPE, "a")], "a", "links out", id="circle"
+        ),
+        pytest.param([member("x"), member("./x")], "x", "more than once", id="twice"),
+        pytest.param([member("x", tarfile.SYMTYPE, "y"), member("x")], "x", "more than once", id="through-a-link"),
+    ],
+)
+def test_what_leads_out_by_way_of_others_is_refused(
+    tmp_path: Path, members_: list[tarfile.TarInfo], where: str, problem: str
+) -> None:
+    """Each member may look harmless by itself."""
+    path = archive_of(tmp_path / "model.tar.gz", *members_)
+
+    with pytest.raises(PackagingError, match=r"not safe") as caught:
+        check_archive(path)
+
+    assert (where, True) == (caught.value.faults[0].where, problem in caught.value.faults[0].problem)
+
+
+ALIKE = [
+    pytest.param([member("a\nb")], [member("a"), member("b")], id="line-break"),
+    pytest.param([member("a\\nb")], [member("a\nb")], id="backslash"),
+    pytest.param([member("a\rb")], [member("a\\rb")], id="carriage-return"),
+    pytest.param(
+        [member("d/x", tarfile.SYMTYPE, "y")], [member("d/x", tarfile.LNKTYPE, "y")], id="symbolic-or-hard-link"
+    ),
+    pytest.param(
+        [member("c", tarfile.SYMTYPE, "a  b")], [member("b  c", tarfile.SYMTYPE, "a")], id="spaces-around-a-link"
+    ),
+]
+
+
+@pytest.mark.parametrize(("ones", "others"), ALIKE)
+def test_archives_that_only_read_alike_differ(
+    tmp_path: Path, ones: list[tarfile.TarInfo], others: list[tarfile.TarInfo]
+) -> None:
+    """Names and link targets may hold anything, and are never taken for one another."""
+    one = archive_of(tmp_path / "1.tar.gz", *ones)
+    other = archive_of(tmp_path / "2.tar.gz", *others)
+
+    assert check_archive(one) != check_archive(other)
+
+
+@pytest.mark.skipif(not shutil.which("sha256sum"), reason="needs sha256sum")
+def test_odd_names_are_written_as_sha256sum_does(tmp_path: Path) -> None:
+    """A name with a line break is escaped in the list that is hashed."""
+    files = {name: write(tmp_path / name, b"x") for name in ("a\nb", "c\\d", "e\rf", "plain")}
+    listed = subprocess.run(["sha256sum", *sorted(files)], cwd=tmp_path, capture_output=True, check=True).stdout
+
+    assert hashlib.sha256(listed).hexdigest() == write_archive(files, tmp_path / "out.tar.gz")
+
+
 @pytest.mark.parametrize("keep", [1, 40, 0.3, 0.9, -9, -1])
 def test_a_cut_archive_is_refused(members: dict[str, Path], tmp_path: Path, keep: float) -> None:
     """An upload or copy that broke off is noticed wherever it did."""
@@ -198,6 +268,47 @@ def test_a_cut_archive_is_refused(members: dict[str, Path], tmp_path: Path, keep
     path.write_bytes(whole[: int(keep * len(whole)) if 0 < keep < 1 else int(keep)])
 
     with pytest.raises(PackagingError, match=r"not a whole \.tar\.gz"):
+        check_archive(path)
+
+
+@pytest.mark.parametrize("cut", [1, 511, 512, 600, 1024, 1500])
+def test_a_tar_that_was_cut_before_it_was_compressed_is_refused(tmp_path: Path, cut: int) -> None:
+    """The compression is whole, and the archive in it ends in the middle, or without the mark of its end."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        for name in ("a", "b"):
+            info = member(name)
+            info.size = 1
+            archive.addfile(info, io.BytesIO(b"x"))
+    end = whole.getvalue().rstrip(b"\0")
+
+    with pytest.raises(PackagingError, match=r"not a whole \.tar\.gz"):
+        check_archive(write(tmp_path / "model.tar.gz", gzip.compress(end.ljust(2048, b"\0")[: 2048 - cut])))
+
+
+def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
+    """What follows a header that cannot be read is not silently left out."""
+    plain = gzip.decompress(archive_of(tmp_path / "model.tar.gz", member("a"), member("b")).read_bytes())
+    damaged = plain.replace(b"b\0", b"c\0", 1)
+
+    with pytest.raises(PackagingError, match=r"not a whole \.tar\.gz"):
+        check_archive(write(tmp_path / "model.tar.gz", gzip.compress(damaged)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(position=st.integers(0), value=st.integers(0, 255), compressed=st.booleans())
+def test_damage_never_ends_in_a_bare_error(
+    position: int, value: int, *, compressed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever byte is changed, in the archive or below its compression, the error is the library's own."""
+    folder = tmp_path_factory.mktemp("damaged")
+    long_name = member("n" * 150)
+    path = archive_of(folder / "model.tar.gz", member("a"), long_name, member("c", tarfile.SYMTYPE, "a"))
+    content = bytearray(path.read_bytes() if compressed else gzip.decompress(path.read_bytes()))
+    content[position % len(content)] = value
+    path.write_bytes(content if compressed else gzip.compress(content))
+
+    with contextlib.suppress(PackagingError):
         check_archive(path)
 
 

@@ -37,7 +37,7 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_estimator_is_found_in_every_form(saved: Path) -> None:
     """Files, compressed ones, folders and archives give the estimator that was saved."""
-    assert load_estimator(saved).predict([[5]]).tolist() == [0]
+    assert load_estimator(saved, {}).predict([[5]]).tolist() == [0]
 
 
 @pytest.mark.parametrize("content", [b"junk\n", b"", b"a,b\n1,2\n", b"\x80\x04cno_such_package\nModel\n."])
@@ -47,9 +47,18 @@ def test_file_that_cannot_be_loaded_is_named(tmp_path: Path, content: bytes) -> 
     path.write_bytes(content)
 
     with pytest.raises(ModelError, match=r"model\.pkl cannot be loaded here") as raised:
-        load_estimator(path)
+        load_estimator(path, {})
 
     assert raised.value.__cause__ is not None
+
+
+def test_versions_that_saved_it_are_named(tmp_path: Path) -> None:
+    """The libraries are what differs most often when a model cannot be loaded."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04cno_such_package\nModel\n.")
+
+    with pytest.raises(ModelError, match=r"It was saved by scikit-learn 1\.9\.0\."):
+        load_estimator(path, {"scikit-learn": "1.9.0"})
 
 
 def test_broken_archive_is_named(tmp_path: Path) -> None:
@@ -58,7 +67,7 @@ def test_broken_archive_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no archive")
 
     with pytest.raises(ModelError, match=r"model\.tar\.gz"):
-        load_estimator(path)
+        load_estimator(path, {})
 
 
 @pytest.mark.parametrize("names", [(), ("a.pkl", "b.pkl")])
@@ -68,4 +77,4 @@ def test_one_pickle_is_wanted(tmp_path: Path, names: tuple[str, ...]) -> None:
         joblib.dump(MODEL, tmp_path / name)
 
     with pytest.raises(ModelError, match=f"holds {len(names)} pickles"):
-        load_estimator(tmp_path)
+        load_estimator(tmp_path, {})

@@ -1,8 +1,8 @@
-"""``.tar.gz`` archives: written in one pass together with their digest, or checked and digested as they are.
+"""Write ``.tar.gz`` archives in one pass, together with their checksum, or check and sum foreign ones as they are.
 
-The digest stands for the content alone: it is the SHA-256 of what ``sha256sum`` prints for the archive's files in the
-order of their names, so that file times, owners, the order in the archive and its compression do not count, and anybody
-can recompute it.
+The checksum says what an archive unpacks to: it is the SHA-256 of what ``sha256sum`` prints for its files in the order
+of their names, so that anybody can recompute it. Times, owners, modes, empty folders, order and compression do not
+count. Archives that unpack to other files never share a checksum.
 """
 
 from __future__ import annotations
@@ -12,22 +12,31 @@ import hashlib
 import os
 import posixpath
 import tarfile
-import zlib
-from typing import IO, TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from wml_deployer._packaging.content import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text
 from wml_deployer._packaging.deflate import GzipWriter
 from wml_deployer.errors import Fault, PackagingError
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from wml_deployer.progress._stage import Stage
 
 __all__ = ["check_archive", "write_archive"]
 
 _CHUNK = 256 * 1024
+_GZIP = b"\x1f\x8b"
+_LFS = "is a Git LFS pointer, not the file itself (git lfs pull)"
+
+_MOST_LINKS = 40
+"""Links that are followed from one to the next, as on Linux: more are taken to lead in a circle."""
 
 
 def write_archive(members: Mapping[str, Path], target: Path) -> str:
@@ -38,7 +47,7 @@ def write_archive(members: Mapping[str, Path], target: Path) -> str:
         target: Where the archive goes.
 
     Returns:
-        The content's digest, 64 hexadecimal digits.
+        The checksum of the files, 64 hexadecimal digits.
 
     Raises:
         PackagingError: There is nothing in the files, or one changed while it was read.
@@ -51,7 +60,7 @@ def write_archive(members: Mapping[str, Path], target: Path) -> str:
             checksums[name] = _add(writer, name, members[name], progress)
         writer.write(bytes(2 * tarfile.BLOCKSIZE))
         writer.write(bytes(-writer.tell() % tarfile.RECORDSIZE))
-    return _digest(checksums)
+    return _checksum_of(checksums)
 
 
 def check_archive(path: Path) -> str:
@@ -61,28 +70,35 @@ def check_archive(path: Path) -> str:
         path: A ``.tar.gz``.
 
     Returns:
-        The content's digest, the same as :func:`write_archive` gives for these files.
+        The checksum of its files, the same as :func:`write_archive` returns for them.
 
     Raises:
-        PackagingError: It is no ``.tar.gz``, broken, empty, or would write outside the folder it is unpacked in.
+        PackagingError: It is not a ``.tar.gz``, damaged, empty, or could write outside the folder it is unpacked in.
 
     """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if is_lfs_pointer(head):
+        raise PackagingError(f"{path} is a Git LFS pointer, not the archive itself.", next_step=LFS_NEXT_STEP)
+    if not head.startswith(_GZIP):
+        raise _not_whole(path, "it is a text file" if is_text(head) else "it is not compressed by gzip")
     try:
-        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            checksums, faults = _read(archive)
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_TarInfo) as archive:
+            members = [_read(archive, member) for member in archive]
             _drain(stream)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise PackagingError(
-            f"{path} is not a whole .tar.gz archive: {error}",
-            next_step="write it again: tar -czf model.tar.gz -C DIR .",
-        ) from error
+    except BROKEN as error:
+        raise _not_whole(path, str(error)) from error
+    faults = _faults(members)
     if faults:
         raise PackagingError(
-            f"{path} is not safe to unpack", next_step="archive plain files by relative names", faults=tuple(faults)
+            f"{path} is not safe to unpack.",
+            next_step="Archive plain files under relative names, each once.",
+            faults=tuple(faults),
         )
-    if not checksums:
-        raise PackagingError(f"{path} holds no files", next_step="archive the model's own files")
-    return _digest(checksums)
+    lines = {member.name: member.content for member in members if member.content is not None}
+    if not lines:
+        raise PackagingError(f"{path} holds no files.", next_step="Archive the files of the model.")
+    return _checksum_of(lines)
 
 
 def _add(writer: GzipWriter, name: str, path: Path, progress: Stage) -> str:
@@ -98,7 +114,7 @@ def _add(writer: GzipWriter, name: str, path: Path, progress: Stage) -> str:
             left -= len(chunk)
             progress.advance(len(chunk))
         if left or source.read(1):
-            raise PackagingError(f"{path} changed while it was packed", next_step="pack it when nothing writes to it")
+            raise PackagingError(f"{path} changed while it was packed.", next_step="Pack it when nothing writes to it.")
     writer.write(bytes(-size % tarfile.BLOCKSIZE))
     return checksum.hexdigest()
 
@@ -110,43 +126,107 @@ def _header(name: str, size: int) -> bytes:
     return member.tobuf(tarfile.PAX_FORMAT)
 
 
-def _read(archive: tarfile.TarFile) -> tuple[dict[str, str], list[Fault]]:
-    """Checksums of the files, and what is wrong with the members."""
-    checksums: dict[str, str] = {}
-    faults: list[Fault] = []
-    for member in archive:
-        problem = _problem(member)
-        if problem:
-            faults.append(Fault(member.name, problem))
-        elif member.isfile():
-            checksums[posixpath.normpath(member.name)] = _checksum(archive.extractfile(member))
-        elif not member.isdir():
-            checksums[posixpath.normpath(member.name)] = f"link to {member.linkname}"
-    return checksums, faults
+class _TarInfo(tarfile.TarInfo):
+    """A header that has to be whole: ``tarfile`` takes a damaged one, or none, for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf == bytes(tarfile.BLOCKSIZE):  # the mark of the end
+                raise
+            raise tarfile.ReadError(f"damaged or cut off ({error})") from error
 
 
-def _problem(member: tarfile.TarInfo) -> str | None:
-    """What would happen outside the folder that a member is unpacked in."""
-    if _leads_out(member.name):
-        return "lies outside the folder it is unpacked in"
-    if member.issym() and _leads_out(posixpath.join(posixpath.dirname(member.name), member.linkname)):
-        return f"links out, to {member.linkname}"
-    if member.islnk() and _leads_out(member.linkname):
-        return f"links out, to {member.linkname}"
-    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
-        return "is a device or pipe, not a file"
-    return None
+@dataclass(frozen=True)
+class _Member:
+    """A member of an archive.
+
+    Attributes:
+        name: Its name, normalised.
+        content: The checksum of a file, or where a link leads, as text; ``None`` for a folder.
+        target: Where a link leads, from the archive's root.
+        problem: Why it is refused, whatever else is in the archive.
+
+    """
+
+    name: str
+    content: str | None = None
+    target: str | None = None
+    problem: str | None = None
 
 
-def _leads_out(name: str) -> bool:
-    return posixpath.isabs(name) or posixpath.normpath(name).split("/")[0] == ".."
-
-
-def _checksum(source: IO[bytes] | None) -> str:
-    checksum = hashlib.sha256()
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> _Member:
+    name = posixpath.normpath(member.name)
+    if posixpath.isabs(member.name) or ".." in member.name.split("/"):
+        return _Member(member.name, problem="lies outside the folder it is unpacked in")
+    if member.isdir():
+        return _Member(name)
+    if member.issym():
+        # A symbolic link leads on from the folder it lies in, a hard link from the root.
+        target = posixpath.join(posixpath.dirname(name), member.linkname)
+        return _Member(name, f"symbolic link {_sha256(member.linkname)}", target)
+    if member.islnk():
+        return _Member(name, f"hard link {_sha256(member.linkname)}", member.linkname)
+    if not member.isfile():
+        return _Member(name, problem="is a device or pipe, not a file")
+    checksum, head = hashlib.sha256(), b""
+    source = archive.extractfile(member)
     while source and (chunk := source.read(_CHUNK)):
+        head = head or chunk[:HEAD]
         checksum.update(chunk)
-    return checksum.hexdigest()
+    return _Member(name, checksum.hexdigest(), problem=_LFS if is_lfs_pointer(head) else None)
+
+
+def _faults(members: Sequence[_Member]) -> list[Fault]:
+    """Find everything that could reach outside, once all links are known, or whose content depends on the order."""
+    links = {member.name: member.target for member in members if (member.content or "").startswith("symbolic")}
+    times = Counter(member.name for member in members if member.content is not None)
+    faults = []
+    for member in members:
+        problem = member.problem
+        if problem is None and member.target is not None and not _stays_inside(member.target, links):
+            problem = f"links out, to {member.target}"
+        if problem is None and not _stays_inside(posixpath.dirname(member.name), links):
+            problem = "lies outside the folder it is unpacked in, by way of a link"
+        if problem is None and times[member.name] > 1:
+            problem = "appears more than once"
+        if problem is not None:
+            faults.append(Fault(member.name, problem))
+    return faults
+
+
+def _stays_inside(path: str, links: Mapping[str, str | None]) -> bool:
+    """Follow a path through the symbolic links of an archive, as unpacking would."""
+    if posixpath.isabs(path):
+        return False
+    here: list[str] = []
+    ahead = path.split("/")[::-1]
+    followed = 0
+    while ahead:
+        step = ahead.pop()
+        if step == "..":
+            if not here:
+                return False
+            here.pop()
+        elif step not in {"", "."}:
+            here.append(step)
+        target = links.get("/".join(here)) if step not in {"", ".", ".."} else None
+        if target is not None:
+            followed += 1
+            if posixpath.isabs(target) or followed > _MOST_LINKS:
+                return False
+            # Link targets are kept from the root.
+            here, ahead = [], [*ahead, *target.split("/")[::-1]]
+    return True
+
+
+def _not_whole(path: Path, reason: str) -> PackagingError:
+    return PackagingError(
+        f"{path} is not a whole .tar.gz archive: {reason}.",
+        next_step="Write it again: tar -czf model.tar.gz -C DIR .",
+    )
 
 
 def _drain(stream: gzip.GzipFile) -> None:
@@ -155,6 +235,15 @@ def _drain(stream: gzip.GzipFile) -> None:
         pass
 
 
-def _digest(checksums: Mapping[str, str]) -> str:
-    lines = "".join(f"{checksums[name]}  {name}\n" for name in sorted(checksums))
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+def _checksum_of(content: Mapping[str, str]) -> str:
+    """Hash what ``sha256sum`` prints, which escapes line breaks in names so that no two lists of files are alike."""
+    return _sha256("".join(_line(content[name], name) for name in sorted(content)))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _line(content: str, name: str) -> str:
+    line = f"{content}  {name}".replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
+    return f"\\{line}\n" if line != f"{content}  {name}" else f"{line}\n"

@@ -161,7 +161,7 @@ class _Walk:
             kinds = set(map(type, batch))
             if kinds <= _PLAIN:
                 write("".join(map(_plain, batch)).encode())
-            elif len(kinds) == 1 and issubclass(*kinds, self._np.number):
+            elif len(kinds) == 1 and isinstance(batch[0], self._np.number):
                 self._array(write, self._np.array(batch), "scalars")
             else:
                 for position, value in enumerate(batch, start):
@@ -245,10 +245,10 @@ class _Walk:
         elif dtype.hasobject:
             self._all(write, values.tolist())
         elif dtype.itemsize:
-            little = self._np.ascontiguousarray(values, dtype.newbyteorder("<")).view(self._np.uint8)
-            if dtype.kind in "fc" and dtype.char in "gG" and self._np.finfo(dtype).nmant == _EXTENDED:
-                little = little.reshape(-1, 16)[:, :10].tobytes()  # the other six are padding
-            write(little)
+            content = self._np.ascontiguousarray(values, dtype.newbyteorder("<")).view(self._np.uint8)
+            if dtype.char in "gG" and self._np.finfo(dtype).nmant == _EXTENDED:
+                content = content.reshape(-1, 16)[:, :10].copy()  # the other six are padding
+            write(content)
 
 
 _EXTENDED = 63
@@ -312,10 +312,15 @@ def _bunch(bunch: Any) -> Any:
     return type(bunch), (), None, None, bunch.items()
 
 
-def _booster(booster: Any) -> Any:
-    """A Booster by its trees: how it was told to run (threads, device) is not part of the model."""
+def _xgboost_booster(booster: Any) -> Any:
+    """A Booster of XGBoost by its trees: how it was told to run (threads, device) is not part of the model."""
     state = {name: value for name, value in vars(booster).items() if name != "handle"}
     return type(booster), (booster.save_raw("ubj"),), state
+
+
+def _lightgbm_booster(booster: Any) -> Any:
+    """A Booster of LightGBM by its trees, and how many of them predict."""
+    return type(booster), (booster.model_to_string(num_iteration=-1), max(booster.best_iteration, 0))
 
 
 def _arrow(values: Any) -> Any:
@@ -330,6 +335,7 @@ def _frame(frame: Any) -> Any:
 
 
 _RULES: dict[str, Callable[[Any], Any]] = {
+    "lightgbm.basic.Booster": _lightgbm_booster,
     "numpy.random._generator.Generator": _class_alone,
     "numpy.random.bit_generator.BitGenerator": _class_alone,
     "numpy.random.mtrand.RandomState": _class_alone,
@@ -342,7 +348,7 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "sklearn.neighbors._kd_tree.BinaryTree32": _tree_without_counters,
     "sklearn.neighbors._kd_tree.BinaryTree64": _tree_without_counters,
     "sklearn.utils._bunch.Bunch": _bunch,
-    "xgboost.core.Booster": _booster,
+    "xgboost.core.Booster": _xgboost_booster,
 }
 """Classes whose pickles hold more than content, and what of them counts; subclasses follow."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from wml_deployer._packaging.content import HEAD, is_lfs_pointer
 from wml_deployer.errors import Fault, PackagingError
 
 __all__ = ["files_of"]
@@ -35,10 +36,10 @@ def files_of(directory: Path) -> dict[str, Path]:
                 found[path.relative_to(directory).as_posix()] = path
     if faults:
         raise PackagingError(
-            f"{directory} cannot be packed", next_step="put the files themselves there", faults=tuple(faults)
+            f"{directory} cannot be packed.", next_step="Put the files themselves there.", faults=tuple(faults)
         )
     if not any(path.stat().st_size for path in found.values()):
-        raise PackagingError(f"{directory} holds nothing to pack", next_step="save the model into it")
+        raise PackagingError(f"{directory} holds nothing to pack.", next_step="Save the model into it.")
     return found
 
 
@@ -52,7 +53,14 @@ def _problem(path: Path, directory: Path) -> str | None:
         return "links to a folder, whose files would be packed twice"
     if not (path.is_file() or path.is_dir()):
         return "is a device or pipe, not a file"
+    if path.is_file() and is_lfs_pointer(_head(path)):
+        return "is a Git LFS pointer, not the file itself (git lfs pull)"
     return None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _give_up(error: OSError) -> None:

@@ -1,37 +1,64 @@
-"""Follow a pickle's instructions without carrying them out.
+"""Read what a pickle would do, without doing it.
 
 A pickle is a program for a small stack machine. The standard library's ``pickletools`` takes it apart; here it is
-followed as far as names, tuples and dictionaries go, everything else is an unknown value, and nothing is ever imported
-or called. joblib writes the bytes of an array right behind the object that describes it; those are stepped over.
+followed as far as names, tuples, dictionaries and states go. Everything else is an unknown value, and nothing is ever
+imported or called. joblib writes the bytes of an array right behind the object that describes it; those are skipped.
 """
 
 from __future__ import annotations
 
+import _compat_pickle
 import math
 import pickletools
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import IO, Any
 
-__all__ = ["follow"]
+__all__ = ["PickleScan", "scan_pickle"]
 
 _CHUNK = 256 * 1024
 _MARK = object()
 _UNKNOWN = object()
 
+_RENAMED_IN_PYTHON_3 = 3
+"""Earlier protocols use the names of Python 2."""
 
-def follow(stream: IO[bytes], found: set[tuple[str, str]]) -> None:
-    """Read one pickle to its end and note what it would import.
+_XGBOOST_VERSION = re.compile(
+    rb'"version":\s*\[(\d+),\s*(\d+),\s*(\d+)\]|version\[#L\0{7}\x03((?:[iU].|I..|l....){3})', re.DOTALL
+)
+"""How XGBoost writes its own version, in JSON and in UBJSON: three integers of one, two or four bytes."""
 
-    Args:
-        stream: An open binary file that stands at the pickle's first byte.
-        found: Pairs of module and name are added to it.
 
-    Raises:
-        ValueError: It is no pickle, or not a whole one. (Nonsense can end in other errors of the standard library.)
+@dataclass
+class PickleScan:
+    """What is known of pickles that were not loaded.
+
+    Attributes:
+        globals: Module and qualified name of the classes and functions that loading them would import.
+        versions: Versions of the libraries that pickled them, by the name pip knows, where the pickles say it:
+            scikit-learn's estimators and XGBoost's Boosters do.
 
     """
-    machine = _Machine(stream, found)
+
+    globals: set[tuple[str, str]] = field(default_factory=set)
+    versions: dict[str, set[str]] = field(default_factory=dict)
+
+
+def scan_pickle(stream: IO[bytes], scan: PickleScan) -> None:
+    """Read one pickle to its end.
+
+    Args:
+        stream: An open binary file, at the pickle's first byte.
+        scan: What is found is added to it.
+
+    Raises:
+        ValueError: It is not a pickle, or not a whole one. (Nonsense can end in other errors of the standard library.)
+
+    """
+    machine = _Machine(stream, scan)
     for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name == "PROTO":
+            machine.protocol = int(argument or 0)
         machine.step(opcode, argument)
 
 
@@ -53,11 +80,12 @@ class _Object:
 
 
 class _Machine:
-    """The stack and the memory of a pickle that is followed."""
+    """The stack and the memory that a pickle works with."""
 
-    def __init__(self, stream: IO[bytes], found: set[tuple[str, str]]) -> None:
+    def __init__(self, stream: IO[bytes], scan: PickleScan) -> None:
         self._stream = stream
-        self._found = found
+        self._scan = scan
+        self.protocol = 0
         self._stack: list[Any] = []
         self._memory: dict[int, Any] = {}
 
@@ -68,19 +96,19 @@ class _Machine:
                 self._memory[len(self._memory) if argument is None else argument] = self._stack[-1]
             case "GET" | "BINGET" | "LONG_BINGET":
                 self._stack.append(self._memory[argument])
-            case "MARK" | "EMPTY_DICT":
-                self._stack.append(_MARK if opcode.name == "MARK" else {})
-            case "GLOBAL" | "INST":
-                self._take(opcode)
-                self._name(*argument.split(" ", 1))
-            case "STACK_GLOBAL":
-                self._name(*self._take(opcode))
+            case "MARK":
+                self._stack.append(_MARK)
+            case "GLOBAL" | "INST" | "STACK_GLOBAL":
+                taken = self._take(opcode)
+                self._name(*(argument.split(" ", 1) if argument else taken))
             case "EMPTY_TUPLE" | "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
                 self._stack.append(tuple(self._take(opcode)))
             case "SETITEM" | "SETITEMS":
                 self._fill(*self._take(opcode))
-            case "REDUCE" | "NEWOBJ":
-                self._stack.append(_Object(*self._take(opcode)))
+            case "EMPTY_DICT" | "DICT":
+                self._fill({}, *self._take(opcode))
+            case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX":
+                self._stack.append(_Object(*self._take(opcode)[:2]))
             case "BUILD":
                 self._build(*self._take(opcode))
             case _:
@@ -101,7 +129,12 @@ class _Machine:
     def _name(self, module: Any, name: Any) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise ValueError("a name in it is made up as it is loaded")  # noqa: TRY004 - the pickle's fault
-        self._found.add((module, name))
+        if self.protocol < _RENAMED_IN_PYTHON_3:
+            # As pickle.Unpickler does: copy_reg is copyreg now, and __builtin__ is builtins.
+            module, name = _compat_pickle.NAME_MAPPING.get(
+                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            )
+        self._scan.globals.add((module, name))
         self._stack.append(_Global(module, name))
 
     def _fill(self, target: Any, *pairs: Any) -> None:
@@ -112,15 +145,21 @@ class _Machine:
     def _build(self, target: Any, state: Any) -> None:
         if isinstance(target, _Object):
             target.state = state
-            if target.made_by == _Global("joblib.numpy_pickle", "NumpyArrayWrapper"):
-                self._step_over_array(state)
+            # Protocols 0 and 1 make objects by copyreg._reconstructor, whose first argument is the class.
+            made_of = (target.made_by, *_arguments(target))
+            if _Global("joblib.numpy_pickle", "NumpyArrayWrapper") in made_of:
+                self._skip_array(state)
+            if isinstance(state, dict) and isinstance(version := state.get("_sklearn_version"), str):
+                self._scan.versions.setdefault("scikit-learn", set()).add(version)
+            if _Global("xgboost.core", "Booster") in made_of and (version := _xgboost_version(state)):
+                self._scan.versions.setdefault("xgboost", set()).add(version)
         self._stack.append(target)
 
-    def _step_over_array(self, wrapper: dict[str, Any]) -> None:
+    def _skip_array(self, wrapper: dict[str, Any]) -> None:
         """Read what joblib writes behind the description of an array: its bytes, or a pickle of its objects."""
         letters, has_objects = _dtype(wrapper["dtype"])
         if has_objects:
-            follow(self._stream, self._found)
+            scan_pickle(self._stream, self._scan)
             return
         if wrapper.get("numpy_array_alignment_bytes") is not None:
             self._skip(self._skip(1)[0])
@@ -135,6 +174,25 @@ class _Machine:
                 raise ValueError("it ends inside an array")
             size -= len(chunk)
         return chunk
+
+
+def _arguments(made: _Object) -> tuple[Any, ...]:
+    return made.arguments if isinstance(made.arguments, tuple) else ()
+
+
+def _xgboost_version(state: Any) -> str | None:
+    """Read the version from a Booster's bytes; older protocols pickle them as a call, of text even."""
+    handle = state.get("handle") if isinstance(state, dict) else None
+    while isinstance(handle, _Object):
+        handle = next(iter(_arguments(handle)), None)
+    content = handle.encode("latin-1", "replace") if isinstance(handle, str) else handle
+    found = _XGBOOST_VERSION.search(content) if isinstance(content, bytes | bytearray) else None
+    if found is None:
+        return None
+    if found[1]:
+        return b".".join(found.groups()[:3]).decode()
+    numbers = re.findall(rb"[iU](.)|I(..)|l(....)", found[4], re.DOTALL)
+    return ".".join(str(int.from_bytes(b"".join(each), "big")) for each in numbers)
 
 
 def _key(key: Any) -> Any:

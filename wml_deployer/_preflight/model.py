@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wml_deployer._preflight.pickled import pickled_findings
 from wml_deployer._preflight.skew import skew_findings
 from wml_deployer.errors import CheckError, Fault
-from wml_deployer.pickles import pickled_globals
+from wml_deployer._packaging.pickles import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ def model_findings(profile: ModelProfile, package: Package, specification: Speci
 
 
 def _packages_in_pickle(package: Package) -> set[str]:
-    return {module.partition(".")[0] for module, _ in pickled_globals(package)}
+    return {module.partition(".")[0] for module, _ in scan_pickles(package).globals}
 
 
 def refuse(findings: Iterable[Finding], operation: str, cause: BaseException | None = None) -> None:

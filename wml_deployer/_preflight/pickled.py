@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wml_deployer._frameworks.distributions import distributions_of_modules
-from wml_deployer.pickles import pickled_globals
+from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def pickled_findings(archive: str | os.PathLike[str], specification: Specificati
 
     """
     by_root: dict[str, list[str]] = {}
-    for module, name in sorted(pickled_globals(archive)):
+    for module, name in sorted(scan_pickles(archive).globals):
         if "<" in name:  # <lambda> and <locals> are how Python names what cannot be imported
             yield _nameless(module, name)
         else:

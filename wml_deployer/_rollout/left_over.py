@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CUSTOM_KEY",
     "Frozen",
+    "archive_checksum",
     "commit_message",
-    "content_digest",
     "frozen_already",
     "models_of",
     "project_of",
@@ -121,11 +121,11 @@ def _said(message: str | None, digest: str) -> str | None:
     return message[len(start) : -len(end)] or None
 
 
-def content_digest(client: Client, model_id: str, revision: str | None) -> str:
-    """Download what a revision holds, or the model just now, and digest it.
+def archive_checksum(client: Client, model_id: str, revision: str | None) -> str:
+    """Download what a revision holds, or the current content of the model, and sum its files.
 
     Raises:
-        PackagingError: It is no whole archive.
+        PackagingError: It is not a whole archive.
 
     """
     with TemporaryDirectory(prefix="wml_deployer-") as folder:
@@ -140,9 +140,13 @@ def content_digest(client: Client, model_id: str, revision: str | None) -> str:
 
 
 def _holds(client: Client, model_id: str, revision: str, digest: str) -> bool:
-    """Say whether a revision holds what its message says: two uploads at once may have been mixed."""
+    """Whether a revision holds the content that its message names: two uploads at once may have been mixed."""
+    facts = client.model(model_id, revision).custom.get(CUSTOM_KEY, {})
+    # The digest of an estimator cannot be recomputed from an archive, so the checksum beside it is compared.
+    # A model that other programs stored has neither, and its digest is the checksum.
+    expected = facts.get("checksum") if facts.get("digest") == digest else digest
     try:
-        return content_digest(client, model_id, revision) == digest
+        return archive_checksum(client, model_id, revision) == expected
     except (NotFoundError, PackagingError):
         return False
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.history import live_version
-from wml_deployer._rollout.left_over import CUSTOM_KEY, commit_message, content_digest, frozen_already, models_of
+from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_checksum, commit_message, frozen_already, models_of
 from wml_deployer._rollout.service_log import merged, read_log
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import NotFoundError
@@ -129,7 +129,7 @@ def _told(revision: ModelRecord, ids: tuple[str, str], taken: set[str]) -> Versi
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless a call before this one did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
-    digest = content_digest(client, model.id, None)
+    digest = archive_checksum(client, model.id, None)
     frozen = frozen_already(client, metadata, [model], digest, name)
     revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(

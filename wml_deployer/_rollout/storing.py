@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._clients.records import ModelProperties
+from wml_deployer._packaging.digest import digest
+from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer._preflight.content import input_findings
 from wml_deployer._preflight.model import model_findings, refuse
 from wml_deployer._rollout.assets import is_there
@@ -73,9 +75,36 @@ def prepared(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> It
         ModelError: It cannot be stored.
 
     """
-    profile, rehearsal = _inspected(model, metadata, rows, unpickle=unpickle)
+    identity = None
+    if not isinstance(model, str | os.PathLike):
+        profile, rehearsal = _inspected(model, metadata, rows, {})
+    elif unpickle:
+        _refuse_missing(Path(model))
+        versions = _saved_with(model)
+        estimator = load_estimator(model, versions)
+        profile, rehearsal = _inspected(estimator, metadata, rows, versions)
+        if versions.items() <= profile_of(estimator).libraries.items():
+            # Saved with the libraries of this process, it is the version that the estimator itself would be.
+            identity = digest(estimator)
+    else:
+        _refuse_missing(Path(model))
+        profile, rehearsal = _profile_of_path(model, metadata, rows), Rehearsal()
     with pack(model) as package:
-        yield Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
+        identified = replace(package, digest=identity) if identity else package
+        yield Candidate(profile, identified, rehearsal.sample, rehearsal.findings, rehearsal.cause)
+
+
+def _saved_with(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read which versions of which libraries saved a model, where its pickles say so."""
+    found = scan_pickles(path).versions
+    for library, versions in found.items():
+        if len(versions) > 1:
+            raise ModelError(
+                f"{os.fspath(path)} was saved by several versions of {library}: {', '.join(sorted(versions))}.",
+                operation="store",
+                next_step=f"Save the whole model with one version of {library}.",
+            )
+    return {library: version for library, (version,) in found.items()}
 
 
 def stored_already(
@@ -151,7 +180,7 @@ def store(
         model_type=profile.model_type,
         specification_id=specification.id,
         schema=profile.schema,
-        custom=_told(facts(metadata, chosen, package.digest), profile, metrics),
+        custom=_told(facts(metadata, chosen, package.digest), package, profile, metrics),
         tags=(CUSTOM_KEY, metadata.project_name),
     )
     frozen, made = upload(client, metadata, package, properties, name)
@@ -184,9 +213,12 @@ def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
     }
 
 
-def _told(said: dict[str, Any], profile: ModelProfile, metrics: Mapping[str, float]) -> dict[str, Any]:
+def _told(
+    said: dict[str, Any], package: Package, profile: ModelProfile, metrics: Mapping[str, float]
+) -> dict[str, Any]:
     """Add what a lost metadata.yaml is rebuilt from, and the service has no place of its own for."""
     more = {
+        "checksum": package.checksum,
         "libraries": profile.libraries,
         "classes": list(profile.schema.classes),
         "parameters": profile.parameters,
@@ -195,15 +227,12 @@ def _told(said: dict[str, Any], profile: ModelProfile, metrics: Mapping[str, flo
     return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
 
 
-def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> tuple[ModelProfile, Rehearsal]:
+def _inspected(
+    estimator: Any, metadata: Metadata, rows: Any, versions: Mapping[str, str]
+) -> tuple[ModelProfile, Rehearsal]:
     """Describe a model and rehearse its sample."""
-    if isinstance(model, str | os.PathLike):
-        _refuse_missing(Path(model))
-    if isinstance(model, str | os.PathLike) and not unpickle:
-        return _profile_of_path(model, metadata, rows), Rehearsal()
-    estimator = load_estimator(model) if isinstance(model, str | os.PathLike) else model
     with user_code("Describing the model", "See that get_params() and classes_ of the model work, and store it again."):
-        profile = profile_of(estimator)
+        profile = profile_of(estimator).saved_with(versions)
         findings = tuple(input_findings(estimator))
     if metadata.model_type not in {None, profile.model_type}:
         raise ModelError(
@@ -217,7 +246,7 @@ def _inspected(model: Any, metadata: Metadata, rows: Any, *, unpickle: bool) -> 
     from wml_deployer._verification.rows import read_rows  # noqa: PLC0415
 
     read = read_rows(rows, profile.schema)
-    profile = profile_of(estimator, read.frame if read.named else None)
+    profile = profile_of(estimator, read.frame if read.named else None).saved_with(versions)
     return profile, rehearse(estimator, read, profile.schema)
 
 
@@ -235,7 +264,17 @@ def _refuse_missing(path: Path) -> None:
 
 def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any) -> ModelProfile:
     if metadata.model_type is not None and rows is None:
-        return ModelProfile(metadata.model_type, {}, Schema(()))
+        versions = _saved_with(path)
+        profile = ModelProfile(metadata.model_type, versions, Schema(()))
+        saved = profile.saved_with(versions)
+        if saved == profile:
+            return profile
+        raise ModelError(
+            f"metadata.yaml says model_type: {metadata.model_type}, but {os.fspath(path)} was saved by "
+            f"{' and '.join(map(' '.join, versions.items()))}.",
+            operation="store",
+            next_step=f"Set model_type: {saved.model_type}, or save the model with the version that the file names.",
+        )
     unknown = "what it should answer to the sample" if metadata.model_type else "its framework"
     raise ModelError(
         f"{os.fspath(path)} is a path, and a path is not unpickled unasked: {unknown} is not known.",

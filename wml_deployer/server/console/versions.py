@@ -19,7 +19,7 @@ __all__ = ["Version", "head", "revision", "versions"]
 
 _COMMITTED = re.compile(r"wml_deployer (?P<name>\S+) (?P<digest>\S+)")
 #: What distinguishes calls, not versions.
-_NOT_SHOWN = ("call",)
+_NOT_SHOWN = ("call", "checksum")
 
 
 @dataclass(frozen=True)
