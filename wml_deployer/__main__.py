@@ -115,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--reason", help="why, for the history")
     _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
     rollback = _command(commands, "rollback", "serve an earlier version again", _roll_back, model=False)
-    rollback.add_argument("--to", metavar="VERSION", help="version or revision; the last good one by default")
+    rollback.add_argument(
+        "--to", metavar="VERSION", help="version, revision or digest; the one before the present one by default"
+    )
     rollback.add_argument("--reason", help="why, for the history")
     _command(commands, "status", "tell what serves", _status, model=False)
     _command(commands, "history", "tell what was live, when, and why", _history, model=False)

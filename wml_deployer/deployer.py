@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wml_deployer._rollout.history import live_version
+from wml_deployer._rollout.rollback import live_version
 from wml_deployer._verbs.memory import MemoryVerbs
 from wml_deployer._verbs.rollouts import RolloutVerbs
 from wml_deployer._verbs.scoring import ScoringVerbs

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from wml_deployer._configuration.atomic import replace_file
 from wml_deployer._configuration.metadata_yaml import OWNED, TYPED, located, owned, unfit, values
-from wml_deployer._configuration.records import LogEntry, Metadata, Version
+from wml_deployer._configuration.records import LogEntry, Metadata, Version, unwritable
 from wml_deployer._configuration.yaml import Document, parse, read
 from wml_deployer._configuration.yaml_edit import edit
 from wml_deployer._configuration.yaml_write import dump
@@ -26,7 +26,7 @@ from wml_deployer.errors import ConflictError, MetadataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LogEntry", "Metadata", "MetadataFile", "Version"]
+__all__ = ["LogEntry", "Metadata", "MetadataFile", "Version", "unwritable"]
 
 
 class MetadataFile:

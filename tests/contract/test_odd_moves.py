@@ -159,8 +159,14 @@ def test_a_sample_that_cannot_be_kept_is_our_error(project: Deployer, monkeypatc
     assert (1, "v2") == (before, project.update(model(2), sample=ROWS, version="v2").version)
 
 
-@pytest.mark.parametrize("written", [0, 1], ids=["the version", "the log"])
-def test_a_full_disk_is_gone_on_from(project: Deployer, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+@pytest.mark.parametrize(
+    ("written", "live"),
+    [(0, 1), (1, 1), (2, 2), (3, 2)],
+    ids=["the version", "the beginning of the change", "the log", "the end of the change"],
+)
+def test_a_full_disk_is_gone_on_from(
+    project: Deployer, monkeypatch: pytest.MonkeyPatch, written: int, live: int
+) -> None:
     """Whichever write of metadata.yaml fails: the error says what serves, and the next call writes it down."""
     from wml_deployer._configuration.atomic import replace_file  # noqa: PLC0415 - what is replaced
 
@@ -174,7 +180,7 @@ def test_a_full_disk_is_gone_on_from(project: Deployer, monkeypatch: pytest.Monk
     serves = number_of(project)
     again = project.update(model(2), sample=ROWS, version="v2")
 
-    assert (1 + written, "v2", ["v0", "v1", "v2"]) == (
+    assert (live, "v2", ["v0", "v1", "v2"]) == (
         serves,
         again.version,
         [entry.to_version for entry in project.metadata.log],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from wml_deployer import SoftwareCredentials
     from wml_deployer._clients.protocol import Client
+    from wml_deployer.metadata import Metadata
 
 
 def plain(credentials: SoftwareCredentials) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Witness:
         if result["error"]:
             self.faults.append(f"{where}: {result}")
             return
-        metadata = MetadataFile(self.folder / "metadata.yaml").read()
+        metadata = self.metadata()
         deployments = [d for d in self.client.deployments() if metadata.project_name in d.name]
         models = [m for m in self.client.models() if metadata.project_name in m.name]
         live = metadata.version(metadata.log[-1].to_version)
@@ -83,16 +84,20 @@ class Witness:
 
     def nothing_left(self, where: str) -> None:
         """See that neither service nor file have anything of the project but its history."""
-        metadata = MetadataFile(self.folder / "metadata.yaml").read()
+        metadata = self.metadata()
         named = [d.name for d in self.client.deployments()] + [m.name for m in self.client.models()]
         self.compare(f"{where}: left", [], [name for name in named if metadata.project_name in name])
         self.compare(
             f"{where}: file", (None, None, ()), (metadata.deployment_uid, metadata.model_uid, metadata.versions)
         )
 
+    def metadata(self) -> Metadata:
+        """Read the project's file."""
+        return MetadataFile(self.folder / "metadata.yaml").read()
+
     def live(self) -> int:
         """Return the number of the version that the file says is live."""
-        return int(str(MetadataFile(self.folder / "metadata.yaml").read().log[-1].to_version)[1:])
+        return int(str(self.metadata().log[-1].to_version)[1:])
 
     def compare(self, where: str, expected: object, found: object) -> None:
         """Keep as a fault what differs."""
@@ -101,7 +106,7 @@ class Witness:
 
     def contents(self) -> None:
         """Compare what every revision holds with what the file says."""
-        for version in MetadataFile(self.folder / "metadata.yaml").read().versions:
+        for version in self.metadata().versions:
             facts = self.client.model(version.model_id, version.revision).custom.get(CUSTOM_KEY, {})
             told = facts.get("digest", version.digest), facts.get("checksum", version.digest)
             if told != (version.digest, archive_checksum(self.client, version.model_id, version.revision)):

@@ -86,7 +86,7 @@ def test_file_of_the_tutorial_is_read(tmp_path: Path) -> None:
     with path.open("w+", encoding="utf-8") as file:
         yaml.dump(TUTORIAL, file, allow_unicode=True)
 
-    assert MetadataFile(path).read().model_dump(exclude={"versions", "log"}) == TUTORIAL
+    assert MetadataFile(path).read().model_dump(exclude={"versions", "log", "pending"}) == TUTORIAL
 
 
 def test_file_survives_the_tutorial_script(write: Writer) -> None:
@@ -437,7 +437,7 @@ def test_an_anchor_that_others_need_is_not_torn_out(write: Writer) -> None:
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-NAMES = TEXT.filter(str.strip)
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12).filter(str.strip)
 LABELS = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT)
 TIMES = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda time: time.replace(microsecond=0)

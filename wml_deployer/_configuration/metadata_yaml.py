@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OWNED", "TYPED", "located", "owned", "unfit", "values"]
 
-OWNED = ("model_uid", "deployment_uid", "versions", "log")
+OWNED = ("model_uid", "deployment_uid", "versions", "log", "pending")
 """The keys of the file that are the library's."""
 
 TYPED = frozenset({"classes", "metrics"})
@@ -39,6 +39,7 @@ def owned(metadata: Metadata) -> dict[str, Any]:
         "deployment_uid": said.get("deployment_uid"),
         "versions": [_arranged(version) for version in said["versions"]],
         "log": [{**entry, "when": Moment(entry["when"])} for entry in said["log"]],
+        "pending": said.get("pending"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
@@ -13,13 +14,42 @@ from wml_deployer._configuration.strict import StrictModel, kind_of
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 
-__all__ = ["LogEntry", "Metadata", "Version"]
+__all__ = ["LogEntry", "Metadata", "Version", "unwritable"]
+
+
+def unwritable(text: str, *, lines: bool = False) -> str | None:
+    r"""Say what keeps a text from being written to a file and shown in a terminal, or ``None``.
+
+    Args:
+        text: A name or a reason.
+        lines: Whether line breaks and tabs are allowed.
+
+    Example:
+        >>> unwritable("v0.1"), unwritable("v0.1\x1b[31m")
+        (None, "the control character '\\x1b'")
+
+    """
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            return f"the lone surrogate {character!r}"
+        if category in {"Cc", "Zl", "Zp"} and not (lines and character in "\n\r\t"):
+            return f"the control character {character!r}"
+    return None
 
 
 def _said(text: str) -> str:
     """Take a text that is not empty."""
     if not text.strip():
         raise wrong("empty", "a text")
+    return text
+
+
+def _named(text: str) -> str:
+    """Take a name: a text on one line."""
+    problem = unwritable(_said(text))
+    if problem:
+        raise wrong(f"has {problem}", "a text on one line")
     return text
 
 
@@ -45,6 +75,7 @@ def _to_the_second(moment: datetime) -> datetime:
 
 
 _Text = Annotated[str, AfterValidator(_said)]
+_Name = Annotated[str, AfterValidator(_named)]
 _Label = Annotated[ClassLabel, PlainValidator(_label)]
 _Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_the_second)]
 
@@ -87,7 +118,7 @@ class Version(_Record):
 
     """
 
-    name: _Text
+    name: _Name
     model_id: _Text
     revision: _Text
     digest: str
@@ -109,11 +140,17 @@ class Version(_Record):
 class LogEntry(_Record):
     """One change of what was live.
 
+    Model id, revision and digest say which version was live; its name is for people. They are None after a deletion,
+    and in entries that were written by hand.
+
     Attributes:
         when: When it was over; kept in UTC, to the second.
         action: What was done.
         from_version: Name of the version that was live before; ``from`` in the file, None for the first.
         to_version: Name of the version that was live afterwards; ``to`` in the file, None after a deletion.
+        model_id: Id of the model asset that was live afterwards.
+        revision: The asset's revision.
+        digest: Digest of its content.
         why: The reason that the caller gave.
         proof: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
         who: Who did it.
@@ -135,6 +172,9 @@ class LogEntry(_Record):
     to_version: str | None = Key(
         default=None, validation_alias=AliasChoices("to", "to_version"), serialization_alias="to"
     )
+    model_id: str | None = None
+    revision: str | None = None
+    digest: str | None = None
     why: str | None = None
     proof: Literal["passed", "failed", "skipped"]
     who: str | None = None
@@ -160,6 +200,7 @@ class Metadata(_Record):
         deployment_uid: Id of the deployment; None before the first one.
         versions: What was stored, the oldest first.
         log: What was live, the oldest first.
+        pending: A change of what is live that is not over: its action, model id and revision.
 
     Other keys of the file are in ``model_extra``.
 
@@ -179,6 +220,7 @@ class Metadata(_Record):
     deployment_uid: str | None = None
     versions: Annotated[tuple[Version, ...], AfterValidator(_unique)] = ()
     log: tuple[LogEntry, ...] = ()
+    pending: str | None = None
 
     def version(self, name: str | None) -> Version | None:
         """Find a version by its name; None where there is none.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -177,4 +178,5 @@ def plain(node: Node, *, typed: frozenset[str] = frozenset()) -> Any:
 
 def construct(node: Node) -> Any:
     """The value of a node as ``yaml.safe_load`` gives it."""
-    return SafeConstructor().construct_document(node)
+    # A copy, because the constructor resolves merge keys in the nodes that it is given.
+    return SafeConstructor().construct_document(deepcopy(node))

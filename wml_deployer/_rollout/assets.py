@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Version
 
-__all__ = ["asset_of", "is_there", "version_served"]
+__all__ = ["asset_of", "is_gone", "is_there", "version_served"]
 
 
 def asset_of(thing: Version | DeploymentRecord) -> tuple[str, str | None]:
@@ -28,8 +28,13 @@ def version_served(versions: Iterable[Version], record: DeploymentRecord) -> Ver
 
 def is_there(client: Client, version: Version) -> bool:
     """Say whether a version's revision is still on the service."""
+    return not is_gone(client, version.model_id, version.revision)
+
+
+def is_gone(client: Client, model_id: str, revision: str | None) -> bool:
+    """Say whether a revision of a model is no longer on the service."""
     try:
-        client.model(version.model_id, version.revision)
+        client.model(model_id, revision)
     except NotFoundError:
-        return False
-    return True
+        return True
+    return False

@@ -16,7 +16,7 @@ from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.waiting import serve, wait_until_serving
 from wml_deployer._transport.idempotency import send_once
 from wml_deployer._verification.verify import verify
-from wml_deployer.errors import VersionError
+from wml_deployer.errors import ConflictError, VersionError
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
@@ -57,16 +57,16 @@ def version_of(metadata: Metadata, record: DeploymentRecord) -> Version:
     """Return the version that a candidate serves.
 
     Raises:
-        VersionError: It serves what metadata.yaml does not know.
+        ConflictError: It serves what metadata.yaml does not know.
 
     """
     version = version_served(metadata.versions, record)
     if version is not None:
         return version
-    raise VersionError(
+    raise ConflictError(
         f"The candidate serves revision {record.revision} of model {record.model_id}, which metadata.yaml does not "
-        "know.",
-        next_step="Call recover() to learn of it, or discard() to remove it.",
+        "know: somebody else deployed it, or the file is not the newest.",
+        next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
     )
 
 

@@ -10,7 +10,7 @@ from wml_deployer._preflight.errors_as_findings import as_findings, service_subj
 from wml_deployer._preflight.model import model_findings
 from wml_deployer._preflight.space import space_findings
 from wml_deployer._preflight.specification import life_findings
-from wml_deployer._rollout.history import version_to
+from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.storing import prepared
 from wml_deployer.errors import SpecificationError, WMLDeployerError
 from wml_deployer.reports import CheckReport, Finding
@@ -71,7 +71,7 @@ def _look_at_new(
 def _look_at_stored(
     findings: list[Finding], client: Client | None, metadata: Metadata, wish: Wish
 ) -> tuple[str | None, Specification | None]:
-    version = _collect(findings, "model", lambda: version_to(metadata, str(wish.stored)))
+    version = _collect(findings, "model", lambda: find_version(metadata, str(wish.stored), "check"))
     if version is None or client is None:
         return None, None
     offered = _collect(findings, None, client.specifications) or ()

@@ -7,7 +7,8 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from wml_deployer._rollout.service_log import write_log
+from wml_deployer._rollout.rollback import Pending, live_entry, missed_change
+from wml_deployer._rollout.service_log import merged, read_log, write_log
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer.metadata import LogEntry
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from wml_deployer._verification.verify import Verification
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 
-__all__ = ["Action", "Journal"]
+__all__ = ["Action", "Journal", "log_entry", "observed"]
 
 Action = Literal["deploy", "update", "rollback", "revert", "delete"]
 """What changes what serves."""
+
+FOUND = "found on the service: it was changed without this library, or the log was lost"
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,29 @@ class Journal:
         """Write down which deployment is the project's."""
         self._file.write(self.read().model_copy(update={"deployment_uid": deployment_id}))
 
+    def begin(self, action: Action, version: Version) -> None:
+        """Write down that a change begins, so that the call after a crash knows what was meant."""
+        self._file.write(self.read().model_copy(update={"pending": f"{action} {version.model_id} {version.revision}"}))
+
+    def end(self, record: DeploymentRecord | None = None) -> None:
+        """Write down that no change is pending, and the log to a deployment first where one is given."""
+        if self.read().pending is None:
+            return
+        if record is not None:
+            write_log(self._client(), record, self.read())
+        self._file.write(self.read().model_copy(update={"pending": None}))
+
+    def catch_up(self, record: DeploymentRecord, serving: Version | None) -> None:
+        """Write down what the deployment's own log has, and what serves where no log says so."""
+        metadata = self.read()
+        log = merged(metadata.log, read_log(record))
+        current = metadata.model_copy(update={"log": log})
+        pending = Pending.of(metadata)
+        if serving is not None and not (pending and pending.serves(serving)):
+            log = (*log, *observed(current, serving, FOUND))
+        if log != metadata.log and live_entry(current) is not None:
+            self._file.write(metadata.model_copy(update={"log": log}))
+
     def served(
         self,
         record: DeploymentRecord,
@@ -61,19 +87,22 @@ class Journal:
     ) -> None:
         """Write down that a version serves and how its verification ended."""
         try:
-            self._add(_entry(action, before, now, why, proof), deployment_uid=record.id, model_uid=now.model_id)
+            entry = log_entry(action, before, now, why, proof)
+            self._add(entry, deployment_uid=record.id, model_uid=now.model_id)
+            _log.info("%s: %s is live (proof %s)", action, now.name, proof)
+            write_log(self._client(), record, self.read())
+            self.end()
         except BaseException as error:
-            add_note(error, f"Version {now.name} serves; metadata.yaml does not say so: call again to have it written.")
+            add_note(error, f"Version {now.name} serves, and not all of it is written down: call again to finish.")
             raise
-        _log.info("%s: %s is live (verification %s)", action, now.name, proof)
-        write_log(self._client(), record, self.read())
 
     def went_back(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
         """Write down in one go that a version failed and that the one before it serves again."""
         self._add(
-            _entry(action, before, failed, why, "failed"),
-            _entry("revert", failed, before, why, "skipped"),
+            log_entry(action, before, failed, why, "failed"),
+            log_entry("revert", failed, before, why, "skipped"),
             model_uid=before.model_id,
+            pending=None,
         )
         write_log(self._client(), record, self.read())
 
@@ -81,13 +110,13 @@ class Journal:
         self, record: DeploymentRecord, action: Action, before: Version | None, version: Version, why: str
     ) -> None:
         """Write down that a version failed."""
-        self._add(_entry(action, before, version, why, "failed"))
+        self._add(log_entry(action, before, version, why, "failed"), pending=None)
         write_log(self._client(), record, self.read())
 
     def deleted(self, before: Version | None) -> None:
         """Write down that nothing is deployed any more."""
-        entries = () if before is None else (_entry("delete", before, None, None, "skipped"),)
-        self._add(*entries, deployment_uid=None)
+        entries = () if before is None else (log_entry("delete", before, None, None, "skipped"),)
+        self._add(*entries, deployment_uid=None, pending=None)
 
     def forget_versions(self) -> None:
         """Write down that no version is stored any more."""
@@ -98,14 +127,28 @@ class Journal:
         self._file.write(metadata.model_copy(update={"log": (*metadata.log, *entries), **changed}))
 
 
-def _entry(
+def observed(metadata: Metadata, serving: Version, why: str) -> tuple[LogEntry, ...]:
+    """Return the entry that the log lacks where it does not end with what serves; else nothing."""
+    action = missed_change(metadata, serving)
+    if action is None:
+        return ()
+    before = live_entry(metadata)
+    entry = log_entry(action, None, serving, why, "skipped")
+    return (entry.model_copy(update={"from_version": before.to_version if before else None, "who": None}),)
+
+
+def log_entry(
     action: Action, before: Version | None, now: Version | None, why: str | None, proof: Verification
 ) -> LogEntry:
+    """Make the entry of a change that is over."""
     return LogEntry(
         when=datetime.now(timezone.utc),
         action=action,
         from_version=before.name if before else None,
         to_version=now.name if now else None,
+        model_id=now.model_id if now else None,
+        revision=now.revision if now else None,
+        digest=now.digest if now else None,
         why=why,
         proof=proof,
         who=_user(),

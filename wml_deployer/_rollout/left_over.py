@@ -7,6 +7,7 @@ killed between two requests, or lost an answer, is gone on from where it ended.
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from wml_deployer._rollout.removals import revisions_left
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord, ModelRecord
@@ -30,8 +31,10 @@ __all__ = [
     "archive_checksum",
     "commit_message",
     "frozen_already",
+    "frozen_revisions",
     "models_of",
     "project_of",
+    "refuse_unknown_versions",
     "remove_stale",
 ]
 
@@ -41,15 +44,18 @@ CUSTOM_KEY = "wml_deployer"
 STALE_AFTER = timedelta(hours=1)
 """A model without content that is younger may be somebody's upload at this moment."""
 
+_COMMIT = re.compile(rf"{CUSTOM_KEY} (.+) (\S+)")
+
 _log = logging.getLogger(__name__)
 
 
 class Frozen(NamedTuple):
-    """A revision, and the version name that it was frozen under."""
+    """A revision, with the version name and the digest that its commit message tells."""
 
     model_id: str
     revision: str
     name: str
+    digest: str
 
 
 def commit_message(name: str, digest: str) -> str:
@@ -73,30 +79,52 @@ def models_of(client: Client, metadata: Metadata) -> list[ModelRecord]:
     return sorted(ours, key=lambda model: (model.id != metadata.model_uid, _created_at(model), model.id))
 
 
+def frozen_revisions(client: Client, models: Iterable[ModelRecord]) -> list[Frozen]:
+    """List what this library froze of some models, the newest revision of each first."""
+    listed = [(model.id, item) for model in models for item in revisions_left(client, model.id)]
+    found = [(model_id, item.revision, _COMMIT.fullmatch(item.message or "")) for model_id, item in listed]
+    return [Frozen(model_id, revision, told[1], told[2]) for model_id, revision, told in found if revision and told]
+
+
 def frozen_already(
-    client: Client, metadata: Metadata, models: Iterable[ModelRecord], digest: str, name: str | None
+    client: Client, metadata: Metadata, frozen: Iterable[Frozen], digest: str, is_free: Callable[[str], bool]
 ) -> Frozen | None:
     """Find a revision that holds this content and that metadata.yaml does not know.
 
     Args:
         client: The deployment space.
         metadata: The project.
-        models: The models to look in.
+        frozen: The revisions to look at.
         digest: Digest of the content.
-        name: Name that the version must have; ``None`` takes any that is free.
+        is_free: Returns whether the version may have a name.
 
     """
     known = set(map(asset_of, metadata.versions))
-    for model in models:
-        for revision in revisions_left(client, model.id):
-            said = _said(revision.message, digest)
-            fits = said is not None and said == (name or said) and metadata.version(said) is None
-            if said is None or revision.revision is None or not fits or (model.id, revision.revision) in known:
-                continue
-            if _holds(client, model.id, revision.revision, digest):
-                _log.info("revision %s of model %s holds %s already", revision.revision, model.id, said)
-                return Frozen(model.id, revision.revision, said)
+    for one in frozen:
+        fits = one.digest == digest and metadata.version(one.name) is None and is_free(one.name)
+        if fits and (one.model_id, one.revision) not in known and _holds(client, one):
+            _log.info("revision %s of model %s holds %s already", one.revision, one.model_id, one.name)
+            return one
     return None
+
+
+def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Iterable[str], operation: str) -> None:
+    """Refuse to delete models that hold a version which metadata.yaml does not know.
+
+    Raises:
+        ConflictError: Somebody else stored it, or a call before this one did and was interrupted.
+
+    """
+    known = set(map(asset_of, metadata.versions))
+    for model_id in model_ids:
+        for item in revisions_left(client, model_id):
+            if (model_id, item.revision) not in known:
+                raise ConflictError(
+                    f"Model {model_id} has revision {item.revision}, which metadata.yaml does not know: somebody else "
+                    "stored it, or an interrupted call did.",
+                    operation=operation,
+                    next_step="Nothing was deleted. Call recover() to learn of it, and then again.",
+                )
 
 
 def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecord]) -> None:
@@ -111,14 +139,6 @@ def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecor
             # Somebody else removed it, or deployed it.
             continue
         _log.warning("removed model %s, which an interrupted call left without a revision", model.id)
-
-
-def _said(message: str | None, digest: str) -> str | None:
-    """Return the version name of a commit message about this content."""
-    start, end = f"{CUSTOM_KEY} ", f" {digest}"
-    if message is None or not message.startswith(start) or not message.endswith(end):
-        return None
-    return message[len(start) : -len(end)] or None
 
 
 def archive_checksum(client: Client, model_id: str, revision: str | None) -> str:
@@ -139,14 +159,14 @@ def archive_checksum(client: Client, model_id: str, revision: str | None) -> str
         return check_archive(archive)
 
 
-def _holds(client: Client, model_id: str, revision: str, digest: str) -> bool:
+def _holds(client: Client, frozen: Frozen) -> bool:
     """Whether a revision holds the content that its message names: two uploads at once may have been mixed."""
-    facts = client.model(model_id, revision).custom.get(CUSTOM_KEY, {})
+    facts = client.model(frozen.model_id, frozen.revision).custom.get(CUSTOM_KEY, {})
     # The digest of an estimator cannot be recomputed from an archive, so the checksum beside it is compared.
     # A model that other programs stored has neither, and its digest is the checksum.
-    expected = facts.get("checksum") if facts.get("digest") == digest else digest
+    expected = facts.get("checksum") if facts.get("digest") == frozen.digest else frozen.digest
     try:
-        return archive_checksum(client, model_id, revision) == expected
+        return archive_checksum(client, frozen.model_id, frozen.revision) == expected
     except (NotFoundError, PackagingError):
         return False
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
-from wml_deployer._rollout.assets import version_served
-from wml_deployer._rollout.candidates import candidate_of
+from wml_deployer._rollout.assets import is_gone, version_served
+from wml_deployer._rollout.candidates import candidate_of, version_of
 from wml_deployer._rollout.deploying import batch_deployments_of, create, delete, deployment_of, remove
-from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.journal import Action, Journal
-from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown, version_before
+from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
+from wml_deployer._rollout.rollback import live_version, rollback_target
+from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
@@ -95,13 +97,31 @@ class Project:
         return self.known(wait_until_settled(self.client, record))
 
     def known(self, record: DeploymentRecord) -> DeploymentRecord:
-        """See that this project knows what a deployment serves.
+        """See that this project knows what a deployment serves, and learn what its log has.
 
         Raises:
             ConflictError: Somebody else changed it, or metadata.yaml is not the newest.
 
         """
-        refuse_unknown(record, self.serving(record), live_version(self._journal.read()))
+        serving = self.serving(record)
+        refuse_unknown(record, serving, live_version(self._journal.read()))
+        self._journal.catch_up(record, serving)
+        return record
+
+    def refuse_stale(self) -> DeploymentRecord | None:
+        """See that this project knows what its deployment and its candidate serve, and return its deployment.
+
+        Raises:
+            ConflictError: Somebody else changed one of them, or metadata.yaml is not the newest.
+
+        """
+        record = self.deployment()
+        if record is not None:
+            self.known(record)
+        metadata = self._journal.read()
+        candidate = candidate_of(self.client, metadata.project_name)
+        if candidate is not None:
+            version_of(metadata, candidate)
         return record
 
     def serving(self, record: DeploymentRecord) -> Version | None:
@@ -113,15 +133,16 @@ class Project:
         logged = live_version(metadata)
         return logged if record.revision is None and logged and logged.model_id == record.model_id else None
 
-    def earlier(self, record: DeploymentRecord, named: Version | None) -> Version:
-        """Return the version to roll back to: the named one, or the last good one.
+    def earlier(self, record: DeploymentRecord, to: str | None) -> Version:
+        """Return the version that a rollback serves.
 
         Raises:
-            VersionError: There is none, or it was deleted from the service; nothing was changed.
+            VersionError: There is none, it is live, or it was deleted from the service; nothing was changed.
+            ConflictError: The log names it, and this metadata.yaml does not know it.
 
         """
         metadata = self._journal.read()
-        chosen = named or version_before(metadata, self.serving(record))
+        chosen = rollback_target(metadata, self.serving(record), to, partial(is_gone, self.client))
         refuse_deleted(self.client, metadata, chosen)
         return chosen
 
@@ -180,6 +201,7 @@ class Project:
         if switch.before is None and switch.came_from == version:
             # A first deployment that was interrupted before its verification.
             return self.settle(switch.served, version, reason)
+        self._journal.begin(action, version)
         try:
             with stage("rollout", 3, "steps", f"switching to {version.name}") as progress:
                 started = switch.served if _is_ready(switch) else serve(self.client, record.id, version)
@@ -191,18 +213,32 @@ class Project:
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
             raise
-        self._journal.served(ready, action, switch.came_from, version, why=reason, proof=proof)
+        self._journal.served(ready, action, switch.before or switch.came_from, version, why=reason, proof=proof)
         return ready
+
+    def serve(self, record: DeploymentRecord, version: Version, action: Action, reason: str | None) -> DeploymentRecord:
+        """Serve a version as :meth:`switch` does, or only finish what a call that served it left unfinished."""
+        if not self.is_settled(record, version):
+            return self.switch(record, version, action, reason)
+        self._journal.end(record)
+        return record
 
     def delete(self, *, cascade: bool) -> None:
         """Delete the deployment and, if asked, every other deployment and every model of the project.
 
         Raises:
             VersionError: The project is not deployed.
+            ConflictError: The service has what metadata.yaml does not know; nothing was deleted.
 
         """
+        record = self.refuse_stale()
         metadata = self._journal.read()
-        record = self.deployment() if cascade and metadata.versions else self.required("delete")
+        models = {version.model_id for version in metadata.versions}
+        if record is None and not (cascade and models):
+            self.required("delete")
+        if cascade:
+            models |= {model.id for model in models_of(self.client, metadata)}
+            refuse_unknown_versions(self.client, metadata, models, "delete")
         if record is not None:
             delete(self.client, record.id)
         self._journal.deleted(live_version(metadata) if metadata.deployment_uid else None)
@@ -211,7 +247,7 @@ class Project:
         # The service deletes no model that is deployed.
         for other in self._beside(metadata.project_name):
             delete(self.client, other.id)
-        for model_id in {version.model_id for version in metadata.versions}:
+        for model_id in dict.fromkeys(version.model_id for version in metadata.versions):
             self._delete_model(model_id)
         self._journal.forget_versions()
 

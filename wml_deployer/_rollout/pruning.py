@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
-from wml_deployer._rollout.history import last_good, live_version, version_to
+from wml_deployer._rollout.assets import is_gone
+from wml_deployer._rollout.left_over import refuse_unknown_versions
+from wml_deployer._rollout.rollback import find_version, live_version, rollback_target
 from wml_deployer.errors import ConflictError, NotFoundError, VersionError
 
 if TYPE_CHECKING:
@@ -33,15 +36,18 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
 
     Raises:
         VersionError: A named version is not there; nothing was deleted.
+        ConflictError: The service has a version that metadata.yaml does not know; nothing was deleted.
 
     """
     metadata = file.read()
     deployed = (*client.deployments(), *client.batch_deployments())
-    kept = _kept(metadata, keep, named) | {record.model_id for record in deployed}
-    gone = []
+    kept = _kept(client, metadata, keep, named) | {record.model_id for record in deployed}
     # Oldest first: where somebody stops it half-way, the newer ones are still there.
-    for model_id in dict.fromkeys(version.model_id for version in metadata.versions):
-        if model_id not in kept and _delete(client, model_id):
+    old = [model_id for model_id in dict.fromkeys(v.model_id for v in metadata.versions) if model_id not in kept]
+    refuse_unknown_versions(client, metadata, old, "prune")
+    gone = []
+    for model_id in old:
+        if _delete(client, model_id):
             gone += [version.name for version in metadata.versions if version.model_id == model_id]
             _forget(file, model_id)
     return tuple(gone)
@@ -57,12 +63,12 @@ def _forget(file: MetadataFile, model_id: str) -> None:
     file.write(metadata.model_copy(update=left))
 
 
-def _kept(metadata: Metadata, keep: int, named: Sequence[str]) -> set[str]:
+def _kept(client: Client, metadata: Metadata, keep: int, named: Sequence[str]) -> set[str]:
     """Ids of the models that hold a version which stays."""
     staying: list[Version | None] = [*_newest(metadata, keep), live_version(metadata)]
-    staying += [version_to(metadata, name) for name in named]
+    staying += [find_version(metadata, name, "prune") for name in named]
     try:
-        staying.append(last_good(metadata))
+        staying.append(rollback_target(metadata, live_version(metadata), None, partial(is_gone, client)))
     except VersionError:
         _log.debug("%s has no earlier good version", metadata.project_name)
     return {version.model_id for version in staying if version is not None}

@@ -6,27 +6,38 @@ parameters and metrics of the fit; the deployment tells in ``custom`` what was l
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import deployment_of
-from wml_deployer._rollout.history import live_version
-from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_checksum, commit_message, frozen_already, models_of
+from wml_deployer._rollout.journal import log_entry, observed
+from wml_deployer._rollout.left_over import (
+    CUSTOM_KEY,
+    archive_checksum,
+    commit_message,
+    frozen_already,
+    frozen_revisions,
+    models_of,
+)
+from wml_deployer._rollout.names import TakenNames
 from wml_deployer._rollout.service_log import merged, read_log
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
-from wml_deployer.errors import NotFoundError
-from wml_deployer.metadata import LogEntry, Metadata, Version
+from wml_deployer.errors import MetadataError, NotFoundError
+from wml_deployer.metadata import Metadata, Version
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import ModelRecord
-    from wml_deployer.metadata import MetadataFile
+    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
+    from wml_deployer.metadata import LogEntry, MetadataFile
 
 __all__ = ["adopt", "needs_adoption", "recover"]
 
 RECOVERED = "recovered from the space"
 ADOPTED = "adopted: deployed before this file had a history"
+
+_log = logging.getLogger(__name__)
 
 
 def needs_adoption(metadata: Metadata) -> bool:
@@ -54,7 +65,7 @@ def adopt(client: Client, file: MetadataFile) -> None:
         # A deployment without a revision would serve whatever is uploaded into its model next.
         changed = serve(client, record.id, version)
         wait_until_serving(client, changed, version.model_id, version.revision, record)
-    entry = _entry("deploy", None, version, ADOPTED)
+    entry = log_entry("deploy", None, version, ADOPTED, "skipped").model_copy(update={"who": None})
     found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id}
     file.write(metadata.model_copy(update=found))
 
@@ -72,65 +83,88 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
 
     """
     metadata = file.read() if file.path.exists() else known
-    versions = _versions(client, metadata)
     record = deployment_of(client, metadata)
+    logged = read_log(record) if record else ()
+    versions = _versions(client, metadata, logged, record)
     live = version_served(versions, record) if record else None
-    log = merged(metadata.log, read_log(record)) if record else metadata.log
-    logged = live_version(metadata.model_copy(update={"versions": versions, "log": log}))
-    if live is not None and logged != live:
-        log = (*log, _entry("update" if logged else "deploy", logged, live, RECOVERED))
+    rebuilt = metadata.model_copy(update={"versions": versions, "log": merged(metadata.log, logged)})
+    missed = observed(rebuilt, live, RECOVERED) if live else ()
     found = {
         "model_uid": live.model_id if live else (record.model_id if record else _last_model(versions)),
         "deployment_uid": record.id if record else None,
-        "versions": versions,
-        "log": log,
+        "log": (*rebuilt.log, *missed),
+        "pending": None,
     }
-    file.write(metadata.model_copy(update=found))
+    file.write(rebuilt.model_copy(update=found))
     return file.read()
 
 
-def _versions(client: Client, metadata: Metadata) -> tuple[Version, ...]:
-    """Every version that is on the service: as the file has it, or else as the service tells it."""
+def _versions(
+    client: Client, metadata: Metadata, logged: tuple[LogEntry, ...], record: DeploymentRecord | None
+) -> tuple[Version, ...]:
+    """Every version that is on the service: as the file has it, or else as the service tells it.
+
+    Names are given in this order: as the deployment's own log has them, to what serves, as the file has them, and to
+    the rest as long as nothing else has them.
+    """
     known = {asset_of(version): version for version in metadata.versions}
-    taken = {version.name for version in metadata.versions}
     found = []
     for model in models_of(client, metadata):
         for listed in reversed(client.revisions(model.id)):
             ids = (model.id, str(listed.revision))
-            version = known.get(ids) or _told(client.model(*ids), ids, taken)
+            version = known.get(ids) or _told(client.model(*ids), ids)
             if version is not None:
-                taken.add(version.name)
                 found.append(version)
-    return tuple(sorted(found, key=lambda version: version.stored_at))
+    names = {(entry.model_id, entry.revision): entry.to_version for entry in logged if entry.to_version}
+    serving = asset_of(record) if record else None
+    found.sort(key=lambda version: version.stored_at)
+    first = sorted(found, key=lambda v: (asset_of(v) not in names, asset_of(v) != serving, asset_of(v) not in known))
+    taken = TakenNames(metadata.model_copy(update={"versions": ()}), logged, ())
+    given: dict[tuple[str, str | None], str] = {}
+    for version in first:
+        wanted = names.get(asset_of(version)) or version.name
+        given[asset_of(version)] = _free_name(wanted, version, taken, set(given.values()))
+    return tuple(version.model_copy(update={"name": given[asset_of(version)]}) for version in found)
 
 
-def _told(revision: ModelRecord, ids: tuple[str, str], taken: set[str]) -> Version | None:
+def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]) -> str:
+    """Return the name that a version had, or one made of it where that is or was another content's."""
+    for name in (wanted, f"{wanted}@{version.revision}"):
+        if name not in given and taken.is_free(name, version.digest):
+            return name
+    return f"{wanted}@{version.model_id}/{version.revision}"
+
+
+def _told(revision: ModelRecord, ids: tuple[str, str]) -> Version | None:
     """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
     facts = revision.custom.get(CUSTOM_KEY, {})
     if not facts.get("version") or not facts.get("digest"):
         return None
-    name = str(facts["version"])
-    return Version(
-        name=f"{name}@{ids[1]}" if name in taken else name,
-        model_id=ids[0],
-        revision=ids[1],
-        digest=str(facts["digest"]),
-        model_type=revision.model_type,
-        software_specification=revision.specification,
-        libraries=facts.get("libraries", {}),
-        fields=revision.schema.fields,
-        classes=tuple(facts.get("classes", ())),
-        parameters=facts.get("parameters", {}),
-        metrics=facts.get("metrics", {}),
-        stored_at=_frozen_at(revision),
-    )
+    try:
+        return Version(
+            name=str(facts["version"]),
+            model_id=ids[0],
+            revision=ids[1],
+            digest=str(facts["digest"]),
+            model_type=revision.model_type,
+            software_specification=revision.specification,
+            libraries=facts.get("libraries", {}),
+            fields=revision.schema.fields,
+            classes=tuple(facts.get("classes", ())),
+            parameters=facts.get("parameters", {}),
+            metrics=facts.get("metrics", {}),
+            stored_at=_frozen_at(revision),
+        )
+    except MetadataError as error:
+        _log.warning("revision %s of model %s is no version that can be read: %s", ids[1], ids[0], error.message)
+        return None
 
 
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless a call before this one did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
     digest = archive_checksum(client, model.id, None)
-    frozen = frozen_already(client, metadata, [model], digest, name)
+    frozen = frozen_already(client, metadata, frozen_revisions(client, [model]), digest, lambda found: found == name)
     revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(
         name=name,
@@ -148,17 +182,6 @@ def _frozen_at(revision: ModelRecord) -> Any:
     described = revision.raw.get("metadata", {})
     committed = (described.get("commit_info") or {}).get("committed_at")
     return committed or described.get("created_at") or datetime.now(timezone.utc)
-
-
-def _entry(action: str, before: Version | None, now: Version, why: str) -> LogEntry:
-    return LogEntry(
-        when=datetime.now(timezone.utc),
-        action=action,
-        from_version=before.name if before else None,
-        to_version=now.name,
-        why=why,
-        proof="skipped",
-    )
 
 
 def _last_model(versions: tuple[Version, ...]) -> str | None:

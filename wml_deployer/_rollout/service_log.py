@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer._rollout.history import live_version
 from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.rollback import live_version
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import MetadataError, WMLDeployerError
 from wml_deployer.metadata import LogEntry
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["merged", "read_log", "write_log"]
 
 WRITE_SECONDS = 10.0
-MOST_BYTES = 8192
+MOST_BYTES = 16384
 """IBM documents no limit of ``custom``; it comes with every look at the deployment, and is to stay small."""
 LONGEST_WHY = 200
 
@@ -58,21 +58,36 @@ def read_log(record: DeploymentRecord) -> tuple[LogEntry, ...]:
 
 
 def merged(kept: tuple[LogEntry, ...], told: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
-    """Put two logs of one project into one, each entry once, oldest first.
+    """Merge two logs of one project into one, each entry once, each log in its own order.
+
+    The clocks of two machines differ, so times alone do not give the order: they only place what one log has alone
+    among what the other one has alone.
 
     Args:
         kept: What metadata.yaml has; its entries are whole.
-        told: What the service has: what others did, too, in the order in which it happened.
+        told: What the service has: what others did, too.
 
     """
-    rest, found = list(kept), []
+    merged_log: list[LogEntry] = []
+    rest, alone = list(kept), list[LogEntry]()
     for entry in told:
-        same = next((other for other in rest if _key(other) == _key(entry)), None)
-        found.append(same or entry)
-        if same:
-            rest.remove(same)
-    # Times are whole seconds. Within one, what the service does not know yet came last.
-    return tuple(sorted((*found, *rest), key=lambda entry: entry.when))
+        place = next((place for place, other in enumerate(rest) if _key(other) == _key(entry)), None)
+        if place is None:
+            alone.append(entry)
+        else:
+            merged_log += [*_by_time(rest[:place], alone), rest[place]]
+            rest, alone = rest[place + 1 :], []
+    return (*merged_log, *_by_time(rest, alone))
+
+
+def _by_time(kept: list[LogEntry], told: list[LogEntry]) -> list[LogEntry]:
+    """Merge two stretches of logs; of two entries of one second, the service's comes first."""
+    found, rest = list[LogEntry](), list(told)
+    for entry in kept:
+        while rest and rest[0].when <= entry.when:
+            found.append(rest.pop(0))
+        found.append(entry)
+    return found + rest
 
 
 def _newest(log: tuple[LogEntry, ...]) -> list[dict[str, Any]]:
@@ -98,4 +113,4 @@ def _entry(document: Any) -> LogEntry | None:
 
 
 def _key(entry: LogEntry) -> tuple[object, ...]:
-    return entry.when, entry.action, entry.from_version, entry.to_version, entry.proof
+    return entry.when, entry.action, entry.from_version, entry.to_version, entry.model_id, entry.revision, entry.proof

@@ -17,10 +17,10 @@ from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer._preflight.content import input_findings
 from wml_deployer._preflight.model import model_findings, refuse
 from wml_deployer._rollout.assets import is_there
-from wml_deployer._rollout.history import next_version_name
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.left_over import CUSTOM_KEY, frozen_already, frozen_revisions, models_of
 from wml_deployer._rollout.loading import load_estimator
-from wml_deployer._rollout.uploading import upload
+from wml_deployer._rollout.names import TakenNames
+from wml_deployer._rollout.uploading import can_hold, upload
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, VersionError
@@ -32,10 +32,11 @@ from wml_deployer.schema import Schema
 from wml_deployer.specifications import choose_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import Sample
+    from wml_deployer.metadata import LogEntry
     from wml_deployer.reports import Finding
 
 __all__ = ["Candidate", "facts", "prepared", "store", "stored_already"]
@@ -152,6 +153,7 @@ def store(
     name: str | None,
     specification_name: str | None,
     metrics: Mapping[str, float],
+    logged: Sequence[LogEntry],
 ) -> tuple[Version, bool]:
     """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
 
@@ -162,19 +164,34 @@ def store(
         name: Name of the version; ``None`` takes the project's.
         specification_name: Name of a software specification; ``None`` chooses one.
         metrics: What the caller measured of it.
+        logged: The log that the project's deployment keeps.
 
     Returns:
         The version, not yet written to metadata.yaml, and whether its model was made now.
 
     Raises:
         CheckError: The specification's runtime cannot load it or would answer otherwise; nothing was uploaded.
+        VersionError: The name was given to other content before; nothing was uploaded.
 
     """
     profile, package = candidate.profile, candidate.package
     specification = choose_specification(profile.model_type, client.specifications(), name=specification_name)
     unfit = model_findings(profile, package, client.specification(specification))
     refuse([*candidate.findings, *unfit], "store", candidate.cause)
-    chosen = name or next_version_name(metadata)
+    models = models_of(client, metadata)
+    revisions = frozen_revisions(client, models)
+    taken = TakenNames(metadata, logged, ((one.name, one.digest) for one in revisions))
+    if name is not None:
+        taken.check(name, package.digest)
+    fitting = {model.id for model in models if can_hold(model, profile.model_type, profile.schema)}
+    frozen = frozen_already(
+        client,
+        metadata,
+        [one for one in revisions if one.model_id in fitting],
+        package.digest,
+        lambda found: found == (name or found) and taken.is_free(found, package.digest),
+    )
+    chosen = name or taken.next(metadata.project_version)
     properties = ModelProperties(
         name=f"{metadata.project_name}_{chosen}",
         model_type=profile.model_type,
@@ -183,11 +200,11 @@ def store(
         custom=_told(facts(metadata, chosen, package.digest), package, profile, metrics),
         tags=(CUSTOM_KEY, metadata.project_name),
     )
-    frozen, made = upload(client, metadata, package, properties, name)
+    stored, made = upload(client, metadata, package, properties, models=models, frozen=frozen)
     version = Version(
-        name=frozen.name,
-        model_id=frozen.model_id,
-        revision=frozen.revision,
+        name=stored.name,
+        model_id=stored.model_id,
+        revision=stored.revision,
         digest=package.digest,
         model_type=profile.model_type,
         software_specification=specification.name,

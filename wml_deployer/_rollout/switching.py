@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import asset_of, is_there
-from wml_deployer._rollout.history import last_good, live_version, version_to
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.waiting import revert, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.journal import Action, Journal
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["Switch", "named_version", "put_right", "refuse_deleted", "refuse_unknown", "version_before"]
+__all__ = ["Switch", "put_right", "refuse_deleted", "refuse_unknown"]
 
 
 @dataclass(frozen=True)
@@ -58,37 +57,6 @@ def refuse_unknown(record: DeploymentRecord, serving: Version | None, live: Vers
     )
 
 
-def named_version(metadata: Metadata, to: str | None) -> Version | None:
-    """Return the version that a rollback names, if it names one; nothing is asked.
-
-    Raises:
-        VersionError: There is no such version, or nothing ever served.
-
-    """
-    if to is not None:
-        return version_to(metadata, to)
-    if live_version(metadata) is None:
-        # Nothing was ever proven: this refuses with the list of what there is.
-        last_good(metadata)
-    return None
-
-
-def version_before(metadata: Metadata, serving: Version | None) -> Version:
-    """Return the version that a rollback without a name means.
-
-    Where an update was cut off before its proof, that is the version which served before the update; a rollback that
-    was cut off is gone on with.
-
-    Raises:
-        VersionError: There is none.
-
-    """
-    live = live_version(metadata)
-    if live is None or serving is None or serving == live or _is_last_good(metadata, serving):
-        return last_good(metadata)
-    return live
-
-
 def refuse_deleted(client: Client, metadata: Metadata, version: Version) -> None:
     """Refuse a version whose revision is no longer on the service.
 
@@ -118,6 +86,7 @@ def put_right(client: Client, journal: Journal, switch: Switch, error: BaseExcep
         with cleanup_deadline():
             serving = asset_of(wait_until_settled(client, client.deployment(switch.served.id)))
             if serving not in {asset_of(switch.version), asset_of(switch.served)}:
+                journal.end()
                 add_note(error, f"Somebody else changed deployment {switch.served.id}; it is left as it is.")
                 return
             if switch.before is not None and switch.before != switch.version:
@@ -137,10 +106,12 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
     if before is None or before == switch.version:
         if changed:
             journal.failed(switch.served, switch.action, switch.came_from, switch.version, said)
+        journal.end()
         add_note(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
         return
     if changed:
         journal.went_back(switch.served, switch.action, before, switch.version, said)
+    journal.end()
     again = "serves again" if changed else "still serves"
     add_note(error, f"Version {before.name} (revision {before.revision}) {again}.")
 
@@ -168,10 +139,3 @@ def _now(client: Client, switch: Switch) -> str:
     name = f"version {known[0].name}, " if known else ""
     asset = f"{name}revision {record.revision} of model {record.model_id}"
     return f"Now deployment {record.id} is {record.state} with {asset}."
-
-
-def _is_last_good(metadata: Metadata, version: Version | None) -> bool:
-    try:
-        return last_good(metadata) == version
-    except VersionError:
-        return False

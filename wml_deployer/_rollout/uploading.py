@@ -11,8 +11,6 @@ from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
     Frozen,
     commit_message,
-    frozen_already,
-    models_of,
     remove_stale,
 )
 from wml_deployer._rollout.removals import removal_as_conflict
@@ -21,30 +19,38 @@ from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import ModelProperties, ModelRecord
     from wml_deployer.metadata import Metadata
     from wml_deployer.packaging import Package
+    from wml_deployer.schema import Schema
 
-__all__ = ["upload"]
+__all__ = ["can_hold", "upload"]
 
 _CHUNK = 1 << 20
 
 
 def upload(
-    client: Client, metadata: Metadata, package: Package, properties: ModelProperties, name: str | None
+    client: Client,
+    metadata: Metadata,
+    package: Package,
+    properties: ModelProperties,
+    *,
+    models: Sequence[ModelRecord],
+    frozen: Frozen | None,
 ) -> tuple[Frozen, bool]:
-    """Store an archive and freeze it, or find that a call before this one did so.
+    """Store an archive and freeze it, unless a call before this one did so.
 
     Args:
         client: The deployment space.
         metadata: The project.
         package: The archive.
         properties: What is said of it; ``custom`` has the name of the version.
-        name: The name that the caller gave the version, if any.
+        models: The project's models.
+        frozen: A revision that holds the content already, if there is one.
 
     Returns:
         The revision, and whether its model was made now.
@@ -53,10 +59,8 @@ def upload(
         ConflictError: Somebody else stored or removed a model of this project at the same time.
 
     """
-    models = models_of(client, metadata)
-    fitting = [model for model in models if _can_hold(model, properties)]
+    fitting = [model for model in models if can_hold(model, properties.model_type, properties.schema)]
     with removal_as_conflict("store"):
-        frozen = frozen_already(client, metadata, fitting, package.digest, name)
         if frozen is not None and _runs_on(client, frozen, properties):
             return frozen, False
         remove_stale(client, metadata, [model for model in models if model not in fitting])
@@ -78,7 +82,7 @@ def _freeze(
         if not fitting:
             _take_back(client, properties, message, error)
         raise
-    return Frozen(model_id, revision, chosen), not fitting
+    return Frozen(model_id, revision, chosen, package.digest), not fitting
 
 
 def _place(client: Client, fitting: list[ModelRecord], archive: Path, properties: ModelProperties) -> str:
@@ -123,12 +127,12 @@ def _take_back(client: Client, properties: ModelProperties, message: str, error:
         add_note(error, f"A model may be left in {client.scope}; the next call goes on from it.")
 
 
-def _can_hold(record: ModelRecord, properties: ModelProperties) -> bool:
+def can_hold(record: ModelRecord, model_type: str, schema: Schema) -> bool:
     """Say whether a model can take this content: the service keeps type and schema for its whole life."""
-    ours, theirs = properties.schema.fields, record.schema.fields
+    ours, theirs = schema.fields, record.schema.fields
     same_names = [field.name for field in ours] == [field.name for field in theirs]
     known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
-    same_kind = record.model_type == properties.model_type and record.schema.named == properties.schema.named
+    same_kind = record.model_type == model_type and record.schema.named == schema.named
     return same_kind and same_names and all(a == b for a, b in known)
 
 

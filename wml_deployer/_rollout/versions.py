@@ -9,7 +9,10 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._preflight.model import refuse
-from wml_deployer._rollout.history import version_to
+from wml_deployer._rollout.deploying import deployment_of
+from wml_deployer._rollout.names import check_name
+from wml_deployer._rollout.rollback import find_version
+from wml_deployer._rollout.service_log import read_log
 from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
 from wml_deployer.errors import ConflictError, ModelError
 from wml_deployer.metadata import Version
@@ -37,7 +40,9 @@ class Wish:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse metrics that are no numbers, before anything is sent."""
+        """Refuse a name or metrics that cannot be written, before anything is sent."""
+        if self.version is not None:
+            check_name(self.version)
         given: Mapping[str, Any] = self.metrics
         wrong = [name for name, value in given.items() if not isinstance(value, Real) or not isfinite(value)]
         if wrong:
@@ -75,7 +80,7 @@ class Versions:
         """
         metadata = self._file.read()
         if wish.stored is not None:
-            yield version_to(metadata, wish.stored)
+            yield find_version(metadata, wish.stored, "store")
         else:
             with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle) as candidate:
                 yield candidate
@@ -103,6 +108,7 @@ class Versions:
         if version is not None:
             refuse(candidate.findings, "store", candidate.cause)
         else:
+            record = deployment_of(client, metadata)
             version, made = store(
                 client,
                 metadata,
@@ -110,6 +116,7 @@ class Versions:
                 name=wish.version,
                 specification_name=wish.specification,
                 metrics=wish.metrics,
+                logged=read_log(record) if record else (),
             )
             self._write_down(version)
             self._made = version if made else None

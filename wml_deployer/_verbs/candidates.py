@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.deploying import delete
+from wml_deployer._rollout.names import check_reason
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
@@ -49,10 +50,12 @@ class CandidateVerbs(OpenProject):
         Raises:
             RolloutError: It failed, or did not answer as the local model does; it is removed.
             DeadlineError: The time is over; it is removed.
+            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
 
         """
         wish = wished(model, sample, version, specification, unpickle=unpickle)
         with self._preparing(wish, timeout) as (project, prepared):
+            project.refuse_stale()
             chosen = project.versions.get(prepared, wish)
             record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
             return self._handle(record, chosen)
@@ -87,16 +90,17 @@ class CandidateVerbs(OpenProject):
 
         Raises:
             VersionError: Nothing is live, or there is no candidate.
+            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
             RolloutError: It failed on the live endpoint; the version before serves again, and the candidate stays.
             ServiceError: The candidate could not be removed; its version serves, and the next call removes it.
 
         """
+        check_reason(reason)
         with self._changing(timeout) as project:
             record = project.at_rest(project.required("promote"))
             candidate = required(project.client, self.metadata.project_name, "promote")
             chosen = version_of(self.metadata, candidate)
-            if not project.is_settled(record, chosen):
-                record = project.switch(record, chosen, "update", reason or "the candidate was promoted")
+            record = project.serve(record, chosen, "update", reason or "the candidate was promoted")
             try:
                 delete(project.client, candidate.id)
             except BaseException as error:
@@ -114,9 +118,11 @@ class CandidateVerbs(OpenProject):
 
         Raises:
             VersionError: There is no candidate.
+            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
 
         """
         with self._changing(timeout) as project:
+            project.refuse_stale()
             candidate = required(project.client, self.metadata.project_name, "discard")
             delete(project.client, candidate.id)
 

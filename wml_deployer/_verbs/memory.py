@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.differences import differences
-from wml_deployer._rollout.history import history_frame, version_to
+from wml_deployer._rollout.history import history_frame
 from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
+from wml_deployer._rollout.rollback import find_version
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class MemoryVerbs(OpenProject):
 
         Returns:
             One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
-            ``version``, ``revision``, ``from``, ``to``, ``who``, ``why``, ``proof``.
+            ``version``, ``revision`` (null where the version is no longer stored), ``from``, ``to``, ``who``, ``why``,
+            ``proof``.
 
         """
         return history_frame(self.metadata)
@@ -36,8 +38,8 @@ class MemoryVerbs(OpenProject):
         """Tell what two stored versions differ in.
 
         Args:
-            one: Name or revision of a version.
-            other: Name or revision of another one.
+            one: Name, revision or digest of a version.
+            other: Name, revision or digest of another one.
 
         Returns:
             One row for each difference, indexed by part (``model``, ``parameters``, ``libraries``, ``schema``,
@@ -49,7 +51,7 @@ class MemoryVerbs(OpenProject):
 
         """
         metadata = self.metadata
-        return differences(version_to(metadata, one), version_to(metadata, other))
+        return differences(find_version(metadata, one, "diff"), find_version(metadata, other, "diff"))
 
     def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
         """Rebuild metadata.yaml from the deployment space, where it is lost or not the newest.
@@ -72,11 +74,11 @@ class MemoryVerbs(OpenProject):
         """Delete old models from the service.
 
         The service deletes a model with all its revisions or not at all: a version stays as long as its model holds one
-        that stays. Nothing is deleted that is live, the last good one, deployed otherwise, or named.
+        that stays. Nothing is deleted that is live, that a rollback would serve, deployed otherwise, or named.
 
         Args:
             keep: How many of the newest versions stay.
-            named: Names or revisions of further versions that stay.
+            named: Names, revisions or digests of further versions that stay.
             timeout: Seconds for the whole call.
 
         Returns:
@@ -84,7 +86,9 @@ class MemoryVerbs(OpenProject):
 
         Raises:
             VersionError: A named version is not there; nothing was deleted.
+            ConflictError: The service has a version that metadata.yaml does not know; nothing was deleted.
 
         """
         with self._changing(timeout) as project:
+            project.refuse_stale()
             return prune(project.client, self._file, keep, named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.switching import named_version
+from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import deployed_already
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
 
@@ -58,6 +58,7 @@ class RolloutVerbs(OpenProject):
             DeadlineError: The time is over.
 
         """
+        check_reason(reason)
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
@@ -105,6 +106,7 @@ class RolloutVerbs(OpenProject):
             DeadlineError: The time is over; the version before serves again.
 
         """
+        check_reason(reason)
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.at_rest(project.required("update"))
@@ -142,6 +144,7 @@ class RolloutVerbs(OpenProject):
             RolloutError: It failed, or did not answer as the local model does.
 
         """
+        check_reason(reason)
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
@@ -157,8 +160,11 @@ class RolloutVerbs(OpenProject):
     ) -> Deployment:
         """Serve an earlier version again, and wait until it does.
 
+        Without ``to`` that is the last different version that was live and passed before the present one. A rollback
+        that was interrupted is finished first, and goes back once.
+
         Args:
-            to: Name or revision of a version; the last good one before the live one if not given.
+            to: Name, revision or digest of any stored version; the one before the present one if not given.
             reason: Why, for the history.
             timeout: Seconds for the whole call.
 
@@ -166,14 +172,15 @@ class RolloutVerbs(OpenProject):
             The deployment, serving that version.
 
         Raises:
-            VersionError: There is no such version; the message lists what there is.
+            VersionError: There is no such version, or it is live already; the message lists what there is.
+            ConflictError: metadata.yaml does not know what serves, or what served before; nothing was done.
             RolloutError: It does not serve, or not as it should; the version before serves again.
 
         """
+        check_reason(reason)
         with self._changing(timeout) as project:
-            named = named_version(self.metadata, to)
             record = project.at_rest(project.required("rollback"))
-            chosen = project.earlier(record, named)
+            chosen = project.earlier(record, to)
             return self._switched(project, record, chosen, "rollback", reason)
 
     def status(self) -> Deployment:
@@ -200,6 +207,7 @@ class RolloutVerbs(OpenProject):
 
         Raises:
             VersionError: The project is not deployed.
+            ConflictError: The service has what metadata.yaml does not know; nothing was deleted.
 
         """
         with self._changing(timeout) as project:
@@ -208,6 +216,5 @@ class RolloutVerbs(OpenProject):
     def _switched(
         self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
     ) -> Deployment:
-        if not project.is_settled(record, version):
-            record = project.switch(record, version, action, reason)
+        record = project.serve(record, version, action, reason)
         return self._handle(record, version)

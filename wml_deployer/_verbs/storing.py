@@ -88,7 +88,7 @@ class StoringVerbs(OpenProject):
             model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
             sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do,
                 and of more than 1000 rows 1000 are taken. They stay on this machine.
-            version: Name of the version; the project's version, counted on where it is taken, if not given.
+            version: Name of the version; the project's version, counted up where it is taken, if not given.
             specification: Name of the software specification; the best supported one if not given.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
                 pickle runs code that it brings along.

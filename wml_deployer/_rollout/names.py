@@ -1,0 +1,125 @@
+"""Names of versions: checked before anything is sent, and given to one content only.
+
+A name stays taken whatever happens to its version: the log, here and on the deployment, goes on using it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wml_deployer.errors import MetadataError, ModelError, VersionError
+from wml_deployer.metadata import unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from wml_deployer.metadata import LogEntry, Metadata
+
+__all__ = ["TakenNames", "check_name", "check_reason", "next_name"]
+
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def check_name(name: object) -> None:
+    """Refuse what cannot be the name of a version.
+
+    Raises:
+        ModelError: It is no text, blank, or has characters that a file or a terminal does not take.
+
+    """
+    problem = f"{name!r}, not a text" if not isinstance(name, str) else unwritable(name)
+    if isinstance(name, str) and not name.strip():
+        problem = "blank"
+    if problem:
+        has = "is" if not isinstance(name, str) or problem == "blank" else "has"
+        raise ModelError(
+            f"The name of the version {has} {problem}.", next_step='Give a text on one line, such as version="v0.2".'
+        )
+
+
+def check_reason(reason: object) -> None:
+    """Refuse a reason that cannot be written to the log.
+
+    Raises:
+        MetadataError: It is no text, or has characters that a file or a terminal does not take.
+
+    """
+    if reason is None:
+        return
+    problem = unwritable(reason, lines=True) if isinstance(reason, str) else f"{reason!r}, not a text"
+    if problem:
+        has = "has" if isinstance(reason, str) else "is"
+        raise MetadataError(f"The reason {has} {problem}.", next_step="Give it as plain text; nothing was done.")
+
+
+class TakenNames:
+    """The names that a project has given out, each with the digest of its content where that is known.
+
+    Args:
+        metadata: The project.
+        logged: The log that the deployment keeps.
+        frozen: Name and digest of each revision that the project's models have on the service.
+
+    """
+
+    def __init__(self, metadata: Metadata, logged: Sequence[LogEntry], frozen: Iterable[tuple[str, str]]) -> None:
+        """Collect them."""
+        self._digests: dict[str, set[str | None]] = {}
+        named = [(version.name, version.digest) for version in metadata.versions]
+        log = [(entry.to_version, entry.digest) for entry in (*metadata.log, *logged) if entry.to_version]
+        for name, digest in (*named, *log, *frozen):
+            self._digests.setdefault(name, set()).add(digest)
+        # The oldest entry of a shortened log may name a version that no entry describes.
+        for entry in logged:
+            self._digests.setdefault(entry.from_version or "", {None})
+
+    def is_free(self, name: str, digest: str) -> bool:
+        """Return whether a version of this content may have a name: nothing, or the same content, had it before."""
+        return self._digests.get(name, {digest}) <= {digest}
+
+    def check(self, name: str, digest: str) -> None:
+        """Refuse a name that other content has or had.
+
+        Raises:
+            VersionError: It does.
+
+        """
+        if not self.is_free(name, digest):
+            raise VersionError(
+                f"Version {name!r} is or was another content.",
+                operation="store",
+                next_step=f"Give another version=, such as {next_name(name, self._digests)!r}; a name is given once.",
+            )
+
+    def next(self, project_version: str) -> str:
+        """Return the name of the next version that is given none."""
+        return next_name(project_version, self._digests)
+
+
+def next_name(begin: str, taken: Collection[str]) -> str:
+    """Return a name, or where it is taken the next one of its form.
+
+    The highest name that differs in its numbers alone is counted up by one: after v0.2 and v0.3 comes v0.4.
+
+    Args:
+        begin: The name to begin with.
+        taken: The names that were given out.
+
+    Example:
+        >>> next_name("v0.1", {"v0.1", "v0.2", "v0.3", "challenger"})
+        'v0.4'
+        >>> next_name("baseline", {"baseline"})
+        'baseline-2'
+
+    """
+    if begin not in taken:
+        return begin
+    if not _NUMBER.search(begin):
+        return next_name(f"{begin}-2", taken)
+    form = _NUMBER.sub("0", begin)
+    alike = [name for name in taken if _NUMBER.sub("0", name) == form]
+    highest = max(alike, key=lambda name: [int(number) for number in _NUMBER.findall(name)])
+    last = list(_NUMBER.finditer(highest))[-1]
+    counted = str(int(last.group()) + 1).zfill(len(last.group()))
+    return f"{highest[: last.start()]}{counted}{highest[last.end() :]}"
