@@ -36,6 +36,7 @@ __all__ = [
     "project_of",
     "refuse_unknown_versions",
     "remove_stale",
+    "told_by",
 ]
 
 CUSTOM_KEY = "wml_deployer"
@@ -82,8 +83,14 @@ def models_of(client: Client, metadata: Metadata) -> list[ModelRecord]:
 def frozen_revisions(client: Client, models: Iterable[ModelRecord]) -> list[Frozen]:
     """List what this library froze of some models, the newest revision of each first."""
     listed = [(model.id, item) for model in models for item in revisions_left(client, model.id)]
-    found = [(model_id, item.revision, _COMMIT.fullmatch(item.message or "")) for model_id, item in listed]
-    return [Frozen(model_id, revision, told[1], told[2]) for model_id, revision, told in found if revision and told]
+    found = [(model_id, item.revision, told_by(item)) for model_id, item in listed]
+    return [Frozen(model_id, revision, *told) for model_id, revision, told in found if revision and told]
+
+
+def told_by(revision: ModelRecord) -> tuple[str, str] | None:
+    """Return the version name and the digest that a revision's commit message tells, if this library froze it."""
+    told = _COMMIT.fullmatch(revision.message or "")
+    return (told[1], told[2]) if told else None
 
 
 def frozen_already(
@@ -118,7 +125,7 @@ def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Itera
     known = set(map(asset_of, metadata.versions))
     for model_id in model_ids:
         for item in revisions_left(client, model_id):
-            if (model_id, item.revision) not in known:
+            if told_by(item) and (model_id, item.revision) not in known:
                 raise ConflictError(
                     f"Model {model_id} has revision {item.revision}, which metadata.yaml does not know: somebody else "
                     "stored it, or an interrupted call did.",

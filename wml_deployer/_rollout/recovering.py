@@ -20,6 +20,7 @@ from wml_deployer._rollout.left_over import (
     frozen_already,
     frozen_revisions,
     models_of,
+    told_by,
 )
 from wml_deployer._rollout.names import TakenNames
 from wml_deployer._rollout.service_log import merged, read_log
@@ -112,7 +113,7 @@ def _versions(
     for model in models_of(client, metadata):
         for listed in reversed(client.revisions(model.id)):
             ids = (model.id, str(listed.revision))
-            version = known.get(ids) or _told(client.model(*ids), ids)
+            version = known.get(ids) or _told(client.model(*ids), told_by(listed), ids)
             if version is not None:
                 found.append(version)
     names = {(entry.model_id, entry.revision): entry.to_version for entry in logged if entry.to_version}
@@ -135,17 +136,20 @@ def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]
     return f"{wanted}@{version.model_id}/{version.revision}"
 
 
-def _told(revision: ModelRecord, ids: tuple[str, str]) -> Version | None:
+def _told(revision: ModelRecord, told: tuple[str, str] | None, ids: tuple[str, str]) -> Version | None:
     """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
-    facts = revision.custom.get(CUSTOM_KEY, {})
-    if not facts.get("version") or not facts.get("digest"):
+    if told is None:
         return None
+    name, digest = told
+    # A script may have given the model other content and kept its facts.
+    facts = revision.custom.get(CUSTOM_KEY, {})
+    facts = facts if facts.get("digest") == digest else {}
     try:
         return Version(
-            name=str(facts["version"]),
+            name=name,
             model_id=ids[0],
             revision=ids[1],
-            digest=str(facts["digest"]),
+            digest=digest,
             model_type=revision.model_type,
             software_specification=revision.specification,
             libraries=facts.get("libraries", {}),
