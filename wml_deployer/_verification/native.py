@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.schema import Schema
 
-__all__ = ["NativeRuntime", "answer", "array_of", "frame_of", "outputs", "plain_values"]
+__all__ = ["NativeRuntime", "answer", "array_of", "arrays_of", "frame_of", "outputs", "written"]
 
 
 class NativeRuntime:
@@ -100,6 +100,8 @@ def array_of(values: Sequence[Sequence[Any]]) -> np.ndarray[Any, Any]:
         ValueError: The rows are of different lengths.
 
     """
+    if len({len(row) for row in values}) > 1:
+        raise ValueError("not all rows have the same number of values")
     objects = np.array(values, dtype=object)
     kinds = {type(value) for value in objects.flat}
     if not kinds <= {int, float, bool, type(None)}:
@@ -118,9 +120,18 @@ def answer(model: Any, given: Any) -> bytes:
         The answer's JSON: ``prediction`` and, from classifiers with probabilities, ``probability``.
 
     """
-    columns = outputs(model, given)
+    return written(outputs(model, given))
+
+
+def written(columns: Mapping[str, Any]) -> bytes:
+    """Write an answer as JSON.
+
+    Args:
+        columns: What a model returned for n rows, by the field of the answer.
+
+    """
     # NaN and infinities have no form in JSON, and become null.
-    values = list(zip(*(plain_values(column) for column in columns.values()), strict=True))
+    values = list(zip(*(_plain_values(column) for column in columns.values()), strict=True))
     document = {"predictions": [{"fields": list(columns), "values": values}]}
     return orjson.dumps(document, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
@@ -152,11 +163,20 @@ def outputs(model: Any, given: Any) -> dict[str, Any]:
     return columns
 
 
-def plain_values(column: Any) -> list[Any]:
+def arrays_of(column: Any) -> list[np.ndarray[Any, Any]]:
+    """Return what a model returned as arrays: one, or one an output for probabilities of several outputs."""
+    several = isinstance(column, list) and len(column) > 0 and getattr(column[0], "ndim", 0) > 1
+    return [
+        np.asarray(part.toarray() if hasattr(part, "toarray") else part) for part in (column if several else [column])
+    ]
+
+
+def _plain_values(column: Any) -> list[Any]:
     """Turn what a model returned into one Python value a row."""
-    if isinstance(column, list):  # probabilities of several outputs: one array for each
-        return [list(row) for row in zip(*map(plain_values, column), strict=True)]
-    array = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
+    arrays = arrays_of(column)
+    if len(arrays) > 1:
+        return [list(row) for row in zip(*map(_plain_values, arrays), strict=True)]
+    array = arrays[0]
     if array.dtype.kind in "mM":
         array = array.astype(str)
     # A float32 is written as the double of the same value.

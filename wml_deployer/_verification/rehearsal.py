@@ -28,7 +28,7 @@ from wml_deployer._frameworks.signature import takes_names
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.changes import changed_columns, reason_of
 from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
-from wml_deployer._verification.native import NativeRuntime, answer, outputs
+from wml_deployer._verification.native import NativeRuntime, answer, arrays_of, outputs, written
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError
@@ -36,8 +36,6 @@ from wml_deployer.payload import decode
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer.reports import Severity
     from wml_deployer.schema import Schema
@@ -51,6 +49,8 @@ MAX_COLUMNS = 50
 """Columns that are tried one by one, if more of a sample's columns change on the way."""
 
 _SEVERAL = 3
+
+NO_GAPS = "Score no row with a gap in it, or let the pipeline fill them: SimpleImputer(missing_values=None) fills text."
 
 CORRECT_SAMPLE = "Give as sample= rows that the model can answer, in the form that it was fitted on."
 
@@ -134,7 +134,7 @@ class _Run:
         self._answered_values = orjson.loads(body)["predictions"][0]
         self._expected = self._decoded(body)
         self.parts: list[Part] = []
-        self.findings: dict[Any, Finding] = {}
+        self.findings: dict[str, Finding] = {}
 
     def play_rows(self) -> None:
         """Play all rows, each half, and rows alone. What the model answers to each of them is known."""
@@ -153,14 +153,16 @@ class _Run:
         columns = nullable_columns(frame)
         if not columns or "rows" in self.findings:
             return
-        # All at once, each in a row of its own; only if that does not agree, column by column.
-        if self._play_all_gaps(columns):
-            harmless = columns
-        else:
-            harmless = [name for name in columns[:MAX_COLUMNS] if self._play_gap(name, ALONE_ROWS)]
-            self._play_all_gaps(harmless)
-        for name in harmless[:MAX_COLUMNS]:
-            if getattr(frame[name].dtype, "kind", "O") not in "fO":  # alone in its request, the gap decides the dtype
+        # All at once, each in a row of its own. If that does not agree: one by one, those that do not arrive as sent.
+        rows = self._sent("rows with gaps", with_gaps(frame, columns, max(len(columns), 2)))
+        refused = isinstance(rows.arrived, Exception)
+        suspects = [name for name in columns if refused or name in rows.changed][:MAX_COLUMNS]
+        if not self._keep_if_harmless(rows):
+            suspects = [name for name in suspects if self._play_gap(name, ALONE_ROWS)]
+            if suspects:
+                self._keep_if_harmless(self._sent(rows.part, with_gaps(frame, suspects, max(len(suspects), 2))))
+        for name in suspects:
+            if frame[name].dtype != object:  # alone in its request, the gap decides the dtype
                 self._play_gap(name, 1)
 
     def play_large_integers(self) -> None:
@@ -175,7 +177,9 @@ class _Run:
                 answered = answered.iloc[1:].reset_index(drop=True)
                 theirs = _as_frame(arrived, frame.columns).iloc[1:].reset_index(drop=True)
                 if not agree(answered, self._expected):
-                    self._add(name, frame[name], theirs[name], _example("a row beside a gap", answered, self._expected))
+                    self._add_column(
+                        name, frame[name], theirs[name], _example("a row beside a gap", answered, self._expected)
+                    )
 
     def _play(self, part: str, positions: list[int]) -> None:
         """Play rows of the sample."""
@@ -185,20 +189,15 @@ class _Run:
         # What arrives as it was sent is answered as it was; parts of the sample show whether rows depend on others.
         if isinstance(rows.arrived, Exception) or rows.changed or len(positions) < len(self._rows.frame):
             answered = self._asked(rows.arrived)
-        if isinstance(answered, Exception):
-            self._refuse("error", "sample", part, answered)
-        elif agree(answered, expected):
+        if isinstance(answered, pd.DataFrame) and agree(answered, expected):
             values = [self._answered_values["values"][position] for position in positions]
             block = {**self._answered_values, "values": values}
             self.parts.append(Part(part, rows.body, orjson.dumps({"predictions": [block]})))
         else:
             self._explain(rows, answered, expected)
 
-    def _play_all_gaps(self, columns: Sequence[Any]) -> bool:
-        """Play rows with a gap in each column. Return whether the model answers them, and they agree."""
-        if not columns:
-            return False
-        rows = self._sent("rows with gaps", with_gaps(self._rows.frame, columns, max(len(columns), 2)))
+    def _keep_if_harmless(self, rows: _Rows) -> bool:
+        """Make rows with gaps a part of the sample, if the model answers them the same way here and there."""
         expected, answered = self._asked(rows.local), self._asked(rows.arrived)
         if isinstance(expected, Exception) or isinstance(answered, Exception) or not agree(answered, expected):
             return False
@@ -212,20 +211,23 @@ class _Run:
         if isinstance(expected, Exception):
             return False  # The model was not made for gaps there.
         if isinstance(answered, Exception):
-            self._refuse("warning", f"column {str(name)!r}", "a gap in it", answered)
+            self._add(f"column {str(name)!r}", "warning", _example("a gap in it", answered, expected), NO_GAPS)
             return False
         if not agree(answered, expected):
-            self._add(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
+            self._add_column(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
             return False
         return True
 
-    def _explain(self, rows: _Rows, answered: pd.DataFrame, expected: pd.DataFrame) -> None:
+    def _explain(self, rows: _Rows, answered: pd.DataFrame | Exception, expected: pd.DataFrame) -> None:
         """Name the columns that change the answers of some rows."""
+        if isinstance(rows.arrived, Exception):
+            self._add("sample", "error", _example(rows.part, rows.arrived, expected), CORRECT_SAMPLE)
+            return
         own = self._asked(rows.local)
         if not rows.changed or isinstance(own, Exception) or not agree(own, expected):
-            self.findings["rows"] = Finding(
-                "error",
+            self._add(
                 "rows",
+                "error",
                 f"the model itself answers {rows.part} otherwise than among all rows of the sample: its answers depend "
                 "on the rows beside them, or differ from call to call",
                 "Let the pipeline learn in fit what it needs of other rows, and give it a fixed random_state.",
@@ -234,14 +236,14 @@ class _Run:
         suspects = rows.changed[:MAX_COLUMNS]
         guilty = [name for name in suspects if self._changes_answers(rows, name, expected)]
         for name in guilty or suspects:
-            self._add(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
+            self._add_column(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
 
     def _changes_answers(self, rows: _Rows, name: Any, expected: pd.DataFrame) -> bool:
         """Whether one column, as it arrives among others as they were sent, makes the model answer otherwise."""
         if not isinstance(rows.local, pd.DataFrame):
             return False
         answered = self._asked(rows.local.assign(**{name: rows.theirs[name]}))
-        return isinstance(answered, pd.DataFrame) and not agree(answered, expected)
+        return isinstance(answered, Exception) or not agree(answered, expected)
 
     def _sent(self, part: str, frame: pd.DataFrame) -> _Rows:
         """Encode rows, and read them as the runtime does."""
@@ -275,17 +277,14 @@ class _Run:
         array = frame.to_numpy()
         return np.array(array.tolist()) if numbers and array.dtype == object else array
 
-    def _add(self, name: Any, ours: pd.Series[Any], theirs: pd.Series[Any], example: str) -> None:
+    def _add_column(self, name: Any, ours: pd.Series[Any], theirs: pd.Series[Any], example: str) -> None:
         reason = reason_of(name, ours, theirs)
-        finding = Finding("error", f"column {str(name)!r}", f"{reason.problem}: {example}", reason.next_step)
-        known = self.findings.get(finding.subject)
-        if known is None or known.severity == "warning":
-            self.findings[finding.subject] = finding
+        self._add(f"column {str(name)!r}", "error", f"{reason.problem}: {example}", reason.next_step)
 
-    def _refuse(self, severity: Severity, subject: str, part: str, error: Exception) -> None:
-        said = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-        problem = f"the service would refuse {part}: {' '.join(said.split())}"
-        self.findings.setdefault(subject, Finding(severity, subject, problem, CORRECT_SAMPLE))
+    def _add(self, subject: str, severity: Severity, problem: str, next_step: str) -> None:
+        known = self.findings.get(subject)
+        if known is None or (known.severity, severity) == ("warning", "error"):
+            self.findings[subject] = Finding(severity, subject, problem, next_step)
 
 
 def local_answer(model: Any, given: Any) -> bytes:
@@ -304,12 +303,11 @@ def local_answer(model: Any, given: Any) -> bytes:
     for name, values in columns.items():
         _check_output(name, values, len(given))
     with user_code("Writing the model's answer as JSON", "Fit the model on text, numbers or booleans as labels."):
-        return answer(model, given)
+        return written(columns)
 
 
 def _check_output(name: str, values: Any, count: int) -> None:
-    for array in values if isinstance(values, list) else [values]:
-        plain = np.asarray(array.toarray() if hasattr(array, "toarray") else array)
+    for plain in arrays_of(values):
         if plain.ndim == 0 or len(plain) != count:
             answered = f"{len(plain)} values" if plain.ndim else "a single value"
             raise ModelError(f"The model answers {answered} to {count} rows.", next_step=CORRECT_SAMPLE)
@@ -328,8 +326,11 @@ def _as_frame(rows: Any, columns: pd.Index[Any]) -> pd.DataFrame:
     return frame.set_axis(columns, axis=1)
 
 
-def _example(part: str, answered: pd.DataFrame, expected: pd.DataFrame) -> str:
-    """Show the first value that differs."""
+def _example(part: str, answered: pd.DataFrame | Exception, expected: pd.DataFrame) -> str:
+    """Show the first value that differs, or why there is none."""
+    if isinstance(answered, Exception):
+        said = getattr(answered, "message", None) or f"{type(answered).__name__}: {answered}"
+        return f"the service would refuse {part}: {' '.join(said.split())}"
     if list(answered.columns) != list(expected.columns) or len(answered) != len(expected):
         return f"{part} gets other columns in its answer"
     row = rows_that_differ(answered, expected).index(True)
