@@ -78,7 +78,8 @@ def requests(draw: st.DrawFn) -> tuple[bytes, Schema, bool]:
     fields = tuple(Field(name, draw(st.sampled_from(DTYPES))) for name in names)
     if not draw(st.booleans()):
         fields = ()
-    if fields or draw(st.booleans()):
+    with_names = draw(st.booleans())
+    if fields or with_names:
         block["fields"] = names
     named = draw(st.booleans())
     return orjson.dumps({"input_data": [block]}), Schema(fields, named=named), draw(st.booleans())
