@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ SERVER_MAP = "<!-- map of the embedded service -->"
 ROUTES = "<!-- routes of the embedded service -->"
 ABSENT = "<!-- what the embedded service does not have -->"
 SPECIFICATIONS = "<!-- specifications of the embedded service -->"
+SURFACE = "<!-- what IBM's clients ask for -->"
+CLASSIC = Path(__file__).parent / "classic_surface.txt"
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
@@ -28,6 +32,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         ROUTES: draw_routes,
         ABSENT: draw_absent,
         SPECIFICATIONS: draw_specifications,
+        SURFACE: draw_surface,
     }
     for mark, draw in parts.items():
         if mark in markdown:
@@ -55,9 +60,7 @@ def draw_part(name: str) -> Iterator[str]:
     yield f"\n### {(package.__doc__ or '').partition(':')[0].rstrip('.')}\n"
     yield from ("| | | |", "| --- | --- | --- |")
     for route in import_module(f"{package.__name__}.urls").ROUTES:
-        handler = route.handler.func if isinstance(route.handler, partial) else route.handler
-        said = (handler.__doc__ or "").partition("\n")[0]
-        yield f"| {route.method} | `{route.path}` | {said} |"
+        yield f"| {route.method} | `{route.path}` | {described(route)} |"
 
 
 def draw_absent() -> str:
@@ -67,6 +70,49 @@ def draw_absent() -> str:
         paths = ", ".join(f"`{path}`" for path in part.paths)
         lines.append(f"| {part.name} | {paths} | {part.reason} |")
     return "\n".join(lines)
+
+
+def draw_surface() -> str:
+    """Every request of both clients' classic surface, and what the embedded service does with it."""
+    rows = (f"| {asked.method} `{asked.path}` | {asked.here} | {asked.why} |" for asked in classic_surface())
+    return "\n".join(["| request | here | |", "| --- | --- | --- |", *rows])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that one of IBM's clients can make: ``served``, ``refused`` with a reason, or ``absent``."""
+
+    method: str
+    path: str
+    here: str
+    why: str
+
+
+def classic_surface() -> Iterator[Asked]:
+    """The requests of both clients' classic surface, in the order of their paths."""
+    routes = import_module("wml_deployer.server.application").ROUTES
+    served = {(route.method, pattern(route.path)): described(route) for route in routes}
+    for line in CLASSIC.read_text("utf-8").splitlines():
+        method, path = line.split()
+        known = served.get((method, pattern(path)))
+        part = import_module("wml_deployer.server.absent").absent_at(pattern(path))
+        if known is not None:
+            yield Asked(method, path, "served", known)
+        elif part is not None:
+            yield Asked(method, path, "refused", f"{part.name}. {part.reason}")
+        else:
+            yield Asked(method, path, "absent", "The client has the address, and no part of it asks for it.")
+
+
+def pattern(path: str) -> str:
+    """A path whose variable parts have no names."""
+    return re.sub(r"{[^}]*}", "*", path)
+
+
+def described(route: Any) -> str:
+    """The first line of what a route's handler says of itself."""
+    handler = route.handler.func if isinstance(route.handler, partial) else route.handler
+    return (handler.__doc__ or "").partition("\n")[0]
 
 
 def draw_specifications() -> str:

@@ -247,8 +247,15 @@ class LocalServer:
         """
         self._call("PUT", "/limits", {"deployments": deployments, "requests_per_second": requests_per_second})
 
-    def set_specification(self, name: str, state: Literal["supported", "deprecated", "constricted", "retired"]) -> None:
-        """Let a base software specification be elsewhere in its life."""
+    def set_specification(self, name: str, state: str) -> None:
+        """Let a base software specification be elsewhere in its life.
+
+        Args:
+            name: Its name.
+            state: ``available``, ``supported`` and ``deprecated`` ones take new models; ``constricted``, ``retired``,
+                ``withdrawn`` ones and those in any other state do not.
+
+        """
         self._call("PUT", f"/software_specifications/{name}", {"state": state})
 
     def reset(self) -> None:

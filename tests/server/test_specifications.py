@@ -27,7 +27,7 @@ def test_ids_are_the_recorded_ones() -> None:
     hardware = {name: identifier for name, identifier in IDS["hardware"].items() if identifier != "Not_Applicable"}
 
     assert IDS["specs"] == {name: SOFTWARE[name] for name in IDS["specs"]}
-    assert hardware == {name: identifier for name, (identifier, _, _) in HARDWARE.items()}
+    assert hardware == {name: HARDWARE[name][0] for name in hardware}
 
 
 @pytest.mark.parametrize("kind", ["software", "hardware"])

@@ -63,6 +63,11 @@ ABSENT = (
         ("/ml/v4/deployments/*/ai_service", "/ml/v4/deployments/*/ai_service_stream"),
     ),
     Absent(
+        "Model definitions of the training service",
+        "Nothing is trained here; model definitions are kept as assets, under /v2/assets.",
+        ("/ml/v4/model_definitions",),
+    ),
+    Absent(
         "Exports and imports of spaces",
         "Everything is in the service's folder: copy that while the service does not run.",
         ("/v2/asset_exports", "/v2/asset_imports"),
@@ -70,7 +75,7 @@ ABSENT = (
     Absent(
         "Connections, data sources and their drivers",
         "Jobs read and write data assets of the space, and rows in the request.",
-        ("/v2/connections", "/v2/datasource_types"),
+        ("/v2/connections", "/v2/datasource_types", "/v2/asset_files/dbdrivers"),
     ),
     Absent("Storage volumes", "Upload files as data assets.", ("/zen-data", "/zen-volumes")),
     Absent("Parameter sets", "They are for flows, which do not run here.", ("/v2/parameter_sets",)),

@@ -43,18 +43,23 @@ class Answer:
     Attributes:
         status: HTTP status.
         body: What becomes JSON; None for an answer without a body.
+        compact: Whether it is on one line, as tokens and predictions are; documents are indented, and their members
+            are in the order of their names, so that ``entity`` stands before ``metadata`` (both recorded): programs
+            without a JSON reader find ids by their lines.
 
     """
 
     status: int
     body: Any = None
+    compact: bool = False
 
     def response(self) -> Response:
         """Render it."""
         if self.body is None:
             return Response(status_code=self.status)
         # Integer keys come from users' zip maps; NaN becomes null.
-        content = orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS)
+        style = 0 if self.compact else orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        content = orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS | style)
         return Response(content, self.status, media_type="application/json")
 
 

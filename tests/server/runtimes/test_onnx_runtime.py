@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
@@ -62,6 +63,29 @@ def test_converted_classifier_answers_maps_of_probabilities(tmp_path: Path) -> N
     assert {"id": "output_label", "values": model.predict(SCORED).tolist()} == label
     assert "output_probability" == probability["id"]
     assert [pytest.approx(row) for row in expected] == probability["values"]
+
+
+@pytest.mark.parametrize("name", ["model.zip", "content"])
+def test_a_model_in_a_zip_archive_is_served(name: str, tmp_path: Path) -> None:
+    """IBM's samples for converters zip the models; what is uploaded as a single file has lost its name."""
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("folder/model.onnx", network("doubled").SerializeToString())
+    score = load(Request(tmp_path, "onnxruntime_1.17", "onnxruntime_opset_21", Bounds(2**20, 10)))
+    answer = decode(encode(score({"input_data": [{"values": SCORED}]})))["predictions"]
+
+    assert [{"id": "doubled", "values": [[2 * value for value in row] for row in SCORED]}] == answer
+
+
+def test_a_damaged_zip_archive_fails_to_load(tmp_path: Path) -> None:
+    """It is told as such."""
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+        archive.writestr("model.onnx", network("doubled").SerializeToString())
+    content = bytearray((tmp_path / "model.zip").read_bytes())
+    content[60] ^= 255
+    (tmp_path / "model.zip").write_bytes(content)
+
+    with pytest.raises(LoadError, match="cannot be unpacked"):
+        load(Request(tmp_path, "onnxruntime_1.17", "onnxruntime_opset_21", Bounds(2**20, 10)))
 
 
 def test_converted_lightgbm_answers_labels_and_probabilities(tmp_path: Path) -> None:

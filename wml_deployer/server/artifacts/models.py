@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.artifacts.kinds import KINDS, MODEL
+from wml_deployer.server.artifacts.kinds import AI_SERVICE, KINDS, MODEL
 from wml_deployer.server.containers import require_runtime, scope_of
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Content, Record
-from wml_deployer.server.specifications.models import choose
+from wml_deployer.server.specifications.models import Specifications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,14 +55,17 @@ def create(
         owner=caller.user_id,
         **scope_of(container),
     )
-    record.entity.update(_entity(transaction, kind, container, fields))
+    specifications = Specifications(transaction, caller.flavour)
+    record.entity.update(_entity(specifications, kind, container, fields))
     if kind is MODEL:
         record.metadata["resource_key"] = context.identifiers.new()
     transaction.add(record)
     return record
 
 
-def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> None:
+def update(
+    context: Context, transaction: Transaction, caller: Caller, record: Record, operations: list[Operation]
+) -> None:
     """Patch an artifact's document.
 
     Raises:
@@ -76,7 +79,8 @@ def update(context: Context, transaction: Transaction, record: Record, operation
         apply(record.metadata if operation.root in _IN_METADATA else record.entity, operation)
     record.name = _name(record.metadata.get("name"))
     if kind.runs and any(operation.root in ("software_spec", "type") for operation in operations):
-        record.entity.update(_specification(transaction, kind, record.container, record.entity))
+        specifications = Specifications(transaction, caller.flavour)
+        record.entity.update(_specification(specifications, kind, record.container, record.entity))
     _touch(context, record)
     transaction.save(record)
 
@@ -166,23 +170,27 @@ def absent(kind: Kind, identifier: str) -> NotFoundError:
     return NotFoundError(f"The {kind.name} with id '{identifier}' does not exist.", code=f"{kind.name}_does_not_exist")
 
 
-def _entity(transaction: Transaction, kind: Kind, container: Record, fields: dict[str, Any]) -> dict[str, Any]:
+def _entity(specifications: Specifications, kind: Kind, container: Record, fields: dict[str, Any]) -> dict[str, Any]:
     entity = {key: value for key, value in fields.items() if key not in (*_IN_METADATA, *_SCOPE) and value is not None}
     if kind.type is not None:
         entity.setdefault("type", kind.type)
     if kind.runs:
-        entity.update(_specification(transaction, kind, container.id, entity))
+        entity.update(_specification(specifications, kind, container.id, entity))
     if kind is MODEL:
         entity.setdefault("hybrid_pipeline_software_specs", [])
+    if kind is AI_SERVICE:
+        entity.setdefault("code_type", "python")
     return entity
 
 
-def _specification(transaction: Transaction, kind: Kind, container: str, entity: dict[str, Any]) -> dict[str, Any]:
+def _specification(
+    specifications: Specifications, kind: Kind, container: str, entity: dict[str, Any]
+) -> dict[str, Any]:
     """Return type and software specification as they are stored, once they have proved to fit."""
     model_type = entity.get("type")
     if not isinstance(model_type, str) or not model_type:
         raise wrong_field("type", f"A {kind.name} needs a type.")
-    software = choose(transaction, container, entity.get("software_spec"), model_type if kind is MODEL else None)
+    software = specifications.choose(container, entity.get("software_spec"), model_type if kind is MODEL else None)
     return {"software_spec": {"id": software.id, "name": software.name}, "type": model_type}
 
 

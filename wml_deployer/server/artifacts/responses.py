@@ -11,6 +11,7 @@ from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.paging import page, size_of
 from wml_deployer.server.records import Content
 from wml_deployer.server.routing import Answer, Download
+from wml_deployer.server.specifications.models import Specifications
 
 if TYPE_CHECKING:
     from wml_deployer.server.artifacts.kinds import Kind
@@ -36,6 +37,10 @@ def listing(kind: Kind, call: Call) -> Answer:
     """List the artifacts of a space."""
     where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
     container = container_of(call).id
+    if "software_spec" in call.query:
+        # By its id or by its name.
+        named = Specifications(call.transaction, call.caller.flavour).list(container, call.query["software_spec"])
+        where["entity.software_spec.id"] = named[0].id if named else call.query["software_spec"]
     return Answer(200, page(call, kind.name, container, lambda record: _document(record.document), where=where))
 
 
@@ -47,7 +52,7 @@ def show(kind: Kind, call: Call) -> Answer:
 def update(kind: Kind, call: Call) -> Answer:
     """Patch an artifact's document."""
     record = _record(kind, call)
-    models.update(call.context, call.transaction, record, patch.parse(call.body))
+    models.update(call.context, call.transaction, call.caller, record, patch.parse(call.body))
     return Answer(200, _document(record.document))
 
 

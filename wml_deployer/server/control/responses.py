@@ -16,7 +16,7 @@ from wml_deployer.server.deployments.errors import absent
 from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.routing import Answer
 from wml_deployer.server.spaces.models import ensure_default
-from wml_deployer.server.specifications.models import set_state
+from wml_deployer.server.specifications.models import Specifications, set_state
 from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def set_limits(call: Call) -> Answer:
 
 def set_specification(call: Call) -> Answer:
     """Set where a base software specification is in its life."""
-    software = set_state(call.transaction, call.path["name"], call.fields.get("state"))
+    specifications = Specifications(call.transaction, call.caller.flavour)
+    software = set_state(specifications, call.transaction, call.path["name"], call.fields.get("state"))
     return Answer(200, software.document)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.containers import require_runtime, scope_of
 from wml_deployer.server.deployments import held
@@ -49,6 +50,25 @@ UNSETTLED = ("initializing", "updating")
 
 _SERVING_NAME = re.compile(r"[a-z0-9_]{1,36}")
 _DEPLOYABLE = ("model", "function")
+_ASSET = "asset"
+#: What else can be stored here, by its kind, and how else the real service deploys, by its name in a request.
+_NOT_DEPLOYED = {
+    "ai_service": "AI services",
+    "data_asset": "data assets",
+    "experiment": "experiments",
+    "pipeline": "pipelines",
+    "script": "scripts",
+    "shiny_asset": "R Shiny applications",
+    "wml_model_definition": "model definitions",
+}
+_OTHER_METHODS = {
+    "base_model_id": "foundation models",
+    "curated_foundation_model": "foundation models",
+    "foundation_model": "foundation models",
+    "prompt_template": "prompts",
+    "r_shiny": "R Shiny applications",
+    "virtual": "Core ML models for download",
+}
 _MOST_COPIES = 10
 
 
@@ -126,6 +146,12 @@ def check_name(name: Any) -> str:
 
 
 def _method(fields: dict[str, Any]) -> str:
+    for method, name in _OTHER_METHODS.items():
+        if fields.get(method) is not None:
+            raise NotServedError(
+                f"The embedded service does not deploy {name} ('{method}'). It deploys models and functions, online"
+                " or batch."
+            )
     given = [method for method in ("online", "batch") if fields.get(method) is not None]
     if len(given) != 1 or not isinstance(fields[given[0]], dict):
         raise DeploymentError("A deployment is either online or batch: one of the two must be given, as an object.")
@@ -138,15 +164,20 @@ def asset_reference(transaction: Transaction, container: str, reference: Any) ->
     Raises:
         DeploymentError: It is none, or of something that is not deployed here.
         NotFoundError: There is no such artifact, or no such revision.
+        NotServedError: It is something that is not deployed here.
 
     """
     if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
         raise DeploymentError("A deployment needs the id of an asset.", target={"type": "field", "name": "asset"})
-    artifact = artifacts.find_any(transaction, reference["id"])
+    artifact = artifacts.find_any(transaction, reference["id"]) or transaction.get(_ASSET, reference["id"])
     if artifact is None or artifact.container != container:
         raise NotFoundError(f"The asset with id '{reference['id']}' does not exist.", code="asset_does_not_exist")
     if artifact.kind not in _DEPLOYABLE:
-        raise DeploymentError(f"This service deploys models and functions, and '{artifact.id}' is a {artifact.kind}.")
+        kind = artifact.metadata["asset_type"] if artifact.kind == _ASSET else artifact.kind
+        name = _NOT_DEPLOYED.get(kind, f"assets of the type {kind}")
+        raise NotServedError(
+            f"The embedded service does not deploy {name}: '{artifact.id}' is one. It deploys models and functions."
+        )
     if reference.get("rev") is None:
         return {"id": artifact.id}
     frozen = artifacts.at_revision(transaction, artifact, str(reference["rev"]))

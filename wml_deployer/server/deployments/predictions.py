@@ -59,7 +59,7 @@ async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[by
         raise absent(identifier)
     script = context.control.scripts.next(record.id)
     if script is not None:
-        return Answer(script.status, script.body).response()
+        return Answer(script.status, script.body, compact=True).response()
     _require_ready(record)
     content = await body()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.errors import absent as absent_deployment
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, error_text, wrong_field
@@ -130,7 +131,7 @@ def _deployment(transaction: Transaction, container: Record, reference: Any) -> 
 
 def _scoring(fields: dict[str, Any]) -> dict[str, Any]:
     if "decision_optimization" in fields:
-        raise InvalidRequestError("This service does not solve decision optimization models.")
+        raise NotServedError("The embedded service does not solve decision optimization models.")
     scoring = fields.get("scoring")
     if not isinstance(scoring, dict) or not (scoring.get("input_data") or scoring.get("input_data_references")):
         raise wrong_field("scoring", "A job needs input_data or input_data_references.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.containers import PROJECT, scope_of
-from wml_deployer.server.errors import wrong_field
+from wml_deployer.server.errors import InvalidRequestError, wrong_field
 from wml_deployer.server.records import Record
 from wml_deployer.server.spaces.models import compute_of
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from wml_deployer.server.tokens.models import Caller
     from wml_deployer.server.transaction import Transaction
 
-__all__ = ["create", "promote"]
+__all__ = ["create", "promote", "update"]
+
+_CHANGEABLE = ("name", "description", "tags", "type", "public", "compute", "tools", "catalog", "settings")
 
 
 def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
@@ -38,13 +40,32 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
             "name": name,
             "creator_iam_id": caller.user_id,
             "storage": storage,
-            "compute": compute_of(caller, fields),
+            **compute_of(caller, fields),
             "scope": {"bss_account_id": "cpdaccount"},
         },
     }
     record = Record(PROJECT, identifier, "", name, document)
     transaction.add(record)
     return record
+
+
+def update(context: Context, transaction: Transaction, record: Record, fields: dict[str, Any]) -> None:
+    """Change what a project says of itself.
+
+    Raises:
+        InvalidRequestError: It would lose its name, or the change is about something that cannot be changed.
+
+    """
+    for field in fields:
+        if field not in _CHANGEABLE:
+            raise InvalidRequestError(f"/{field} of a project cannot be changed.")
+    record.entity.update(fields)
+    name: Any = record.entity.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise wrong_field("name", "A project needs a name.")
+    record.name = name
+    record.metadata["updated_at"] = context.clock.stamp()
+    transaction.save(record)
 
 
 def promote(context: Context, transaction: Transaction, record: Record, space: Record) -> Record:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.assets import models as assets
-from wml_deployer.server.containers import PROJECT, SPACE, find_container, remove_container
+from wml_deployer.server.containers import PROJECT, SPACE, find_container, named_container, remove_container
 from wml_deployer.server.paging import page
 from wml_deployer.server.projects import models
 from wml_deployer.server.routing import Answer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.records import Record
     from wml_deployer.server.routing import Call
 
-__all__ = ["create", "delete", "listing", "promote", "show"]
+__all__ = ["create", "delete", "listing", "promote", "promote_asset", "show", "update"]
 
 
 def create(call: Call) -> Answer:
@@ -34,6 +35,13 @@ def show(call: Call) -> Answer:
     return Answer(200, _project(call).document)
 
 
+def update(call: Call) -> Answer:
+    """Change a project: what is named takes the place of what was there."""
+    record = _project(call)
+    models.update(call.context, call.transaction, record, call.fields)
+    return Answer(200, record.document)
+
+
 def delete(call: Call) -> Answer:
     """Delete a project with everything in it."""
     record = _project(call)
@@ -42,12 +50,20 @@ def delete(call: Call) -> Answer:
 
 
 def promote(call: Call) -> Answer:
-    """Copy an asset of a project into a space."""
+    """Copy an asset of a project into a space, as the clients ask for it."""
     project = find_container(call.transaction, PROJECT, str(call.fields.get("projectId")))
     space = find_container(call.transaction, SPACE, str(call.fields.get("spaceId")))
     record = assets.find(call.transaction, project, call.path["asset_id"])
     copy = models.promote(call.context, call.transaction, record, space)
     return Answer(200, {"promotedAsset": {"asset_id": copy.id, "asset_name": copy.name}})
+
+
+def promote_asset(call: Call) -> Answer:
+    """Copy an asset of the project that the query names into the space that the body names."""
+    space = find_container(call.transaction, SPACE, str(call.fields.get("space_id")))
+    record = assets.find(call.transaction, named_container(call.transaction, call.query), call.path["asset_id"])
+    copy = models.promote(call.context, call.transaction, record, space)
+    return Answer(201, assets.of_artifact(copy) if copy.kind in KINDS else copy.document)
 
 
 def _project(call: Call) -> Record:

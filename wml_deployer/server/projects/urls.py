@@ -12,6 +12,8 @@ ROUTES = (
     Route("DELETE", "/transactional/v2/projects/{project_id}", responses.delete),
     Route("GET", "/v2/projects", responses.listing),
     Route("GET", "/v2/projects/{project_id}", responses.show),
+    Route("PATCH", "/v2/projects/{project_id}", responses.update),
+    Route("POST", "/v2/assets/{asset_id}/promote", responses.promote_asset),
     Route("POST", "/projects/api/rest/catalogs/assets/{asset_id}/promote", responses.promote),
 )
 """What these operations are."""

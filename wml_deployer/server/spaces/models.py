@@ -45,7 +45,7 @@ def create(
     record.metadata.update(created_at=now, creator_id=caller.user_id, id=record.id, url=f"/v2/spaces/{record.id}")
     record.entity.update({key: fields[key] for key in ("description", "tags", "type", "settings") if key in fields})
     record.entity.update(
-        compute=compute_of(caller, fields),
+        **compute_of(caller, fields),
         name=name,
         scope={"bss_account_id": "cpdaccount"},
         stage={"production": bool(object_in(fields, "stage").get("production", False))},
@@ -98,11 +98,18 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
     return kept
 
 
-def compute_of(caller: Caller, fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the instances that serve a space or project: Cloud Pak's own one, or those that a cloud's caller names."""
+def compute_of(caller: Caller, fields: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the instances that serve a space or project: Cloud Pak's own one, or those that a cloud's caller names.
+
+    Without any there is no member for them at all: IBM's client takes the first of an empty list.
+    """
     if caller.flavour == "software":
-        return [dict(_COMPUTE)]
-    return [{"guid": _guid(item), **item} for item in fields.get("compute") or () if isinstance(item, dict)]
+        return {"compute": [dict(_COMPUTE)]}
+    given = fields.get("compute")
+    named = [
+        {"guid": _guid(item), **item} for item in (given if isinstance(given, list) else ()) if isinstance(item, dict)
+    ]
+    return {"compute": named} if named else {}
 
 
 def _guid(item: dict[str, Any]) -> str:

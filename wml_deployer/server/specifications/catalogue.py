@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_URL, uuid5
 
-__all__ = ["HARDWARE", "PACKAGES", "REPLACEMENTS", "SOFTWARE", "STATES"]
+__all__ = ["CLOUD_STATES", "CURRENT", "HARDWARE", "LIFE", "PACKAGES", "REPLACEMENTS", "SOFTWARE", "STATES"]
 
 SOFTWARE = {
     "ai-function_0.1-py3.6": "0cdb0f1e-5376-4f4d-92dd-da3b69aa9bda",
@@ -76,20 +76,34 @@ SOFTWARE = {
 """Id by name of software specification."""
 
 _UNRECORDED = (
+    "default_py3.7_opence",
+    "do_20.1",
+    "do_22.1",
+    "do_22.2",
     "pmml-3.0_4.3",
     "pytorch-onnx_rt22.1-py3.9",
     "pytorch-onnx_rt22.2-py3.10",
     "pytorch-onnx_rt23.1-py3.10",
     "pytorch-onnx_rt24.1-py3.11",
+    "runtime-25.1-py3.12-cuda",
     "spark-mllib_3.3",
+    "spark-mllib_3.5",
     "tensorflow_rt22.1-py3.9",
     "tensorflow_rt22.2-py3.10",
     "tensorflow_rt24.1-py3.11",
 )
 SOFTWARE.update({name: str(uuid5(NAMESPACE_URL, f"/v2/software_specifications/{name}")) for name in _UNRECORDED})
 
+CURRENT = ("available", "supported", "deprecated")
+"""States of specifications that take new assets; those in any other one, known or not, only serve what is there."""
+LIFE = (*CURRENT, "constricted", "retired", "withdrawn", "unsupported", "create-unsupported")
+"""All states that are known."""
+
 STATES = {
     "autoai-obm_2.0 with Spark 3.0": "constricted",
+    "do_20.1": "supported",
+    "do_22.1": "supported",
+    "do_22.2": "supported",
     "genai-A25-py3.12": "supported",
     "hybrid_0.1": "supported",
     "onnxruntime_opset_19": "deprecated",
@@ -98,17 +112,27 @@ STATES = {
     "pytorch-onnx_rt24.1-py3.11": "deprecated",
     "runtime-24.1-py3.11": "deprecated",
     "runtime-25.1-py3.12": "supported",
+    "runtime-25.1-py3.12-cuda": "supported",
     "spark-mllib_3.4": "deprecated",
+    "spark-mllib_3.5": "supported",
     "spss-modeler_17.1": "constricted",
     "spss-modeler_18.1": "constricted",
     "spss-modeler_18.2": "supported",
     "tensorflow_rt24.1-py3.11": "deprecated",
 }
 """Where each is in its life. Whatever is not named here is retired: listed, shown, and refused for new assets."""
+CLOUD_STATES = {
+    **STATES,
+    "pytorch-onnx_rt24.1-py3.11": "retired",
+    "runtime-24.1-py3.11": "retired",
+    "tensorflow_rt24.1-py3.11": "retired",
+}
+"""The same on IBM Cloud, where the last regions let runtime 24.1 go in August 2026."""
 
 REPLACEMENTS = {
     "default_py3.6": "runtime-25.1-py3.12",
     "default_py3.7": "runtime-25.1-py3.12",
+    "default_py3.7_opence": "runtime-25.1-py3.12",
     "default_py3.8": "runtime-25.1-py3.12",
     "onnxruntime_opset_19": "onnxruntime_opset_21",
     "runtime-22.1-py3.9": "runtime-25.1-py3.12",
@@ -116,6 +140,7 @@ REPLACEMENTS = {
     "runtime-23.1-py3.10": "runtime-25.1-py3.12",
     "runtime-24.1-py3.11": "runtime-25.1-py3.12",
     "pytorch-onnx_rt24.1-py3.11": "onnxruntime_opset_21",
+    "spark-mllib_3.4": "spark-mllib_3.5",
     "tensorflow_rt23.1-py3.10": "runtime-25.1-py3.12",
     "tensorflow_rt24.1-py3.11": "runtime-25.1-py3.12",
 }
@@ -147,10 +172,19 @@ PACKAGES = {
 }
 """The libraries that matter to a stored model, as the runtimes carry them."""
 
+
+def _hardware_id(name: str) -> str:
+    """Return an id for a hardware specification whose own one nobody recorded."""
+    return str(uuid5(NAMESPACE_URL, f"/v2/hardware_specifications/{name}"))
+
+
 HARDWARE = {
+    "XS": (_hardware_id("XS"), "1", "4Gi"),
     "S": ("e7ed1d6c-2e89-42d7-aed5-863b972c1d2b", "2", "8Gi"),
     "M": ("c076e82c-b2a7-4d20-9c0f-1f0c2fdf5a24", "4", "16Gi"),
+    "ML": (_hardware_id("ML"), "4", "32Gi"),
     "L": ("a6c4923b-b8e4-444c-9f43-8a7ec3020110", "8", "32Gi"),
+    "XL": (_hardware_id("XL"), "16", "64Gi"),
     "S-Spark": ("d92943ba-9f47-407d-9280-c85281687a1e", "2", "8Gi"),
 }
 """Hardware specifications: id, number of cores, memory."""

@@ -8,16 +8,19 @@ from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import ConflictError, ForbiddenError, NotFoundError, wrong_field
 from wml_deployer.server.package_extensions import models as extensions
 from wml_deployer.server.records import Record
-from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, find_software, software_documents
+from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, Specifications
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
+    from wml_deployer.server.tokens.models import Caller
     from wml_deployer.server.transaction import Transaction
 
 __all__ = ["create", "extend", "find", "reduce", "show"]
 
 
-def create(context: Context, transaction: Transaction, fields: dict[str, Any], *, container: Record) -> Record:
+def create(
+    context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, container: Record
+) -> Record:
     """Derive a software specification.
 
     Raises:
@@ -29,9 +32,10 @@ def create(context: Context, transaction: Transaction, fields: dict[str, Any], *
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
         raise wrong_field("name", "A software specification needs a name.")
-    if software_documents(transaction, container.id, name):
+    specifications = Specifications(transaction, caller.flavour)
+    if specifications.list(container.id, name):
         raise ConflictError(f"A software specification with the name '{name}' exists already.", code="already_exists")
-    base = _base(transaction, fields.get("base_software_specification"))
+    base = _base(specifications, fields.get("base_software_specification"))
     record = Record(SOFTWARE_KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
     record.metadata.update(
         name=name,
@@ -66,7 +70,7 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
     """
     record = transaction.get(SOFTWARE_KIND, identifier)
     if record is None:
-        name = find_software(transaction, identifier).name
+        name = Specifications(transaction, "software").find(identifier).name
         raise ForbiddenError(f"The software specification '{name}' is the service's own: it stays as it is.")
     if record.container != container:
         raise NotFoundError(f"The software specification with id '{identifier}' does not exist.")
@@ -107,7 +111,7 @@ def show(transaction: Transaction, record: Record) -> dict[str, Any]:
     return {"metadata": record.metadata, "entity": {SOFTWARE_KIND: specification}}
 
 
-def _base(transaction: Transaction, reference: Any) -> Software:
+def _base(specifications: Specifications, reference: Any) -> Software:
     if not isinstance(reference, dict) or not isinstance(reference.get("guid"), str):
         raise wrong_field("base_software_specification", "A software specification needs the guid of its base.")
-    return find_software(transaction, reference["guid"])
+    return specifications.find(reference["guid"])

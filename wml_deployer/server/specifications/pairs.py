@@ -55,6 +55,7 @@ _PAIRS: dict[str, tuple[str, ...]] = {
     "mllib_3.2": ("spark-mllib_3.2",),
     "mllib_3.3": ("spark-mllib_3.3",),
     "mllib_3.4": ("spark-mllib_3.4",),
+    "mllib_3.5": ("spark-mllib_3.5",),
     "spss-modeler_17.1": ("spss-modeler_17.1",),
     "spss-modeler_18.1": ("spss-modeler_18.1",),
     "spss-modeler_18.2": ("spss-modeler_18.2",),
@@ -88,6 +89,9 @@ def check_pair(model_type: str, specification: str) -> None:
         raise wrong_field("type", f"Invalid request entity: Unsupported model type '{model_type}'.")
     if specification not in supported:
         verb = "is" if len(supported) == 1 else "are"
+        # The first sentence is what IBM's newer client looks for, the second one is recorded.
         raise wrong_field(
-            "software_spec", f"Supported software specifications for {model_type} {verb}: {', '.join(supported)}"
+            "software_spec",
+            "Unsupported model type and software specification combination."
+            f" Supported software specifications for {model_type} {verb}: {', '.join(supported)}",
         )

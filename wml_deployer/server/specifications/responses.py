@@ -35,12 +35,12 @@ def list_software(call: Call) -> Answer:
 
 def show_software(call: Call) -> Answer:
     """Show a software specification."""
-    return Answer(200, _document(call, models.find_software(call.transaction, call.path["specification_id"])))
+    return Answer(200, _document(call, _specifications(call).find(call.path["specification_id"])))
 
 
 def create_software(call: Call) -> Answer:
     """Derive a software specification."""
-    record = derived.create(call.context, call.transaction, call.fields, container=container_of(call))
+    record = derived.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
     return Answer(201, derived.show(call.transaction, record))
 
 
@@ -94,7 +94,11 @@ def delete_hardware(call: Call) -> Answer:
 
 
 def _software(call: Call, name: str | None) -> list[Software]:
-    return models.software_documents(call.transaction, _scope(call), name)
+    return _specifications(call).list(_scope(call), name)
+
+
+def _specifications(call: Call) -> models.Specifications:
+    return models.Specifications(call.transaction, call.caller.flavour)
 
 
 def _scope(call: Call) -> str | None:

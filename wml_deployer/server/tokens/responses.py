@@ -26,7 +26,7 @@ def authorize(call: Call) -> Answer:
     if not account.owns(secret, call.fields.get("username", "")):
         raise AuthenticationError("The user name or the key is wrong.", code="invalid_credentials")
     token, _ = call.context.tokens.issue(account.username, "software")
-    return Answer(200, {"_messageCode_": "200", "message": "Success", "token": token})
+    return Answer(200, {"_messageCode_": "200", "message": "Success", "token": token}, compact=True)
 
 
 async def exchange(stream: Stream) -> Answer:
@@ -46,4 +46,5 @@ async def exchange(stream: Stream) -> Answer:
             "expiration": expires,
             "scope": "ibm openid",
         },
+        compact=True,
     )

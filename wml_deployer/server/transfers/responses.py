@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError
 from wml_deployer.server.records import Content
 from wml_deployer.server.routing import Answer, Download
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from wml_deployer.server.routing import Call, Stream
     from wml_deployer.server.signatures import Grant
 
-__all__ = ["PATH", "receive", "send", "signed_url"]
+__all__ = ["DRIVERS", "PATH", "list_drivers", "receive", "send", "signed_url"]
 
 PATH = "/v2/asset_files"
 """Below what signed URLs are."""
+DRIVERS = "dbdrivers"
+"""Where the real service keeps the drivers that connections need."""
 
 
 def signed_url(call: Call, folder: str, grant: Grant) -> str:
@@ -33,6 +36,9 @@ def signed_url(call: Call, folder: str, grant: Grant) -> str:
 
 async def receive(stream: Stream) -> Answer:
     """Store what comes by a signed URL."""
+    if stream.path["folder"] == DRIVERS:
+        # Neither client says that it is no content that it was given a URL for.
+        raise NotServedError(f"The embedded service does not take drivers of databases: {stream.path['sealed']}.")
     grant = stream.context.signatures.open(stream.path["sealed"], writing=True)
     context = stream.context
     async with context.blobs.receive(_content(stream.request), limit=context.limits.content) as blob:
@@ -42,6 +48,11 @@ async def receive(stream: Stream) -> Answer:
                 raise NotFoundError("What the signed URL was for does not exist any more.")
             transaction.attach(record, Content(blob, grant.slot))
         return Answer(201, {"size": blob.size})
+
+
+def list_drivers(_call: Call) -> Answer:
+    """List the drivers of databases, of which there are none."""
+    return Answer(200, {"resources": []})
 
 
 def send(call: Call) -> Download:

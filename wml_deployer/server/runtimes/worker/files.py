@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING
 
+from wml_deployer.server.runtimes.archive import unpack_zip
 from wml_deployer.server.runtimes.errors import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["content_files", "only_file"]
+    from wml_deployer.server.runtimes.archive import Bounds
+
+__all__ = ["content_files", "only_file", "unzip"]
+
+_ZIP = b"PK\x03\x04"
+
+
+def unzip(directory: Path, bounds: Bounds) -> None:
+    """Unpack zip archives among unpacked content: IBM's samples store ONNX models in them.
+
+    Raises:
+        LoadError: One is damaged, too large, or holds a name that leads out of it.
+
+    """
+    for path in list(content_files(directory)):
+        # What was uploaded as a single file has lost its name; others may hold a zip archive inside without being one.
+        if path.suffix.lower() in {"", ".zip"} and _starts_with_zip(path):
+            unpack_zip(path, directory, bounds)
+            path.unlink()
+
+
+def _starts_with_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_ZIP)) == _ZIP and zipfile.is_zipfile(path)
 
 
 def content_files(directory: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ import onnxruntime
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file
+from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks, require_width
 
@@ -46,6 +46,7 @@ def load(request: Request) -> Score:
         LoadError: There is not exactly one ``.onnx`` file, or ONNX Runtime does not accept it.
 
     """
+    unzip(request.directory, request.bounds)
     path = only_file(request.directory, (".onnx",))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -13,7 +13,7 @@ from pypmml import Model
 from pypmml.base import PMMLContext
 
 from wml_deployer.server.runtimes.errors import LoadError
-from wml_deployer.server.runtimes.worker.files import only_file
+from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks, require_width
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def load(request: Request) -> Score:
         LoadError: There is no Java, not exactly one document, or the document is not PMML.
 
     """
+    unzip(request.directory, request.bounds)
     path = only_file(request.directory, (".xml", ".pmml"))
     _start_java()
     try:

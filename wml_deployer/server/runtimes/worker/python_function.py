@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
-from wml_deployer.server.runtimes.worker.files import only_file
+from wml_deployer.server.runtimes.worker.files import only_file, unzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ def load(request: Request) -> Score:
         LoadError: The source does not run, or leaves nothing to call.
 
     """
+    unzip(request.directory, request.bounds)
     path = only_file(request.directory, (".py",))
     # Modules beside the function, where it was stored as an archive of several files.
     sys.path.insert(0, str(path.parent))

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file
+from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array, to_frame
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
@@ -36,6 +36,7 @@ def load(request: Request) -> Score:
         LoadError: There is not exactly one pickle, it does not load, or it cannot predict.
 
     """
+    unzip(request.directory, request.bounds)
     return serve(unpickle(only_file(request.directory, _SUFFIXES)), request)
 
 

@@ -15,7 +15,7 @@ import xgboost
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker import scikit_learn
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file
+from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array, to_frame
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
@@ -39,6 +39,7 @@ def load(request: Request) -> Score:
         LoadError: There is not exactly one model file, or it is neither.
 
     """
+    unzip(request.directory, request.bounds)
     path = only_file(request.directory, _PICKLES + _NATIVE)
     if path.suffix not in _PICKLES and not _start(path).startswith(_PICKLE_STARTS):
         return _Booster(_read(path), request).score
