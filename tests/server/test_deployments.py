@@ -126,6 +126,57 @@ def test_a_patch_inside_the_asset_goes_back_where_it_fails(client: Client, archi
     assert {"id": model_id, "rev": "1"} == client.settled(deployment_id)["entity"]["asset"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("online", "/online"),
+        ("online", "/batch"),
+        ("batch", "/online"),
+        ("batch", "/online/parameters"),
+        ("batch", "/batch"),
+        ("online", "/status/state"),
+        ("online", "/space_id"),
+        ("online", "/deployed_asset_type"),
+        ("online", "/metadata"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["add", "replace", "remove"])
+def test_what_a_deployment_is_cannot_be_patched(
+    operation: str, kind: str, path: str, client: Client, archives: tuple[bytes, bytes]
+) -> None:
+    """It stays online or batch, where it is and in the state that it is in."""
+    deployment_id = client.deploy({"id": client.store(archives[0])}, **{kind: {}})
+    before = client.deployment(deployment_id)
+    change = [{"op": operation, "path": path, **({} if operation == "remove" else {"value": {}})}]
+    answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+
+    assert (400, before) == (answer.status, client.deployment(deployment_id))
+
+
+def test_a_failed_deployment_is_not_scaled(client: Client) -> None:
+    """There is nothing of which there could be more."""
+    deployment_id = client.deploy({"id": client.store(b"no archive at all")})
+    before = client.deployment(deployment_id)
+    change = [{"op": "replace", "path": "/hardware_spec", "value": {"num_nodes": 2}}]
+    answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+
+    assert (400, True, before) == (answer.status, "has failed" in answer.message, client.deployment(deployment_id))
+
+
+def test_asset_and_hardware_are_changed_one_after_the_other(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Each is a load of its own."""
+    model_id = client.store(archives[0])
+    deployment_id = client.deploy({"id": model_id})
+    before = client.deployment(deployment_id)
+    change = [
+        {"op": "replace", "path": "/asset", "value": {"id": model_id}},
+        {"op": "replace", "path": "/hardware_spec", "value": {"num_nodes": 2}},
+    ]
+    answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
+
+    assert (400, before) == (answer.status, client.deployment(deployment_id))
+
+
 def test_a_batch_deployment_takes_other_hardware_at_once(client: Client, archives: tuple[bytes, bytes]) -> None:
     """Nothing of it is loaded while no job runs."""
     deployment_id = client.deploy({"id": client.store(archives[0])}, batch={})

@@ -111,8 +111,8 @@ def test_every_size_can_be_asked_for(
     model_id = client.store(archives[0])
     named = {"name": size, "num_nodes": 1}
     kept = [
-        client.deployment(client.deploy({"id": model_id}, hardware_spec=named, **kind))["entity"]["hardware_spec"]
-        for kind in ({"online": {}}, {"batch": {}})
+        client.deployment(client.deploy({"id": model_id}, hardware_spec=named, **{kind: {}}))["entity"]["hardware_spec"]
+        for kind in ("online", "batch")
     ]
 
     assert (cores, memory) == (nodes["cpu"]["units"], nodes["mem"]["size"])
@@ -254,7 +254,8 @@ def test_a_project_is_changed_as_a_whole(client: Client) -> None:
     made = client("POST", "/transactional/v2/projects", {"name": f"project {time.monotonic_ns()}"})
     path = made.json["location"]
     changed = client("PATCH", path, {"name": "renamed", "description": "said", "public": False})
-    refused = [client("PATCH", path, wrong).status for wrong in ({"storage": {}}, {"name": " "}, {"name": 5})]
+    wrong: list[dict[str, Any]] = [{"storage": {}}, {"name": " "}, {"name": 5}]
+    refused = [client("PATCH", path, each).status for each in wrong]
     shown = client("GET", path).json["entity"]
     client("DELETE", f"/transactional{path}")
 
