@@ -22,7 +22,7 @@ VERBS: dict[str, Verb] = {
     "update": lambda deployer, model, rows, **time: deployer.update(model, sample=rows, **time),
     "rollback": lambda deployer, _, __, **time: deployer.rollback(to="v0.1", **time),
     "score": lambda deployer, _, rows, **time: deployer.score(rows, **time),
-    "status": lambda deployer, _, __, **_time: deployer.status(),
+    "status": lambda deployer, _, __, **time: deployer.status(**time),
     "delete": lambda deployer, _, __, **time: deployer.delete(**time),
     "candidate": lambda deployer, model, rows, **time: deployer.candidate(model, sample=rows, **time),
     "score in batch": lambda deployer, _, rows, **time: deployer.score_batch(rows, **time),

@@ -12,6 +12,7 @@ from wml_deployer._rollout.recovering import adopt, needs_adoption
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
+from wml_deployer._verbs.verb import verb
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.deployment import Deployment, StoredModel
@@ -61,6 +62,7 @@ class OpenProject:
         """The project as metadata.yaml says now."""
         return self._file.read()
 
+    @verb
     def console_link(self) -> str:
         r"""Return a link to the page of the embedded service: its spaces, versions, requests, and a form to score.
 

@@ -10,6 +10,7 @@ from wml_deployer._rollout.names import check_reason
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer._verbs.verb import verb
 from wml_deployer._verification.comparison import Answered, compared, timed
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["CandidateVerbs"]
 class CandidateVerbs(OpenProject):
     """Deploy a version beside the live one, compare both, and take the better one."""
 
+    @verb
     def candidate(
         self,
         model: Any,
@@ -60,6 +62,7 @@ class CandidateVerbs(OpenProject):
             record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
             return self._handle(record, chosen)
 
+    @verb
     def compare(self, X: Any, *, timeout: float | None = None) -> Comparison:
         """Score the same rows on the live version and on the candidate.
 
@@ -78,6 +81,7 @@ class CandidateVerbs(OpenProject):
             live, candidate = self._deployment("compare"), self._candidate()
             return compared(_scored(live, X), _scored(candidate, X))
 
+    @verb
     def promote(self, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS) -> Deployment:
         """Serve the candidate's version on the live endpoint, and remove the candidate.
 
@@ -110,6 +114,7 @@ class CandidateVerbs(OpenProject):
                 raise
             return self._handle(record, chosen)
 
+    @verb
     def discard(self, *, timeout: float = ROLLOUT_SECONDS) -> None:
         """Remove the candidate; its version stays stored.
 

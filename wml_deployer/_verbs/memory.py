@@ -10,6 +10,7 @@ from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
+from wml_deployer._verbs.verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ __all__ = ["MemoryVerbs"]
 class MemoryVerbs(OpenProject):
     """Tell what was live, compare versions, rebuild metadata.yaml, remove old models."""
 
+    @verb
     def history(self) -> History:
         """Tell what was live, when, and why.
 
@@ -34,6 +36,7 @@ class MemoryVerbs(OpenProject):
         """
         return history_frame(self.metadata)
 
+    @verb
     def diff(self, one: str, other: str) -> Differences:
         """Tell what two stored versions differ in.
 
@@ -53,6 +56,7 @@ class MemoryVerbs(OpenProject):
         metadata = self.metadata
         return differences(find_version(metadata, one, "diff"), find_version(metadata, other, "diff"))
 
+    @verb
     def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
         """Rebuild metadata.yaml from the deployment space, where it is lost or not the newest.
 
@@ -70,6 +74,7 @@ class MemoryVerbs(OpenProject):
         with self._changing(timeout) as project:
             return recover(project.client, self._file, self._known)
 
+    @verb
     def prune(self, keep: int = 3, *, named: Sequence[str] = (), timeout: float = ROLLOUT_SECONDS) -> tuple[str, ...]:
         """Delete old models from the service.
 

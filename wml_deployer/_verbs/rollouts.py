@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import deployed_already
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer._verbs.verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ __all__ = ["RolloutVerbs"]
 class RolloutVerbs(OpenProject):
     """Deploy the first version, update to another, and go back."""
 
+    @verb
     def deploy(
         self,
         model: Any,
@@ -73,6 +75,7 @@ class RolloutVerbs(OpenProject):
                 record = project.settle(record, chosen, reason)
             return self._handle(record, chosen)
 
+    @verb
     def update(
         self,
         model: Any,
@@ -113,6 +116,7 @@ class RolloutVerbs(OpenProject):
             chosen = project.versions.get(candidate, wish)
             return self._switched(project, record, chosen, "update", reason)
 
+    @verb
     def release(
         self,
         model: Any,
@@ -155,6 +159,7 @@ class RolloutVerbs(OpenProject):
                 return self._switched(project, record, chosen, "update", reason)
             return self._handle(project.deploy(chosen, reason), chosen)
 
+    @verb
     def rollback(
         self, to: str | None = None, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS
     ) -> Deployment:
@@ -183,8 +188,12 @@ class RolloutVerbs(OpenProject):
             chosen = project.earlier(record, to)
             return self._switched(project, record, chosen, "rollback", reason)
 
-    def status(self) -> Deployment:
+    @verb
+    def status(self, *, timeout: float = ROLLOUT_SECONDS) -> Deployment:  # noqa: ARG002 - the verb's deadline
         """Look at the deployment.
+
+        Args:
+            timeout: Seconds for the whole call.
 
         Returns:
             Its state and the version that serves.
@@ -197,6 +206,7 @@ class RolloutVerbs(OpenProject):
         record = project.required("status")
         return self._handle(record, project.serving(record))
 
+    @verb
     def delete(self, *, cascade: bool = False, timeout: float = ROLLOUT_SECONDS) -> None:
         """Delete the deployment; its stored versions stay unless asked.
 

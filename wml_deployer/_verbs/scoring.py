@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.platform import batch_deployment, is_job_of, job_name
 from wml_deployer._verbs.candidates import CandidateVerbs
+from wml_deployer._verbs.verb import verb
 from wml_deployer.batch import Job
 from wml_deployer.schema import Schema
 
@@ -35,6 +36,7 @@ class ScoringVerbs(CandidateVerbs):
     ) -> Iterator[Scores]: ...
     @overload
     def score(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
+    @verb
     def score(
         self,
         X: Any,
@@ -90,6 +92,7 @@ class ScoringVerbs(CandidateVerbs):
         """
         return await self._deployment("score").ascore(X, timeout=timeout, **batching)
 
+    @verb
     def scorer(self, like: pd.DataFrame, *, keep: str | Sequence[str] = (), in_flight: int = 1) -> Scorer:
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
@@ -119,6 +122,7 @@ class ScoringVerbs(CandidateVerbs):
         known = deployment._endpoint.revisions()  # noqa: SLF001 - its own handle's
         return Scorer(source, deployment.id, schema, meta, names, batching, known)
 
+    @verb
     def submit_batch(self, X: Any) -> Job:
         """Start to score rows on the platform itself, in one job, and return at once.
 
@@ -146,6 +150,7 @@ class ScoringVerbs(CandidateVerbs):
         )
         return Job.from_record(record, client, online.schema, table.index)
 
+    @verb
     def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> Scores:
         """Score rows on the platform itself, in one job, and wait for the scores.
 
@@ -163,6 +168,7 @@ class ScoringVerbs(CandidateVerbs):
         """
         return self.submit_batch(X).result(timeout)
 
+    @verb
     def jobs(self) -> list[Job]:
         """List the jobs of the project's batch deployment.
 

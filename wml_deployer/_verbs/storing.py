@@ -8,6 +8,7 @@ from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer._verbs.verb import verb
 from wml_deployer.deployment import StoredModel
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["StoringVerbs"]
 class StoringVerbs(OpenProject):
     """Check a model before anything is uploaded, and store it as a version."""
 
+    @verb
     def check(
         self,
         model: Any,
@@ -71,6 +73,7 @@ class StoringVerbs(OpenProject):
             refuse(report.findings, "check")
         return report
 
+    @verb
     def store(
         self,
         model: Any,

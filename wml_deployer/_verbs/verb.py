@@ -1,0 +1,158 @@
+"""What every verb has in common: its arguments are checked first, its time is kept, and its errors bear its name."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from contextlib import contextmanager
+from functools import wraps
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from wml_deployer._transport.deadline import deadline
+from wml_deployer.errors import ConfigurationError, Fault, WMLDeployerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wml_deployer.metadata import Metadata
+
+__all__ = ["LONGEST_SECONDS", "check_arguments", "verb"]
+
+LONGEST_SECONDS = 31_536_000.0
+"""The longest time for a call, a year."""
+
+
+class _Project(Protocol):
+    @property
+    def metadata(self) -> Metadata:
+        """The project as metadata.yaml says now."""
+
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
+
+_names: set[str] = set()
+
+
+def verb(method: Method) -> Method:
+    """Make a verb of a method.
+
+    Before the method runs, its arguments are checked, all at once. It gets ``timeout`` seconds, if it has such an
+    argument. Errors are told under its name, also those of the steps that it takes; and Ctrl-C says what serves.
+    """
+    name = method.__name__
+    signature = inspect.signature(method)
+    _names.add(name)
+
+    @wraps(method)
+    def call(self: _Project, *args: Any, **kwargs: Any) -> Any:
+        try:
+            given = signature.bind(self, *args, **kwargs)
+        except TypeError:
+            return method(self, *args, **kwargs)  # Python's own words name the method
+        given.apply_defaults()
+        with _named(self, name):
+            check_arguments(name, given.arguments)
+            with deadline(given.arguments.get("timeout")):
+                return method(self, *args, **kwargs)
+
+    return cast("Method", call)
+
+
+def check_arguments(name: str, arguments: dict[str, Any]) -> None:
+    """Refuse arguments that no call can use, before anything is done.
+
+    Args:
+        name: The verb.
+        arguments: Its arguments by name.
+
+    Raises:
+        ConfigurationError: Its ``faults`` name every argument that cannot be used.
+
+    Example:
+        >>> check_arguments("deploy", {"timeout": "5", "version": 2})
+        Traceback (most recent call last):
+        wml_deployer.errors.ConfigurationError: deploy: 2 arguments cannot be used; nothing was done.
+          - timeout: it is '5' (a number of seconds above 0)
+          - version: it is 2 (text, such as '2')
+        Next: Correct the arguments.
+
+    """
+    faults = tuple(
+        Fault(argument, f"it is {_shortened(value)}", expected)
+        for argument, value in arguments.items()
+        if argument in _EXPECTED and (expected := _EXPECTED[argument](value))
+    )
+    if faults:
+        count = "1 argument" if len(faults) == 1 else f"{len(faults)} arguments"
+        raise ConfigurationError(
+            f"{count} cannot be used; nothing was done.",
+            operation=name,
+            faults=faults,
+            next_step="Correct the arguments.",
+        )
+
+
+@contextmanager
+def _named(project: _Project, name: str) -> Iterator[None]:
+    try:
+        yield
+    except WMLDeployerError as error:
+        if error.operation is not None and error.operation not in _names:
+            error.message = f"Cannot {error.operation}: {error.message}"
+        error.operation = name
+        raise
+    except KeyboardInterrupt as interrupt:
+        if not interrupt.args:
+            interrupt.args = (_interrupted(project, name),)
+        raise
+
+
+def _interrupted(project: _Project, name: str) -> str:
+    """Say what serves after Ctrl-C, as far as that is known without asking anybody."""
+    try:
+        metadata = project.metadata
+        live = metadata.log[-1].to_version if metadata.log else None
+    except WMLDeployerError as error:
+        serves = f"What serves is not known: {error.message}"
+    else:
+        serves = f"According to metadata.yaml, {f'version {live} serves' if live else 'nothing is deployed'}."
+    return f"{name} was interrupted. {serves} Call it again to finish it."
+
+
+def _seconds(value: Any) -> str:
+    is_right = value is None or (
+        not isinstance(value, bool) and isinstance(value, Real) and 0 < float(value) <= LONGEST_SECONDS
+    )
+    return "" if is_right else "a number of seconds above 0"
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return ""
+    is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    return f"text, such as '{value}'" if is_number else "text"
+
+
+def _flag(value: object) -> str:
+    return "" if isinstance(value, bool) else "True or False"
+
+
+_EXPECTED: dict[str, Callable[[object], str]] = {
+    "cascade": _flag,
+    "one": _text,
+    "other": _text,
+    "reason": _text,
+    "specification": _text,
+    "strict": _flag,
+    "timeout": _seconds,
+    "to": _text,
+    "unpickle": _flag,
+    "version": _text,
+}
+"""What an argument of this name must be; a check returns no text for a value that can be used."""
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"  # noqa: PLR2004 - a line
