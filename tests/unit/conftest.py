@@ -93,5 +93,5 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedServer]:
 def fast_reading_of_short_answers() -> Iterator[None]:
     """Have the fast way tried on short answers too, on which tests are: it is for long ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(payload, "_FEW_BYTES", 0)
+        patch.setattr(payload, "FEW_BYTES", 0)
         yield

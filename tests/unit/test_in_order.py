@@ -135,6 +135,14 @@ def test_rows_fit_again_after_a_large_one() -> None:
     assert 90 == pace.rows
 
 
+def test_the_next_request_is_smaller_than_one_that_was_too_large() -> None:
+    """Before any answer has come."""
+    pace = Pace()
+    pace.too_large(2_000)
+
+    assert 1_000 == pace.rows
+
+
 def test_what_was_too_large_is_never_sent_again() -> None:
     """However quick the smaller requests are answered."""
     pace = Pace()

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wml_deployer._payload.fitting import Fitting
 from wml_deployer.errors import ConfigurationError, PayloadError
 from wml_deployer.payload import encode, encode_chunks, prepare, to_input_data
+from wml_deployer.payload._table import BatchSizer
 
 Person = namedtuple("Person", ["age", "name"])  # noqa: PYI024 - untyped, as databases hand them out
 
@@ -237,7 +237,7 @@ def test_chunks_hold_every_row_once_in_order(batch_rows: int) -> None:
 
 def test_a_small_rest_tells_nothing_of_the_next_rows() -> None:
     """The names of the fields are most of its body."""
-    fitting, table = Fitting(rows=10, body_bytes=110), prepare(pd.DataFrame({"x": np.zeros(10)}))
+    fitting, table = BatchSizer(rows=10, body_bytes=110), prepare(pd.DataFrame({"x": np.zeros(10)}))
 
     assert [10, 9, 1, 9, 1] == [len(rows) for _ in range(3) for rows, _ in table.bodies(fitting)]
 

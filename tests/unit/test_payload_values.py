@@ -118,8 +118,12 @@ COLUMNS: dict[str, tuple[pd.DataFrame, list[Any]]] = {
         ["P1DT2H0M0S", None],
     ),
     "decimals": (
-        column([Decimal("0.1"), Decimal(9007199254740993), Decimal("5.00"), Decimal("NaN"), Decimal("1E+30")], object),
-        [0.1, 2**53 + 1, 5.0, None, 1e30],
+        column([Decimal("0.1"), Decimal(9007199254740993), Decimal("5.00"), Decimal("NaN"), Decimal(0)], object),
+        [0.1, 2**53 + 1, 5.0, None, 0],
+    ),
+    "whole decimals": (
+        column([Decimal("9007199254740993.00"), Decimal(2**64 - 1), Decimal(-(2**63)), Decimal("-0E+99")], object),
+        [2**53 + 1, 2**64 - 1, -(2**63), 0],
     ),
     "enumerations": (column([Colour.RED, Level.HIGH], object), ["red", 3]),
     "enumerations and what is missing": (column([Size.SMALL, Colour.RED, None], object), [0.5, "red", None]),
@@ -144,7 +148,21 @@ REFUSED = {
     "infinity in a mapping": (column([{"a": 1.0}, {"a": float("inf")}], object), "row 1: is infinite"),
     "infinity of an enumeration": (column([Size.SMALL, Size.ENDLESS], object), "row 1: is infinite"),
     "infinite decimal": (column([Decimal(1), Decimal("Infinity")], object), "row 1: is infinite"),
-    "decimal beyond a double": (column([1, Decimal("1.5E+400")], object), "row 1: is too large for a double"),
+    "decimal beyond a double": (
+        column([1, Decimal("1" + "0" * 400 + ".5")], object),
+        "row 1: is too large for a double",
+    ),
+    "whole decimal beyond 64 bits": (column([1, Decimal("1E+30")], object), "row 1: is an integer beyond 64 bits"),
+    "negative decimal beyond 64 bits": (
+        column([1, Decimal(-(2**63) - 1)], object),
+        "row 1: is an integer beyond 64 bits",
+    ),
+    "decimal of a million digits": (
+        column([1, Decimal("-1.5E+999999")], object),
+        "row 1: is an integer beyond 64 bits",
+    ),
+    "integer below 64 bits": (column([1, -(2**63) - 1], object), "row 1: is an integer beyond 64 bits"),
+    "integer beyond 64 bits in a vector": (column([[1], [2**64]], object), "row 1: is an integer beyond 64 bits"),
     "integer beyond 64 bits": (column([1, 2**64], object), "row 1: is an integer beyond 64 bits"),
     "bytes": (column([1, b"a"], object), "row 1: is of type bytes"),
     "complex": (column([1, 1j], object), "row 1: is of type complex"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from wml_deployer._payload.assemble import probability_names
+from wml_deployer.payload._answer import probability_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

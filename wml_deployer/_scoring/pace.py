@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from wml_deployer._payload.fitting import Fitting
 from wml_deployer._scoring.options import BATCH_BYTES
+from wml_deployer.payload._table import BatchSizer
 
 __all__ = ["Pace"]
 
@@ -14,7 +14,7 @@ MOST_ROWS = 100_000
 WANTED_SECONDS = 0.5
 
 
-class Pace(Fitting):
+class Pace(BatchSizer):
     """Learns from answer times and from the size of bodies; safe to share between threads.
 
     Args:

@@ -52,4 +52,6 @@ def _agree(theirs: Any, ours: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
+
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

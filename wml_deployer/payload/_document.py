@@ -1,4 +1,4 @@
-"""A request document that the caller wrote himself: checked value by value, otherwise sent as it is."""
+"""Request documents that the caller has written: checked value by value, otherwise sent as they are."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._payload.cells import plain, refusal_of
-from wml_deployer._payload.faults import capped
-from wml_deployer._payload.intake import take_in
-from wml_deployer._payload.table import dumped
-from wml_deployer._payload.text import plain_text
 from wml_deployer.errors import Fault, PayloadError
+from wml_deployer.payload._cells import DEPTH, MAX_DEPTH, json_values, to_json, unmasked
+from wml_deployer.payload._errors import RefusedError, first_faults
+from wml_deployer.payload._frames import frame_table
+from wml_deployer.payload._table import dump_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._payload.fitting import Fitting
+    from wml_deployer.payload._table import BatchSizer
 
 __all__ = ["Document", "is_document", "read_document"]
 
@@ -46,7 +45,7 @@ class Document:
     index: None = None
 
     def encode(self, start: int = 0, stop: int | None = None) -> bytes:
-        """The body, whole.
+        """Return the body, whole.
 
         Raises:
             PayloadError: A part was asked for.
@@ -60,21 +59,21 @@ class Document:
         return self.body
 
     def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
-        """The body, whole, whatever its size."""
+        """Return the body, whole, whatever its size."""
         yield range(self.rows), self.body
 
-    def bodies(self, fitting: Fitting) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
-        """The body, whole, whatever its size."""
+    def bodies(self, sizer: BatchSizer) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
+        """Return the body, whole, whatever its size."""
         yield range(self.rows), self.body
 
 
 def is_document(data: object) -> TypeGuard[Mapping[Any, Any]]:
-    """Whether this is a request document, and not a row."""
+    """Return whether this is a request document, not a row."""
     return isinstance(data, Mapping) and "input_data" in data
 
 
 def read_document(document: Mapping[Any, Any]) -> Document:
-    """Check a request document and write it down.
+    """Check a request document and write it.
 
     Raises:
         PayloadError: It has no list of blocks with ``values``, or values have no JSON form.
@@ -83,59 +82,67 @@ def read_document(document: Mapping[Any, Any]) -> Document:
     blocks = document["input_data"]
     if not isinstance(blocks, (list, tuple)) or not all(isinstance(b, Mapping) and "values" in b for b in blocks):
         raise PayloadError(
-            "input_data is no list of blocks with values.",
+            "input_data is not a list of blocks with values.",
             next_step="Hand in {'input_data': [{'fields': [...], 'values': [[...], ...]}]}, or the frame itself.",
         )
     faults: list[Fault] = []
-    copy = _copied({**document, "input_data": [_framed(block) for block in blocks]}, "", faults)
+    copy = _checked({**document, "input_data": [_with_frame(block) for block in blocks]}, "", faults, 0)
     if faults:
         raise PayloadError(
             f"{len(faults):,} value{'s' if len(faults) > 1 else ''} cannot be sent. Nothing was sent.",
-            faults=capped(faults),
+            faults=first_faults(faults),
             next_step="Replace these values; NaN and None go as null.",
         )
-    return Document(orjson.dumps(copy), sum(_size(block["values"]) for block in blocks))
+    return Document(orjson.dumps(copy), sum(_count(block["values"]) for block in blocks))
 
 
-def _framed(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """IBM's client takes a frame for the values of a block; so does this, with the frame's own names."""
+def _with_frame(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Write a frame in place of a block's values, as IBM's client does, under the frame's own names."""
     values = block["values"]
     if not isinstance(values, pd.DataFrame):
         return block
-    table = take_in(values, None)
-    return {"fields": table.names, **block, "values": orjson.Fragment(dumped(table.values(0, table.rows)))}
+    table = frame_table(values, None)
+    return {"fields": table.names, **block, "values": orjson.Fragment(dump_json(table.values(0, table.rows)))}
 
 
-def _size(values: Any) -> int:
-    return len(values) if isinstance(values, (list, tuple, np.ndarray, pd.DataFrame)) else 1
+def _count(values: Any) -> int:
+    if isinstance(values, np.ndarray):
+        return len(values) if values.ndim else 1
+    return len(values) if isinstance(values, (list, tuple, pd.DataFrame)) else 1
 
 
-def _copied(value: Any, where: str, faults: list[Fault]) -> Any:
-    """JSON values of a document, its refused ones noted by their path; what is right already is not copied."""
-    if isinstance(value, orjson.Fragment):
-        return value
+def _checked(value: Any, where: str, faults: list[Fault], depth: int) -> Any:
+    """Return the JSON form of a value of the document; refused values become faults, named by their path."""
+    if depth > MAX_DEPTH:
+        faults.append(Fault(where, *DEPTH))
+        return None
     if isinstance(value, Mapping):
         return {
-            _key(key, where, faults): _copied(item, f"{where}.{key}".strip("."), faults) for key, item in value.items()
+            _key(key, where, faults): _checked(item, f"{where}.{key}".strip("."), faults, depth + 1)
+            for key, item in value.items()
         }
-    if isinstance(value, np.ndarray) and value.ndim:
-        value = list(value)
+    if isinstance(value, np.ma.MaskedArray):
+        value = unmasked(value)
+    elif isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist() if value.dtype.kind in "biufU" else list(value)
     if isinstance(value, (list, tuple)):
-        if _is_plain_table(value):
-            return value
-        return [_copied(item, f"{where}[{position}]", faults) for position, item in enumerate(value)]
-    if refusal := refusal_of(value):
-        faults.append(Fault(where, *refusal))
+        plain = json_values(value)
+        if plain is not None:
+            return list(plain)
+        return [_checked(item, f"{where}[{position}]", faults, depth + 1) for position, item in enumerate(value)]
+    try:
+        return value if isinstance(value, orjson.Fragment) else to_json(value)
+    except RefusedError as error:
+        faults.append(Fault(where, *error.refusal))
         return None
-    return plain(value)
 
 
 def _key(key: Any, where: str, faults: list[Fault]) -> str:
     if not isinstance(key, str):
         faults.append(Fault(where or "the document", f"has the key {key!r}", "text"))
-    return str(key)
-
-
-def _is_plain_table(value: Any) -> bool:
-    """Whether it is a list of rows that is JSON already: the usual case, and a large one."""
-    return bool(value) and set(map(type, value)) <= {list, tuple} and plain_text(value) is not None
+        return str(key)
+    try:
+        return str(to_json(key))
+    except RefusedError as error:
+        faults.append(Fault(where or "the document", f"has the key {key!r}, which {error.refusal.problem}", "text"))
+        return ""

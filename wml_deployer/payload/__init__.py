@@ -1,4 +1,4 @@
-"""The pandas helper: rows of any kind -> input_data request bodies, scoring answers -> DataFrames.
+"""Encode rows of any kind as request bodies, and decode scoring answers as DataFrames.
 
 >>> import pandas as pd
 >>> from wml_deployer.payload import encode, to_frame
@@ -12,12 +12,12 @@ b'{"input_data":[{"fields":["age","income"],"values":[[31,2150.5],[52,null]]}]}'
 ana           1             0.25              0.75
 rui           0             0.50              0.50
 
-What becomes of a value on its way into a request:
+How values are sent:
 
 =========================================================  =====================================================
 value                                                      JSON
 =========================================================  =====================================================
-integers, also beside floats, up to 64 bits                the same integer
+integers of up to 64 bits, also beside floats              the same integer
 floats                                                     the same double; a float32 as the double of its value
 NaN, None, NaT, ``pandas.NA``, a missing category          ``null``
 booleans, text                                             the same
@@ -26,29 +26,45 @@ dates with time                                            ISO 8601 text with th
                                                            all of a column with the same fraction of a second
 dates, times of day                                        ISO 8601 text
 durations                                                  ISO 8601 durations (``"P1DT2H0M0S"``)
-categories                                                 what they stand for
+categories                                                 the values they stand for
 ``Decimal``                                                a number: whole ones exactly, others as nearest double
 lists, tuples, arrays, mappings with text keys             arrays and objects of the same
-infinities, integers beyond 64 bits, bytes, complex        refused, naming column and row
-numbers, periods, intervals, any other object
+infinities, integers beyond 64 bits, years outside 1 to    refused, naming column and row
+9999, offsets with seconds, durations in months, bytes,
+complex numbers, periods, intervals, any other object
+=========================================================  =====================================================
+
+The numbers of an answer are read exactly, integers of any size too. A column of an answer gets the dtype that holds its
+values; nulls do not change it, but for the twin that pandas has for them:
+
+=========================================================  =====================================================
+values                                                     dtype, and with nulls among them
+=========================================================  =====================================================
+integers of up to 64 bits                                  ``int64`` or ``uint64``; ``Int64`` or ``UInt64``
+floats, or floats and integers up to 2**53                 ``float64``, with NaN
+booleans                                                   ``bool``; ``boolean``
+text                                                       ``object``; ``string`` (from pandas 3 on ``str``, always)
+anything else                                              ``object``
 =========================================================  =====================================================
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pandas as pd
 
-from wml_deployer._payload.answer import columns_of
-from wml_deployer._payload.assemble import frame_of, invalid
-from wml_deployer._payload.document import Document, is_document, read_document
-from wml_deployer._payload.frames import frame_table
-from wml_deployer._payload.intake import take_in
-from wml_deployer._payload.quick import quick_frame
-from wml_deployer._payload.table import Table
+from wml_deployer.payload._answer import answer_columns, column_frame
+from wml_deployer.payload._document import Document, is_document, read_document
+from wml_deployer.payload._errors import invalid
+from wml_deployer.payload._fast_answer import fast_frame
+from wml_deployer.payload._frames import frame_table
+from wml_deployer.payload._rows import rows_table
+from wml_deployer.payload._table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,8 +73,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
 
-_FEW_BYTES = 512
-"""Up to this size, making a list for each row costs less than what keeps larger answers from it."""
+FEW_BYTES = 512
+"""Up to this size, making a list for each row costs less than what :mod:`~wml_deployer.payload._fast_answer` does."""
+
+# Integers of 19 digits and more may be beyond 64 bits, where orjson makes doubles of them.
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_MANY_DIGITS = b"0" * len(str(2**63))
+_LONG_INTEGER = re.compile(rb"[\[,:\s]-?\d{%d,}(?![.eE\d])" % len(_MANY_DIGITS))
 
 
 def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
@@ -90,7 +111,7 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
     """
     if isinstance(data, pd.DataFrame):
         return frame_table(data, schema)
-    return read_document(data) if is_document(data) else take_in(data, schema)
+    return read_document(data) if is_document(data) else rows_table(data, schema)
 
 
 def to_input_data(data: object, *, schema: Schema | None = None) -> dict[str, Any]:
@@ -119,7 +140,7 @@ def to_input_data(data: object, *, schema: Schema | None = None) -> dict[str, An
 
 
 def encode(data: object, *, schema: Schema | None = None) -> bytes:
-    """The request body of rows: the JSON text of :func:`to_input_data`, written several times faster.
+    """Write the request body of rows: the JSON text of :func:`to_input_data`, several times faster.
 
     Args:
         data: n rows x k fields, as :func:`prepare` takes them.
@@ -143,7 +164,7 @@ def encode(data: object, *, schema: Schema | None = None) -> bytes:
 def encode_chunks(
     data: object, *, schema: Schema | None = None, batch_rows: int, batch_bytes: int
 ) -> Iterator[tuple[range, bytes]]:
-    """Request bodies of at most so many rows and bytes each, in order.
+    """Write request bodies of at most so many rows and bytes each, in order.
 
     All rows are checked before the first body is written, so nothing of data with a fault in them is sent.
 
@@ -174,7 +195,7 @@ def encode_chunks(
 def to_frame(
     response: object, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None
 ) -> pd.DataFrame:
-    """The frame of a scoring answer, of whichever of the service's runtimes.
+    """Make a frame of a scoring answer, whichever of the service's runtimes it comes from.
 
     Args:
         response: ``{"predictions": [...]}`` as the service answers it, its list of blocks, or the bare rows
@@ -200,12 +221,12 @@ def to_frame(
         1       3.500
 
     """
-    columns, rows = columns_of(response, classes)
-    return frame_of(columns, rows, index)
+    columns, rows = answer_columns(response, classes)
+    return column_frame(columns, rows, index)
 
 
 def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None) -> pd.DataFrame:
-    """The frame of a scoring answer's bytes: :func:`to_frame`, several times faster for the usual answers.
+    """Make a frame of a scoring answer's bytes: :func:`to_frame`, several times faster for the usual answers.
 
     Args:
         body: The JSON text of the answer. NaN and infinities are read as Python's json module writes them.
@@ -216,7 +237,7 @@ def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[A
         n rows, as :func:`to_frame` gives them.
 
     Raises:
-        InvalidResponseError: The bytes are no JSON, or not that of a scoring answer.
+        InvalidResponseError: The bytes are not JSON, or not a scoring answer.
 
     Example:
         >>> decode(b'{"predictions":[{"fields":["prediction"],"values":[["good"],["bad"]]}]}')
@@ -225,22 +246,33 @@ def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[A
         1        bad
 
     """
-    frame = quick_frame(body, classes, index) if len(body) > _FEW_BYTES else None
+    frame = fast_frame(body, classes, index) if len(body) > FEW_BYTES else None
     return to_frame(_parsed(body), classes=classes, index=index) if frame is None else frame
 
 
 def _parsed(body: bytes) -> Any:
+    """Parse JSON, or what Python's json module writes, with exact integers."""
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if b"NaN" not in body and b"Infinity" not in body:
-            raise _no_json(body, error) from error
+            raise _not_json(body, error) from error
+    else:
+        if _MANY_DIGITS not in body.translate(_DIGITS) or not _LONG_INTEGER.search(body):
+            return document
     try:
-        return json.loads(body)
-    except ValueError as error:
-        raise _no_json(body, error) from error
+        return json.loads(body.decode(), parse_float=_double)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(body, error) from error
 
 
-def _no_json(body: bytes, error: ValueError) -> Exception:
+def _double(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large for a double")
+    return number
+
+
+def _not_json(body: bytes, error: Exception) -> Exception:
     beginning = body[:60].decode(errors="replace")
-    return invalid(f"The answer of {len(body):,} bytes is no JSON ({error}); it begins {beginning!r}.")
+    return invalid(f"The answer of {len(body):,} bytes is not JSON ({error}); it begins {beginning!r}.")

@@ -1,4 +1,4 @@
-"""Column names against the model's input fields: missing, unknown or there twice, and the order they go in."""
+"""Column names compared with the model's input fields, and the order in which columns are sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._payload.faults import capped
 from wml_deployer.errors import Fault, SchemaError
+from wml_deployer.payload._errors import first_faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ _TEXT = frozenset({str})
 
 
 def arrange(labels: list[Any], schema: Schema | None) -> tuple[list[str], list[int] | None]:
-    """Turn column labels into field names, in the model's order.
+    """Return field names in the model's order, and the positions of their columns.
 
     Args:
         labels: The k column labels as the caller has them.
@@ -36,13 +36,14 @@ def arrange(labels: list[Any], schema: Schema | None) -> tuple[list[str], list[i
 
     """
     names: list[str] = labels if _TEXT.issuperset(map(type, labels)) else _texts(labels)
+    _require_valid_text(names)
     expected = [field.name for field in schema.fields] if schema else []
     if (not expected or names == expected) and len(set(names)) == len(names):
         return names, None
     if faults := [*_duplicates(names), *(_differences(names, schema) if schema and expected else ())]:
         raise SchemaError(
             f"The columns {'are not those of the model' if expected else 'cannot be told apart'}. Nothing was sent.",
-            faults=capped(faults),
+            faults=first_faults(faults),
             next_step="Rename, add or drop the columns listed; their order does not matter.",
         )
     positions = {name: position for position, name in enumerate(names)}
@@ -73,11 +74,31 @@ def _texts(labels: Sequence[Any]) -> list[str]:
     if wrong:
         raise SchemaError(
             "Column names have to be text.",
-            faults=capped([Fault(f"column {label!r}", f"is a {type(label).__name__}", "text") for label in wrong]),
+            faults=first_faults(
+                [Fault(f"column {label!r}", f"is a {type(label).__name__}", "text") for label in wrong]
+            ),
             next_step="Rename the columns; levels of a MultiIndex are joined by "
             "frame.columns = ['_'.join(map(str, column)) for column in frame.columns].",
         )
-    return [str(label) for label in labels]
+    # A subclass of str may print itself differently.
+    return [str.__str__(label) if isinstance(label, str) else str(label) for label in labels]
+
+
+def _require_valid_text(names: list[str]) -> None:
+    joined = "".join(names)
+    if joined.isascii():
+        return
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        wrong = [name for name in names if any("\ud800" <= letter <= "\udfff" for letter in name)]
+        raise SchemaError(
+            "Column names have to be valid Unicode text.",
+            faults=first_faults(
+                [Fault(f"column {name!r}", "has a lone surrogate", "valid Unicode text") for name in wrong]
+            ),
+            next_step="Rename the columns.",
+        ) from None
 
 
 def _duplicates(names: list[str]) -> list[Fault]:

@@ -1,1 +1,0 @@
-"""The pieces under ``wml_deployer.payload``: frames to request bodies, answers to frames."""

@@ -1,0 +1,207 @@
+"""The two usual answers, ``[[label, [probabilities]], ...]`` and ``[[number], ...]``, read straight from their bytes.
+
+A JSON parser that makes a list for every row spends most of its time on the lists: making them, and having the garbage
+collector walk them. Here the brackets are blanked first, and all numbers are parsed as one flat list:
+
+>>> text = b"[1,[0.25,0.75]],[0,[0.5,0.5]]"
+>>> orjson.loads(b"[%b]" % text.translate(_BLANKED))
+[1, 0.25, 0.75, 0, 0.5, 0.5]
+
+That list is right only if the brackets stand where they seem to. Two checks make sure of it. Without its numbers, the
+text has to be the skeleton of one row, as often as there are rows:
+
+>>> text.translate(None, _OF_NUMBERS) + b","
+b'[,[,]],[,[,]],'
+
+And every bracket has to stand beside another bracket or a comma, for the skeleton of ``1[,[0.25,0.75]]`` is the same.
+Texts are taken out beforehand. Any other answer is left to the parser in :mod:`wml_deployer.payload`, which can say
+what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from wml_deployer.payload._answer import array_frame, probability_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from wml_deployer.schema import ClassLabel
+
+__all__ = ["fast_frame"]
+
+PIECE_BYTES = 1 << 16
+"""Bytes that are parsed at a time: few enough for the processor's cache, and for memory that the allocator keeps."""
+
+PACKED_ROWS = 1024
+"""Rows that one call of struct packs."""
+
+_KEY = b'"values":['
+_END = b"]}]}"
+_PLACEHOLDER = "wml_deployer: the values were here"
+_OF_NUMBERS = b"0123456789.eE+-"
+_NULL = b"null"
+_BLANKED = bytes.maketrans(b"[]", b"  ")
+_TEXTS = re.compile(rb'"[^"]*"')
+# How struct packs a label: as a double, as a 64-bit integer, or as eight bytes left for a text that is kept elsewhere.
+_FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""
+# From here on, what orjson reads as a double may be an integer beyond 64 bits.
+_BEYOND_64_BITS = 2.0**63
+
+
+class _Row(NamedTuple):
+    """What every row of an answer looks like.
+
+    Attributes:
+        label: How its label is packed.
+        numbers: How many other numbers it has.
+
+    """
+
+    label: str
+    numbers: int
+
+    @property
+    def width(self) -> int:
+        """How many values a row has."""
+        return self.numbers + (self.label != _NO_LABEL)
+
+    @property
+    def skeleton(self) -> bytes:
+        """What is left of a row without its numbers."""
+        if self.label == _NO_LABEL:
+            return b"[],"
+        return b"[%b,[%b]]," % (_NULL if self.label == _TEXT else b"", b"," * (self.numbers - 1))
+
+
+def fast_frame(body: bytes, classes: Sequence[ClassLabel], index: pd.Index[Any] | None) -> pd.DataFrame | None:
+    """Return the frame of an answer of one of the two usual shapes; None for any other.
+
+    Raises:
+        InvalidResponseError: The answer has not as many rows as ``index``.
+
+    """
+    start, stop = body.find(_KEY) + len(_KEY), body.rfind(_END)
+    row = _first_row(body, start, stop) if len(_KEY) <= start < stop else None
+    if row is None:
+        return None
+    packed, texts = bytearray(), list[str]()
+    try:
+        for piece in _pieces(body, start, stop, row):
+            _read(piece, row, packed, texts)
+    except (ValueError, struct.error):
+        return None
+    block = np.frombuffer(packed).reshape(-1, row.width)
+    if row.label == _NO_LABEL:
+        return array_frame(block, ("prediction",), index)
+    labels: Any = texts or block.view(np.int64 if row.label == _INTEGER else np.float64)[:, 0].copy()
+    if row.label == _FLOAT and not (np.abs(labels) < _BEYOND_64_BITS).all():
+        return None
+    return array_frame(block, ("prediction", *probability_names(row.numbers, classes)), index, labels)
+
+
+def _first_row(body: bytes, start: int, stop: int) -> _Row | None:
+    """Return what the first row looks like, if the values of a usual answer lie between start and stop."""
+    fields = _fields_around(body, start, stop)
+    if fields == ["prediction"]:
+        return _Row(_NO_LABEL, 1)
+    if fields != ["prediction", "probability"]:
+        return None
+    first = body[start : body.find(b"]]", start)]
+    label = _TEXT if b'"' in first else _FLOAT if b"." in first[: first.find(b",")] else _INTEGER
+    count = _TEXTS.sub(b"", first).count(b",")
+    return _Row(label, count) if count else None
+
+
+def _fields_around(body: bytes, start: int, stop: int) -> Any:
+    """Return the fields of the answer's only block, if start and stop enclose its list of values."""
+    try:
+        document = orjson.loads(body[: start - 1] + orjson.dumps(_PLACEHOLDER) + body[stop + 1 :])
+        (block,) = document["predictions"]
+        return block.get("fields") if block["values"] == _PLACEHOLDER else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _pieces(body: bytes, start: int, stop: int, row: _Row) -> Iterator[bytes]:
+    """Cut the text between start and stop into pieces of whole rows."""
+    row_end = b"]],[" if row.label else b"],["
+    while (cut := body.find(row_end, start + PIECE_BYTES, stop)) >= 0:
+        comma = cut + row_end.index(b",")
+        yield body[start:comma]
+        start = comma + 1
+    yield body[start:stop]
+
+
+def _read(piece: bytes, row: _Row, packed: bytearray, texts: list[str]) -> None:
+    """Append the rows of a piece.
+
+    Raises:
+        ValueError: They are not all like the first row.
+        struct.error: One of the values is not a number of its kind.
+
+    """
+    found, numbers = _without_texts(piece) if row.label == _TEXT else ([], piece)
+    values = _flat(numbers, row)
+    if row.label == _TEXT:
+        nulls = values[:: row.width]
+        del values[:: row.width]
+        if not nulls.count(None) == len(nulls) == len(found):
+            raise ValueError("a label that is not text")
+    elif row.label == _FLOAT and set(map(type, values[:: row.width])) != {float}:
+        raise ValueError("a label that is an integer")
+    _pack(values, row, packed)
+    texts += found
+
+
+def _without_texts(text: bytes) -> tuple[list[str], bytes]:
+    """Take out the texts, and put a null in place of each; the parser knows escapes."""
+    if b"\\" in text:
+        raise ValueError("a text with an escape in it")
+    pieces = text.split(b'"')
+    found = pieces[1::2]
+    known = {piece: orjson.loads(b'"' + piece + b'"') for piece in set(found)}
+    return [known[piece] for piece in found], _NULL.join(pieces[::2])
+
+
+def _flat(text: bytes, row: _Row) -> list[Any]:
+    """Return the values of all rows in one list."""
+    skeleton = text.translate(None, _OF_NUMBERS) + b","
+    rows, rest = divmod(len(skeleton), len(row.skeleton))
+    if rest or skeleton != row.skeleton * rows or not _are_brackets_in_place(text, rows, row):
+        raise ValueError("not rows like the first one")
+    if row.label == _NO_LABEL and text.count(b".") != rows:
+        raise ValueError("a regressor's number that is written as an integer")
+    # Blanks, because without them a number in a wrong place would join another one.
+    values: list[Any] = orjson.loads(b"[%b]" % text.translate(_BLANKED))
+    return values
+
+
+def _are_brackets_in_place(text: bytes, rows: int, row: _Row) -> bool:
+    """Return whether no number stands before an opening or behind a closing bracket."""
+    end = b"]" if row.label == _NO_LABEL else b"]]"
+    if not text.startswith(b"[") or not text.endswith(end) or text.count(end + b",[") != rows - 1:
+        return False
+    return row.label == _NO_LABEL or text.count(b",[") == 2 * rows - 1
+
+
+def _pack(values: list[Any], row: _Row, packed: bytearray) -> None:
+    """Append numbers as rows of 8-byte values; a value of another kind is an error of struct."""
+    width = row.width - (row.label == _TEXT)
+    for first in range(0, len(values), PACKED_ROWS * width):
+        part = values[first : first + PACKED_ROWS * width] if len(values) > PACKED_ROWS * width else values
+        packed += _packer(row.label, row.numbers, len(part) // width).pack(*part)
+
+
+@lru_cache(maxsize=32)
+def _packer(label: str, numbers: int, rows: int) -> struct.Struct:
+    return struct.Struct("=" + f"{label}{numbers}d" * rows)
