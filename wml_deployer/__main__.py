@@ -34,8 +34,7 @@ from wml_deployer import errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
-
+    from wml_deployer._verification.sample_file import SampleFile
     from wml_deployer.deployer import Deployer
     from wml_deployer.deployment import Deployment
 
@@ -128,7 +127,17 @@ def _model_command(
     commands: Any, name: str, help_text: str, run: Callable[[argparse.Namespace], Any]
 ) -> argparse.ArgumentParser:
     command = _command(commands, name, help_text, run)
-    command.add_argument("--sample", type=Path, metavar="CSV", help="rows that the deployment must answer as here")
+    command.add_argument(
+        "--sample", type=Path, metavar="FILE", help="CSV or Parquet: rows that the deployment must answer as here"
+    )
+    command.add_argument(
+        "--dtype",
+        type=_dtype,
+        action="append",
+        default=[],
+        metavar="NAME=TYPE",
+        help="pandas dtype of a column of the sample; repeatable",
+    )
     command.add_argument("--specification", metavar="NAME", help="software specification; the best by default")
     command.add_argument("--unpickle", action="store_true", help="load the model file to find schema and classes")
     return command
@@ -159,7 +168,7 @@ def _open(given: argparse.Namespace) -> Deployer:
 
 
 def _check(given: argparse.Namespace) -> dict[str, Any]:
-    sample = _sample(given.sample)
+    sample = _sample(given)
     with _open(given) as deployer:
         report = deployer.check(
             given.model,
@@ -171,18 +180,21 @@ def _check(given: argparse.Namespace) -> dict[str, Any]:
     return {"ok": report.ok, **asdict(report)}
 
 
-def _sample(path: Path | None) -> pd.DataFrame | None:
-    """Read the rows to prove a deployment on."""
-    if path is None:
-        return None
-    import pandas as pd  # noqa: PLC0415 - --help answers at once
+def _dtype(text: str) -> tuple[str, str]:
+    """Split ``NAME=TYPE``; a name may hold an equals sign."""
+    name, _, dtype = text.rpartition("=")
+    if not name or not dtype:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=TYPE, such as postcode=object")
+    return name, dtype
 
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise errors.PayloadError(
-            f"The sample {path} cannot be read: {error}", next_step="Give a CSV file with one header line."
-        ) from error
+
+def _sample(given: argparse.Namespace) -> SampleFile | None:
+    """Open the file of rows to rehearse and verify a deployment with."""
+    from wml_deployer._verification.sample_file import read_sample_file  # noqa: PLC0415 - --help answers at once
+
+    if given.sample is None and given.dtype:
+        raise errors.PayloadError("--dtype is about the columns of a sample.", next_step="Give the file with --sample.")
+    return None if given.sample is None else read_sample_file(given.sample, dict(given.dtype))
 
 
 def _metrics(path: Path | None) -> dict[str, float]:
@@ -201,7 +213,7 @@ def _metrics(path: Path | None) -> dict[str, float]:
 
 
 def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
-    sample, metrics = _sample(given.sample), _metrics(given.metrics)
+    sample, metrics = _sample(given), _metrics(given.metrics)
     with _open(given) as deployer:
         change: Callable[..., Deployment] = getattr(deployer, given.command)
         return _told(

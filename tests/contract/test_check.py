@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer.errors import CheckError, ModelError
@@ -16,8 +19,6 @@ from wml_deployer.schema import Field
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pandas as pd
 
     from wml_deployer.testing import LocalServer
 
@@ -124,6 +125,71 @@ def test_a_lambda_is_found(deployer: Deployer, features: pd.DataFrame, labels: p
     [finding] = deployer.check(model.fit(features, labels)).errors
 
     assert ("model", True) == (finding.subject, "<lambda>" in finding.problem)
+
+
+def test_a_model_of_texts_is_refused_without_a_sample(deployer: Deployer) -> None:
+    """No row of columns can be scored on it."""
+    texts = pd.Series(["red wine", "white wine", "beer"])
+    model = make_pipeline(TfidfVectorizer(), DummyClassifier()).fit(texts, [0, 1, 0])
+
+    assert ["input"] == [finding.subject for finding in deployer.check(model).errors]
+
+
+class Silent(DummyClassifier):  # type: ignore[misc]
+    """A model whose parameters cannot be listed once it is fitted."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Fail as a model of another release does."""
+        if hasattr(self, "classes_"):
+            raise AttributeError("no parameter 'constant'")
+        parameters: dict[str, Any] = super().get_params(deep=deep)
+        return parameters
+
+
+@pytest.mark.parametrize("verb", ["store", "release"])
+def test_what_a_model_raises_is_the_cause_of_the_refusal(
+    verb: str, deployer: Deployer, server: LocalServer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """A typed error, and nothing is uploaded."""
+    model = make_pipeline(OneHotEncoder(), DummyClassifier()).fit(features.head(20), labels.head(20))
+    server.clear_requests()
+    with pytest.raises(ModelError) as caught:
+        getattr(deployer, verb)(model, sample=features.tail(5))
+
+    uploads = [request for request in server.requests if request.path == "/ml/v4/models" and request.method == "POST"]
+    assert ("ValueError", []) == (type(caught.value.__cause__).__name__, uploads)
+
+
+def test_what_describing_a_model_raises_is_a_finding(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """Its own code runs there, too."""
+    model = Silent().fit(features, labels)
+    [finding] = deployer.check(model).errors
+
+    assert ("model", True) == (finding.subject, "raised AttributeError: no parameter" in finding.problem)
+
+
+def test_names_of_a_sample_put_columns_in_order(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """A model of bare arrays answers a frame with its columns in any order."""
+    model = GaussianNB().fit(features.to_numpy(), labels)
+    deployer.release(model, sample=features.head(20))
+    scores = deployer.score(features[features.columns[::-1]])
+
+    assert model.predict_proba(features.to_numpy())[:, 1].tolist() == scores["probability_1"].tolist()
+
+
+def test_a_booster_of_bare_arrays_answers_named_columns(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """XGBoost refuses names that it was not trained on: the service does not hand them on."""
+    xgboost = pytest.importorskip("xgboost")
+    model = xgboost.XGBClassifier(n_estimators=5).fit(features.to_numpy(), labels)
+    deployer.release(model, sample=features.head(20))
+
+    assert model.predict(features.to_numpy()).tolist() == deployer.score(features)["prediction"].tolist()
 
 
 def test_a_strict_check_is_a_model_error() -> None:

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import joblib
+import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from wml_deployer import Deployer
 from wml_deployer.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pandas as pd
 
     from wml_deployer.testing import LocalServer
 
@@ -166,7 +169,7 @@ def test_another_model_is_deployed_already(story: Story, fit: Callable[[float], 
 
 
 def test_a_sample_and_metrics_are_read(story: Story, model: Any, features: pd.DataFrame) -> None:
-    """The deployment is proven on the CSV, and the metrics are kept."""
+    """The deployment is verified with the CSV, and the metrics are kept."""
     features.head(10).to_csv(story.folder / "sample.csv", index=False)
     (story.folder / "metrics.json").write_text('{"f1": 0.93}')
     options = ["--sample", story.folder / "sample.csv", "--metrics", story.folder / "metrics.json", "--unpickle"]
@@ -175,6 +178,45 @@ def test_a_sample_and_metrics_are_read(story: Story, model: Any, features: pd.Da
         proofs, metrics = deployer.history()["proof"].tolist(), deployer.metadata.versions[0].metrics
 
     assert (["passed"], {"f1": 0.93}) == (proofs, metrics)
+
+
+def test_text_in_a_sample_stays_text(story: Story) -> None:
+    """The model was fitted on postal codes as text, and says so."""
+    rows = pd.DataFrame({"zip": ["00123", "00456", "00123", "70001"], "age": [1.5, 2.5, 3.5, 4.5]})
+    encode = ColumnTransformer([("zip", OneHotEncoder(), ["zip"])], remainder="passthrough")
+    path = story.save("model.joblib", make_pipeline(encode, Ridge()).fit(rows, rows["age"]))
+    rows.to_csv(story.folder / "sample.csv", index=False)
+    code, _ = story.run("deploy", path, "--unpickle", "--sample", story.folder / "sample.csv")
+    with Deployer.from_files(story.credentials, story.metadata) as deployer:
+        fields = [(field.name, field.dtype) for field in deployer.metadata.versions[0].fields]
+
+    assert (0, [("zip", "object"), ("age", "float64")]) == (code, fields)
+
+
+def test_types_of_a_sample_can_be_said(story: Story, model: Any, features: pd.DataFrame) -> None:
+    """They are refused if a column does not have them."""
+    features.head(10).to_csv(story.folder / "sample.csv", index=False)
+    options = ["--unpickle", "--sample", story.folder / "sample.csv", "--dtype", "mean radius=int64"]
+    code, document = story.run("deploy", story.save("model.joblib", model), *options)
+
+    assert (11, ["column 'mean radius'"]) == (code, [fault["where"] for fault in document["error"]["faults"]])
+
+
+def test_a_type_without_a_name_is_a_wrong_argument(story: Story, model: Any) -> None:
+    """As any other usage error."""
+    with pytest.raises(SystemExit) as caught:
+        story.run("check", story.save("model.joblib", model), "--dtype", "int64")
+
+    assert 2 == caught.value.code
+
+
+def test_what_predict_raises_is_no_traceback(story: Story, model: Any, features: pd.DataFrame) -> None:
+    """A model that cannot answer its sample has the code of a refused model."""
+    features.head(10).assign(**{"mean radius": "large"}).to_csv(story.folder / "sample.csv", index=False)
+    options = ["--unpickle", "--sample", story.folder / "sample.csv"]
+    code, document = story.run("deploy", story.save("model.joblib", model), *options)
+
+    assert (17, ["sample"]) == (code, [fault["where"] for fault in document["error"]["faults"]])
 
 
 def test_a_good_model_passes_the_check(story: Story, model: Any) -> None:

@@ -9,12 +9,12 @@ from wml_deployer._frameworks.estimators import first_step, is_booster, is_sklea
 from wml_deployer.errors import Fault, SchemaError, UnsupportedModelError
 from wml_deployer.schema import ClassLabel, Field
 
-__all__ = ["class_labels", "input_fields", "input_instead_of_rows", "takes_names"]
+__all__ = ["class_labels", "fitted_names", "input_fields", "input_instead_of_rows", "takes_names"]
 
 
 def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
     """Columns in the order of the fit, with the dtypes of the sample where it is a DataFrame, else ``""``."""
-    names = _fitted_names(estimator)
+    names = fitted_names(estimator)
     if "pandas" not in roots(sample) or not hasattr(sample, "columns"):
         return tuple(Field(name, "") for name in names)
     if not names and not all(isinstance(column, str) for column in sample.columns):
@@ -27,10 +27,10 @@ def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
 
 def takes_names(estimator: object) -> bool:
     """Whether the estimator itself was fitted on named columns, or may select columns by name."""
-    return bool(_fitted_names(estimator)) or _may_select_by_name(first_step(estimator))
+    return bool(fitted_names(estimator)) or _may_select_by_name(first_step(estimator))
 
 
-def _fitted_names(estimator: Any) -> tuple[str, ...]:
+def fitted_names(estimator: Any) -> tuple[str, ...]:
     """The columns of the fit, in order; empty where it was fitted on bare arrays."""
     if is_booster(estimator):
         names = estimator.feature_names

@@ -22,6 +22,7 @@ from wml_deployer._rollout.loading import load_estimator
 from wml_deployer._rollout.names import TakenNames
 from wml_deployer._rollout.uploading import can_hold, upload
 from wml_deployer._verification.sample import Rehearsal
+from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, VersionError
 from wml_deployer.frameworks import ModelProfile
@@ -262,6 +263,8 @@ def _inspected(
     from wml_deployer._verification.rehearsal import rehearse  # noqa: PLC0415 - deferred: pandas is slow to import
     from wml_deployer._verification.rows import read_rows  # noqa: PLC0415
 
+    if isinstance(rows, SampleFile):
+        rows = rows.typed(estimator)
     read = read_rows(rows, profile.schema)
     profile = profile_of(estimator, read.frame if read.named else None).saved_with(versions)
     return profile, rehearse(estimator, read, profile.schema)
