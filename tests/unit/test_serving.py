@@ -267,8 +267,11 @@ def test_chunks_are_read_with_what_scored_them(service: SwitchingService, endpoi
     assert ["probability_stay"] * 2 + ["probability_leave"] * 3 == found
 
 
-def test_a_deployment_that_never_rests_is_an_error(service: SwitchingService, endpoint: Endpoint) -> None:
+def test_a_deployment_that_never_rests_is_an_error(
+    service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rows are not scored for ever."""
+    monkeypatch.setattr(serving, "UNSTEADY_SECONDS", 0.1)
     service.before = lambda: service.switch("2" if len(service.bodies) % 2 else "3")
 
     with pytest.raises(ConflictError, match="again and again"):

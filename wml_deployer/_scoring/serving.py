@@ -68,8 +68,8 @@ LOOK_AGAIN_SECONDS = 5.0
 """How old a look is when the next request is sent together with another one."""
 LOOK_SECONDS = 10.0
 """Time for a look beside a request, whatever the request's own."""
-ATTEMPTS = 5
-"""How often rows are scored while the deployment keeps changing."""
+UNSTEADY_SECONDS = 60.0
+"""How long rows are scored again and again while the deployment keeps changing."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 _UNSETTLED = frozenset({"initializing", "updating"})
@@ -216,17 +216,17 @@ class Endpoint:
             InvalidResponseError: The answer is not one of the revision that serves.
 
         """
-        for _ in range(ATTEMPTS):
-            attempt = _Attempt(self, ask, None)
+        failures = _Failures(self.id)
+        while True:
+            attempt = _Attempt(self, ask, None, again=failures.any())
             try:
                 scores = score_rows(rows, attempt.ask, attempt.schema, batching, pace)
+                if attempt.explains(scores):
+                    return scores
             except (BadRequestError, SchemaError) as error:
-                if attempt.was_outdated(error):
-                    continue
-                raise
-            if attempt.explains(scores):
-                return scores
-        raise self._unsteady()
+                if not attempt.was_outdated(error):
+                    raise
+            failures.count()
 
     def score_chunks(
         self,
@@ -254,9 +254,9 @@ class Endpoint:
                 unscored.append(chunk)
                 yield chunk
 
-        failures = 0
-        while failures < ATTEMPTS:
-            attempt = _Attempt(self, ask, end)
+        failures = _Failures(self.id)
+        while True:
+            attempt = _Attempt(self, ask, end, again=failures.any())
             # What was read ahead and not scored comes first when all begins anew.
             waiting = chain(tuple(unscored), taken())
             try:
@@ -264,15 +264,14 @@ class Endpoint:
                     if not attempt.explains(scores):
                         break
                     unscored.popleft()
-                    failures = 0
+                    failures = _Failures(self.id)
                     yield scores
                 else:
                     return
             except (BadRequestError, SchemaError) as error:
                 if not attempt.was_outdated(error):
                     raise
-            failures += 1
-        raise self._unsteady()
+            failures.count()
 
     def known(self) -> Served | None:
         """Return what was looked up last, however old."""
@@ -290,18 +289,23 @@ class Endpoint:
             for asset, known in self._shared.revisions.items()
         )
 
-    def current(self) -> Served:
-        """Return what to encode rows with: what was looked up last, or is looked up now."""
+    def current(self, *, settled: bool) -> Served:
+        """Return what to encode rows with: what was looked up last, or is looked up now.
+
+        Args:
+            settled: Whether to look now, and to wait for an update that is not through.
+
+        """
         shared = self._shared
         last = shared.last
-        if last is None or last.changes != change_count(self.id):
+        if settled or last is None or last.changes != change_count(self.id):
             last = self.look()
         if last.is_settled:
             return last
-        settled = shared.settled
-        if settled is not None and settled.changes == change_count(self.id):
-            return settled
-        if all(last.revision.reading == other.reading for other in list(shared.revisions.values())):
+        before = shared.settled
+        if not settled and before is not None and before.changes == change_count(self.id):
+            return before
+        if not settled and all(last.revision.reading == other.reading for other in list(shared.revisions.values())):
             return last
         return self._wait_until_settled()
 
@@ -391,8 +395,8 @@ class Endpoint:
         """Return a look that is trusted for an answer to a request that was sent at this moment."""
         last = self._shared.last
         if last is not None and last.changes == change_count(self.id):
-            age = time.monotonic() - last.looked_at
-            if age <= TRUST_SECONDS or last.looked_at >= begin:
+            is_young = last.is_settled and time.monotonic() - last.looked_at <= TRUST_SECONDS
+            if is_young or last.looked_at >= begin:
                 return last
         return self.looked_since(begin)
 
@@ -409,23 +413,45 @@ class Endpoint:
         """Whether any version of what it serves is known by its fields and classes."""
         return any(revision.schema is not None for revision in list(self._shared.revisions.values()))
 
-    def _unsteady(self) -> ConflictError:
-        return ConflictError(
-            f"Deployment {self.id} was changed again and again while it was scored on.",
-            operation="score",
-            next_step="Score again once nobody changes what it serves.",
-        )
+
+class _Failures:
+    """Attempts in a row during which the deployment was changed."""
+
+    def __init__(self, deployment_id: str) -> None:
+        self._id = deployment_id
+        self._first: float | None = None
+
+    def any(self) -> bool:
+        """Say whether there was one."""
+        return self._first is not None
+
+    def count(self) -> None:
+        """Count one.
+
+        Raises:
+            ConflictError: This goes on for too long.
+
+        """
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+        if now - self._first >= UNSTEADY_SECONDS:
+            raise ConflictError(
+                f"Deployment {self._id} was changed again and again while it was scored on.",
+                operation="score",
+                next_step="Score again once nobody changes what it serves.",
+            )
 
 
 class _Attempt:
     """One attempt at scoring, read with one revision's fields and classes."""
 
-    def __init__(self, endpoint: Endpoint, ask: Ask, end: float | None) -> None:
+    def __init__(self, endpoint: Endpoint, ask: Ask, end: float | None, *, again: bool) -> None:
         self._endpoint = endpoint
         self._send = ask
         self._end = end
         with self._bounded():
-            self.served = endpoint.current()
+            self.served = endpoint.current(settled=again)
         self.schema = self.served.revision.schema
         self._begin = time.monotonic()
 
