@@ -17,6 +17,8 @@ from wml_deployer._transport.deadline import deadline, remaining, stoppable
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
@@ -253,20 +255,7 @@ class Deployment:
             ConfigurationError: X is an iterator: await its chunks one by one.
 
         """
-        if isinstance(X, Iterator):
-            raise ConfigurationError("ascore takes rows, not an iterator of them.", next_step="Await each chunk.")
-        stop = threading.Event()
-
-        def score() -> Scores:
-            with stoppable(stop):
-                scores: Scores = self.score(X, timeout=timeout, **batching)
-                return scores
-
-        try:
-            return await asyncio.to_thread(score)
-        finally:
-            # A task that was cancelled leaves no request behind.
-            stop.set()
+        return await score_on_thread(self.score, X, timeout, batching)
 
     def _view(self) -> View:
         from wml_deployer._display.handles import deployment_view  # noqa: PLC0415 - only notebooks need it
@@ -307,3 +296,33 @@ class Deployment:
         self.state, self.raw = record.state, record.raw
         self.model_id, self.revision = asset
         return self
+
+
+async def score_on_thread(
+    score: Callable[..., Any], rows: Any, timeout: float | None, batching: BatchingOptions
+) -> Scores:
+    """Score rows on a thread, so that the event loop goes on; a task that is cancelled leaves no request behind.
+
+    Args:
+        score: The synchronous twin.
+        rows: n rows × k fields.
+        timeout: Seconds for the whole call.
+        batching: How rows are spread over requests.
+
+    Raises:
+        ConfigurationError: The rows are an iterator: await its chunks one by one.
+
+    """
+    if isinstance(rows, Iterator):
+        raise ConfigurationError("ascore takes rows, not an iterator of them.", next_step="Await each chunk.")
+    stop = threading.Event()
+
+    def score_unless_stopped() -> Scores:
+        with stoppable(stop):
+            scores: Scores = score(rows, timeout=timeout, **batching)
+            return scores
+
+    try:
+        return await asyncio.to_thread(score_unless_stopped)
+    finally:
+        stop.set()

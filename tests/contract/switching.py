@@ -51,7 +51,7 @@ class Found:
 
     calls: int = 0
     versions: set[str] = field(default_factory=set)
-    wrong: list[dict[str, Any]] = field(default_factory=list)
+    wrong: list[dict[Any, Any]] = field(default_factory=list)
 
     def check(self, rows: pd.DataFrame, scores: pd.DataFrame) -> None:
         """Compare the names of the columns with what the values tell."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wml_deployer._clients.records import DeploymentRecord, JobRecord
-from wml_deployer.errors import NotFoundError, TransportError
+from wml_deployer._transport.idempotency import send_once
+from wml_deployer.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,19 +56,17 @@ class BatchCalls:
         return [DeploymentRecord.from_document(item) for item in listed if "batch" in item.get("entity", {})]
 
     def start_job(self, deployment_id: str, name: str, body: bytes) -> JobRecord:
-        """Start a job on ``input_data`` bytes; after a lost answer the job of this name is looked for."""
+        """Start a job on ``input_data`` bytes, once: after a lost response the job of this name is looked for."""
         head = {"name": name, **self.scope.query, "deployment": {"id": deployment_id}}
         # The rows are not decoded only to be encoded again.
         document = orjson.dumps(head)[:-1] + b',"scoring":' + body + b"}"
         headers = {"Content-Type": "application/json"}
-        try:
+
+        def start() -> JobRecord:
             started = self._call("POST", "/ml/v4/deployment_jobs", "start the job", body=document, headers=headers)
-        except TransportError:
-            found = [job for job in self.jobs() if job.name == name]
-            if not found:
-                raise
-            return found[0]
-        return JobRecord.from_document(started.document())
+            return JobRecord.from_document(started.document())
+
+        return send_once(start, lambda: next((job for job in self.jobs() if job.name == name), None))
 
     def job(self, job_id: str) -> JobRecord:
         """Ask for a job."""

@@ -54,13 +54,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wml_deployer._clients.protocol import Scoring
-    from wml_deployer._clients.records import DeploymentRecord, ModelRecord
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.pace import Pace
     from wml_deployer._scoring.parts import Ask
     from wml_deployer.metadata import Version
 
-__all__ = ["Endpoint", "Revision", "Served"]
+__all__ = ["Endpoint", "Revision", "Served", "described"]
 
 TRUST_SECONDS = 10.0
 """How long a look is trusted, unless an answer speaks against it."""
@@ -329,10 +329,7 @@ class Endpoint:
         asset = asset_of(record)
         known = self._shared.revisions.get(asset)
         if known is None:
-            try:
-                known = _described(self.client.model(*asset))
-            except NotFoundError:
-                known = Revision(None, None)
+            known = described(self.client, asset)
             self.learn_revision(asset, known)
         return known
 
@@ -555,8 +552,12 @@ def _facts_of(url: str, deployment_id: str) -> _Shared:
         return _shared.setdefault((url.rstrip("/"), deployment_id), _Shared())
 
 
-def _described(model: ModelRecord) -> Revision:
-    """Read what a stored revision says of its fields and classes."""
+def described(client: Scoring, asset: tuple[str, str | None]) -> Revision:
+    """Ask the service for what a stored revision says of its fields and classes."""
+    try:
+        model = client.model(*asset)
+    except NotFoundError:
+        return Revision(None, None)
     facts = model.custom.get(CUSTOM_KEY)
     if not isinstance(facts, dict) or not facts.get("digest"):
         return Revision(None, None)

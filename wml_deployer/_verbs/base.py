@@ -126,7 +126,11 @@ class OpenProject:
 
     def _deployment(self, operation: str) -> Deployment:
         """Return the handle to score with, looked up once and again when metadata.yaml changes."""
-        changed = self._file.path.stat().st_mtime_ns
+        try:
+            changed = self._file.path.stat().st_mtime_ns
+        except OSError:
+            self._file.read()  # says what is missing, and what to do
+            raise
         if self._deployed is None or self._deployed[0] != changed:
             project = self._project
             record = project.required(operation)

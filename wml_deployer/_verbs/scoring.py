@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import Unpack
 
+from wml_deployer._rollout.assets import asset_of
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
-from wml_deployer._scoring.platform import batch_deployment, is_job_of, job_name
+from wml_deployer._scoring.platform import Asset, asset_of_job, is_job_of, start_job
+from wml_deployer._transport.deadline import remaining
 from wml_deployer._verbs.candidates import CandidateVerbs
 from wml_deployer._verbs.verb import verb
 from wml_deployer.batch import Job
+from wml_deployer.deployment import score_on_thread
 from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ScoringVerbs"]
 
 JOB_SECONDS = 3600.0
+SUBMIT_SECONDS = 600.0
 
 
 class ScoringVerbs(CandidateVerbs):
@@ -70,7 +74,7 @@ class ScoringVerbs(CandidateVerbs):
         deployment = self._deployment("score")
         scores: Scores | Iterator[Scores] = deployment.score(
             X,
-            timeout=timeout,
+            timeout=None if timeout is None else remaining(),
             batch_rows=batch_rows,
             batch_bytes=batch_bytes,
             in_flight=in_flight,
@@ -89,17 +93,28 @@ class ScoringVerbs(CandidateVerbs):
         Returns:
             n rows on X's index.
 
+        Raises:
+            ConfigurationError: X is an iterator: await its chunks one by one.
+
         """
-        return await self._deployment("score").ascore(X, timeout=timeout, **batching)
+        return await score_on_thread(self.score, X, timeout, batching)
 
     @verb
-    def scorer(self, like: pd.DataFrame, *, keep: str | Sequence[str] = (), in_flight: int = 1) -> Scorer:
+    def scorer(
+        self,
+        like: pd.DataFrame,
+        *,
+        keep: str | Sequence[str] = (),
+        in_flight: int = 1,
+        timeout: float | None = None,
+    ) -> Scorer:
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
         Args:
             like: A few rows of what it will be called with; they are scored once, to know what comes back.
             keep: Columns that are not sent and stand before the scores: the keys to join them by.
             in_flight: Requests at the same time from one worker.
+            timeout: Seconds for the whole call.
 
         Returns:
             The callable; it pickles without secrets.
@@ -109,27 +124,29 @@ class ScoringVerbs(CandidateVerbs):
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring.kept import beside, split  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer._scoring.kept import beside, split  # noqa: PLC0415 - pandas is slow to import
         from wml_deployer._scoring.options import Batching  # noqa: PLC0415
         from wml_deployer.scoring import Scorer  # noqa: PLC0415
 
         deployment = self._deployment("score")
         names = (keep,) if isinstance(keep, str) else tuple(keep)
         kept, rows = split(like, names)
-        meta = beside(kept, deployment.score(rows)).iloc[:0]
+        meta = beside(kept, deployment.score(rows, timeout=timeout)).iloc[:0]
         source = replace(self._source, space_id=self._project.client.scope.id)
         schema, batching = deployment.schema or Schema(), Batching(in_flight=in_flight)
-        known = deployment._endpoint.revisions()  # noqa: SLF001 - its own handle's
+        known = deployment._endpoint.revisions()  # noqa: SLF001 - a handle of its own
         return Scorer(source, deployment.id, schema, meta, names, batching, known)
 
     @verb
-    def submit_batch(self, X: Any) -> Job:
+    def submit_batch(self, X: Any, *, timeout: float = SUBMIT_SECONDS) -> Job:
         """Start to score rows on the platform itself, in one job, and return at once.
 
-        The project gets a batch deployment of the version that serves online; it is made when first needed.
+        The project gets a batch deployment of the version that serves online; it is made when first needed, and another
+        one where jobs for another version are still waiting.
 
         Args:
             X: n rows × k fields.
+            timeout: Seconds for the whole call.
 
         Returns:
             The job: wait for it, take its result, or cancel it.
@@ -138,17 +155,16 @@ class ScoringVerbs(CandidateVerbs):
             SchemaError: The columns are not the model's; nothing was sent.
             PayloadError: A value cannot be sent; nothing was sent.
             VersionError: The project is not deployed yet.
+            DeadlineError: The time is over.
 
         """
-        from wml_deployer.payload import prepare  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.payload import prepare  # noqa: PLC0415 - pandas is slow to import
 
-        online = self._deployment("score in batch")
-        table = prepare(X, schema=online.schema)
-        client, name = self._project.client, self.metadata.project_name
-        record = client.start_job(
-            batch_deployment(client, name, online.model_id, online.revision).id, job_name(name), table.encode()
-        )
-        return Job.from_record(record, client, online.schema, table.index)
+        served = self._deployment("score in batch")._endpoint.current(settled=True)  # noqa: SLF001
+        table = prepare(X, schema=served.revision.schema)
+        client, asset = self._project.client, Asset(served.record.model_id, served.record.revision)
+        record = start_job(client, self.metadata.project_name, asset, table.encode())
+        return Job.from_record(record, client, asset, served.revision, table.index)
 
     @verb
     def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> Scores:
@@ -156,7 +172,7 @@ class ScoringVerbs(CandidateVerbs):
 
         Args:
             X: n rows × k fields.
-            timeout: Seconds to wait at most; the job goes on when they are over.
+            timeout: Seconds for the whole call; the job goes on when they are over.
 
         Returns:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
@@ -166,18 +182,32 @@ class ScoringVerbs(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        return self.submit_batch(X).result(timeout)
+        return self.submit_batch(X, timeout=timeout).result(timeout)
 
     @verb
-    def jobs(self) -> list[Job]:
-        """List the jobs of the project's batch deployment.
+    def jobs(self, *, timeout: float | None = None) -> list[Job]:
+        """List the jobs that score for the project on the platform.
+
+        Args:
+            timeout: Seconds for the whole call.
 
         Returns:
-            One handle a job, newest first.
+            One handle a job, newest first. Each knows the revision that it was started for, whatever serves by now.
+
+        Raises:
+            DeadlineError: The time is over.
 
         """
-        client, name = self._project.client, self.metadata.project_name
-        schema = self._deployment("list the jobs").schema
+        from wml_deployer._scoring.serving import Revision  # noqa: PLC0415 - pandas is slow to import
+
+        metadata = self.metadata
+        name = metadata.project_name
+        client = self._project.client
         found = [record for record in client.jobs() if is_job_of(name, record.name)]
+        known = {asset_of(version): Revision(version.name, version.schema) for version in metadata.versions}
         newest_first = sorted(found, key=lambda record: record.created_at, reverse=True)
-        return [Job.from_record(record, client, schema) for record in newest_first]
+        assets = [asset_of_job(name, record.name) for record in newest_first]
+        return [
+            Job.from_record(record, client, asset, known.get(asset) if asset else None)
+            for record, asset in zip(newest_first, assets, strict=True)
+        ]
