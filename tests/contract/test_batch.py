@@ -6,18 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pandas.testing import assert_frame_equal
+from sklearn.tree import DecisionTreeClassifier
 
-from wml_deployer.errors import DeadlineError, RolloutError, SchemaError
+from wml_deployer import Deployer
+from wml_deployer.batch import Job
+from wml_deployer.errors import DeadlineError, InvalidResponseError, RolloutError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
 
-    from wml_deployer import Deployer
     from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.any_service
+
+
+@pytest.fixture(scope="module")
+def named(features: pd.DataFrame, labels: pd.Series[Any]) -> dict[str, Any]:
+    """Fit two models whose classes differ in one name."""
+    return {
+        other: DecisionTreeClassifier(max_depth=2).fit(features, labels.map({0: "ill", 1: other}))
+        for other in ("well", "zero")
+    }
 
 
 @pytest.fixture
@@ -73,6 +85,70 @@ def test_jobs_are_listed_newest_first(deployed: Deployer, features: pd.DataFrame
 
     assert [second.id, first.id] == [job.id for job in listed]
     assert 4 == len(listed[0].result())
+
+
+def test_an_old_job_keeps_the_classes_of_its_revision(
+    deployer: Deployer, named: dict[str, Any], features: pd.DataFrame
+) -> None:
+    """Another version serves by now, online and in batch."""
+    deployer.deploy(named["well"])
+    deployer.score_batch(features.head(3))
+    deployer.update(named["zero"])
+    deployer.score_batch(features.head(3))
+    columns = [list(job.result().columns)[-1] for job in deployer.jobs()]
+
+    assert ["probability_zero", "probability_well"] == columns
+
+
+def test_a_job_of_a_version_that_only_the_service_knows_has_its_classes(
+    deployer: Deployer, named: dict[str, Any], features: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Somebody else stored it: this metadata.yaml does not know it."""
+    first = metadata_of(deployer)
+    deployer.deploy(named["zero"])
+    deployer.score_batch(features.head(3))
+    path = tmp_path / "elsewhere" / "metadata.yaml"
+    path.parent.mkdir()
+    path.write_text(first, encoding="utf-8")
+
+    with Deployer(deployer._credentials, path) as other:
+        assert "probability_zero" == other.jobs()[0].result().columns[-1]
+
+
+def metadata_of(deployer: Deployer) -> str:
+    """Read a project's file."""
+    return deployer._file.path.read_text(encoding="utf-8")
+
+
+def test_a_waiting_job_is_scored_by_its_own_revision(
+    deployer: Deployer, server: LocalServer, named: dict[str, Any], features: pd.DataFrame
+) -> None:
+    """The deployment whose jobs still wait for their turn is not switched: the next version gets one of its own."""
+    deployer.deploy(named["well"])
+    server.pace("job", seconds=1.0)
+    try:
+        old = [deployer.submit_batch(features.head(20)) for _ in range(4)]
+        deployer.update(named["zero"])
+        new = deployer.submit_batch(features.head(20))
+        found = [set(job.result()["prediction"]) for job in (old[-1], new)]
+    finally:
+        server.pace("job")
+
+    assert [{"ill", "well"}, {"ill", "zero"}] == found
+
+
+def test_a_job_whose_labels_are_another_versions_is_an_error(
+    deployer: Deployer, named: dict[str, Any], features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody switched the batch deployment by other means before the job's turn."""
+    deployer.deploy(named["well"])
+    job = deployer.submit_batch(features.head(20)).wait()
+    assert job._predictions is not None
+    job._predictions[0]["values"][0][0] = "zero"
+    monkeypatch.setattr(Job, "refresh", lambda job: job)  # what was answered is not looked up again
+
+    with pytest.raises(InvalidResponseError, match="for which it was started"):
+        job.result()
 
 
 def test_a_cancelled_job_is_gone(deployed: Deployer, features: pd.DataFrame) -> None:

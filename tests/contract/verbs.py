@@ -26,7 +26,7 @@ VERBS: dict[str, Verb] = {
     "delete": lambda deployer, _, __, **time: deployer.delete(**time),
     "candidate": lambda deployer, model, rows, **time: deployer.candidate(model, sample=rows, **time),
     "score in batch": lambda deployer, _, rows, **time: deployer.score_batch(rows, **time),
-    "jobs": lambda deployer, _, __, **_time: deployer.jobs(),
+    "jobs": lambda deployer, _, __, **time: deployer.jobs(**time),
     "prune": lambda deployer, _, __, **time: deployer.prune(1, **time),
     "recover": lambda deployer, _, __, **time: deployer.recover(**time),
 }

@@ -138,7 +138,7 @@ class ScoringVerbs(CandidateVerbs):
         return Scorer(source, deployment.id, schema, meta, names, batching, known)
 
     @verb
-    def submit_batch(self, X: Any, *, timeout: float = SUBMIT_SECONDS) -> Job:
+    def submit_batch(self, X: Any, *, timeout: float = SUBMIT_SECONDS) -> Job:  # noqa: ARG002 - the verb's deadline
         """Start to score rows on the platform itself, in one job, and return at once.
 
         The project gets a batch deployment of the version that serves online; it is made when first needed, and another
@@ -185,7 +185,7 @@ class ScoringVerbs(CandidateVerbs):
         return self.submit_batch(X, timeout=timeout).result(timeout)
 
     @verb
-    def jobs(self, *, timeout: float | None = None) -> list[Job]:
+    def jobs(self, *, timeout: float = SUBMIT_SECONDS) -> list[Job]:  # noqa: ARG002 - the verb's deadline
         """List the jobs that score for the project on the platform.
 
         Args:
