@@ -86,14 +86,12 @@ def run_suite(
     session.run("pytest", *arguments, *session.posargs)
 
 
-def install_peers(session: nox.Session) -> str:
-    """Install other servers of scikit-learn models, in an environment of their own; return its interpreter."""
-    python = Path(session.create_tmp()).resolve() / "peers" / "bin" / "python"
+def install_apart(session: nox.Session, name: str, *requirements: str) -> str:
+    """Install packages in an environment of their own, beside the suite's; return its interpreter."""
+    python = Path(session.create_tmp()).resolve() / name / "bin" / "python"
     if not python.exists():
         session.run("python", "-m", "venv", str(python.parents[1]))
-    # The model is made with this scikit-learn, and loaded with it.
-    peers = ("mlflow>=3", "vetiver>=0.2.6", "scikit-learn<1.7")
-    session.run(str(python), "-m", "pip", "install", "--quiet", *peers, external=True)
+    session.run(str(python), "-m", "pip", "install", "--quiet", *requirements, external=True)
     return str(python)
 
 
@@ -208,9 +206,18 @@ def real(session: nox.Session) -> None:
 
 
 @nox.session
+def openapi(session: nox.Session) -> None:
+    """Call each operation of the embedded service 200 times, as schemathesis makes requests of its OpenAPI document."""
+    session.env["WML_DEPLOYER_SCHEMATHESIS"] = install_apart(session, "schemathesis", *group("openapi"))
+    run_suite(session, "-m", "", "tests/server/test_openapi.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, side by side with what the library is measured against; ``-- --write-page`` writes the docs' page."""
-    session.env["WML_DEPLOYER_PEERS"] = install_peers(session)
+    # The model is made with this scikit-learn, and loaded with it.
+    peers = ("mlflow>=3", "vetiver>=0.2.6", "scikit-learn<1.7")
+    session.env["WML_DEPLOYER_PEERS"] = install_apart(session, "peers", *peers)
     # Alone and in order, so that figures hold.
     alone = ("-p", "no:randomly", "-p", "no:xdist", "--timeout", "3600", "-W", "ignore")
     run_suite(session, *alone, "-o", "python_files=bench_*.py", "tests/benchmarks", extras="local,fast,dask,spark")

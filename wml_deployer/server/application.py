@@ -20,6 +20,7 @@ from wml_deployer.server.assets import urls as assets
 from wml_deployer.server.console import urls as console
 from wml_deployer.server.containers import SPACE
 from wml_deployer.server.control import urls as control
+from wml_deployer.server.control.models import PREFIX
 from wml_deployer.server.deployments import models as deployments_state
 from wml_deployer.server.deployments import urls as deployments
 from wml_deployer.server.deployments.loading import resume
@@ -29,15 +30,17 @@ from wml_deployer.server.instances import urls as instances
 from wml_deployer.server.jobs import models as jobs_state
 from wml_deployer.server.jobs import running as jobs_running
 from wml_deployer.server.jobs import urls as jobs
+from wml_deployer.server.openapi import openapi
 from wml_deployer.server.package_extensions import urls as package_extensions
 from wml_deployer.server.projects import urls as projects
-from wml_deployer.server.routing import respond
+from wml_deployer.server.routing import Answer, Route, respond
 from wml_deployer.server.spaces import activation
 from wml_deployer.server.spaces import urls as spaces
 from wml_deployer.server.specifications import urls as specifications
 from wml_deployer.server.tokens import urls as tokens
 from wml_deployer.server.transfers import urls as transfers
 from wml_deployer.server.version import urls as version
+from wml_deployer.server.version.responses import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.routing import Route
+    from wml_deployer.server.routing import Call
 
 __all__ = ["ROUTES", "build"]
 
@@ -73,6 +76,11 @@ class _MethodError(ServiceError):
     code = "method_not_allowed"
 
 
+def show_openapi(call: Call) -> Answer:
+    """Describe the service as OpenAPI 3.1."""
+    return Answer(200, openapi(ROUTES, call.url, RELEASE))
+
+
 def build(context: Context, *, controllable: bool) -> ASGIApp:
     """Return the application.
 
@@ -81,7 +89,8 @@ def build(context: Context, *, controllable: bool) -> ASGIApp:
         controllable: Whether it has the control API.
 
     """
-    routes = (*ROUTES, *control.ROUTES) if controllable else ROUTES
+    description = Route("GET", f"{PREFIX}/openapi", show_openapi)
+    routes = (*ROUTES, *control.ROUTES, description) if controllable else ROUTES
     tables: dict[str, dict[str, Route]] = {}
     for route in routes:
         tables.setdefault(route.path, {})[route.method] = route

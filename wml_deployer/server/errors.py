@@ -18,6 +18,7 @@ __all__ = [
     "TooLargeError",
     "TooManyRequestsError",
     "UnsupportedMediaTypeError",
+    "check_tags",
     "error_text",
     "object_in",
     "wrong_field",
@@ -109,6 +110,17 @@ def object_in(fields: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_field(name, f"The {name} is an object.")
     return value
+
+
+def check_tags(tags: Any, name: str = "tags") -> None:
+    """Refuse tags that are not words in a list.
+
+    Raises:
+        InvalidRequestError: They are something else; none at all are fine.
+
+    """
+    if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
+        raise wrong_field(name, "The tags are a list of texts.")
 
 
 class AuthenticationError(ServiceError):

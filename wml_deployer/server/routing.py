@@ -188,6 +188,9 @@ class Route:
         path: Template of the path.
         handler: What answers; its docstring says what it does.
         public: Whether it answers without a token.
+        query: Which parameters it has in the query, as names of `schemas.PARAMETERS`.
+        takes: Which body it takes, as a name of `schemas.SCHEMAS`; ``bytes`` for any content.
+        gives: Statuses of its answers, each with the schema of what it gives, as in ``"200 Model, 204"``.
 
     """
 
@@ -195,6 +198,9 @@ class Route:
     path: str
     handler: PlainHandler | StreamHandler
     public: bool = False
+    query: str = ""
+    takes: str = ""
+    gives: str = "200"
 
 
 async def respond(route: Route, context: Context, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.containers import scope_of
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_tags, wrong_field
 from wml_deployer.server.patch import Operation, apply
 from wml_deployer.server.records import Record
 
@@ -68,6 +68,7 @@ def create(
     if not isinstance(given, dict):
         raise wrong_field("metadata", "An asset needs metadata.")
     name, asset_type = _text(given, "name"), _text(given, "asset_type")
+    check_tags(given.get("tags"), "metadata.tags")
     entity = fields.get("entity") or {}
     if not isinstance(entity, dict):
         raise wrong_field("entity", "An asset's entity is an object.")
@@ -92,7 +93,7 @@ def create(
             "origin_country": given.get("origin_country", "none"),
             "rating": 0,
             "size": 0,
-            "tags": given.get("tags", []),
+            "tags": given.get("tags") or [],
             "total_ratings": 0,
             "version": 2,
         }
@@ -156,6 +157,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
             raise InvalidRequestError(f"/{'/'.join(operation.path)} of an asset cannot be changed.")
         apply(record.document, operation)
     record.name = _text(record.metadata, "name")
+    check_tags(record.metadata.get("tags"), "metadata.tags")
     _touch(context, record)
     transaction.save(record)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.deployments import held, models
 from wml_deployer.server.deployments.errors import BusyError, DeploymentError
 from wml_deployer.server.deployments.texts import message, scaling_text
+from wml_deployer.server.errors import check_tags
 from wml_deployer.server.patch import Operation, apply
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     if not isinstance(record.entity.get(method, {}), dict):
         raise DeploymentError(f"/{method} of a deployment is an object.")
     record.name = record.metadata["name"] = models.check_name(record.entity.get("name"))
+    check_tags(record.metadata.get("tags"))
     models.check_serving_name(transaction, record)
     following = Following.NOTHING
     if "asset" in roots:

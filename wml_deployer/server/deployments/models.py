@@ -19,7 +19,7 @@ from wml_deployer.server.deployments.errors import (
     ServingNameTakenError,
     invalid_serving_name,
 )
-from wml_deployer.server.errors import NotFoundError
+from wml_deployer.server.errors import NotFoundError, check_tags
 from wml_deployer.server.records import Record
 from wml_deployer.server.specifications import hardware
 
@@ -86,6 +86,7 @@ def create(
     """
     require_runtime(container)
     name = check_name(fields.get("name"))
+    check_tags(fields.get("tags"))
     method = _method(fields)
     asset = asset_reference(transaction, container.id, fields.get("asset"))
     now = context.clock.stamp()

@@ -8,7 +8,7 @@ from wml_deployer.server.routing import Route
 __all__ = ["ROUTES"]
 
 ROUTES = (
-    Route("GET", "/ml/v4/instances", responses.listing),
-    Route("GET", "/ml/v4/instances/{instance_id}", responses.show),
+    Route("GET", "/ml/v4/instances", responses.listing, gives="200 Instances"),
+    Route("GET", "/ml/v4/instances/{instance_id}", responses.show, gives="200 Instance"),
 )
 """What these operations are."""

@@ -8,9 +8,13 @@ from wml_deployer.server.routing import Route
 __all__ = ["ROUTES"]
 
 ROUTES = (
-    Route("POST", "/ml/v4/deployment_jobs", responses.create),
-    Route("GET", "/ml/v4/deployment_jobs", responses.listing),
-    Route("GET", "/ml/v4/deployment_jobs/{job_id}", responses.show),
-    Route("DELETE", "/ml/v4/deployment_jobs/{job_id}", responses.delete),
+    Route("POST", "/ml/v4/deployment_jobs", responses.create, query="scope", takes="NewJob", gives="202 Job"),
+    Route(
+        *("GET", "/ml/v4/deployment_jobs", responses.listing),
+        query="scope page name state deployment_id include",
+        gives="200 Jobs",
+    ),
+    Route("GET", "/ml/v4/deployment_jobs/{job_id}", responses.show, query="scope include", gives="200 Job"),
+    Route("DELETE", "/ml/v4/deployment_jobs/{job_id}", responses.delete, query="scope hard_delete", gives="204"),
 )
 """What these operations are."""

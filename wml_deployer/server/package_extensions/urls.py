@@ -10,10 +10,12 @@ __all__ = ["ROUTES"]
 _ONE = "/v2/package_extensions/{extension_id}"
 
 ROUTES = (
-    Route("POST", "/v2/package_extensions", responses.create),
-    Route("GET", "/v2/package_extensions", responses.listing),
-    Route("GET", _ONE, responses.show),
-    Route("DELETE", _ONE, responses.delete),
-    Route("POST", f"{_ONE}/upload_complete", responses.complete),
+    Route(
+        "POST", "/v2/package_extensions", responses.create, query="scope", takes="NewExtension", gives="201 Extension"
+    ),
+    Route("GET", "/v2/package_extensions", responses.listing, query="scope name", gives="200 Extensions"),
+    Route("GET", _ONE, responses.show, query="scope", gives="200 Extension"),
+    Route("DELETE", _ONE, responses.delete, query="scope", gives="204"),
+    Route("POST", f"{_ONE}/upload_complete", responses.complete, query="scope", gives="204"),
 )
 """What these operations are."""

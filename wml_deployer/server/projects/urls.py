@@ -8,12 +8,21 @@ from wml_deployer.server.routing import Route
 __all__ = ["ROUTES"]
 
 ROUTES = (
-    Route("POST", "/transactional/v2/projects", responses.create),
-    Route("DELETE", "/transactional/v2/projects/{project_id}", responses.delete),
-    Route("GET", "/v2/projects", responses.listing),
-    Route("GET", "/v2/projects/{project_id}", responses.show),
-    Route("PATCH", "/v2/projects/{project_id}", responses.update),
-    Route("POST", "/v2/assets/{asset_id}/promote", responses.promote_asset),
-    Route("POST", "/projects/api/rest/catalogs/assets/{asset_id}/promote", responses.promote),
+    Route("POST", "/transactional/v2/projects", responses.create, takes="NewProject", gives="201 Located"),
+    Route("DELETE", "/transactional/v2/projects/{project_id}", responses.delete, gives="204"),
+    Route("GET", "/v2/projects", responses.listing, query="page name", gives="200 Projects"),
+    Route("GET", "/v2/projects/{project_id}", responses.show, gives="200 Project"),
+    Route("PATCH", "/v2/projects/{project_id}", responses.update, takes="ProjectChange", gives="200 Project"),
+    Route(
+        *("POST", "/v2/assets/{asset_id}/promote", responses.promote_asset),
+        query="scope",
+        takes="Promotion",
+        gives="201 Asset",
+    ),
+    Route(
+        *("POST", "/projects/api/rest/catalogs/assets/{asset_id}/promote", responses.promote),
+        takes="PromotionFrom",
+        gives="200 Promoted",
+    ),
 )
 """What these operations are."""

@@ -8,8 +8,8 @@ from wml_deployer.server.transfers.responses import DRIVERS, PATH, list_drivers,
 __all__ = ["ROUTES"]
 
 ROUTES = (
-    Route("GET", f"{PATH}/{DRIVERS}", list_drivers),
-    Route("PUT", f"{PATH}/{{folder}}/{{sealed}}", receive, public=True),
-    Route("GET", f"{PATH}/{{folder}}/{{sealed}}", send, public=True),
+    Route("GET", f"{PATH}/{DRIVERS}", list_drivers, gives="200 Resources"),
+    Route("PUT", f"{PATH}/{{folder}}/{{sealed}}", receive, public=True, takes="bytes", gives="201 Size"),
+    Route("GET", f"{PATH}/{{folder}}/{{sealed}}", send, public=True, gives="200 bytes"),
 )
 """What these operations are."""
