@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.progress._stage import Stage
 
-__all__ = ["check_archive", "write_archive"]
+__all__ = ["check_archive", "require_gzip", "write_archive"]
 
 _CHUNK = 256 * 1024
 _GZIP = b"\x1f\x8b"
@@ -76,12 +76,7 @@ def check_archive(path: Path) -> str:
         PackagingError: It is not a ``.tar.gz``, damaged, empty, or could write outside the folder it is unpacked in.
 
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if is_lfs_pointer(head):
-        raise PackagingError(f"{path} is a Git LFS pointer, not the archive itself.", next_step=LFS_NEXT_STEP)
-    if not head.startswith(_GZIP):
-        raise _not_whole(path, "it is a text file" if is_text(head) else "it is not compressed by gzip")
+    require_gzip(path)
     try:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_TarInfo) as archive:
             members = [_read(archive, member) for member in archive]
@@ -99,6 +94,21 @@ def check_archive(path: Path) -> str:
     if not lines:
         raise PackagingError(f"{path} holds no files.", next_step="Archive the files of the model.")
     return _checksum_of(lines)
+
+
+def require_gzip(path: Path) -> None:
+    """Refuse what only has the name of an archive.
+
+    Raises:
+        PackagingError: The file is something else; the message says what.
+
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if is_lfs_pointer(head):
+        raise PackagingError(f"{path} is a Git LFS pointer, not the archive itself.", next_step=LFS_NEXT_STEP)
+    if not head.startswith(_GZIP):
+        raise _not_whole(path, "it is a text file" if is_text(head) else "it is not compressed by gzip")
 
 
 def _add(writer: GzipWriter, name: str, path: Path, progress: Stage) -> str:

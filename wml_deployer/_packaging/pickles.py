@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from wml_deployer._packaging.archive import require_gzip
 from wml_deployer._packaging.content import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text
 from wml_deployer._packaging.opcodes import PickleScan, scan_pickle
 from wml_deployer.errors import PackagingError
@@ -79,6 +80,7 @@ def open_pickles(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
             if file.suffix in _SUFFIXES:
                 yield from open_pickles(file)
     elif path.name.endswith((".tar.gz", ".tgz")):
+        require_gzip(path)
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.name.endswith(_SUFFIXES) else None
