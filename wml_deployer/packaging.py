@@ -6,8 +6,10 @@ in a temporary folder (never in the working directory), in one pass, with memory
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,7 @@ _NAMES: dict[Framework, str] = {"scikit-learn": "scikit_model.pkl", "xgboost": "
 _PROTOCOL = 4
 """Read by every runtime of the service, and the same on every Python that packs."""
 
+_CHUNK = 1 << 20
 _ARCHIVES = (".tar.gz", ".tgz")
 _PICKLES = (".joblib", ".pkl")
 _NEXT_STEP = "Pass a .joblib or .pkl file, a directory, a .tar.gz, or the fitted estimator itself."
@@ -45,10 +48,10 @@ class Package:
 
     Attributes:
         path: The ``.tar.gz``.
-        digest: Identifies the model, 64 hexadecimal digits. Of an estimator it is the digest of its content: the same
-            after ``predict``, saving and loading. A path is not loaded, so it gets the archive's checksum.
-        checksum: Identifies the bytes of the archive's files, 64 hexadecimal digits: the SHA-256 of what ``sha256sum``
-            prints for them, whatever their order, times, owners and compression.
+        digest: Identifies the model, 64 hexadecimal digits. Of an estimator it is taken of its content: the same after
+            ``predict``, saving and loading. A path is not loaded, so it is identified by the bytes of its files: the
+            SHA-256 of what ``sha256sum`` prints for them, whatever their order, times, owners and compression.
+        checksum: SHA-256 of the archive itself, as ``sha256sum model.tar.gz`` prints it.
         size: Bytes of the archive.
 
     Example:
@@ -138,7 +141,7 @@ def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None)
         _dump(_as_stored(estimator, framework), pickled)
         return {_NAMES[framework]: pickled}
 
-    return replace(_packed(members, directory), digest=identity)
+    return _packed(members, directory, identity)
 
 
 def _dump(estimator: object, path: Path) -> None:
@@ -176,8 +179,7 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if not path.stat().st_size:
         raise PackagingError(f"{path} is empty.", next_step="Save the model again.")
     if path.name.endswith(_ARCHIVES):
-        checksum = check_archive(path)
-        return Package(path, checksum, checksum, path.stat().st_size)
+        return Package(path, check_archive(path), _sha256(path), path.stat().st_size)
     if path.suffix in _PICKLES:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -187,18 +189,28 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     raise PackagingError(f"{path} is not a kind of file that can be packed.", next_step=_NEXT_STEP)
 
 
-def _packed(members: Callable[[Path], dict[str, Path]], directory: str | os.PathLike[str] | None) -> Package:
+def _packed(
+    members: Callable[[Path], dict[str, Path]], directory: str | os.PathLike[str] | None, identity: str | None = None
+) -> Package:
     """Make the temporary folder, archive what ``members`` finds or puts there, and leave nothing on failure."""
     folder = TemporaryDirectory(prefix="wml_deployer-", dir=directory)
     try:
         inside = Path(folder.name)
         target = inside / "model.tar.gz"
         found = members(inside)
-        checksum = write_archive(found, target)
+        written = write_archive(found, target, digest=identity is None)
         for path in found.values():
             if path.parent == inside:
                 path.unlink()
-        return Package(target, checksum, checksum, target.stat().st_size, folder)
+        return Package(target, str(identity or written), _sha256(target), target.stat().st_size, folder)
     except BaseException:
         folder.cleanup()
         raise
+
+
+def _sha256(path: Path) -> str:
+    checksum = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(partial(file.read, _CHUNK), b""):
+            checksum.update(chunk)
+    return checksum.hexdigest()

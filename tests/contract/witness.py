@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
-from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_checksum
+from wml_deployer._rollout.left_over import CUSTOM_KEY, checksum_of
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -108,6 +108,6 @@ class Witness:
         """Compare what every revision holds with what the file says."""
         for version in self.metadata().versions:
             facts = self.client.model(version.model_id, version.revision).custom.get(CUSTOM_KEY, {})
-            told = facts.get("digest", version.digest), facts.get("checksum", version.digest)
-            if told != (version.digest, archive_checksum(self.client, version.model_id, version.revision)):
+            told = facts.get("digest"), facts.get("checksum")
+            if told != (version.digest, self.client.read_model(version.model_id, version.revision, checksum_of)):
                 self.faults.append(f"{version.name} holds something else")

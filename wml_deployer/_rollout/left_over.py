@@ -6,6 +6,7 @@ killed between two requests, or lost an answer, is gone on from where it ended.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from datetime import datetime, timedelta, timezone
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CUSTOM_KEY",
     "Frozen",
-    "archive_checksum",
+    "archive_digest",
+    "checksum_of",
     "commit_message",
     "frozen_already",
     "frozen_revisions",
@@ -148,8 +150,8 @@ def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecor
         _log.warning("removed model %s, which an interrupted call left without a revision", model.id)
 
 
-def archive_checksum(client: Client, model_id: str, revision: str | None) -> str:
-    """Download what a revision holds, or the current content of the model, and sum its files.
+def archive_digest(client: Client, model_id: str, revision: str | None) -> str:
+    """Download what a revision holds, or the current content of the model, and digest its files.
 
     Raises:
         PackagingError: It is not a whole archive.
@@ -169,13 +171,21 @@ def archive_checksum(client: Client, model_id: str, revision: str | None) -> str
 def _holds(client: Client, frozen: Frozen) -> bool:
     """Whether a revision holds the content that its message names: two uploads at once may have been mixed."""
     facts = client.model(frozen.model_id, frozen.revision).custom.get(CUSTOM_KEY, {})
-    # The digest of an estimator cannot be recomputed from an archive, so the checksum beside it is compared.
-    # A model that other programs stored has neither, and its digest is the checksum.
-    expected = facts.get("checksum") if facts.get("digest") == frozen.digest else frozen.digest
     try:
-        return archive_checksum(client, frozen.model_id, frozen.revision) == expected
+        if "checksum" in facts and facts.get("digest") == frozen.digest:
+            # The digest of an estimator cannot be computed from its archive, so the bytes are compared.
+            return bool(client.read_model(frozen.model_id, frozen.revision, checksum_of) == facts["checksum"])
+        return archive_digest(client, frozen.model_id, frozen.revision) == frozen.digest
     except (NotFoundError, PackagingError):
         return False
+
+
+def checksum_of(chunks: Iterator[bytes]) -> str:
+    """Return the SHA-256 of a download."""
+    checksum = hashlib.sha256()
+    for chunk in chunks:
+        checksum.update(chunk)
+    return checksum.hexdigest()
 
 
 def _created_at(model: ModelRecord) -> str:

@@ -15,7 +15,7 @@ from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.journal import log_entry, observed
 from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
-    archive_checksum,
+    archive_digest,
     commit_message,
     frozen_already,
     frozen_revisions,
@@ -167,7 +167,7 @@ def _told(revision: ModelRecord, told: tuple[str, str] | None, ids: tuple[str, s
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless a call before this one did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
-    digest = archive_checksum(client, model.id, None)
+    digest = archive_digest(client, model.id, None)
     frozen = frozen_already(client, metadata, frozen_revisions(client, [model]), digest, lambda found: found == name)
     revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.records import UNKNOWN_TYPE
 from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
     Frozen,
+    checksum_of,
     commit_message,
     remove_stale,
 )
@@ -19,7 +18,7 @@ from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from wml_deployer._clients.protocol import Client
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from wml_deployer.schema import Schema
 
 __all__ = ["can_hold", "upload"]
-
-_CHUNK = 1 << 20
 
 
 def upload(
@@ -77,7 +74,7 @@ def _freeze(
         revision = send_once(
             lambda: client.freeze_model(model_id, message), lambda: _frozen_now(client, model_id, message, properties)
         )
-        _verify(client, model_id, revision, package.path, properties)
+        _verify(client, model_id, revision, package.checksum, properties)
     except BaseException as error:
         if not fitting:
             _take_back(client, properties, message, error)
@@ -141,12 +138,10 @@ def _runs_on(client: Client, frozen: Frozen, properties: ModelProperties) -> boo
     return bool(specification.get("id") == properties.specification_id)
 
 
-def _verify(client: Client, model_id: str, revision: str, archive: Path, properties: ModelProperties) -> None:
+def _verify(client: Client, model_id: str, revision: str, sent: str, properties: ModelProperties) -> None:
     """Compare what the revision holds with what was sent: somebody else may have stored in between."""
     frozen = client.model(model_id, revision)
-    with archive.open("rb") as file:
-        sent = _checksum(iter(partial(file.read, _CHUNK), b""))
-    if client.read_model(model_id, revision, _checksum) == sent and frozen.custom == properties.custom:
+    if client.read_model(model_id, revision, checksum_of) == sent and frozen.custom == properties.custom:
         return
     raise ConflictError(
         f"Revision {revision} of model {model_id} does not hold what was uploaded: somebody else stored a model "
@@ -154,10 +149,3 @@ def _verify(client: Client, model_id: str, revision: str, archive: Path, propert
         operation="store",
         next_step="Store again; nothing was deployed.",
     )
-
-
-def _checksum(chunks: Iterator[bytes]) -> str:
-    checksum = hashlib.sha256()
-    for chunk in chunks:
-        checksum.update(chunk)
-    return checksum.hexdigest()
