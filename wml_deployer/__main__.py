@@ -112,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--name", metavar="VERSION", help="name of the version; the project's version by default")
         command.add_argument("--metrics", type=Path, metavar="JSON", help="numbers measured of it, by name")
         command.add_argument("--reason", help="why, for the history")
+        if name != "deploy":
+            command.add_argument(
+                "--allow-schema-change",
+                action="store_true",
+                help="even if it takes other columns than the live version, or is a regressor in place of a classifier",
+            )
     _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
     rollback = _command(commands, "rollback", "serve an earlier version again", _roll_back, model=False)
     rollback.add_argument(
@@ -214,6 +220,7 @@ def _metrics(path: Path | None) -> dict[str, float]:
 
 def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
     sample, metrics = _sample(given), _metrics(given.metrics)
+    allowed = {} if given.command == "deploy" else {"allow_schema_change": given.allow_schema_change}
     with _open(given) as deployer:
         change: Callable[..., Deployment] = getattr(deployer, given.command)
         return _told(
@@ -226,6 +233,7 @@ def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
                 metrics=metrics,
                 reason=given.reason,
                 timeout=given.timeout,
+                **allowed,
             )
         )
 

@@ -268,7 +268,7 @@ def test_another_schema_is_another_model(
     """The service keeps a model's schema for its whole life."""
     narrow = fit(1.0).fit(features.iloc[:, :5], labels)
     deployer.deploy(fit(1.0))
-    deployer.update(narrow, sample=features.iloc[:9, :5])
+    deployer.update(narrow, sample=features.iloc[:9, :5], allow_schema_change=True)
 
     assert local_scores(narrow, features.iloc[:, :5]).equals(deployer.score(features.iloc[:, :5]))
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["first_step", "is_booster", "is_pipeline", "is_sklearn", "is_users_own", "last_step", "parts", "roots"]
+__all__ = [
+    "first_step",
+    "is_booster",
+    "is_pipeline",
+    "is_sklearn",
+    "is_users_own",
+    "last_step",
+    "parts",
+    "roots",
+    "takes_any_columns",
+]
 
 _ATOMS = (str, bytes, int, float, complex, bool, type(None))
 
@@ -30,6 +40,15 @@ def is_booster(estimator: object) -> bool:
 def is_users_own(estimator: object) -> bool:
     """Whether its class was written outside scikit-learn and XGBoost, and may keep to none of their conventions."""
     return type(estimator).__module__.partition(".")[0] not in {"sklearn", "xgboost"}
+
+
+def takes_any_columns(estimator: Any) -> bool:
+    """Whether a scikit-learn estimator says that it looks at no column, such as those that predict a constant."""
+    if not is_sklearn(estimator):
+        return False
+    if hasattr(estimator, "__sklearn_tags__"):
+        return bool(estimator.__sklearn_tags__().no_validation)
+    return bool(estimator._get_tags()["no_validation"])  # noqa: SLF001 - before scikit-learn 1.6
 
 
 def roots(value: object) -> set[str]:

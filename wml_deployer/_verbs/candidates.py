@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import required, start, version_of
 from wml_deployer._rollout.deploying import delete
+from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
@@ -82,11 +83,15 @@ class CandidateVerbs(OpenProject):
             return compared(_scored(live, X), _scored(candidate, X))
 
     @verb
-    def promote(self, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS) -> Deployment:
+    def promote(
+        self, *, reason: str | None = None, allow_schema_change: bool = False, timeout: float = ROLLOUT_SECONDS
+    ) -> Deployment:
         """Serve the candidate's version on the live endpoint, and remove the candidate.
 
         Args:
             reason: Why, for the history.
+            allow_schema_change: Whether the candidate may take other columns than the live version, or be a regressor
+                in place of a classifier; whoever scores on the URL has to know.
             timeout: Seconds for the whole call.
 
         Returns:
@@ -95,6 +100,7 @@ class CandidateVerbs(OpenProject):
         Raises:
             VersionError: Nothing is live, or there is no candidate.
             ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
+            SchemaError: It takes other columns than the live version, or answers otherwise; nothing was done.
             RolloutError: It failed on the live endpoint; the version before serves again, and the candidate stays.
             ServiceError: The candidate could not be removed; its version serves, and the next call removes it.
 
@@ -104,6 +110,8 @@ class CandidateVerbs(OpenProject):
             record = project.at_rest(project.required("promote"))
             candidate = required(project.client, self.metadata.project_name, "promote")
             chosen = version_of(self.metadata, candidate)
+            if not allow_schema_change:
+                refuse_schema_change(self.metadata.project_name, project.serving(record), chosen)
             record = project.serve(record, chosen, "update", reason or "the candidate was promoted")
             try:
                 delete(project.client, candidate.id)

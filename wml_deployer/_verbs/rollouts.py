@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import deployed_already
 from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
@@ -86,6 +87,7 @@ class RolloutVerbs(OpenProject):
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
+        allow_schema_change: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
         """Serve another version under the same id and URL; go back by itself if its verification fails.
@@ -98,6 +100,8 @@ class RolloutVerbs(OpenProject):
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
+            allow_schema_change: Whether the version may take other columns than the live one, or be a regressor in
+                place of a classifier; whoever scores on the URL has to know.
             timeout: Seconds for the whole call.
 
         Returns:
@@ -105,6 +109,7 @@ class RolloutVerbs(OpenProject):
 
         Raises:
             VersionError: The project is not deployed yet.
+            SchemaError: It takes other columns than the live version, or answers otherwise; nothing was done.
             RolloutError: It failed, or did not answer as the local model does; the version before serves again.
             DeadlineError: The time is over; the version before serves again.
 
@@ -113,6 +118,8 @@ class RolloutVerbs(OpenProject):
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.at_rest(project.required("update"))
+            if not allow_schema_change:
+                refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
             chosen = project.versions.get(candidate, wish)
             return self._switched(project, record, chosen, "update", reason)
 
@@ -127,6 +134,7 @@ class RolloutVerbs(OpenProject):
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
+        allow_schema_change: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
         """Do what is needed: deploy the first time, afterwards update, and nothing when this content is live already.
@@ -139,12 +147,15 @@ class RolloutVerbs(OpenProject):
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
+            allow_schema_change: Whether the version may take other columns than the live one, or be a regressor in
+                place of a classifier; whoever scores on the URL has to know.
             timeout: Seconds for the whole call.
 
         Returns:
             The deployment, serving this content.
 
         Raises:
+            SchemaError: It takes other columns than the live version, or answers otherwise; nothing was done.
             RolloutError: It failed, or did not answer as the local model does.
 
         """
@@ -154,6 +165,8 @@ class RolloutVerbs(OpenProject):
             record = project.deployment()
             if record is not None:
                 record = project.at_rest(record)
+                if not allow_schema_change:
+                    refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
             chosen = project.versions.get(candidate, wish)
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
@@ -164,6 +177,8 @@ class RolloutVerbs(OpenProject):
         self, to: str | None = None, *, reason: str | None = None, timeout: float = ROLLOUT_SECONDS
     ) -> Deployment:
         """Serve an earlier version again, and wait until it does.
+
+        What it takes and answers may differ from the present version's: going back is never refused for that.
 
         Without ``to`` that is the last different version that was live and passed before the present one. A rollback
         that was interrupted is finished first, and goes back once.

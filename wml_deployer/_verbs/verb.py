@@ -139,6 +139,7 @@ def _flag(value: object) -> str:
 
 
 _EXPECTED: dict[str, Callable[[object], str]] = {
+    "allow_schema_change": _flag,
     "cascade": _flag,
     "one": _text,
     "other": _text,
