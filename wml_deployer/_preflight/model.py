@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer._preflight.pickled import pickled_findings
 from wml_deployer._preflight.skew import skew_findings
 from wml_deployer.errors import CheckError, Fault
+from wml_deployer.packaging._pickles import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wml_deployer._frameworks.distributions import distributions_of_modules
-from wml_deployer._packaging.pickles import scan_pickles
+from wml_deployer.packaging._pickles import scan_pickles
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wml_deployer._clients.records import ModelProperties
-from wml_deployer._packaging.digest import digest
-from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer._preflight.content import input_findings
 from wml_deployer._preflight.model import model_findings, refuse
 from wml_deployer._rollout.assets import is_there
 from wml_deployer._rollout.left_over import CUSTOM_KEY, frozen_already, frozen_revisions, models_of
-from wml_deployer._rollout.loading import load_estimator
 from wml_deployer._rollout.names import TakenNames
 from wml_deployer._rollout.uploading import can_hold, upload
 from wml_deployer._verification.sample import Rehearsal
@@ -29,6 +26,8 @@ from wml_deployer.frameworks import ModelProfile
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.metadata import Metadata, Version
 from wml_deployer.packaging import Package, pack
+from wml_deployer.packaging._digest import digest
+from wml_deployer.packaging._pickles import load_estimator, scan_pickles
 from wml_deployer.schema import Schema
 from wml_deployer.specifications import choose_specification
 

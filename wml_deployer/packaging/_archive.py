@@ -16,9 +16,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wml_deployer._packaging.content import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text
-from wml_deployer._packaging.deflate import GzipWriter
 from wml_deployer.errors import Fault, PackagingError
+from wml_deployer.packaging._files import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text, read_head
+from wml_deployer.packaging._gzip import GzipWriter
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def require_gzip(path: Path) -> None:
         PackagingError: The file is something else; the message says what.
 
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    head = read_head(path)
     if is_lfs_pointer(head):
         raise PackagingError(f"{path} is a Git LFS pointer, not the archive itself.", next_step=LFS_NEXT_STEP)
     if not head.startswith(_GZIP):

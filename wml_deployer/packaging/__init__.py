@@ -14,13 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._packaging.archive import check_archive, write_archive
-from wml_deployer._packaging.content import HEAD, is_text
-from wml_deployer._packaging.digest import digest
-from wml_deployer._packaging.directory import files_of
-from wml_deployer._packaging.pickles import scan_pickles
 from wml_deployer.errors import PackagingError
 from wml_deployer.frameworks import Framework, recognise
+from wml_deployer.packaging._archive import check_archive, write_archive
+from wml_deployer.packaging._digest import digest
+from wml_deployer.packaging._files import files_of, is_text, read_head
+from wml_deployer.packaging._pickles import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,9 +180,7 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if path.name.endswith(_ARCHIVES):
         return Package(path, check_archive(path), _sha256(path), path.stat().st_size)
     if path.suffix in _PICKLES:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-        if is_text(head):
+        if is_text(read_head(path)):
             scan_pickles(path)  # says what it is, unless it is a pickle of protocol 0, which is text
         return _packed(lambda _: {_NAMES["scikit-learn"]: path}, directory)
     raise PackagingError(f"{path} is not a kind of file that can be packed.", next_step=_NEXT_STEP)

@@ -9,8 +9,8 @@ import joblib
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from wml_deployer._rollout.loading import load_estimator
 from wml_deployer.errors import ModelError
+from wml_deployer.packaging._pickles import load_estimator
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Read what a model's pickles import, and which libraries wrote them, without unpickling anything."""
+"""Read what a model's pickles import, and which libraries wrote them, without loading them; or load the one model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import tarfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from wml_deployer._packaging.archive import require_gzip
-from wml_deployer._packaging.content import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text
-from wml_deployer._packaging.opcodes import PickleScan, scan_pickle
-from wml_deployer.errors import PackagingError
+from wml_deployer.errors import ModelError, PackagingError
+from wml_deployer.packaging._archive import require_gzip
+from wml_deployer.packaging._files import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text
+from wml_deployer.packaging._opcodes import PickleScan, scan_pickle
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["PickleScan", "open_pickles", "scan_pickles"]
+__all__ = ["PickleScan", "load_estimator", "open_pickles", "scan_pickles"]
 
 _SUFFIXES = (".joblib", ".pickle", ".pkl")
 
@@ -89,6 +89,41 @@ def open_pickles(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     else:
         with path.open("rb") as stream:
             yield str(path), stream
+
+
+def load_estimator(source: str | os.PathLike[str], versions: Mapping[str, str]) -> Any:
+    """Unpickle the model of a file, a directory or an archive. This runs the code that the pickle brings along.
+
+    Args:
+        source: A ``.joblib`` or ``.pkl`` file, or a directory or ``.tar.gz`` that holds exactly one.
+        versions: Versions of the libraries that pickled it, where the pickle says so.
+
+    Raises:
+        ModelError: There is not exactly one, or it cannot be loaded here.
+
+    """
+    import joblib  # noqa: PLC0415 - deferred: it imports numpy, and only this needs it
+
+    found = []
+    try:
+        for name, stream in open_pickles(Path(source)):
+            found.append(name)
+            estimator = joblib.load(stream)
+    except Exception as error:
+        saved_by = "".join(f" It was saved by {library} {version}." for library, version in versions.items())
+        raise ModelError(
+            f"{found[-1] if found else source} cannot be loaded here: {type(error).__name__}: {error}.{saved_by}",
+            operation="store",
+            next_step="Load it with the packages it was saved with. Or leave unpickle out, and set model_type in "
+            "metadata.yaml.",
+        ) from error
+    if len(found) != 1:
+        raise ModelError(
+            f"{source} holds {len(found)} pickles: {', '.join(found) or 'none'}. It has to hold one, the model.",
+            operation="store",
+            next_step="Pass a file, directory or archive with one .joblib or .pkl.",
+        )
+    return estimator
 
 
 def _scan(name: str, stream: Any, scan: PickleScan) -> None:

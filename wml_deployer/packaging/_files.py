@@ -1,14 +1,38 @@
-"""The files of a directory that is packed as a model: all of them, and nothing from elsewhere."""
+"""Find the files that are packed as a model, and tell from their first bytes what they hold instead of one."""
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
+import tarfile
+import zlib
 from pathlib import Path
 
-from wml_deployer._packaging.content import HEAD, is_lfs_pointer
 from wml_deployer.errors import Fault, PackagingError
 
-__all__ = ["files_of"]
+__all__ = ["BROKEN", "HEAD", "LFS_NEXT_STEP", "files_of", "is_lfs_pointer", "is_text", "read_head"]
+
+BROKEN = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    tarfile.TarError,
+    zlib.error,
+)
+"""What reading damaged archives and compressed files ends in."""
+
+HEAD = 1024
+"""Bytes that are enough to tell."""
+
+LFS_NEXT_STEP = "Fetch the file that Git LFS keeps elsewhere: git lfs pull"
+"""What to do about a pointer."""
 
 
 def files_of(directory: Path) -> dict[str, Path]:
@@ -53,15 +77,30 @@ def _problem(path: Path, directory: Path) -> str | None:
         return "links to a folder, whose files would be packed twice"
     if not (path.is_file() or path.is_dir()):
         return "is a device or pipe, not a file"
-    if path.is_file() and is_lfs_pointer(_head(path)):
+    if path.is_file() and is_lfs_pointer(read_head(path)):
         return "is a Git LFS pointer, not the file itself (git lfs pull)"
     return None
 
 
-def _head(path: Path) -> bytes:
+def _give_up(error: OSError) -> None:
+    raise error
+
+
+def read_head(path: Path) -> bytes:
+    """Read as much of a file as tells what it is."""
     with path.open("rb") as file:
         return file.read(HEAD)
 
 
-def _give_up(error: OSError) -> None:
-    raise error
+def is_lfs_pointer(head: bytes) -> bool:
+    """Whether a file is the few lines that Git LFS puts in a large file's place."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def is_text(head: bytes) -> bool:
+    """Whether a file begins as text does, which pickles of protocol 0 do, too."""
+    try:
+        text = head.decode("utf-8-sig", errors="ignore" if len(head) >= HEAD else "strict")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\r\n" for character in text)

@@ -25,8 +25,8 @@ from sklearn.preprocessing import FunctionTransformer
 from xgboost import XGBClassifier
 
 from tests.estimators import KINDS, fit, predict
-from wml_deployer._packaging.digest import digest
 from wml_deployer.errors import PackagingError
+from wml_deployer.packaging._digest import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +165,7 @@ warnings.simplefilter("ignore")
 import joblib
 from pathlib import Path
 from tests.estimators import predict
-from wml_deployer._packaging.digest import digest
+from wml_deployer.packaging._digest import digest
 found = {}
 for path in Path(sys.argv[1]).iterdir():
     model = joblib.load(path)

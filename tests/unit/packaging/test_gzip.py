@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wml_deployer._packaging.deflate import GzipWriter
+from wml_deployer.packaging._gzip import GzipWriter
 
 BLOCK = 512 * 1024
 

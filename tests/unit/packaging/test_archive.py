@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wml_deployer._packaging.archive import check_archive, write_archive
 from wml_deployer.errors import PackagingError
+from wml_deployer.packaging._archive import check_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
