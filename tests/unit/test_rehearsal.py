@@ -86,7 +86,7 @@ CASES: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Any], str, str]] =
     "a time zone": (
         column(pd.date_range("2026-03-28", periods=3, freq="D", tz="Europe/Lisbon")),
         lambda frame: frame["a"].dt.hour,
-        "its time zone changes: datetime64[ns, Europe/Lisbon] arrives as",
+        "its time zone changes: datetime64[",
         "tz_convert(None)",
     ),
     "another unit of time": (

@@ -81,7 +81,8 @@ def reason_of(name: Any, ours: pd.Series[Any], theirs: pd.Series[Any]) -> Reason
         )
     if dtype.kind in "mM":
         return _reason_of_times(f"frame[{name!r}]", dtype, theirs.dtype)
-    if not isinstance(dtype, np.dtype) or dtype.kind in "iufb":
+    is_text = isinstance(dtype, pd.StringDtype)
+    if not is_text and (not isinstance(dtype, np.dtype) or dtype.kind in "iufb"):
         return _reason_of_dtypes(f"frame[{name!r}]", dtype, theirs.dtype)
     return _reason_of_objects(f"frame[{name!r}]", ours, theirs)
 
@@ -96,7 +97,7 @@ def _reason_of_times(column: str, dtype: Any, arrived: Any) -> Reason:
         )
     return Reason(
         f"its dtype {dtype} arrives as {arrived}",
-        f"Fit the model on dates in nanoseconds: {column} = {column}.astype('datetime64[ns]').",
+        f"Fit the model on dates in nanoseconds, and give the sample so: {column} = {column}.astype('datetime64[ns]').",
     )
 
 
@@ -126,7 +127,9 @@ def _reason_of_objects(column: str, ours: pd.Series[Any], theirs: pd.Series[Any]
         )
     sent, came = _names(type(one) for one, _ in changed), _names(type(other) for _, other in changed)
     return Reason(
-        f"values of the type {sent} arrive as {came}" if changed else f"its values do not arrive as {ours.dtype}",
+        f"values of the type {sent} arrive as {came}"
+        if changed
+        else f"its dtype {ours.dtype} arrives as {theirs.dtype}",
         f"Fit the model on text, numbers or dates (datetime64[ns]) in {column}, and score the same.",
     )
 

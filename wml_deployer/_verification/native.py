@@ -22,7 +22,31 @@ if TYPE_CHECKING:
 
     from wml_deployer.schema import Schema
 
-__all__ = ["NativeRuntime", "answer", "array_of", "arrays_of", "frame_of", "outputs", "written"]
+__all__ = [
+    "NativeRuntime",
+    "UnreadableColumnError",
+    "answer",
+    "array_of",
+    "arrays_of",
+    "frame_of",
+    "outputs",
+    "written",
+]
+
+
+class UnreadableColumnError(ValueError):
+    """A column of a request is not of the dtype that the input schema declares.
+
+    Attributes:
+        column: Its name.
+        message: What is wrong with it.
+
+    """
+
+    def __init__(self, column: str, problem: str) -> None:
+        """Keep the name beside the message."""
+        super().__init__(problem)
+        self.column, self.message = column, problem
 
 
 class NativeRuntime:
@@ -76,17 +100,22 @@ def frame_of(values: Sequence[Sequence[Any]], columns: Sequence[str], dtypes: Ma
     if any(len(row) != len(columns) for row in values):
         raise ValueError(f"not all rows have {len(columns)} values")
     frame = pd.DataFrame(list(values), columns=list(columns))
+    # Runtimes carry pandas 2, which has no dtype of its own for text, and dates in nanoseconds.
+    for position, name in enumerate(columns):
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            frame[name] = pd.Series([row[position] for row in values], dtype=object)
     for name in frame.columns.intersection(list(dtypes)):
         declared, column = dtypes[name], frame[name]
         try:
             if declared.startswith("datetime64"):
-                frame[name] = pd.to_datetime(column)
+                dates = pd.to_datetime(column)
+                frame[name] = dates.dt.as_unit("ns") if dates.dtype.kind == "M" else dates
             elif declared == "category":
                 frame[name] = column.astype("category")
             elif declared.startswith("float") and not pd.api.types.is_float_dtype(column):
                 frame[name] = column if pd.api.types.is_bool_dtype(column) else column.astype(np.dtype(declared))
         except (ValueError, TypeError) as error:
-            raise ValueError(f"the column {name!r} cannot be read as {declared}: {error}") from error
+            raise UnreadableColumnError(name, f"it cannot be read as {declared}: {error}") from error
     return frame
 
 

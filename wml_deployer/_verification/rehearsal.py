@@ -28,7 +28,7 @@ from wml_deployer._frameworks.signature import takes_names
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.changes import changed_columns, reason_of
 from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
-from wml_deployer._verification.native import NativeRuntime, answer, arrays_of, outputs, written
+from wml_deployer._verification.native import NativeRuntime, UnreadableColumnError, answer, arrays_of, outputs, written
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError
@@ -220,6 +220,12 @@ class _Run:
 
     def _explain(self, rows: _Rows, answered: pd.DataFrame | Exception, expected: pd.DataFrame) -> None:
         """Name the columns that change the answers of some rows."""
+        if isinstance(rows.arrived, UnreadableColumnError):
+            ours = rows.ours[rows.arrived.column]
+            self._add_column(
+                rows.arrived.column, ours, ours.astype(object), _example(rows.part, rows.arrived, expected)
+            )
+            return
         if isinstance(rows.arrived, Exception):
             self._add("sample", "error", _example(rows.part, rows.arrived, expected), CORRECT_SAMPLE)
             return

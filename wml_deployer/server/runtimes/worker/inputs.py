@@ -19,6 +19,9 @@ __all__ = ["to_array", "to_frame"]
 
 _NUMBERS = frozenset("iufb")
 
+_HAS_TEXT_DTYPE = isinstance(pd.Series(["text"]).dtype, pd.StringDtype)
+"""Whether this pandas makes a dtype of its own of text. The service's runtimes carry older ones, which do not."""
+
 
 def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
     """Make an array of rows: numbers where all values are numbers or null, objects otherwise.
@@ -80,6 +83,10 @@ def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
     # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
     source: Any = values if floats is None else np.asfortranarray(floats)
     frame: pd.DataFrame = pd.DataFrame(source, columns=columns, copy=False)
+    if _HAS_TEXT_DTYPE and floats is None:
+        for position, name in enumerate(columns):
+            if isinstance(frame.dtypes.iloc[position], pd.StringDtype):
+                frame[name] = pd.Series([row[position] for row in values], dtype=object)
     return frame
 
 
@@ -102,11 +109,16 @@ def _floats(values: list[Any]) -> np.ndarray[Any, Any] | None:
     return np.frombuffer(cells).reshape(shape)
 
 
+def _in_nanoseconds(dates: pd.Series[Any]) -> pd.Series[Any]:
+    """Give dates the unit that they have in the service's runtimes; dates of several time zones are objects."""
+    return dates.dt.as_unit("ns") if dates.dtype.kind == "M" else dates
+
+
 def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:
     column = frame[name]
     try:
         if dtype.startswith("datetime64"):
-            frame[name] = pd.to_datetime(column)
+            frame[name] = _in_nanoseconds(pd.to_datetime(column))
         elif dtype == "category" or (dtype.startswith("float") and column.dtype.kind in "iuO"):
             frame[name] = column.astype(pd.api.types.pandas_dtype(dtype))
     except (ValueError, TypeError) as error:
