@@ -21,9 +21,9 @@ import os
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import Future, wait
 from contextvars import Context
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -35,7 +35,8 @@ from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.labels import ClassNames, Verdict
-from wml_deployer._transport.deadline import deadline, pause, remaining
+from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining
+from wml_deployer._transport.idempotency import add_note
 from wml_deployer.errors import (
     BadRequestError,
     ConflictError,
@@ -67,7 +68,9 @@ TRUST_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = 5.0
 """How old a look is when the next request is sent together with another one."""
 LOOK_SECONDS = 10.0
-"""Time for a look beside a request, whatever the request's own."""
+"""Time for a look, whatever the request's own."""
+SETTLE_SECONDS = 300.0
+"""How long to wait for an update that is not through, where the caller does not say."""
 UNSTEADY_SECONDS = 60.0
 """How long rows are scored again and again while the deployment keeps changing."""
 FIRST_PAUSE_SECONDS = 0.05
@@ -197,8 +200,9 @@ class Endpoint:
 
         """
         changes, asked = change_count(self.id), time.monotonic()
-        record = self.client.deployment(self.id)
-        served = Served(record, self._revision_of(record), asked, changes)
+        with deadline(LOOK_SECONDS):
+            record = self.client.deployment(self.id)
+            served = Served(record, self._revision_of(record), asked, changes)
         self._keep(served)
         return served
 
@@ -336,20 +340,19 @@ class Endpoint:
     def _wait_until_settled(self) -> Served:
         """Look until the deployment serves what it names."""
         seconds = FIRST_PAUSE_SECONDS
-        while True:
-            served = self.look()
-            if served.is_settled:
-                return served
-            try:
-                pause(seconds)
-            except DeadlineError as error:
-                raise DeadlineError(
-                    f"Deployment {self.id} is still {served.record.state}, to another version with other columns or "
-                    "classes; the time is over.",
-                    operation="score",
-                    next_step="Score again once it is ready, or give it more time with timeout=, in seconds.",
-                ) from error
-            seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+        with deadline(SETTLE_SECONDS if remaining() is None else None):
+            while not (served := self.look()).is_settled:
+                try:
+                    pause(seconds)
+                except DeadlineError as error:
+                    raise DeadlineError(
+                        f"Deployment {self.id} is still {served.record.state}, to another version with other columns "
+                        "or classes; the time is over.",
+                        operation="score",
+                        next_step="Score again once it is ready, or give it more time with timeout=, in seconds.",
+                    ) from error
+                seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+        return served
 
     def rivals(self, served: Served) -> list[ClassNames]:
         """List the classes of other known revisions that its own could be taken for: as many, with other names."""
@@ -376,17 +379,14 @@ class Endpoint:
 
     def _look_for(self, pending: Future[Served]) -> None:
         try:
-            with deadline(LOOK_SECONDS):
-                pending.set_result(self.look())
+            pending.set_result(self.look())
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             pending.set_exception(error)
 
     def looked_since(self, begin: float) -> Served:
         """Return a look that was sent after this moment: the one beside the request if there is one."""
         pending, since = self._shared.pending, self._shared.pending_since
-        if pending is not None and since >= begin and _is_done(pending) and pending.exception() is None:
-            return pending.result()
-        return self.look()
+        return _result_of(pending) if pending is not None and since >= begin else self.look()
 
     def trusted_since(self, begin: float) -> Served:
         """Return a look that is trusted for an answer to a request that was sent at this moment."""
@@ -490,14 +490,17 @@ class _Attempt:
                 now = endpoint.trusted_since(self._begin)
                 if not self._is_possible(now, scores, verdict):
                     return False
-                if verdict in {Verdict.UNNAMED, Verdict.AGREES} and not self._is_ambiguous(scores, verdict):
-                    return self._is_named(scores)
-                now = endpoint.looked_since(time.monotonic())
-        except WMLDeployerError:
+                is_plain = verdict in {Verdict.UNNAMED, Verdict.AGREES} and not self._is_ambiguous(scores, verdict)
+                if not is_plain:
+                    now = endpoint.looked_since(time.monotonic())
+        except WMLDeployerError as error:
+            if verdict is not Verdict.UNNAMED:
+                add_note(error, "The rows were scored, but the service does not tell which version did that.")
+                raise
             # Where no column is named by a class, none can be named wrongly.
-            if verdict is Verdict.UNNAMED and self._is_named(scores):
-                return True
-            raise
+            is_plain = True
+        if is_plain:
+            return self._is_named(scores)
         if not served.is_unchanged_in(now):
             return False
         if verdict in {Verdict.FOREIGN, Verdict.OTHER_COUNT}:
@@ -564,15 +567,16 @@ def described(client: Scoring, asset: tuple[str, str | None]) -> Revision:
     return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ()))))
 
 
-def _is_done(pending: Future[Served]) -> bool:
-    """Wait for a look beside a request, as long as the call may take; its own time is bounded as well."""
+def _result_of(pending: Future[Served]) -> Served:
+    """Wait for a look beside a request as long as the call may take; the look's own time is bounded as well."""
     while not pending.done():
         left = remaining()
-        try:
-            pending.exception(timeout=0.2 if left is None else min(0.2, left))
-        except FutureTimeoutError:
-            continue
-    return True
+        wait([pending], POLL_SECONDS if left is None else min(POLL_SECONDS, left))
+    error = pending.exception()
+    if error is not None:
+        # Each call that waits for it gets an error of its own, which tells what that call was at.
+        raise copy(error) from error
+    return pending.result()
 
 
 def _start_anew() -> None:
