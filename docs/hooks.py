@@ -66,7 +66,7 @@ def draw_part(name: str) -> Iterator[str]:
 def draw_absent() -> str:
     """What the clients can ask the real service for and the embedded one does not have, with the reason."""
     lines = ["| not there | paths | why |", "| --- | --- | --- |"]
-    for part in import_module("wml_deployer.server.absent").ABSENT:
+    for part in import_module("wml_deployer.server.http.not_served").MISSING_PARTS:
         paths = ", ".join(f"`{path}`" for path in part.paths)
         lines.append(f"| {part.name} | {paths} | {part.reason} |")
     return "\n".join(lines)
@@ -90,12 +90,12 @@ class Asked:
 
 def classic_surface() -> Iterator[Asked]:
     """The requests of both clients' classic surface, in the order of their paths."""
-    routes = import_module("wml_deployer.server.application").ROUTES
+    routes = import_module("wml_deployer.server.app.application").ROUTES
     served = {(route.method, pattern(route.path)): described(route) for route in routes}
     for line in CLASSIC.read_text("utf-8").splitlines():
         method, path = line.split()
         known = served.get((method, pattern(path)))
-        part = import_module("wml_deployer.server.absent").absent_at(pattern(path))
+        part = import_module("wml_deployer.server.http.not_served").missing_part(pattern(path))
         if known is not None:
             yield Asked(method, path, "served", known)
         elif part is not None:

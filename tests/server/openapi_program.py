@@ -40,6 +40,10 @@ KNOWN = 0.75
 """How often ids and keys are those of something that is there."""
 
 
+REUSED = 20
+"""For how many further cases something is good that was made for one."""
+
+
 class World:
     """Makes what operations are about, through the service itself."""
 
@@ -52,6 +56,7 @@ class World:
         self.session.verify = given["ca_bundle"]
         self.session.headers["Authorization"] = f"Bearer {given['token']}"
         self.number = 0
+        self.made: dict[tuple[str, str], tuple[dict[str, str], int] | None] = {}
         self.project = self.make("/transactional/v2/projects", name="project")["location"].rpartition("/")[2]
 
     def make(self, path: str, **document: Any) -> Any:
@@ -152,7 +157,13 @@ class World:
             "space_id": lambda: self.container(path),
             "project_id": lambda: self.container(path),
         }
-        return next((make() for name, make in made.items() if f"{{{name}}}" in path), {})
+        make = next((make for name, make in made.items() if f"{{{name}}}" in path), dict)
+        if method == "DELETE":
+            return make()
+        # What is not deleted is good for some further cases.
+        values, left = self.made.get((method, path)) or (make(), REUSED)
+        self.made[method, path] = (values, left - 1) if left else None
+        return values
 
     def body(self, path: str, body: Any) -> Any:
         """Return the body, about something that is there."""

@@ -17,7 +17,7 @@ from tests.server.conftest import Client
 from wml_deployer.credentials import SoftwareCredentials, load_credentials
 from wml_deployer.server import join_or_start
 from wml_deployer.server.__main__ import main
-from wml_deployer.server.folder import Folder
+from wml_deployer.server.storage.folder import Folder
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from wml_deployer.server.codings import plain_body
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
+from wml_deployer.server.http.codings import plain_body
 
 BODY = b'{"input_data":[]}'
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wml_deployer.server.absent import ABSENT
+from wml_deployer.server.http.not_served import MISSING_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.server.conftest import Client
-    from wml_deployer.server.absent import Absent
+    from wml_deployer.server.http.not_served import MissingPart
 
 UNCALLED = ("/v4/deployments/environments/{}", "/v4/ai_services/{}/content")
 """Addresses that a client has and no part of it asks for."""
@@ -57,8 +57,8 @@ def test_each_address_of_the_clients_is_known(client: str, template: str) -> Non
     assert listed or any(path.startswith(start) for start in NOT_CLASSIC), client
 
 
-@pytest.mark.parametrize("part", ABSENT, ids=lambda part: part.name)
-def test_what_is_not_here_is_refused_with_the_reason(client: Client, part: Absent) -> None:
+@pytest.mark.parametrize("part", MISSING_PARTS, ids=lambda part: part.name)
+def test_what_is_not_here_is_refused_with_the_reason(client: Client, part: MissingPart) -> None:
     """404 with a code of its own, whatever the method."""
     path = part.paths[0].replace("*", "1") + "/more"
     answers = [client(method, f"{path}?{client.scope}") for method in ("GET", "POST", "PUT", "DELETE")]

@@ -19,7 +19,7 @@ import pytest
 import urllib3
 
 from tests.server.conftest import RUNTIME, Client
-from wml_deployer.server.application import ROUTES
+from wml_deployer.server.app.application import ROUTES
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

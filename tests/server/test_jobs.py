@@ -170,7 +170,7 @@ def test_a_job_that_the_service_fails_to_run_ends_for_good(
 
     with LocalServer(tmp_path) as server:
         client = Client(server)
-        monkeypatch.setattr(running, "plan_of", fail)
+        monkeypatch.setattr(running, "serving_spec_of", fail)
         deployment = client.deploy({"id": client.store(archives[0])}, batch={})
         job_id = submit(client, deployment, input_data=[{"values": [[1]]}])["metadata"]["id"]
         before = client.finished(job_id)

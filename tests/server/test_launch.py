@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer.server import join_or_start
-from wml_deployer.server.folder import Folder
+from wml_deployer.server.storage.folder import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_no_zombie_is_left_of_a_service_that_ended(folder: Path) -> None:
     """While the process that started it lives on."""
     code = f"""{JOIN}
 import json, os, signal, time
-from wml_deployer.server.folder import Folder
+from wml_deployer.server.storage.folder import Folder
 folder = Path(sys.argv[1])
 join_or_start(folder)
 pid = json.loads((folder / "server.json").read_bytes())["pid"]

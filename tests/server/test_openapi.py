@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.server.conftest import RUNTIME, Client
-from wml_deployer.server.application import ROUTES
-from wml_deployer.server.openapi import openapi
-from wml_deployer.server.schemas import PARAMETERS, SCHEMAS
+from wml_deployer.server.app.application import ROUTES
+from wml_deployer.server.http.openapi import openapi
+from wml_deployer.server.http.schemas import PARAMETERS, SCHEMAS
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

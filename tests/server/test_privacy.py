@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer.server import EmbeddedServer, ServerStartError, Settings
-from wml_deployer.server.folder import Folder, FolderNotPrivateError
+from wml_deployer.server.storage.folder import Folder, FolderNotPrivateError
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

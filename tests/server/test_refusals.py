@@ -199,6 +199,23 @@ def test_a_body_that_is_no_json_object_is_refused(content: bytes, client: Client
     assert 400 == client("POST", f"/ml/v4/models?{client.scope}", content=content).status
 
 
+@pytest.mark.parametrize("tags", ["word", {"a": 1}, [1], [None], 5], ids=str)
+def test_tags_are_texts_in_a_list(tags: Any, client: Client, archives: tuple[bytes, bytes]) -> None:
+    """Of models, deployments and assets, when they are made and when they are patched."""
+    model_id = client.store(archives[0])
+    deployment = {"name": "d", "asset": {"id": model_id}, "batch": {}, "tags": tags, "space_id": client.space_id}
+    asset = {"metadata": {"name": "a", "asset_type": "data_asset", "tags": tags}}
+    patch = [{"op": "replace", "path": "/tags", "value": tags}]
+    answers = [
+        client("POST", "/ml/v4/models", model(client, tags=tags)),
+        client("POST", "/ml/v4/deployments", deployment),
+        client("POST", f"/v2/assets?{client.scope}", asset),
+        client("PATCH", f"/ml/v4/models/{model_id}?{client.scope}", patch),
+    ]
+
+    assert [400] * 4 == [answer.status for answer in answers]
+
+
 def nested(depth: int) -> Any:
     document: Any = "ground"
     for _ in range(depth):
@@ -369,11 +386,11 @@ def test_a_serving_name_can_be_asked_for(client: Client, archives: tuple[bytes, 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Client]:
     """A client of a service that takes little."""
-    from wml_deployer.server.context import Limits  # noqa: PLC0415
+    from wml_deployer.server.context import RequestLimits  # noqa: PLC0415
     from wml_deployer.testing import LocalServer  # noqa: PLC0415
 
     with LocalServer(tmp_path) as server:
-        server._server._context.limits = Limits(document=10_000, content=10_000)
+        server._server._context.limits = RequestLimits(document=10_000, content=10_000)
         client = Client(server)
         yield client
         client.close()

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.server.conftest import RUNTIME, Client
-from wml_deployer.server import EmbeddedServer, running
+from wml_deployer.server import EmbeddedServer
+from wml_deployer.server.app import running
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wml_deployer.server.folder import ServerStartError
-    from wml_deployer.server.launch import console_link, join_or_start
-    from wml_deployer.server.running import EmbeddedServer
+    from wml_deployer.server.app.launch import console_link, join_or_start
+    from wml_deployer.server.app.running import EmbeddedServer
     from wml_deployer.server.settings import ServerInfo, Settings
+    from wml_deployer.server.storage.folder import ServerStartError
 
 __all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "console_link", "join_or_start"]
 
 _HOMES = {
-    "EmbeddedServer": "running",
+    "EmbeddedServer": "app.running",
     "ServerInfo": "settings",
-    "ServerStartError": "folder",
+    "ServerStartError": "storage.folder",
     "Settings": "settings",
-    "console_link": "launch",
-    "join_or_start": "launch",
+    "console_link": "app.launch",
+    "join_or_start": "app.launch",
 }
 
 
@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "EmbeddedServer":
-        import_module(f"{__name__}.launch").require_extra()
+        import_module(f"{__name__}.app.launch").require_extra()
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

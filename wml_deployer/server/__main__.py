@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.folder import Folder, ServerStartError
-from wml_deployer.server.launch import answering, console_link, require_extra
+from wml_deployer.server.app.launch import answering, console_link, require_extra
 from wml_deployer.server.settings import ServerInfo, Settings
+from wml_deployer.server.storage.folder import Folder, ServerStartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     # The imports of a server are paid for by those who run one.
-    from wml_deployer.server.running import EmbeddedServer  # noqa: PLC0415
+    from wml_deployer.server.app.running import EmbeddedServer  # noqa: PLC0415
 
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -149,7 +149,7 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
-    from wml_deployer.server.reset import reset  # noqa: PLC0415
+    from wml_deployer.server.app.reset import reset  # noqa: PLC0415
 
     try:
         removed = reset(Folder(options.data_dir.absolute()))

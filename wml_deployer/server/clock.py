@@ -22,7 +22,7 @@ class Clock:
     """Tells the time, which a test may move or stop."""
 
     def __init__(self) -> None:
-        """Keep what it works with."""
+        """Tell the real time."""
         self._offset = timedelta()
         self._stopped_at: datetime | None = None
 

@@ -10,9 +10,9 @@ from wml_deployer.server.errors import ForbiddenError, InvalidRequestError, NotF
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "PROJECT",

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.models import Control
-from wml_deployer.server.places import Places
+from wml_deployer.server.semaphores import Semaphores
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
-    from wml_deployer.server.blobs import Blobs
     from wml_deployer.server.clock import Clock
-    from wml_deployer.server.console.entrance import Entrance
+    from wml_deployer.server.console.sessions import Sessions
+    from wml_deployer.server.http.signatures import Signatures
     from wml_deployer.server.identifiers import Identifiers
     from wml_deployer.server.serving import Serving
-    from wml_deployer.server.signatures import Signatures
-    from wml_deployer.server.store import Store
+    from wml_deployer.server.storage.blobs import Blobs
+    from wml_deployer.server.storage.store import Store
     from wml_deployer.server.tokens.models import Account, Tokens
 
-__all__ = ["Context", "Limits"]
+__all__ = ["Context", "RequestLimits"]
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """How much the service takes in one request, in bytes.
 
     Attributes:
@@ -57,10 +57,10 @@ class Context:
         tokens: The tokens it issues.
         signatures: The signed URLs it gives out.
         serving: The pools that serve deployments.
-        entrance: Who may see the console.
+        sessions: Who may see the console.
         limits: What it takes.
         control: What tests asked it to do.
-        job_places: Where jobs run: two of a deployment at a time.
+        job_slots: Where jobs run: two of a deployment at a time.
 
     """
 
@@ -74,10 +74,10 @@ class Context:
     tokens: Tokens
     signatures: Signatures
     serving: Serving
-    entrance: Entrance
-    limits: Limits = field(default_factory=Limits)
+    sessions: Sessions
+    limits: RequestLimits = field(default_factory=RequestLimits)
     control: Control = field(default_factory=Control)
-    job_places: Places = field(default_factory=lambda: Places(2))
+    job_slots: Semaphores = field(default_factory=lambda: Semaphores(2))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -89,7 +89,7 @@ class Context:
     def end_deployment(self, deployment_id: str) -> None:
         """Let go of everything that runs for a deployment that is gone."""
         self.control.pacing.forget(deployment_id)
-        self.job_places.forget(deployment_id)
+        self.job_slots.forget(deployment_id)
         self.spawn(self.serving.stop(deployment_id))
 
     async def close(self) -> None:

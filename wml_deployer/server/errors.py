@@ -67,7 +67,7 @@ class ServiceError(Exception):
         target: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Keep what it works with."""
+        """Describe the refusal."""
         super().__init__(message)
         self.message = error_text(message)
         self.code = code or self.code

@@ -13,7 +13,7 @@ class Identifiers:
     """Makes resource ids (UUID 4) and traces (32 hexadecimal digits)."""
 
     def __init__(self) -> None:
-        """Keep what it works with."""
+        """Make ids that nobody can tell."""
         self._random: Random = SystemRandom()
 
     def seed(self, seed: int | str | None) -> None:

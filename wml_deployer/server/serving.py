@@ -7,17 +7,17 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.runtimes import LoadError, Nursery, PackageExtension, WorkerPool
+from wml_deployer.server.runtimes import ForkServer, LoadError, PackageExtension, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Plan", "Serving"]
+__all__ = ["Serving", "ServingSpec"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServingSpec:
     """What is to be served.
 
     Attributes:
@@ -67,50 +67,50 @@ class Serving:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Keep what it works with."""
+        """Start without any pool."""
         self._directory = directory
         self._served: dict[str, _Served] = {}
         # Those who load what a deployment serves take turns; the lock of one that was stopped is not here any more.
         self._loading: dict[str, asyncio.Lock] = {}
         self._closed = False
-        self._nursery = Nursery(directory)
+        self._fork_server = ForkServer(directory)
         self._opening: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
         """Have a worker ready before the first deployment asks for one."""
         # Whoever comes first opens it for all; who is canceled meanwhile does not leave a half-started process behind.
         if self._opening is None:
-            self._opening = asyncio.create_task(self._nursery.open())
+            self._opening = asyncio.create_task(self._fork_server.open())
         await asyncio.shield(self._opening)
 
-    async def start(self, plan: Plan) -> WorkerPool:
+    async def start(self, spec: ServingSpec) -> WorkerPool:
         """Start a pool that serves nobody yet.
 
         Raises:
             LoadError: The content cannot be loaded.
 
         """
-        if not plan.artifact.exists():
+        if not spec.artifact.exists():
             raise LoadError("content_missing", "The asset has no content: nothing was uploaded to it.")
         await self.warm_up()
         return await WorkerPool.start(
-            plan.artifact,
-            model_type=plan.model_type,
-            specification=plan.specification,
-            input_type=plan.input_type,
-            fields=plan.fields,
+            spec.artifact,
+            model_type=spec.model_type,
+            specification=spec.specification,
+            input_type=spec.input_type,
+            fields=spec.fields,
             directory=self._directory,
-            workers=max(plan.replicas, os.cpu_count() or 1),
-            nursery=self._nursery,
-            extensions=plan.extensions,
+            workers=max(spec.replicas, os.cpu_count() or 1),
+            fork_server=self._fork_server,
+            extensions=spec.extensions,
         )
 
-    async def predict(self, deployment_id: str, plan: Callable[[], Plan], body: bytes) -> bytes:
+    async def predict(self, deployment_id: str, spec: Callable[[], ServingSpec], body: bytes) -> bytes:
         """Answer a prediction request.
 
         Args:
             deployment_id: Who is asked.
-            plan: What it serves; asked for when nothing serves it yet, as after a restart of the service.
+            spec: What it serves; asked for when nothing serves it yet, as after a restart of the service.
             body: The request's JSON.
 
         Raises:
@@ -118,7 +118,7 @@ class Serving:
             PredictionError: The request is not answered.
 
         """
-        served = self._served.get(deployment_id) or await self._ensure(deployment_id, plan)
+        served = self._served.get(deployment_id) or await self._ensure(deployment_id, spec)
         served.asked += 1
         try:
             return await served.pool.predict(body)
@@ -143,7 +143,7 @@ class Serving:
         if served is not None:
             await served.pool.stop()
 
-    async def _ensure(self, deployment_id: str, plan: Callable[[], Plan]) -> _Served:
+    async def _ensure(self, deployment_id: str, spec: Callable[[], ServingSpec]) -> _Served:
         """Load what the deployment serves, once for all who ask at the same time."""
         lock = self._loading.setdefault(deployment_id, asyncio.Lock())
         async with lock:
@@ -152,7 +152,7 @@ class Serving:
                 return served
             if self._is_over(deployment_id, lock):
                 raise _stopped()
-            pool = await self.start(plan())
+            pool = await self.start(spec())
             # Meanwhile the deployment may have been stopped, or been given another pool.
             if self._is_over(deployment_id, lock):
                 await pool.stop()
@@ -172,7 +172,7 @@ class Serving:
         await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
         if self._opening is not None:
             await self._opening
-        await self._nursery.close()
+        await self._fork_server.close()
 
 
 def _stopped() -> LoadError:

@@ -135,9 +135,9 @@ def test_names_are_text(path: str, visitor: Visitor, client: Client, archives: t
 
 def test_documents_of_any_shape_are_shown(visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
     """Clients send what they like; a page is not broken by it."""
-    odd: dict[str, Any] = {"custom": [1], "tags": "word", "schemas": {"input": "none"}, "description": {"a": 1}}
+    odd: dict[str, Any] = {"custom": [1], "schemas": {"input": "none"}, "description": {"a": 1}}
     model = client.store(archives[0], **odd)
-    deployment = client.deploy({"id": model}, custom={"a": [None, {"b": 1.5}]}, tags={"not": "a list"})
+    deployment = client.deploy({"id": model}, custom={"a": [None, {"b": 1.5}]})
     paths = [f"/?space={client.space_id}", f"/console/models/{model}", f"/console/deployments/{deployment}"]
 
     assert [200, 200, 200] == [visitor("GET", path).status for path in paths]
@@ -325,7 +325,7 @@ def test_a_serving_name_is_told(visitor: Visitor, client: Client, archives: tupl
 
 def test_who_does_not_look_pays_nothing() -> None:
     """The service starts without the templates' library."""
-    code = "import sys, wml_deployer.server.running; print('jinja2' in sys.modules)"
+    code = "import sys, wml_deployer.server.app.running; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
 
     assert "False\n" == done.stdout

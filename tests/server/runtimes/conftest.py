@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import joblib
 import pytest
 
-from wml_deployer.server.runtimes import Nursery, WorkerPool
+from wml_deployer.server.runtimes import ForkServer, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -85,21 +85,25 @@ def loop() -> Iterator[Loop]:
 
 
 @pytest.fixture(scope="session")
-def nursery(loop: Loop, misbehaving: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def fork_server(loop: Loop, misbehaving: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """Warm workers, so that a test does not wait for imports; they know where the misbehaving models are."""
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    loop.run(nursery.open())
-    yield nursery
-    loop.run(nursery.close())
+    fork_server = ForkServer(tmp_path_factory.mktemp("fork_server"))
+    loop.run(fork_server.open())
+    yield fork_server
+    loop.run(fork_server.close())
 
 
 @pytest.fixture(scope="session")
-def serving(loop: Loop, nursery: Nursery) -> Callable[..., Any]:
+def serving(loop: Loop, fork_server: ForkServer) -> Callable[..., Any]:
     """A context manager that serves an artifact for the time of its block."""
 
     @contextmanager
     def serve(artifact: Path, directory: Path, **options: Any) -> Iterator[Served]:
-        described = {"model_type": "scikit-learn_1.3", "specification": "runtime-24.1-py3.11", "nursery": nursery}
+        described = {
+            "model_type": "scikit-learn_1.3",
+            "specification": "runtime-24.1-py3.11",
+            "fork_server": fork_server,
+        }
         starting = WorkerPool.start(artifact, directory=directory, **{**described, **options})
         pool = loop.run(starting)
         try:

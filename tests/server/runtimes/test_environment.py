@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wml_deployer.server.runtimes import Limits, LoadError, PackageExtension
+from wml_deployer.server.runtimes import LoadError, PackageExtension, WorkerLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,6 @@ def test_installation_that_does_not_end_is_a_load_error(
 
     with (
         pytest.raises(LoadError, match="took longer than 2 seconds"),
-        serving(artifact, tmp_path, model_type="python", extensions=extensions, limits=Limits(install_seconds=2)),
+        serving(artifact, tmp_path, model_type="python", extensions=extensions, limits=WorkerLimits(install_seconds=2)),
     ):
         pass

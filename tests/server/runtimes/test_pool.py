@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.server.runtimes.conftest import Loop, Served, body_of, packed
-from wml_deployer.server.runtimes import Limits, LoadError, PredictionError, WorkerPool
+from wml_deployer.server.runtimes import LoadError, PredictionError, WorkerLimits, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def served_misbehaving(
     """A model that does as it is told, for at most a second."""
     folder = tmp_path_factory.mktemp("misbehaving")
     artifact = packed(misbehaving.Misbehaving(), folder)
-    with serving(artifact, folder, limits=Limits(predict_seconds=1)) as served:
+    with serving(artifact, folder, limits=WorkerLimits(predict_seconds=1)) as served:
         yield served
 
 
@@ -208,7 +208,7 @@ def test_pool_grows_to_its_limit_and_no_further(
 def test_idle_workers_end_and_come_back(misbehaving: ModuleType, serving: Callable[..., Any], tmp_path: Path) -> None:
     """A worker that nobody asks is ended; the next request is answered by a new one."""
     artifact = packed(misbehaving.Reporting(), tmp_path)
-    with serving(artifact, tmp_path, limits=Limits(idle_seconds=0.2)) as served:
+    with serving(artifact, tmp_path, limits=WorkerLimits(idle_seconds=0.2)) as served:
         first = served.predict([["pid"]])["predictions"][0]["values"][0][0]
         wait_until_gone(first)
         second = served.predict([["pid"]])["predictions"][0]["values"][0][0]
@@ -296,7 +296,7 @@ def test_model_that_does_not_finish_loading_fails_the_start(
 ) -> None:
     """The load error says how long the service waited."""
     artifact = packed(misbehaving.SleepsWhenLoaded(), tmp_path)
-    limits = Limits(load_seconds=1.5)
+    limits = WorkerLimits(load_seconds=1.5)
 
     with pytest.raises(LoadError, match=r"within 1\.5 seconds"), serving(artifact, tmp_path, limits=limits):
         pass

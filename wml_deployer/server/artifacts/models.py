@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.artifacts.kinds import AI_SERVICE, KINDS, MODEL
 from wml_deployer.server.containers import require_runtime, scope_of
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_tags, wrong_field
-from wml_deployer.server.patch import Operation, apply
-from wml_deployer.server.records import Content, Record
+from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.specifications.models import Specifications
+from wml_deployer.server.storage.records import Content, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wml_deployer.server.artifacts.kinds import Kind
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["absent", "at_revision", "attach", "commit", "content_of", "create", "delete", "find_any", "update"]
+__all__ = ["at_revision", "attach", "commit", "content_of", "create", "delete", "find_any", "not_found", "update"]
 
 #: What lives in an artifact's metadata; everything else is its entity.
 _IN_METADATA = ("name", "description", "tags")
@@ -167,7 +167,7 @@ def find_any(transaction: Transaction, identifier: str) -> Record | None:
     return next((record for record in found if record is not None), None)
 
 
-def absent(kind: Kind, identifier: str) -> NotFoundError:
+def not_found(kind: Kind, identifier: str) -> NotFoundError:
     """Return the error for an artifact that is not there."""
     return NotFoundError(f"The {kind.name} with id '{identifier}' does not exist.", code=f"{kind.name}_does_not_exist")
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server import patch
 from wml_deployer.server.artifacts import models
 from wml_deployer.server.containers import container_of, named_container, require
 from wml_deployer.server.errors import wrong_field
-from wml_deployer.server.paging import page, size_of
-from wml_deployer.server.records import Content
-from wml_deployer.server.routing import Answer, Download
+from wml_deployer.server.http import patch
+from wml_deployer.server.http.paging import page, size_of
+from wml_deployer.server.http.routing import Answer, Download
 from wml_deployer.server.specifications.models import Specifications
+from wml_deployer.server.storage.records import Content
 
 if TYPE_CHECKING:
     from wml_deployer.server.artifacts.kinds import Kind
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call, Stream
+    from wml_deployer.server.http.routing import Call, Stream
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
 
@@ -103,14 +103,14 @@ def list_revisions(kind: Kind, call: Call) -> Answer:
 
 def _record(kind: Kind, call: Call) -> Record:
     identifier = call.path["artifact_id"]
-    return require(call, kind.name, identifier, error=models.absent(kind, identifier))
+    return require(call, kind.name, identifier, error=models.not_found(kind, identifier))
 
 
 def _addressed(kind: Kind, stream: Stream, transaction: Any) -> Record:
     container = named_container(transaction, stream.query)
     record: Record | None = transaction.get(kind.name, stream.path["artifact_id"])
     if record is None or record.container != container.id:
-        raise models.absent(kind, stream.path["artifact_id"])
+        raise models.not_found(kind, stream.path["artifact_id"])
     return record
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer.server.artifacts import responses
 from wml_deployer.server.artifacts.kinds import KINDS, MODEL
-from wml_deployer.server.routing import Route
+from wml_deployer.server.http.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

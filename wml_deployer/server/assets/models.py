@@ -9,13 +9,13 @@ from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_tags, wrong_field
-from wml_deployer.server.patch import Operation, apply
-from wml_deployer.server.records import Record
+from wml_deployer.server.http.patch import Operation, apply
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "KIND",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server import patch
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.assets import models
 from wml_deployer.server.containers import container_of
 from wml_deployer.server.errors import InvalidRequestError
-from wml_deployer.server.routing import Answer
-from wml_deployer.server.signatures import Grant
+from wml_deployer.server.http import patch
+from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.signatures import Grant
 from wml_deployer.server.transfers.responses import signed_url
 
 if TYPE_CHECKING:
     from wml_deployer.server.assets.models import Attachment
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = [
     "attach",

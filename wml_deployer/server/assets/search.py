@@ -25,7 +25,7 @@ class Matcher:
     """
 
     def __init__(self, terms: dict[str, str]) -> None:
-        """Keep the terms."""
+        """Match assets by these terms."""
         self._terms = terms
 
     def __call__(self, document: dict[str, Any]) -> bool:

@@ -8,13 +8,13 @@ from wml_deployer.server.assets import models
 from wml_deployer.server.assets.search import matcher
 from wml_deployer.server.containers import container_of
 from wml_deployer.server.errors import wrong_field
-from wml_deployer.server.paging import LARGEST
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http.paging import LARGEST
+from wml_deployer.server.http.routing import Answer
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
 
 __all__ = ["search"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wml_deployer.server.assets import responses, searches
-from wml_deployer.server.routing import Route
+from wml_deployer.server.http.routing import Route
 
 __all__ = ["ROUTES"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from wml_deployer.server.control.journal import Entry
+    from wml_deployer.server.control.request_log import Entry
 
 __all__ = ["FILTERS", "Log", "newest", "of_deployment"]
 

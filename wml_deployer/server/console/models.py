@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.console import versions
 from wml_deployer.server.containers import PROJECT, SPACE
-from wml_deployer.server.deployments import held
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.errors import absent
+from wml_deployer.server.deployments import snapshots
+from wml_deployer.server.deployments.errors import not_found
 from wml_deployer.server.errors import NotFoundError
 
 if TYPE_CHECKING:
     from wml_deployer.server.console.versions import Version
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "KINDS",
@@ -136,7 +136,7 @@ def deployment(transaction: Transaction, identifier: str) -> Deployment:
     """
     record = transaction.get(deployments.KIND, identifier)
     if record is None:
-        raise absent(identifier)
+        raise not_found(identifier)
     return as_deployment(transaction, record)
 
 
@@ -183,7 +183,7 @@ def as_model(transaction: Transaction, record: Record, deployed: list[Deployment
 def as_deployment(transaction: Transaction, record: Record) -> Deployment:
     """Return a stored deployment."""
     status = record.entity["status"]
-    wanted = record.entity["asset"] if held.WANTED in record.private else None
+    wanted = record.entity["asset"] if snapshots.PENDING in record.private else None
     serving = record.private.get("previous", {}).get("asset") or record.entity["asset"]
     return Deployment(
         id=record.id,
@@ -191,7 +191,7 @@ def as_deployment(transaction: Transaction, record: Record) -> Deployment:
         space_id=record.container,
         method="online" if "online" in record.entity else "batch",
         state=status["state"],
-        live=_referred(transaction, serving) if held.SERVING in record.private else None,
+        live=_referred(transaction, serving) if snapshots.SERVING in record.private else None,
         wanted=_referred(transaction, wanted) if wanted else None,
         failure=[str(error.get("message", "")) for error in status.get("failure", {}).get("errors", ())],
         document=record.document,

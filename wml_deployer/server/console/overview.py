@@ -14,8 +14,8 @@ from wml_deployer.server.errors import InvalidRequestError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["PAGE", "Page", "Space", "space", "spaces"]
 

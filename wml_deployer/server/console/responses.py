@@ -11,69 +11,69 @@ from wml_deployer.server.console import log, models, overview, rows, scores
 from wml_deployer.server.deployments.predictions import ask
 from wml_deployer.server.deployments.responses import update
 from wml_deployer.server.errors import NotFoundError, ServiceError
-from wml_deployer.server.routing import Call
+from wml_deployer.server.http.routing import Call
 
 if TYPE_CHECKING:
-    from wml_deployer.server.console.visits import Visit
+    from wml_deployer.server.console.request import ConsoleRequest
 
 __all__ = ["ask_to_roll_back", "home", "nothing", "requests", "roll_back", "score", "show_deployment", "show_model"]
 
 
-async def home(visit: Visit) -> Response:
+async def home(request: ConsoleRequest) -> Response:
     """Show a space: what is live in it, and its models."""
-    with visit.context.store.reading() as transaction:
-        spaces, query = overview.spaces(transaction), visit.request.query_params
+    with request.context.store.reading() as transaction:
+        spaces, query = overview.spaces(transaction), request.http.query_params
         chosen = query.get("space") or transaction.setting("default_space") or spaces[0][0]
         pages = {name: query.get(name) for name in ("deployments", "models")}
         space = overview.space(transaction, chosen, **pages)
-    return visit.page("space", space=space, spaces=spaces)
+    return request.page("space", space=space, spaces=spaces)
 
 
-async def show_deployment(visit: Visit) -> Response:
+async def show_deployment(request: ConsoleRequest) -> Response:
     """Show a deployment: what it serves, a form to try it, and the versions that it can go back to."""
-    return _deployment(visit)
+    return _deployment(request)
 
 
-async def score(visit: Visit) -> Response:
+async def score(request: ConsoleRequest) -> Response:
     """Score pasted rows."""
-    text = visit.form.get("rows", "")
-    with visit.context.store.reading() as transaction:
-        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+    text = request.form.get("rows", "")
+    with request.context.store.reading() as transaction:
+        deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
     live = deployment.live
     try:
         body = rows.to_body(text, live.fields if live else ())
         started = time.perf_counter()
-        answer = await ask(visit.context, deployment.id, lambda: _ready(body))
+        answer = await ask(request.context, deployment.id, lambda: _ready(body))
     except ServiceError as error:
-        return _deployment(visit, error.status, text=text, refusal=error.message)
+        return _deployment(request, error.status, text=text, refusal=error.message)
     seconds = time.perf_counter() - started
     scored = scores.read(bytes(answer.body), seconds, live.classes if live else ())
-    return _deployment(visit, answer.status_code, text=text, scored=scored)
+    return _deployment(request, answer.status_code, text=text, scored=scored)
 
 
-async def ask_to_roll_back(visit: Visit) -> Response:
+async def ask_to_roll_back(request: ConsoleRequest) -> Response:
     """Show what would change, before it does."""
-    with visit.context.store.reading() as transaction:
-        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+    with request.context.store.reading() as transaction:
+        deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
         model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
-    version = models.version_of(model, visit.request.query_params.get("revision", ""))
-    return visit.page("rollback", deployment=deployment, version=version)
+    version = models.version_of(model, request.http.query_params.get("revision", ""))
+    return request.page("rollback", deployment=deployment, version=version)
 
 
-async def roll_back(visit: Visit) -> Response:
+async def roll_back(request: ConsoleRequest) -> Response:
     """Let a deployment serve another revision of its model: the same patch that the API takes."""
-    context, revision = visit.context, visit.form.get("revision", "")
+    context, revision = request.context, request.form.get("revision", "")
     with context.store.transaction() as transaction:
-        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+        deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
         asset = {"id": deployment.document["entity"]["asset"]["id"], "rev": revision}
         call = Call(
             context=context,
             transaction=transaction,
-            caller=visit.caller,
-            url=visit.url,
+            caller=request.caller,
+            url=request.url,
             path={"deployment_id": deployment.id},
             query={"space_id": deployment.space_id},
-            location=visit.request.url.path,
+            location=request.http.url.path,
             body=[{"op": "replace", "path": "/asset", "value": asset}],
         )
         update(call)
@@ -82,51 +82,51 @@ async def roll_back(visit: Visit) -> Response:
     return RedirectResponse(f"/console/deployments/{deployment.id}", 303)
 
 
-async def show_model(visit: Visit) -> Response:
+async def show_model(request: ConsoleRequest) -> Response:
     """Show a model: its revisions, and where each is live."""
-    with visit.context.store.reading() as transaction:
-        model = models.model(transaction, visit.request.path_params["model_id"])
+    with request.context.store.reading() as transaction:
+        model = models.model(transaction, request.http.path_params["model_id"])
         space = models.space_name(transaction, model.space_id)
-    return visit.page("model", model=model, space=space)
+    return request.page("model", model=model, space=space)
 
 
-async def requests(visit: Visit) -> Response:
+async def requests(request: ConsoleRequest) -> Response:
     """Show the requests that the service answered, newest first."""
-    chosen = visit.request.query_params.get("only", "all")
-    paused = "paused" in visit.request.query_params
-    shown = log.newest(visit.context.control.log, chosen)
-    return visit.page("requests", log=shown, chosen=chosen, filters=list(log.FILTERS), paused=paused)
+    chosen = request.http.query_params.get("only", "all")
+    paused = "paused" in request.http.query_params
+    shown = log.newest(request.context.control.log, chosen)
+    return request.page("requests", log=shown, chosen=chosen, filters=list(log.FILTERS), paused=paused)
 
 
-async def nothing(visit: Visit) -> Response:
+async def nothing(request: ConsoleRequest) -> Response:
     """Say that there is no such page."""
-    raise NotFoundError(f"There is no page {visit.request.url.path}.", code="page_does_not_exist")
+    raise NotFoundError(f"There is no page {request.http.url.path}.", code="page_does_not_exist")
 
 
 def _deployment(
-    visit: Visit,
+    request: ConsoleRequest,
     status: int = 200,
     *,
     text: str | None = None,
     refusal: str | None = None,
     scored: scores.Scores | None = None,
 ) -> Response:
-    with visit.context.store.reading() as transaction:
-        deployment = models.deployment(transaction, visit.request.path_params["deployment_id"])
+    with request.context.store.reading() as transaction:
+        deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
         model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
         space = models.space_name(transaction, deployment.space_id)
     live = deployment.live
-    return visit.page(
+    return request.page(
         "deployment",
         status,
         deployment=deployment,
         model=model,
         space=space,
-        url=visit.url,
+        url=request.url,
         text=text if text is not None else rows.example(live.fields if live else ()),
         refusal=refusal,
         scored=scored,
-        log=log.of_deployment(visit.context.control.log, deployment.id, deployment.serving_name),
+        log=log.of_deployment(request.context.control.log, deployment.id, deployment.serving_name),
     )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from wml_deployer.server.console import entering, responses
+from wml_deployer.server.console import responses, sign_in
 from wml_deployer.server.console.pages import STATIC, harden
-from wml_deployer.server.console.visits import PREFIX, SIGN_IN, Page, respond
+from wml_deployer.server.console.request import SIGN_IN, ConsolePage, respond
+from wml_deployer.server.http.prefixes import CONSOLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "routes"]
 
-_DEPLOYMENT = f"{PREFIX}deployments/{{deployment_id}}"
+_DEPLOYMENT = f"{CONSOLE}deployments/{{deployment_id}}"
 
 ROUTES = (
-    Page("GET", "/", responses.home),
-    Page("GET", _DEPLOYMENT, responses.show_deployment),
-    Page("POST", _DEPLOYMENT, responses.score),
-    Page("GET", f"{_DEPLOYMENT}/rollback", responses.ask_to_roll_back),
-    Page("POST", f"{_DEPLOYMENT}/rollback", responses.roll_back),
-    Page("GET", f"{PREFIX}models/{{model_id}}", responses.show_model),
-    Page("GET", f"{PREFIX}requests", responses.requests),
-    Page("GET", entering.ENTER, entering.redeem, public=True),
-    Page("GET", SIGN_IN, entering.show_sign_in, public=True),
-    Page("POST", SIGN_IN, entering.sign_in, public=True),
-    Page("POST", f"{PREFIX}sign-out", entering.sign_out),
+    ConsolePage("GET", "/", responses.home),
+    ConsolePage("GET", _DEPLOYMENT, responses.show_deployment),
+    ConsolePage("POST", _DEPLOYMENT, responses.score),
+    ConsolePage("GET", f"{_DEPLOYMENT}/rollback", responses.ask_to_roll_back),
+    ConsolePage("POST", f"{_DEPLOYMENT}/rollback", responses.roll_back),
+    ConsolePage("GET", f"{CONSOLE}models/{{model_id}}", responses.show_model),
+    ConsolePage("GET", f"{CONSOLE}requests", responses.requests),
+    ConsolePage("GET", sign_in.ENTER, sign_in.redeem, public=True),
+    ConsolePage("GET", SIGN_IN, sign_in.show_sign_in, public=True),
+    ConsolePage("POST", SIGN_IN, sign_in.sign_in, public=True),
+    ConsolePage("POST", f"{CONSOLE}sign-out", sign_in.sign_out),
 )
 """What can be opened and sent."""
 
@@ -45,10 +46,12 @@ def routes(context: Context) -> Iterator[BaseRoute]:
     """Yield the console's routes for the application, the fixed ones before those with a variable part."""
     for page in ROUTES:
         yield Route(page.path, _endpoint(context, page), methods=[page.method])
-    yield Route(entering.LINKS, _links(context), methods=["POST"])
-    yield Mount(f"{PREFIX}static", _Static(directory=STATIC))
+    yield Route(sign_in.LINKS, _links(context), methods=["POST"])
+    yield Mount(f"{CONSOLE}static", _Static(directory=STATIC))
     # Whoever looks for a page is told by a page that there is none.
-    yield Route(f"{PREFIX}{{path:path}}", _endpoint(context, Page("GET", PREFIX, responses.nothing)), methods=["GET"])
+    yield Route(
+        f"{CONSOLE}{{path:path}}", _endpoint(context, ConsolePage("GET", CONSOLE, responses.nothing)), methods=["GET"]
+    )
 
 
 class _Static(StaticFiles):
@@ -61,7 +64,7 @@ class _Static(StaticFiles):
         return harden(response)
 
 
-def _endpoint(context: Context, page: Page) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(context: Context, page: ConsolePage) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         return await respond(page, context, request)
 
@@ -70,6 +73,6 @@ def _endpoint(context: Context, page: Page) -> Callable[[Request], Awaitable[Res
 
 def _links(context: Context) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return await entering.give_link(context, request)
+        return await sign_in.give_link(context, request)
 
     return endpoint

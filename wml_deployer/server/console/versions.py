@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["Version", "head", "revision", "versions"]
 

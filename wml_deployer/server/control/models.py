@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.control.journal import Journal
 from wml_deployer.server.control.limits import Quota, Rate
 from wml_deployer.server.control.pacing import Pacing
+from wml_deployer.server.control.request_log import RequestLog
 from wml_deployer.server.control.scripts import Scripts
 
 if TYPE_CHECKING:
     from wml_deployer.server.control.faults import Fault
 
-__all__ = ["PREFIX", "Control"]
-
-PREFIX = "/control/v1"
-"""Where the control API is; nothing under it is logged, limited or has faults."""
+__all__ = ["Control"]
 
 
 class Control:
@@ -32,8 +29,8 @@ class Control:
     """
 
     def __init__(self) -> None:
-        """Start with nothing asked for."""
-        self.log = Journal()
+        """Start without faults, paces, scripts and limits."""
+        self.log = RequestLog()
         self.faults: list[Fault] = []
         self.pacing = Pacing()
         self.scripts = Scripts()

@@ -30,7 +30,7 @@ class Pacing:
     """Holds transitions back."""
 
     def __init__(self) -> None:
-        """Hold nothing back."""
+        """Start without paces."""
         self._paces: dict[str, Pace] = {}
         self._waiting: dict[str, _Waiting] = {}
 

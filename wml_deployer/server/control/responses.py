@@ -12,15 +12,15 @@ from wml_deployer.server.control.limits import Quota, Rate
 from wml_deployer.server.control.pacing import KINDS, Pace
 from wml_deployer.server.control.scripts import Script
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.errors import absent
+from wml_deployer.server.deployments.errors import not_found
 from wml_deployer.server.errors import wrong_field
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.spaces.models import ensure_default
 from wml_deployer.server.specifications.models import Specifications, set_state
-from wml_deployer.server.tokens.models import Caller
 
 if TYPE_CHECKING:
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
 
 _LARGEST = 1e9
 
@@ -108,7 +108,7 @@ def script(call: Call) -> Answer:
     identifier = str(call.fields.get("deployment"))
     record = deployments.find(call.transaction, identifier)
     if record is None:
-        raise absent(identifier)
+        raise not_found(identifier)
     times = None if call.fields.get("times", 1) is None else int(_number(call.fields, "times", 1))
     answer = Script(call.fields.get("body"), int(_number(call.fields, "status", 200)), times)
     call.context.control.scripts.add(record.id, answer)

@@ -29,7 +29,7 @@ class Scripts:
     """Dictated answers, for each deployment in the order in which they were told."""
 
     def __init__(self) -> None:
-        """Dictate nothing."""
+        """Start without scripts."""
         self._scripts: dict[str, deque[Script]] = {}
 
     def add(self, deployment_id: str, script: Script) -> None:

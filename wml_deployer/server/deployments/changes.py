@@ -6,16 +6,16 @@ from copy import deepcopy
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.deployments import held, models
+from wml_deployer.server.deployments import models, snapshots
 from wml_deployer.server.deployments.errors import BusyError, DeploymentError
 from wml_deployer.server.deployments.texts import message, scaling_text
 from wml_deployer.server.errors import check_tags
-from wml_deployer.server.patch import Operation, apply
+from wml_deployer.server.http.patch import Operation, apply
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["Following", "settle", "update"]
 
@@ -93,15 +93,15 @@ def settle(context: Context, transaction: Transaction, record: Record, failure: 
     if previous is not None or scaling is not None:
         record.metadata["modified_at"] = context.clock.stamp()
     if failure is None:
-        held.promote(transaction, record)
+        snapshots.activate(transaction, record)
         status["state"] = "ready"
         _say_what_was_done(record, previous, scaling)
     else:
-        held.drop(transaction, record)
+        snapshots.discard(transaction, record)
         status["failure"] = failure
         record.entity.update(previous or {})
         # What never served anything has nothing to go back to.
-        status["state"] = "ready" if held.SERVING in record.private else "failed"
+        status["state"] = "ready" if snapshots.SERVING in record.private else "failed"
     transaction.save(record)
 
 
@@ -136,11 +136,11 @@ def _apply(record: Record, operation: Operation) -> None:
 def _change_asset(transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
     asset = models.asset_reference(transaction, record.container, record.entity.get("asset"))
     record.entity.update(asset=asset, deployed_asset_type=models.deployed_type(transaction, asset["id"]))
-    held.want(transaction, record, asset)
+    snapshots.set_pending(transaction, record, asset)
     status = record.entity["status"]
     status.pop("failure", None)
     if "batch" in record.entity:
-        held.promote(transaction, record)
+        snapshots.activate(transaction, record)
         return Following.RELEASE
     if status["state"] == "ready":
         record.private["previous"] = {key: before[key] for key in ("asset", "deployed_asset_type")}

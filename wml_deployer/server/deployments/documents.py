@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.deployments.models import serving_name_of
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.tokens.models import Flavour
+    from wml_deployer.server.http.caller import Flavour
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["document"]
 

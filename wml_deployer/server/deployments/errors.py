@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError
 
-__all__ = ["BusyError", "DeploymentError", "NotReadyError", "ServingNameTakenError", "absent", "invalid_serving_name"]
+__all__ = [
+    "BusyError",
+    "DeploymentError",
+    "NotReadyError",
+    "ServingNameTakenError",
+    "invalid_serving_name",
+    "not_found",
+]
 
 
 class DeploymentError(InvalidRequestError):
@@ -39,7 +46,7 @@ class ServingNameTakenError(ConflictError):
     shows_status = False
 
 
-def absent(identifier: str) -> NotFoundError:
+def not_found(identifier: str) -> NotFoundError:
     """Return the error for a deployment that is not there."""
     return _AbsentError(f"Deployment with id '{identifier}' does not exist. Re-try with a valid deployment id.")
 

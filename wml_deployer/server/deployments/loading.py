@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.deployments import held, models
+from wml_deployer.server.deployments import models, snapshots
 from wml_deployer.server.deployments.changes import settle
-from wml_deployer.server.deployments.plans import plan_of
+from wml_deployer.server.deployments.serving_specs import serving_spec_of
 from wml_deployer.server.runtimes import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.records import Record
     from wml_deployer.server.runtimes import WorkerPool
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["bring_up", "resume"]
 
@@ -52,8 +52,8 @@ def resume(context: Context, records: Iterable[Record]) -> None:
 async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, dict[str, Any] | None]:
     """Return the workers that have loaded what the deployment should serve, or why there are none."""
     try:
-        slot = held.WANTED if held.WANTED in record.private else held.SERVING
-        return await context.serving.start(plan_of(context, record, slot)), None
+        slot = snapshots.PENDING if snapshots.PENDING in record.private else snapshots.SERVING
+        return await context.serving.start(serving_spec_of(context, record, slot)), None
     except LoadError as error:
         return None, _failure(context, error.code, error.message)
     except Exception as error:

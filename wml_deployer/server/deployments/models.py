@@ -10,23 +10,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.containers import require_runtime, scope_of
-from wml_deployer.server.deployments import held
+from wml_deployer.server.deployments import snapshots
 from wml_deployer.server.deployments.errors import (
     DeploymentError,
     ServingNameTakenError,
     invalid_serving_name,
 )
 from wml_deployer.server.errors import NotFoundError, check_tags
-from wml_deployer.server.records import Record
+from wml_deployer.server.http.not_served import NotServedError
 from wml_deployer.server.specifications import hardware
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "KIND",
@@ -109,9 +109,9 @@ def create(
         record.entity["hardware_spec"] = hardware_of(transaction, container.id, wanted)
     record.entity["status"] = {"state": "initializing" if method == "online" else "ready"}
     check_serving_name(transaction, record)
-    held.want(transaction, record, asset)
+    snapshots.set_pending(transaction, record, asset)
     if method == "batch":
-        held.promote(transaction, record)
+        snapshots.activate(transaction, record)
     transaction.add(record)
     return record
 

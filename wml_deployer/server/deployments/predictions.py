@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from wml_deployer.server.codings import plain_body
-from wml_deployer.server.deployments import held, models
-from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, absent
-from wml_deployer.server.deployments.plans import plan_of
+from wml_deployer.server.deployments import models, snapshots
+from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, not_found
+from wml_deployer.server.deployments.serving_specs import serving_spec_of
 from wml_deployer.server.errors import ServiceError
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http.codings import plain_body
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Stream
+    from wml_deployer.server.http.routing import Stream
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["ask", "predict"]
 
@@ -56,14 +56,16 @@ async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[by
     with context.store.reading() as transaction:
         record = models.find(transaction, identifier)
     if record is None:
-        raise absent(identifier)
+        raise not_found(identifier)
     script = context.control.scripts.next(record.id)
     if script is not None:
         return Answer(script.status, script.body, compact=True).response()
     _require_ready(record)
     content = await body()
     try:
-        answer = await context.serving.predict(record.id, lambda: plan_of(context, record, held.SERVING), content)
+        answer = await context.serving.predict(
+            record.id, lambda: serving_spec_of(context, record, snapshots.SERVING), content
+        )
     except PredictionError as error:
         raise _PredictionRefusedError(error) from error
     except LoadError as error:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server import patch
 from wml_deployer.server.containers import container_of, require
 from wml_deployer.server.deployments import models
 from wml_deployer.server.deployments.changes import Following
 from wml_deployer.server.deployments.changes import update as update_deployment
 from wml_deployer.server.deployments.documents import document
-from wml_deployer.server.deployments.errors import ServingNameTakenError, absent
+from wml_deployer.server.deployments.errors import ServingNameTakenError, not_found
 from wml_deployer.server.deployments.loading import bring_up
-from wml_deployer.server.paging import page
-from wml_deployer.server.records import PRESENT
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http import patch
+from wml_deployer.server.http.paging import page
+from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.storage.records import PRESENT
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["create", "delete", "listing", "show", "update"]
 
@@ -90,7 +90,7 @@ def delete(call: Call) -> Answer:
 
 def _record(call: Call) -> Record:
     identifier = call.path["deployment_id"]
-    return require(call, models.KIND, identifier, error=absent(identifier))
+    return require(call, models.KIND, identifier, error=not_found(identifier))
 
 
 def _bring_up_afterwards(call: Call, record: Record) -> None:

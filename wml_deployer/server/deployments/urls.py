@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wml_deployer.server.deployments import responses
 from wml_deployer.server.deployments.predictions import predict
-from wml_deployer.server.routing import Route
+from wml_deployer.server.http.routing import Route
 
 __all__ = ["ROUTES"]
 

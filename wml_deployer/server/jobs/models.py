@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.errors import absent as absent_deployment
+from wml_deployer.server.deployments.errors import not_found as deployment_not_found
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, error_text, wrong_field
-from wml_deployer.server.records import Record
+from wml_deployer.server.http.not_served import NotServedError
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["KIND", "OPEN", "absent", "cancel", "create", "finish", "start", "status_of"]
+__all__ = ["KIND", "OPEN", "cancel", "create", "finish", "not_found", "start", "status_of"]
 
 KIND = "job"
 """Under which jobs are stored."""
@@ -110,7 +110,7 @@ def cancel(context: Context, transaction: Transaction, record: Record) -> None:
         transaction.save(record)
 
 
-def absent(identifier: str) -> NotFoundError:
+def not_found(identifier: str) -> NotFoundError:
     """Return the error for a job that is not there."""
     return NotFoundError(
         f"The deployment job with id '{identifier}' does not exist.", code="deployment_job_does_not_exist"
@@ -123,7 +123,7 @@ def _deployment(transaction: Transaction, container: Record, reference: Any) -> 
         raise wrong_field("deployment", "A job needs the id of a deployment.")
     record = transaction.get(deployments.KIND, identifier)
     if record is None or record.container != container.id:
-        raise absent_deployment(identifier)
+        raise deployment_not_found(identifier)
     if "batch" not in record.entity:
         raise InvalidRequestError(f"Deployment with id '{identifier}' is no batch deployment: it has no jobs.")
     return record

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wml_deployer.server.assets import models as assets
-from wml_deployer.server.records import Content, Record
-from wml_deployer.server.tokens.models import Caller
+from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.storage.records import Content, Record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wml_deployer.server.blobs import Blob
     from wml_deployer.server.context import Context
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.blobs import Blob
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["DataReferenceError", "input_path", "save_output"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import container_of, require
+from wml_deployer.server.http.paging import page
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.running import run
-from wml_deployer.server.paging import page
-from wml_deployer.server.routing import Answer
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["create", "delete", "listing", "show"]
 
@@ -54,7 +54,7 @@ def delete(call: Call) -> Answer:
 
 def _record(call: Call) -> Record:
     identifier = call.path["job_id"]
-    return require(call, models.KIND, identifier, error=models.absent(identifier))
+    return require(call, models.KIND, identifier, error=models.not_found(identifier))
 
 
 def _document(call: Call, record: Record) -> dict[str, Any]:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer.server.deployments import held
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.plans import plan_of
+from wml_deployer.server.deployments import snapshots
+from wml_deployer.server.deployments.serving_specs import serving_spec_of
 from wml_deployer.server.errors import ServiceError
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.references import DataReferenceError, input_path, save_output
 from wml_deployer.server.jobs.tables import read_table, write_table
-from wml_deployer.server.records import can_be_kept
 from wml_deployer.server.runtimes import LoadError, PredictionError
+from wml_deployer.server.storage.records import can_be_kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from wml_deployer.server.blobs import Blob
     from wml_deployer.server.context import Context
-    from wml_deployer.server.records import Record
+    from wml_deployer.server.storage.blobs import Blob
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["resume", "run"]
 
@@ -36,7 +36,7 @@ async def run(context: Context, job_id: str) -> None:
         record = transaction.get(models.KIND, job_id)
     if record is None:
         return
-    async with context.job_places.of(record.entity["deployment"]["id"]):
+    async with context.job_slots.of(record.entity["deployment"]["id"]):
         await _run(context, job_id)
 
 
@@ -71,7 +71,9 @@ async def _score(context: Context, record: Record) -> list[Any]:
         deployment = transaction.get(deployments.KIND, record.entity["deployment"]["id"])
     if deployment is None:
         raise LoadError("deployment_does_not_exist", "The deployment does not exist any more.")
-    answer = await context.serving.predict(deployment.id, lambda: plan_of(context, deployment, held.SERVING), body)
+    answer = await context.serving.predict(
+        deployment.id, lambda: serving_spec_of(context, deployment, snapshots.SERVING), body
+    )
     predictions: list[Any] = orjson.loads(answer)["predictions"]
     if not can_be_kept(predictions):
         raise DataReferenceError("the predictions are nested too deeply to be kept")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from wml_deployer.server.http.routing import Route
 from wml_deployer.server.jobs import responses
-from wml_deployer.server.routing import Route
 
 __all__ = ["ROUTES"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
-from wml_deployer.server.records import Record
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["KIND", "SLOT", "complete", "create", "find"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import container_of
+from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.signatures import Grant
 from wml_deployer.server.package_extensions import models
-from wml_deployer.server.routing import Answer
-from wml_deployer.server.signatures import Grant
 from wml_deployer.server.transfers.responses import signed_url
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["complete", "create", "delete", "listing", "show"]
 

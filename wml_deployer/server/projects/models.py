@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.containers import PROJECT, scope_of
 from wml_deployer.server.errors import InvalidRequestError, wrong_field
-from wml_deployer.server.records import Record
 from wml_deployer.server.spaces.models import compute_of
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.tokens.models import Caller
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["create", "promote", "update"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from wml_deployer.server.artifacts.kinds import KINDS
 from wml_deployer.server.assets import models as assets
 from wml_deployer.server.containers import PROJECT, SPACE, find_container, named_container, remove_container
-from wml_deployer.server.paging import page
+from wml_deployer.server.http.paging import page
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.projects import models
-from wml_deployer.server.routing import Answer
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["create", "delete", "listing", "promote", "promote_asset", "show", "update"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.extensions import PackageExtension
-from wml_deployer.server.runtimes.limits import Limits
-from wml_deployer.server.runtimes.nursery import Nursery
+from wml_deployer.server.runtimes.fork_server import ForkServer
+from wml_deployer.server.runtimes.limits import WorkerLimits
 from wml_deployer.server.runtimes.pool import WorkerPool
 
-__all__ = ["Limits", "LoadError", "Nursery", "PackageExtension", "PredictionError", "WorkerPool"]
+__all__ = ["ForkServer", "LoadError", "PackageExtension", "PredictionError", "WorkerLimits", "WorkerPool"]

@@ -8,7 +8,7 @@ from typing import cast
 
 from wml_deployer.server.runtimes.frames import HEADER, LARGEST_ANSWER, Kind
 
-__all__ = ["BrokenFrameError", "Connection", "socket_pair"]
+__all__ = ["BrokenFrameError", "WorkerConnection", "socket_pair"]
 
 
 # What one write takes without waiting for the other side: a thousand rows in one go are eight times cheaper than in
@@ -30,7 +30,7 @@ class BrokenFrameError(ConnectionResetError):
     """The process sent what no worker sends: the model wrote into its socket."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class WorkerConnection(asyncio.BufferedProtocol):
     """Writes a frame and hands out the frame that answers it.
 
     A short answer takes one read; of a long one, the event loop reads the rest straight into a buffer of the announced

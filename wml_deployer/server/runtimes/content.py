@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from wml_deployer.server.runtimes.limits import Limits
+    from wml_deployer.server.runtimes.limits import WorkerLimits
     from wml_deployer.server.runtimes.process import WorkerProcess
 
 __all__ = ["Content"]
@@ -39,7 +39,7 @@ class Content:
     specification: str
     input_type: str | None
     fields: Mapping[str, str]
-    limits: Limits
+    limits: WorkerLimits
 
     async def load_into(self, worker: WorkerProcess, directory: Path) -> None:
         """Have the worker unpack the content into the directory and load it.

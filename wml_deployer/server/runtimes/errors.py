@@ -17,7 +17,7 @@ class LoadError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Keep both parts; user code may have raised anything."""
+        """Make the message fit for an answer: user code may have raised anything."""
         super().__init__(code, message)
         self.code = code
         self.message = error_text(message)
@@ -38,7 +38,7 @@ class PredictionError(Exception):
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        """Keep the parts; user code may have raised anything."""
+        """Make the message fit for an answer: user code may have raised anything."""
         super().__init__(status, code, message)
         self.status = status
         self.code = code

@@ -18,7 +18,7 @@ LARGEST_ANSWER = 512 * 2**20
 """Most bytes of a worker's answer; the service makes room for no more, whatever a header announces."""
 
 EVENT = struct.Struct("!cii")
-"""What the nursery tells of a worker: what happened, to which process, and its exit status."""
+"""What the fork server tells of a worker: what happened, to which process, and its exit status."""
 
 STARTED = b"s"
 """A worker was forked."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits"]
+__all__ = ["WorkerLimits"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """Bounds for one worker process.
 
     Attributes:

@@ -15,14 +15,14 @@ from wml_deployer.server.runtimes.content import Content
 from wml_deployer.server.runtimes.environment import environment_for
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.frames import Kind
-from wml_deployer.server.runtimes.limits import Limits
+from wml_deployer.server.runtimes.limits import WorkerLimits
 from wml_deployer.server.runtimes.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from wml_deployer.server.runtimes.extensions import PackageExtension
-    from wml_deployer.server.runtimes.nursery import Nursery
+    from wml_deployer.server.runtimes.fork_server import ForkServer
 
     _Starter = Callable[[], Awaitable[WorkerProcess]]
 
@@ -63,8 +63,8 @@ class WorkerPool:
         directory: Path,
         workers: int = 1,
         fields: Mapping[str, str] | None = None,
-        limits: Limits | None = None,
-        nursery: Nursery | None = None,
+        limits: WorkerLimits | None = None,
+        fork_server: ForkServer | None = None,
         extensions: Sequence[PackageExtension] = (),
     ) -> WorkerPool:
         """Load the content in a first worker.
@@ -79,7 +79,7 @@ class WorkerPool:
             workers: Largest number of processes; as many as there are cores lets requests use all of them.
             fields: Dtype by name of the stored input schema's fields, in their order.
             limits: What each process may take.
-            nursery: Where warm workers come from; without it each one is started cold.
+            fork_server: Where warm workers come from; without it each one is started cold.
             extensions: Package extensions of the specification. They are installed into an environment of their own
                 below the directory, which stays there for the next deployment with the same ones.
 
@@ -90,8 +90,8 @@ class WorkerPool:
             LoadError: The content cannot be unpacked, loaded or served, or an extension cannot be installed.
 
         """
-        content = Content(artifact, model_type, specification, input_type, fields or {}, limits or Limits())
-        start_worker = await _starter(extensions, directory, content.limits, nursery)
+        content = Content(artifact, model_type, specification, input_type, fields or {}, limits or WorkerLimits())
+        start_worker = await _starter(extensions, directory, content.limits, fork_server)
         own = Path(tempfile.mkdtemp(prefix="pool-", dir=directory))
         pool = cls(content, own, workers=workers, start_worker=start_worker)
         try:
@@ -252,10 +252,10 @@ def _refusal(error: LoadError) -> PredictionError:
 
 
 async def _starter(
-    extensions: Sequence[PackageExtension], directory: Path, limits: Limits, nursery: Nursery | None
+    extensions: Sequence[PackageExtension], directory: Path, limits: WorkerLimits, fork_server: ForkServer | None
 ) -> _Starter:
-    """Say where the pool's workers come from; the nursery knows only the service's own packages."""
+    """Say where the pool's workers come from; the fork server knows only the service's own packages."""
     if extensions:
         python = await environment_for(extensions, directory / "environments", seconds=limits.install_seconds)
         return lambda: WorkerProcess.start(directory, python)
-    return nursery.take if nursery is not None else lambda: WorkerProcess.start(directory)
+    return fork_server.take if fork_server is not None else lambda: WorkerProcess.start(directory)

@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from wml_deployer.server.runtimes.connection import Connection, socket_pair
+from wml_deployer.server.runtimes.connection import WorkerConnection, socket_pair
 
 if TYPE_CHECKING:
     import socket
@@ -76,7 +76,7 @@ class WorkerProcess:
 
     """
 
-    def __init__(self, process: Process, connection: Connection, output: _Output) -> None:
+    def __init__(self, process: Process, connection: WorkerConnection, output: _Output) -> None:
         """Use :meth:`start`."""
         self._process = process
         self._output = output
@@ -121,9 +121,9 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
         printed = os.fdopen(reading, "rb", 0)
-        connection: Connection | None = None
+        connection: WorkerConnection | None = None
         try:
-            _, connection = await loop.create_connection(Connection, sock=ours)
+            _, connection = await loop.create_connection(WorkerConnection, sock=ours)
             _, output = await loop.connect_read_pipe(_Output, printed)
         except BaseException:
             # The child ends when it finds its socket closed.

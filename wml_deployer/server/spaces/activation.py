@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.records import Record
+    from wml_deployer.server.storage.records import Record
 
 __all__ = ["activate", "resume"]
 

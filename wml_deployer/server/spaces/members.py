@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
-from wml_deployer.server.patch import Operation, apply
+from wml_deployer.server.http.patch import Operation, apply
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.records import Record
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["add", "find", "members_of", "remove", "update"]
 

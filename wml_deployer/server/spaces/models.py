@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import SPACE
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, object_in, wrong_field
-from wml_deployer.server.patch import Operation, apply
-from wml_deployer.server.records import Record
-from wml_deployer.server.tokens.models import Caller
+from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.http.patch import Operation, apply
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "ensure_default", "update"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server import patch
 from wml_deployer.server.containers import SPACE, find_container, remove_container
-from wml_deployer.server.paging import page, size_of
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http import patch
+from wml_deployer.server.http.paging import page, size_of
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.spaces import members, models
 from wml_deployer.server.spaces.activation import activate
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
 
 __all__ = [
     "add_members",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wml_deployer.server.routing import Route
+from wml_deployer.server.http.routing import Route
 from wml_deployer.server.spaces import responses
 
 __all__ = ["ROUTES"]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
-from wml_deployer.server.records import Record
 from wml_deployer.server.specifications.catalogue import HARDWARE
 from wml_deployer.server.specifications.models import SINCE
+from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["KIND", "choose", "create", "document", "documents", "find"]
 
@@ -41,7 +41,7 @@ def document(transaction: Transaction, identifier: str) -> dict[str, Any]:
             return _base(name)
     record = transaction.get(KIND, identifier)
     if record is None:
-        raise _absent(identifier)
+        raise _not_found(identifier)
     return record.document
 
 
@@ -76,7 +76,7 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
     """
     record = transaction.get(KIND, identifier)
     if record is None or record.container != container:
-        raise _absent(identifier)
+        raise _not_found(identifier)
     return record
 
 
@@ -117,5 +117,5 @@ def _document(identifier: str, name: str, description: str, moment: str) -> dict
     return {"metadata": metadata, "entity": {}}
 
 
-def _absent(identifier: str) -> NotFoundError:
+def _not_found(identifier: str) -> NotFoundError:
     return NotFoundError(f"The hardware specification with id '{identifier}' does not exist.")

@@ -19,8 +19,8 @@ from wml_deployer.server.specifications.catalogue import (
 from wml_deployer.server.specifications.pairs import check_pair
 
 if TYPE_CHECKING:
-    from wml_deployer.server.tokens.models import Flavour
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Flavour
+    from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "SINCE",
@@ -70,7 +70,7 @@ class Specifications:
     """
 
     def __init__(self, transaction: Transaction, flavour: Flavour) -> None:
-        """Keep both."""
+        """Read the states of the caller's platform."""
         self._transaction = transaction
         self._states = CLOUD_STATES if flavour == "cloud" else STATES
 

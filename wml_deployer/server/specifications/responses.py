@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.containers import container_of
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.specifications import derived, hardware, models
 
 if TYPE_CHECKING:
-    from wml_deployer.server.records import Record
-    from wml_deployer.server.routing import Call
+    from wml_deployer.server.http.routing import Call
     from wml_deployer.server.specifications.models import Software
+    from wml_deployer.server.storage.records import Record
 
 __all__ = [
     "create_hardware",

@@ -11,44 +11,24 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from wml_deployer.server.errors import AuthenticationError
+from wml_deployer.server.http.caller import Caller
 
 if TYPE_CHECKING:
     from wml_deployer.server.clock import Clock
-    from wml_deployer.server.transaction import Transaction
+    from wml_deployer.server.http.caller import Flavour
+    from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["LIFETIME", "Account", "Caller", "Flavour", "Tokens", "signing_key"]
+__all__ = ["LIFETIME", "Account", "Tokens", "signing_key"]
 
 LIFETIME = 12 * 3600
 """How long a token lives, in seconds. The old client logs in before every call when it is under 50 minutes."""
 
-Flavour = Literal["software", "cloud"]
-"""Which of the two platforms a caller takes this for."""
 _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
-_USER_IDS: dict[Flavour, str] = {"software": "1000330999", "cloud": "IBMid-270000LOCAL"}
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, as the token says.
-
-    Attributes:
-        username: The account's name.
-        flavour: Where the token was got: Cloud Pak for Data software, or IBM Cloud. Answers differ a little by it.
-
-    """
-
-    username: str
-    flavour: Flavour
-
-    @property
-    def user_id(self) -> str:
-        """The id under which this caller owns what it makes."""
-        return _USER_IDS[self.flavour]
 
 
 @dataclass(frozen=True)
@@ -84,19 +64,20 @@ class Tokens:
     """
 
     def __init__(self, key: bytes, clock: Clock) -> None:
-        """Keep what it works with."""
+        """Issue tokens that are signed with this key."""
         self._key, self._clock = key, clock
 
     def issue(self, username: str, flavour: Flavour, *, lifetime: int = LIFETIME) -> tuple[str, int]:
         """Return a new token and the second since the epoch at which it expires."""
         now = int(self._clock.now().timestamp())
+        user_id = Caller(username, flavour).user_id
         claims = {
             "username": username,
             "sub": username,
             "iss": "KNOXSSO" if flavour == "software" else "https://iam.cloud.ibm.com/identity",
             "aud": "DSX",
-            "uid": _USER_IDS[flavour],
-            "iam_id": _USER_IDS[flavour],
+            "uid": user_id,
+            "iam_id": user_id,
             "iat": now,
             "exp": now + lifetime,
         }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.codings import form_fields
 from wml_deployer.server.errors import AuthenticationError
-from wml_deployer.server.routing import Answer
+from wml_deployer.server.http.codings import form_fields
+from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.tokens.models import LIFETIME
 
 if TYPE_CHECKING:
-    from wml_deployer.server.routing import Call, Stream
+    from wml_deployer.server.http.routing import Call, Stream
 
 _FORM = 64 * 1024
 # The identity service is not part of Watson Machine Learning and words its errors in its own way.

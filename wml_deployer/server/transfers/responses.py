@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from wml_deployer.server.absent import NotServedError
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError
-from wml_deployer.server.records import Content
-from wml_deployer.server.routing import Answer, Download
+from wml_deployer.server.http.not_served import NotServedError
+from wml_deployer.server.http.routing import Answer, Download
+from wml_deployer.server.storage.records import Content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
     from starlette.requests import Request
 
-    from wml_deployer.server.routing import Call, Stream
-    from wml_deployer.server.signatures import Grant
+    from wml_deployer.server.http.routing import Call, Stream
+    from wml_deployer.server.http.signatures import Grant
 
 __all__ = ["DRIVERS", "PATH", "list_drivers", "receive", "send", "signed_url"]
 

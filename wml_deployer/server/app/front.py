@@ -1,0 +1,169 @@
+"""What every request passes first: a clean path, the faults that tests inject, and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import re
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from wml_deployer.server.control.request_log import Entry
+from wml_deployer.server.errors import MORE_INFO
+from wml_deployer.server.http.connections import CONNECTION
+from wml_deployer.server.http.prefixes import CONSOLE, CONTROL
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.control.faults import Fault
+    from wml_deployer.server.http.connections import HttpConnection
+
+__all__ = ["Front"]
+
+_LOGGER = logging.getLogger(__name__)
+_SLICES = 10
+#: How much of a path and of a query the log keeps.
+_LONGEST = 1000
+_WITH_KEYS = ("/identity/token", "/oidc/token")
+
+
+class Front:
+    """The outermost application.
+
+    Args:
+        app: What answers.
+        context: The running service.
+
+    """
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        """Wrap the application."""
+        self._app, self._context = app, context
+        self._numbers = itertools.count(1)
+        self._connections: WeakKeyDictionary[HttpConnection, int] = WeakKeyDictionary()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Both clients glue a page's link to the host with a second slash.
+        scope["path"] = re.sub("/{2,}", "/", scope["path"])
+        # Requests from the console and the control API are not logged.
+        if scope["path"] == "/" or scope["path"].startswith((CONTROL, CONSOLE)):
+            asked = dict(scope)
+            # Whoever switches the access log of uvicorn on finds no token of a link in it.
+            scope["query_string"] = b""
+            await self._app(asked, receive, send)
+            return
+        await self._observed(scope, receive, send)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._with_faults(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - started
+            # A key in a query is for the one who reads it, not for the log.
+            secret = scope["path"] in _WITH_KEYS
+            query = "" if secret else scope["query_string"][:_LONGEST].decode("latin-1")
+            number, at = self._number(scope[CONNECTION]), self._context.clock.now()
+            entry = Entry(scope["method"], scope["path"][:_LONGEST], query, status, seconds, number, at)
+            self._context.control.log.add(entry, started)
+            # As it was sent: what it stands for may be a line of its own.
+            asked = scope["raw_path"][:_LONGEST].decode("latin-1")
+            _LOGGER.info("%s %s %d %.1f ms", scope["method"], asked, status, seconds * 1000)
+
+    def _number(self, connection: HttpConnection) -> int:
+        number = self._connections.get(connection)
+        if number is None:
+            number = self._connections[connection] = next(self._numbers)
+        return number
+
+    async def _with_faults(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self._context.control.fault_for(scope["method"], scope["path"])
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        await asyncio.sleep(fault.stall)
+        if fault.drop == "before":
+            await self._drop(scope)
+        elif fault.status is not None:
+            await _drain(receive)
+            await self._refuse(fault, fault.status, send)
+        elif fault.drop == "after":
+            await self._app(scope, receive, _swallow)
+            await self._drop(scope)
+        elif fault.drop == "within":
+            await self._app(scope, receive, _halved(send))
+            # What was sent is to arrive before the end of the connection does.
+            await asyncio.sleep(0.01)
+            await self._drop(scope)
+        else:
+            await self._app(scope, receive, _slowed(send, fault.slow))
+
+    async def _drop(self, scope: Scope) -> None:
+        scope[CONNECTION].abort()
+        # The transport tells the protocol about its end in the loop's next round; only then may this return.
+        await asyncio.sleep(0.01)
+
+    async def _refuse(self, fault: Fault, status: int, send: Send) -> None:
+        error = {"code": fault.code, "message": fault.message, "more_info": MORE_INFO}
+        body = {"trace": self._context.identifiers.trace(), "errors": [error], "status_code": str(status)}
+        headers = {"content-type": "application/json", **fault.headers}
+        pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        await send({"type": "http.response.body", "body": orjson.dumps(body)})
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what the client still sends: it should see the answer, not a broken pipe."""
+    while (await receive()).get("more_body", False):
+        pass
+
+
+async def _swallow(_message: Message) -> None:
+    """Send nothing."""
+
+
+def _halved(send: Send) -> Send:
+    """Return a `send` that sends half of a body and no end."""
+
+    async def half(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif body:
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+    return half
+
+
+def _slowed(send: Send, seconds: float) -> Send:
+    """Return a `send` that spreads each body over so many seconds."""
+
+    async def slow(message: Message) -> None:
+        body = message.get("body", b"")
+        if not seconds or len(body) < _SLICES:
+            await send(message)
+            return
+        size = -(-len(body) // _SLICES)
+        for start in range(0, len(body), size):
+            await asyncio.sleep(seconds / _SLICES)
+            last = start + size >= len(body)
+            more = message.get("more_body", False) or not last
+            await send({"type": "http.response.body", "body": body[start : start + size], "more_body": more})
+
+    return slow

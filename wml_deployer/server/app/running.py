@@ -1,0 +1,273 @@
+"""A server from its folder to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import shutil
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from wml_deployer.server.app.application import build
+from wml_deployer.server.app.certificates import ensure_certificates
+from wml_deployer.server.clock import Clock
+from wml_deployer.server.console.sessions import Sessions
+from wml_deployer.server.console.sign_in import link
+from wml_deployer.server.context import Context
+from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.http.connections import HttpConnection
+from wml_deployer.server.http.signatures import Signatures
+from wml_deployer.server.identifiers import Identifiers
+from wml_deployer.server.platform.responses import RELEASE
+from wml_deployer.server.serving import Serving
+from wml_deployer.server.settings import ServerInfo, Settings
+from wml_deployer.server.spaces.models import ensure_default
+from wml_deployer.server.storage.blobs import Blobs
+from wml_deployer.server.storage.folder import Folder, FolderInUseError, ServerStartError
+from wml_deployer.server.storage.store import Store
+from wml_deployer.server.tokens.models import Account, Tokens, signing_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["EmbeddedServer", "RemoteAddressError"]
+
+_LOGGER = logging.getLogger(__name__)
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+#: How long, in seconds, an idle connection stays open, and a stopping server waits for answers that are under way.
+_KEEP_ALIVE, _GRACE = 75, 5
+_PAUSE = 0.05
+
+
+class RemoteAddressError(ServerStartError):
+    """The server was to listen where others reach it, and nobody said that it may."""
+
+
+class EmbeddedServer:
+    """The embedded service of one folder.
+
+    Making one takes the folder, opens its port and says in `info` how to reach it; `run` answers until `stop`.
+
+    Args:
+        settings: How it is to run.
+
+    Raises:
+        FolderInUseError: Another process serves the folder.
+        FolderNotPrivateError: Other users can read the folder, and that cannot be changed.
+        InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
+        StoreFormatError: Another version of the service wrote the folder.
+        RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
+
+    Example:
+        >>> import tempfile, threading
+        >>> from pathlib import Path
+        >>> server = EmbeddedServer(Settings(Path(tempfile.mkdtemp())))
+        >>> ready = threading.Event()
+        >>> thread = threading.Thread(target=server.run, args=[lambda info: ready.set()])
+        >>> thread.start()
+        >>> ready.wait(timeout=10)
+        True
+        >>> server.stop()
+        >>> thread.join()
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the folder and open the port."""
+        _require_local(settings)
+        self._settings = settings
+        self._folder = Folder(settings.directory.absolute())
+        self._folder.prepare()
+        self._lock = self._folder.server_lock()
+        if not self._lock.take():
+            self._lock.release()
+            raise FolderInUseError(
+                f"Another server has the folder {self._folder.path}; join that one, or stop it first."
+            )
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self._open(undo)
+            undo.callback(self._folder.withdraw)
+            self._undo = undo.pop_all()
+
+    def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
+        """Answer requests until somebody calls `stop`, or the process is told to end.
+
+        Args:
+            ready: Called once requests are answered.
+
+        """
+
+        def announce() -> None:
+            self._folder.announce(self.info)
+            if ready is not None:
+                ready(self.info)
+
+        self._uvicorn.ready = announce
+        try:
+            self._uvicorn.run(sockets=[self._socket])
+        finally:
+            self.close()
+
+    def console_link(self) -> str:
+        """Return an address that shows the console to the first who opens it, within an hour."""
+        return link(self._context, self.info.url)
+
+    def stop(self) -> None:
+        """Let `run` end after the answers that are under way. Any thread may call it."""
+        self._uvicorn.should_exit = True
+
+    def close(self) -> None:
+        """Give the folder back; `run` does so at its end."""
+        self._undo.close()
+
+    def _open(self, undo: contextlib.ExitStack) -> None:
+        folder, settings = self._folder, self._settings
+        account = Account(settings.username, folder.apikey(settings.apikey))
+        clock = Clock()
+        blobs = Blobs(folder.blobs)
+        store = Store(folder.database, blobs.release)
+        undo.callback(store.close)
+        folder.running.mkdir(mode=0o700, exist_ok=True)
+        # What pools of a killed server left; environments are kept, they take long to make.
+        for left in folder.running.glob("pool-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        certificates = ensure_certificates(folder.path, {*_LOCAL_NAMES, settings.host} - {"0.0.0.0", "::"})  # noqa: S104
+        with store.transaction() as transaction:
+            self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
+            undo.callback(self._socket.close)
+            port = self._socket.getsockname()[1]
+            transaction.keep("port", str(port))
+            key = signing_key(transaction)
+            context = Context(
+                directory=folder.path,
+                url=f"https://{_reachable(settings.host)}:{port}",
+                store=store,
+                blobs=blobs,
+                clock=clock,
+                identifiers=Identifiers(),
+                account=account,
+                tokens=Tokens(key, clock),
+                signatures=Signatures(key, clock),
+                serving=Serving(folder.running),
+                sessions=Sessions(clock),
+            )
+            space_id = ensure_default(context, transaction, Caller(account.username, "software"))
+            context.blobs.collect(transaction.digests())
+        self._context = context
+        version = ".".join(RELEASE.split(".")[:2])
+        self.info = ServerInfo(context.url, certificates.ca_bundle, account.username, account.apikey, space_id, version)
+        self._uvicorn = _Uvicorn(self._configure(context, str(certificates.server)))
+        if settings.until_unused:
+            self._uvicorn.watch = self._stop_when_unused
+
+    def _configure(self, context: Context, certificate: str) -> uvicorn.Config:
+        app = build(context, controllable=self._settings.controllable)
+        return uvicorn.Config(
+            app,
+            http=HttpConnection,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            ssl_certfile=certificate,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+        )
+
+    async def _stop_when_unused(self) -> None:
+        """Stop once no process shares the users' lock; keep it until the end, so that nobody joins a dying server."""
+        lock = self._folder.users_lock()
+        # The kernel does not tell when a file lock becomes free without blocking a thread for it.
+        while not lock.take():  # noqa: ASYNC110
+            await asyncio.sleep(1)
+        _LOGGER.info("no process uses the folder any more")
+        self.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which says when it is ready and lets a connection be dropped."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready: Callable[[], None] = lambda: None
+        self.watch: Callable[[], Any] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End gracefully when told to; uvicorn's own way ends the process before the folder is given back."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.ready()
+
+    async def main_loop(self) -> None:
+        """Answer requests, watching whether anybody still wants that."""
+        watching = asyncio.create_task(self.watch()) if self.watch is not None else None
+        await super().main_loop()
+        if watching is not None:
+            watching.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, waiting for answers that are under way, but not for clients that keep their connections."""
+        idle = asyncio.create_task(self._drop_idle())
+        await super().shutdown(sockets)
+        idle.cancel()
+
+    async def _drop_idle(self) -> None:
+        """Drop connections whose clients do not take part in their closing."""
+        while True:
+            await asyncio.sleep(_PAUSE)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, HttpConnection) and connection.is_idle:
+                    connection.abort()
+
+
+def _require_local(settings: Settings) -> None:
+    local = settings.host == "localhost"
+    with contextlib.suppress(ValueError):
+        local = local or ipaddress.ip_address(settings.host).is_loopback
+    if not local and not settings.allow_remote:
+        raise RemoteAddressError(
+            f"{settings.host} is no loopback address: whoever reaches it and knows the key runs code on this machine."
+            " Say --allow-remote if that is wanted."
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port, or any free one where that is taken: the port of last time is a wish, not a must."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off for sockets that say they are TCP: else an answer takes 40 ms longer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.bind((host, 0))
+    listener.listen(2048)
+    return listener
+
+
+def _reachable(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

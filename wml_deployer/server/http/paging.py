@@ -1,0 +1,88 @@
+"""Collections, a page at a time."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from wml_deployer.server.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.storage.records import Record
+
+__all__ = ["LARGEST", "page", "size_of"]
+
+_USUAL = 100
+_LIMIT = re.compile(r"[0-9]{1,9}")
+_START = re.compile(r"[0-9a-f]{1,15}")
+LARGEST = 200
+"""Members of a page, at most."""
+
+
+def size_of(call: Call) -> int:
+    """Return how many members the caller wants on a page.
+
+    Raises:
+        InvalidRequestError: It is no number from 1 to 200.
+
+    """
+    given = call.query.get("limit", str(_USUAL))
+    if not _LIMIT.fullmatch(given) or not 1 <= int(given) <= LARGEST:
+        raise InvalidRequestError(
+            f"The limit '{given}' is not valid: it is a number from 1 to {LARGEST}.",
+            target={"type": "query", "name": "limit"},
+        )
+    return int(given)
+
+
+def page(
+    call: Call,
+    kind: str,
+    container: str | None,
+    render: Callable[[Record], dict[str, Any]],
+    *,
+    where: Mapping[str, Any] | None = None,
+    absolute: bool = False,
+) -> dict[str, Any]:
+    """Return a page of a collection.
+
+    Args:
+        call: The request; its ``limit`` and ``start`` say which page.
+        kind: What the members are.
+        container: Where they are.
+        render: Makes a member's document.
+        where: Which of them, as for the store's `find`.
+        absolute: Whether links carry the host, as the platform's do and the repository's do not.
+
+    """
+    limit = size_of(call)
+    records = call.transaction.find(kind, container, where=where, after=_start(call), limit=limit + 1)
+    prefix = call.url if absolute else ""
+    answer: dict[str, Any] = {
+        "first": {"href": prefix + _link(call.location, limit, None)},
+        "limit": limit,
+        "resources": [render(record) for record in records[:limit]],
+    }
+    if len(records) > limit:
+        answer["next"] = {"href": prefix + _link(call.location, limit, records[limit - 1].sequence)}
+    return answer
+
+
+def _start(call: Call) -> int:
+    given = call.query.get("start", "0")
+    if not _START.fullmatch(given):
+        raise InvalidRequestError(f"The start '{given}' is not one that this service gave out.")
+    return int(given, 16)
+
+
+def _link(location: str, limit: int, after: int | None) -> str:
+    parts = urlsplit(location)
+    query = {key: value for key, value in reversed(parse_qsl(parts.query)) if key not in ("start", "limit", "version")}
+    query["limit"] = str(limit)
+    if after is not None:
+        query["start"] = f"{after:x}"
+    return f"{parts.path}?{urlencode(query)}"

@@ -1,0 +1,255 @@
+"""Routes as data, and the two kinds of handlers behind them.
+
+A plain handler is a function of a `Call`: it runs inside one transaction, which is committed before its answer is sent
+and rolled back when it raises. A streaming handler is a coroutine function of a `Stream`: it takes bytes of any
+size, or waits for a model, and opens its own short transactions.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from wml_deployer.server.errors import InvalidRequestError, TooLargeError
+from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.http.prefixes import CONTROL
+from wml_deployer.server.storage.records import can_be_kept
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from wml_deployer.server.context import Context
+    from wml_deployer.server.storage.transaction import Transaction
+
+_NOBODY = Caller("", "software")
+_CHUNK = 256 * 1024
+
+__all__ = ["Answer", "Call", "Download", "Route", "Stream", "respond"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON answer.
+
+    Attributes:
+        status: HTTP status.
+        body: What becomes JSON; None for an answer without a body.
+        compact: Whether it is on one line, as tokens and predictions are; documents are indented, and their members
+            are in the order of their names, so that ``entity`` stands before ``metadata`` (both recorded): programs
+            without a JSON reader find ids by their lines.
+
+    """
+
+    status: int
+    body: Any = None
+    compact: bool = False
+
+    def response(self) -> Response:
+        """Render it."""
+        if self.body is None:
+            return Response(status_code=self.status)
+        # Integer keys come from users' zip maps; NaN becomes null.
+        style = 0 if self.compact else orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        content = orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS | style)
+        return Response(content, self.status, media_type="application/json")
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a stored content.
+
+    Attributes:
+        path: The file.
+        media_type: What it is.
+
+    """
+
+    path: Path
+    media_type: str = "application/octet-stream"
+
+    def response(self) -> Response:
+        """Render it; the file is open from here on, and read to its end whoever removes it meanwhile."""
+        file = self.path.open("rb")
+        size = os.fstat(file.fileno()).st_size
+        return StreamingResponse(_chunks(file), media_type=self.media_type, headers={"content-length": str(size)})
+
+
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+@dataclass
+class Stream:
+    """One request to a streaming handler.
+
+    Attributes:
+        context: The running service.
+        request: The request itself.
+        caller: Who calls; nobody in particular where the route is public.
+
+    """
+
+    context: Context
+    request: Request
+    caller: Caller
+
+    @property
+    def path(self) -> Mapping[str, Any]:
+        """The parameters in the path."""
+        return self.request.path_params
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters after the path, the first where one is repeated: both clients repeat them when they page."""
+        return dict(reversed(self.request.query_params.multi_items()))
+
+    @property
+    def url(self) -> str:
+        """Where the caller reaches the service."""
+        return f"https://{self.request.headers.get('host') or self.context.url.removeprefix('https://')}"
+
+    async def body(self, limit: int) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            TooLargeError: It is larger than `limit` bytes.
+
+        """
+        parts, size = [], 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLargeError(f"The request is larger than {limit} bytes, which is the most this service takes.")
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+@dataclass
+class Call:
+    """One request to a plain handler.
+
+    Attributes:
+        context: The running service.
+        transaction: Where it reads and writes.
+        caller: Who calls.
+        url: Where the caller reaches the service.
+        path: The parameters in the path.
+        query: The parameters after the path.
+        location: Path and query of the request, as pages link to it.
+        body: The parsed JSON body; None without one.
+        afterwards: What is done once the transaction is committed.
+
+    """
+
+    context: Context
+    transaction: Transaction
+    caller: Caller
+    url: str
+    path: Mapping[str, Any]
+    query: Mapping[str, str]
+    location: str
+    body: Any = None
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises:
+            InvalidRequestError: It is none.
+
+        """
+        if not isinstance(self.body, dict):
+            raise InvalidRequestError("The request body must be a JSON object.")
+        return self.body
+
+
+PlainHandler: TypeAlias = Callable[[Call], "Answer | Download"]
+StreamHandler: TypeAlias = Callable[[Stream], Awaitable["Response | Answer"]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation that the service answers.
+
+    Attributes:
+        method: HTTP method.
+        path: Template of the path.
+        handler: What answers; its docstring says what it does.
+        public: Whether it answers without a token.
+        query: Which parameters it has in the query, as names of `schemas.PARAMETERS`.
+        takes: Which body it takes, as a name of `schemas.SCHEMAS`; ``bytes`` for any content.
+        gives: Statuses of its answers, each with the schema of what it gives, as in ``"200 Model, 204"``.
+
+    """
+
+    method: str
+    path: str
+    handler: PlainHandler | StreamHandler
+    public: bool = False
+    query: str = ""
+    takes: str = ""
+    gives: str = "200"
+
+
+async def respond(route: Route, context: Context, request: Request) -> Response:
+    """Answer a request by its route."""
+    caller = _NOBODY if route.public else context.tokens.verify(request.headers.get("authorization"))
+    if not route.path.startswith(CONTROL):
+        context.control.rate.take()
+    stream = Stream(context, request, caller)
+    if inspect.iscoroutinefunction(route.handler):
+        answer: Answer | Download | Response = await cast("StreamHandler", route.handler)(stream)
+    else:
+        answer = await _plain(cast("PlainHandler", route.handler), stream)
+    return answer if isinstance(answer, Response) else answer.response()
+
+
+async def _plain(handler: PlainHandler, stream: Stream) -> Answer | Download:
+    body = _parse(await stream.body(stream.context.limits.document))
+    with stream.context.store.transaction() as transaction:
+        call = Call(
+            context=stream.context,
+            transaction=transaction,
+            caller=stream.caller,
+            url=stream.url,
+            path=stream.path,
+            query=stream.query,
+            location=_location(stream.request),
+            body=body,
+        )
+        answer = handler(call)
+    for work in call.afterwards:
+        work()
+    return answer
+
+
+def _parse(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestError(
+            f"The request body is not valid JSON: {error}.", code="json_validation_error"
+        ) from error
+    if not can_be_kept(document):
+        raise InvalidRequestError(
+            "The request body is nested too deeply for this service.", code="json_validation_error"
+        )
+    return document
+
+
+def _location(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path

@@ -1,1 +1,0 @@
-"""The machine learning instance, as far as clients ask for it."""

@@ -1,0 +1,1 @@
+"""What clients ask the platform itself: its release and the machine learning instance."""

@@ -1,0 +1,1 @@
+"""What the service keeps: the folder, the database with its records, and the contents."""

@@ -1,0 +1,204 @@
+"""The service's folder: what lies in it, who has it, and who uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from wml_deployer.server.settings import ServerInfo
+from wml_deployer.server.storage.files import write_atomically
+
+__all__ = ["Folder", "FolderInUseError", "FolderNotPrivateError", "InvalidKeyError", "Lock", "ServerStartError"]
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class ServerStartError(RuntimeError):
+    """The embedded service did not start; the message says why."""
+
+
+class FolderInUseError(ServerStartError):
+    """Another process serves this folder."""
+
+
+class FolderNotPrivateError(ServerStartError):
+    """Other users of the machine can read this folder, and that cannot be changed."""
+
+
+class InvalidKeyError(ServerStartError):
+    """The given key cannot be an account's key."""
+
+
+class Lock:
+    """An advisory lock on a file; the kernel gives it back when its holder ends, however it ends.
+
+    Args:
+        path: The file; made when it is not there.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self, *, shared: bool = False, wait: bool = False) -> bool:
+        """Take the lock, and tell whether that succeeded."""
+        try:
+            fcntl.flock(self._descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the lock back and close the file."""
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The paths of a service's folder.
+
+    Attributes:
+        path: The folder.
+
+    """
+
+    path: Path
+
+    def prepare(self) -> None:
+        """Make the folder if need be, close it to other users, and keep it out of version control.
+
+        Raises:
+            FolderNotPrivateError: It belongs to another user, or its file system keeps no permissions.
+
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path.stat().st_uid != os.geteuid() != 0:
+            raise FolderNotPrivateError(
+                f"The folder {self.path} belongs to another user, who could read the service's keys."
+                " Choose a folder of your own."
+            )
+        # Whoever made the folder, and with whichever umask: it holds keys, and models that run as this user.
+        for path in (self.path, *self.path.iterdir()):
+            _close_to_others(path)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            write_atomically(ignore, b"*\n")
+
+    @property
+    def database(self) -> Path:
+        """The database."""
+        return self.path / "service.sqlite3"
+
+    @property
+    def blobs(self) -> Path:
+        """The uploaded contents."""
+        return self.path / "blobs"
+
+    @property
+    def running(self) -> Path:
+        """Where running pools unpack what they serve."""
+        return self.path / "running"
+
+    @property
+    def log(self) -> Path:
+        """The log of a server that was started in the background."""
+        return self.path / "server.log"
+
+    @property
+    def credentials(self) -> Path:
+        """Credentials for the running service, as the library reads them."""
+        return self.path / "credentials.yaml"
+
+    def server_lock(self) -> Lock:
+        """Return the lock that the one server of the folder holds."""
+        return Lock(self.path / "server.lock")
+
+    def users_lock(self) -> Lock:
+        """Return the lock that each process which uses the folder shares."""
+        return Lock(self.path / "users.lock")
+
+    def start_lock(self) -> Lock:
+        """Return the lock under which a server is looked for or started."""
+        return Lock(self.path / "start.lock")
+
+    def apikey(self, given: str | None) -> str:
+        """Return the folder's key: the given one from now on, or else the kept one, made the first time.
+
+        Raises:
+            InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
+
+        """
+        path = self.path / "apikey"
+        if given is not None and not _is_key(given):
+            raise InvalidKeyError("The account's key is one or more printable ASCII characters without spaces.")
+        kept = path.read_text("utf-8") if given is None and path.exists() else ""
+        if _is_key(kept):
+            return kept
+        key = given or secrets.token_urlsafe(32)
+        write_atomically(path, key.encode())
+        return key
+
+    def announce(self, info: ServerInfo) -> None:
+        """Say where the folder's server answers; in a file that its owner alone can read."""
+        write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}))
+        # JSON texts are YAML, too.
+        lines = [
+            "kind: software",
+            *(f"{key}: {orjson.dumps(value).decode()}" for key, value in info.document().items()),
+        ]
+        write_atomically(self.credentials, "\n".join([*lines, ""]).encode())
+
+    def announced(self) -> ServerInfo | None:
+        """Return where the folder's server answers, if it said so."""
+        try:
+            document = orjson.loads(self._announcement.read_bytes())
+        except FileNotFoundError:
+            return None
+        return ServerInfo(
+            **{key: value for key, value in document.items() if key not in ("ca_bundle", "pid")},
+            ca_bundle=Path(document["ca_bundle"]),
+        )
+
+    def withdraw(self) -> None:
+        """Say that nobody answers any more."""
+        self._announcement.unlink(missing_ok=True)
+        self.credentials.unlink(missing_ok=True)
+
+    @property
+    def _announcement(self) -> Path:
+        return self.path / "server.json"
+
+
+def _close_to_others(path: Path) -> None:
+    """Take the rights of everybody but the owner away.
+
+    Raises:
+        FolderNotPrivateError: They stay, as on a file system that keeps no permissions.
+
+    """
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) or not mode & _OTHERS:
+            return
+        path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+        open_to_others = path.lstat().st_mode & _OTHERS
+    except FileNotFoundError:  # a running service writes its files anew
+        return
+    except PermissionError:
+        open_to_others = _OTHERS
+    if open_to_others:
+        raise FolderNotPrivateError(
+            f"Other users can read {path}, and its permissions cannot be changed. Choose a folder on a file system that"
+            " keeps permissions."
+        )
+
+
+def _is_key(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

@@ -1,1 +1,0 @@
-"""Which release this is."""
