@@ -282,7 +282,18 @@ def load_credentials(
         'https://eu-de.ml.cloud.ibm.com'
 
     """
-    variables = os.environ if environment is None else environment
+    try:
+        return _load(source, os.environ if environment is None else environment)
+    except CredentialsError as error:
+        # The frames below hold the secrets in their variables, and so do the arguments here.
+        failure = error.with_traceback(None)
+    del source, environment
+    raise failure
+
+
+def _load(
+    source: Mapping[str, Any] | str | os.PathLike[str] | None, variables: Mapping[str, str]
+) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
     sources = [from_environment(variables)]
     if isinstance(source, Mapping):
         sources.insert(0, from_mapping(source))
@@ -290,7 +301,7 @@ def load_credentials(
         sources.append(from_file(source))
     elif source is not None:
         fault = Fault("source", f"is {kind_of(source)}", "a mapping, or the path of a YAML file")
-        raise CredentialsError("There are no credentials in this.", faults=(fault,))
+        raise CredentialsError("Cannot load credentials from this type of source.", faults=(fault,))
     return _build(merge([*sources, from_notebook(variables)]))
 
 

@@ -33,7 +33,10 @@ Each is also the builtin it resembles, says what happened, to what, why and what
 
 from __future__ import annotations
 
+import linecache
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +74,9 @@ __all__ = [
     "VersionError",
     "WMLDeployerError",
 ]
+
+
+_PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,23 @@ class WMLDeployerError(Exception):
 
     def _repr_html_(self) -> str:
         return self._view().html
+
+    def _render_traceback_(self) -> list[str]:
+        """Show IPython the caller's own line and the message, not the frames of this library.
+
+        ``__traceback__`` keeps them all: ``traceback.print_exception(sys.last_value)`` shows them.
+        """
+        own = None
+        for frame, line in traceback.walk_tb(self.__traceback__):
+            if Path(frame.f_code.co_filename).is_relative_to(_PACKAGE):
+                break
+            own = frame.f_code.co_filename, line
+        lines = [] if own is None else [f"----> {own[1]} {linecache.getline(*own).strip()}", ""]
+        lines.append(f"{type(self).__name__}: {self}")
+        cause = self.__cause__
+        if cause is not None and not isinstance(cause, WMLDeployerError):
+            lines += ["", *(f"Caused by {line}" for line in traceback.format_exception_only(type(cause), cause)[-1:])]
+        return "\n".join(lines).split("\n")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by parts: the builtin bases would rebuild from ``args`` alone."""

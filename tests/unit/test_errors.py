@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer import errors
-from wml_deployer.errors import Fault, RateLimitError, WMLDeployerError
+from wml_deployer._verbs.verb import check_arguments
+from wml_deployer.errors import ConfigurationError, Fault, PayloadError, RateLimitError, WMLDeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,3 +150,25 @@ def test_error_says_when_it_is_raised(cls: type[WMLDeployerError]) -> None:
 def test_fault_without_expectation_is_one_clause() -> None:
     """A fault whose cure is obvious shows no empty brackets."""
     assert str(Fault("row 3", "is missing")) == "row 3: is missing"
+
+
+def test_a_notebook_shows_the_users_line_and_the_message() -> None:
+    """IPython asks the error for its traceback; the frames of the library stay out of it."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_arguments("deploy", {"version": 2})  # the user's line
+
+    shown = caught.value._render_traceback_()
+    assert (True, str(caught.value)) == (
+        shown[0].endswith('check_arguments("deploy", {"version": 2})  # the user\'s line'),
+        "\n".join(shown[2:]).removeprefix("ConfigurationError: "),
+    )
+
+
+def test_a_notebook_shows_what_user_code_raised() -> None:
+    """The cause is named under the message."""
+    error = PayloadError("The model cannot predict.")
+    error.__cause__ = ValueError("unseen category")
+
+    assert ["PayloadError: The model cannot predict.", "", "Caused by ValueError: unseen category"] == (
+        error._render_traceback_()[:3]
+    )

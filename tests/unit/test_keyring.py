@@ -9,6 +9,7 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoBackend
+from pydantic import SecretStr
 from typing_extensions import override
 
 from wml_deployer import CloudCredentials, SoftwareCredentials
@@ -61,7 +62,7 @@ def test_the_key_is_that_of_the_keyring(credentials: Any, user: str) -> None:
     """On a Cloud Pak it belongs to the user, in the cloud to nobody in particular."""
     keyring.set_password("churn", user, "jD3-kept")
 
-    assert "jD3-kept" == api_key(credentials)
+    assert SecretStr("jD3-kept") == api_key(credentials)
 
 
 def test_a_missing_entry_is_made_by_the_command_of_the_message() -> None:
@@ -100,4 +101,4 @@ def test_a_key_of_the_credentials_wins_nothing_from_the_keyring() -> None:
     """The keyring is not opened where it is not named."""
     keyring.set_keyring(NoBackend())  # type: ignore[no-untyped-call]
 
-    assert "k" == api_key(CloudCredentials(url="eu-de", apikey="k"))
+    assert SecretStr("k") == api_key(CloudCredentials(url="eu-de", apikey="k"))

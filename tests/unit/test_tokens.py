@@ -70,7 +70,7 @@ class Recorder(Transport):
     def request(self, method: str, url: str, **options: Any) -> Response:
         """Note a request."""
         assert "POST" == method
-        self.sent.append((url, options["body"]))
+        self.sent.append((url, options["body"].get_secret_value()))
         return Response(200, json.dumps({"access_token": "a", "token": "t"}).encode(), {}, url)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, TypedDict
 
+from pydantic import SecretStr
 from typing_extensions import Unpack
 
 from wml_deployer._transport.responses import service_error
@@ -43,17 +44,16 @@ def request(
     IBM's clients do not log in again after a 401, and the newer one sends the same token four times.
     """
     start = None if body is None or isinstance(body, bytes) else body.tell()
-    token = tokens.token()
-    given = {**(headers or {}), "Authorization": f"Bearer {token}"}
-    response = transport.request(method, url, headers=given, body=body, **options)
+    token = SecretStr(tokens.token())
+    response = transport.request(method, url, headers=headers, body=body, token=token, **options)
     if response.status != HTTPStatus.UNAUTHORIZED:
         return response
-    if not tokens.renewed(token):
+    if not tokens.renewed(token.get_secret_value()):
         raise _ran_out(response)
     if start is not None:
         body.seek(start)  # type: ignore[union-attr]  # only a file has a start
-    given["Authorization"] = f"Bearer {tokens.token()}"
-    return transport.request(method, url, headers=given, body=body, **options)
+    token = SecretStr(tokens.token())
+    return transport.request(method, url, headers=headers, body=body, token=token, **options)
 
 
 def _ran_out(response: Response) -> AuthenticationError:

@@ -11,8 +11,10 @@ from wml_deployer._clients.machine_learning import MachineLearningClient
 from wml_deployer._clients.scope import Scope
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._clients.watsonx import WatsonxClient
+from wml_deployer._transport.deadline import remaining
 from wml_deployer._transport.pool import CONNECTIONS, PAUSES_SECONDS, Transport
 from wml_deployer.credentials import LocalCredentials, SoftwareCredentials
+from wml_deployer.errors import ClientNotInstalledError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
     from wml_deployer._clients.ibm import IBMClient
     from wml_deployer._clients.protocol import Client, Scoring
     from wml_deployer.credentials import CloudCredentials
+    from wml_deployer.server import ServerInfo
 
-__all__ = ["connect", "open_scoring"]
+__all__ = ["connect", "local_service", "open_scoring"]
+
+START_SECONDS = 30.0
 
 
 def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Client:
@@ -78,9 +83,7 @@ def _reachable(
 ) -> CloudCredentials | SoftwareCredentials:
     if not isinstance(credentials, LocalCredentials):
         return credentials
-    from wml_deployer.server import join_or_start  # noqa: PLC0415 - an extra
-
-    service = join_or_start(credentials.directory or Path(".wml"))
+    service = local_service(credentials.directory or Path(".wml"))
     return SoftwareCredentials(
         url=service.url,
         username=service.username,
@@ -91,3 +94,33 @@ def _reachable(
         space_id=None if credentials.space else service.space_id,
         space=credentials.space,
     )
+
+
+def local_service(folder: Path) -> ServerInfo:
+    """Start or join the embedded service of a folder.
+
+    Raises:
+        ClientNotInstalledError: The packages that it needs are not installed.
+        ConfigurationError: It cannot be started there, or not in time.
+
+    """
+    from wml_deployer.server import ServerStartError, join_or_start  # noqa: PLC0415 - an extra
+
+    left = remaining()
+    try:
+        return join_or_start(folder, timeout=START_SECONDS if left is None else min(START_SECONDS, left))
+    except ImportError as error:
+        raise ClientNotInstalledError(
+            f"The embedded service cannot be started: {error}",
+            operation="connect",
+            next_step="Install its packages: python -m pip install starlette uvicorn trustme jinja2 httptools uvloop "
+            "python-multipart setuptools",
+        ) from error
+    except (OSError, ServerStartError, ValueError) as error:
+        remaining()
+        raise ConfigurationError(
+            f"The embedded service of {folder} cannot be started: {error}",
+            operation="connect",
+            next_step=f"Make the folder writable for you; or, if it is damaged or of another release, remove {folder}: "
+            "what is stored there is lost.",
+        ) from error

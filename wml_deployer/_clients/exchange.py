@@ -56,17 +56,21 @@ class Exchange:
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | IO[bytes] | None) -> Response:
         """Send what IBM's client hands to its HTTP library; its ideas of TLS, retries and timeouts are left aside."""
         bare = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        is_authorized = len(bare) < len(headers)
+        del headers  # a traceback shows the variables of this frame
         try:
-            if len(bare) == len(headers):
+            if not is_authorized:
                 response = self.transport.request(method, url, headers=bare, body=body)
             else:
                 self._refuse_strangers(url)
                 response = request(self.transport, self.tokens, method, url, headers=bare, body=body)
         except WMLDeployerError as error:
             self.failure = error
-            raise RequestFailedError(str(error)) from error
-        self.responses.append((method, response))
-        return response
+        else:
+            self.responses.append((method, response))
+            return response
+        # Raised out here, without a context: the failure ends the call in the end, and is not to be its own cause.
+        raise RequestFailedError(self.failure.message)
 
     def made_models(self) -> list[str]:
         """Ids of the models that were created within the call."""

@@ -240,8 +240,10 @@ class IBMClient(DirectCalls):
                 yield
             except WMLDeployerError:
                 raise
-            except Exception as error:
-                raise translated(error, exchange, operation) from error
+            except Exception as error:  # noqa: BLE001 - each becomes an error of ours
+                failure = translated(error, exchange, operation)
+                # The frames of IBM's client hold the token; a failure of the transport is explained without them.
+                raise failure from (failure.__cause__ if failure is exchange.failure else error)
             finally:
                 if made is not None:
                     made += exchange.made_models()

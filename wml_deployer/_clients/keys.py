@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from wml_deployer.errors import ClientNotInstalledError, CredentialsError
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ __all__ = ["api_key"]
 _NOBODY = "apikey"
 
 
-def api_key(credentials: CloudCredentials | SoftwareCredentials) -> str | None:
+def api_key(credentials: CloudCredentials | SoftwareCredentials) -> SecretStr | None:
     """Return the key of the credentials, or of the keyring that they name; ``None`` where they sign in without one.
 
     Raises:
@@ -25,13 +27,13 @@ def api_key(credentials: CloudCredentials | SoftwareCredentials) -> str | None:
 
     """
     if credentials.apikey is not None:
-        return credentials.apikey.get_secret_value()
+        return credentials.apikey
     if credentials.keyring is None:
         return None
     return _from_keyring(credentials.keyring, getattr(credentials, "username", None) or _NOBODY)
 
 
-def _from_keyring(service: str, user: str) -> str:
+def _from_keyring(service: str, user: str) -> SecretStr:
     try:
         import keyring  # noqa: PLC0415 - an extra
         from keyring.errors import KeyringError  # noqa: PLC0415
@@ -43,14 +45,14 @@ def _from_keyring(service: str, user: str) -> str:
         ) from error
     store = f'keyring set "{service}" "{user}"'
     try:
-        found = (keyring.get_password(service, user) or "").strip()
+        found = SecretStr((keyring.get_password(service, user) or "").strip())
     except KeyringError as error:
         raise CredentialsError(
             f"The system's keyring cannot be read: {error}",
             operation="log in",
             next_step=f"Unlock it, or choose a backend that works here: keyring --list-backends; then {store}",
         ) from error
-    if not re.fullmatch(r"[!-~]+", found):
+    if not re.fullmatch(r"[!-~]+", found.get_secret_value()):
         held = "an entry that is no key" if found else "no entry"
         raise CredentialsError(
             f"The system's keyring has {held} for {user!r} under {service!r}.", operation="log in", next_step=store

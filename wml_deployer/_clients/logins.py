@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import orjson
+from pydantic import SecretBytes
 
 from wml_deployer._transport.responses import checked
 from wml_deployer.credentials import CloudCredentials
@@ -17,6 +18,8 @@ from wml_deployer.errors import AuthenticationError, InvalidResponseError
 from wml_deployer.regions import find_region
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from wml_deployer._transport.pool import Transport
     from wml_deployer.credentials import SoftwareCredentials
 
@@ -30,7 +33,7 @@ _ACCOUNT_URLS = {
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-def log_in(credentials: CloudCredentials | SoftwareCredentials, key: str | None, transport: Transport) -> str:
+def log_in(credentials: CloudCredentials | SoftwareCredentials, key: SecretStr | None, transport: Transport) -> str:
     """Return a new token.
 
     Args:
@@ -46,19 +49,24 @@ def log_in(credentials: CloudCredentials | SoftwareCredentials, key: str | None,
         return _on_software(credentials, key, transport)
     account_url = _account_url(credentials.url)
     if account_url is not None:
-        return _ask(transport, account_url, _JSON, orjson.dumps({"apikey": key}), "token")
-    form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": key}
-    return _ask(transport, _IAM_URL, _FORM, urlencode(form).encode(), "access_token")
+        return _ask(transport, account_url, _JSON, SecretBytes(orjson.dumps({"apikey": _plain(key)})), "token")
+    grant = "urn:ibm:params:oauth:grant-type:apikey"
+    form = SecretBytes(urlencode({"grant_type": grant, "apikey": _plain(key)}).encode())
+    return _ask(transport, _IAM_URL, _FORM, form, "access_token")
 
 
-def _on_software(credentials: SoftwareCredentials, key: str | None, transport: Transport) -> str:
-    password = credentials.password.get_secret_value() if credentials.password else ""
-    secret = {"password": password} if key is None else {"api_key": key}
-    body = orjson.dumps({"username": credentials.username, **secret})
+def _on_software(credentials: SoftwareCredentials, key: SecretStr | None, transport: Transport) -> str:
+    name, secret = ("password", credentials.password) if key is None else ("api_key", key)
+    body = SecretBytes(orjson.dumps({"username": credentials.username, name: _plain(secret)}))
     return _ask(transport, f"{credentials.url}/icp4d-api/v1/authorize", _JSON, body, "token")
 
 
-def _ask(transport: Transport, url: str, content_type: str, body: bytes, key: str) -> str:
+def _plain(secret: SecretStr | None) -> str:
+    """Unwrap a secret where it is written into a request: nowhere else, so that no traceback shows it."""
+    return "" if secret is None else secret.get_secret_value()
+
+
+def _ask(transport: Transport, url: str, content_type: str, body: SecretBytes, key: str) -> str:
     headers = {"Content-Type": content_type, "Accept": "application/json"}
     answer = transport.request("POST", url, headers=headers, body=body, repeatable=True)
     if answer.status in {400, 401, 403}:

@@ -72,6 +72,7 @@ class StrictModel(BaseModel):
         except ValidationError as error:
             faults = [*_faults(error, self), *faults]
         # Raised out here, not where pydantic's error is being handled: as a context, it would bring the values along.
+        del data
         if faults:
             raise self.error(f"{type(self).__name__} cannot be made of this.", faults=tuple(faults))
 

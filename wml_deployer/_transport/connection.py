@@ -17,6 +17,8 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from pydantic import SecretBytes
+
 from wml_deployer._transport.body import CHUNK_BYTES, LINE_BYTES, Framing, malformed, read_line
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.errors import TransportError
@@ -24,6 +26,8 @@ from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pydantic import SecretStr
 
     from wml_deployer._transport.proxies import Proxy
 
@@ -33,6 +37,7 @@ CONNECT_SECONDS = 10.0
 HEAD_BYTES = 1 << 16
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\r?\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
+_BREAK = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _INFORMATION = range(100, 200)
 # What the connection itself says in a request.
 _OWN_HEADERS = frozenset({"connection", "content-length", "host", "transfer-encoding"})
@@ -117,12 +122,13 @@ class Connection:
         # A transport may be dropped without being closed.
         self._finalizer = weakref.finalize(self, _close, self._file, secured)
 
-    def request(
+    def request(  # noqa: PLR0917 - the parts of a request
         self,
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | IO[bytes] | None,
+        body: bytes | SecretBytes | IO[bytes] | None,
+        token: SecretStr | None,
         timeout: float | None,
     ) -> Head:
         """Send a request and read the head of its response.
@@ -132,6 +138,7 @@ class Connection:
             target: Path and query.
             headers: Header fields; those of the connection itself are left out.
             body: Bytes, or a file that is read from its position to its end.
+            token: A bearer token.
             timeout: Seconds of silence to accept from the server; ``None`` accepts any.
 
         Raises:
@@ -141,14 +148,8 @@ class Connection:
         """
         self._is_kept_alive = False  # until the response says so
         self._socket.settimeout(timeout)
-        length = len(body or b"") if body is None or isinstance(body, bytes) else _rest_of(body)
-        head = _request_head(method, target, self._host, headers, length)
         try:
-            if isinstance(body, bytes) and length <= LINE_BYTES:
-                self._socket.sendall(head + body)  # as a single TLS record
-            else:
-                self._socket.sendall(head)
-                self._send_body(body, length)
+            self._send(method, target, headers, body, token)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # A server that refuses a large body may answer before it was sent to its end.
             response = self._read_head_after(method)
@@ -191,14 +192,36 @@ class Connection:
         """Close it."""
         self._finalizer()
 
-    def _send_body(self, body: bytes | IO[bytes] | None, length: int) -> None:
-        if body is None or isinstance(body, bytes):
-            self._socket.sendall(body or b"")
+    def _send(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | SecretBytes | IO[bytes] | None,
+        token: SecretStr | None,
+    ) -> None:
+        """Send a request. What may hold a secret is kept in views, which show nothing of it in a traceback."""
+        if isinstance(body, bytes | SecretBytes | None):
+            content = memoryview(_bytes_of(body))
+            head = _request_head(method, target, self._host, headers, len(content), token)
+            if len(content) > LINE_BYTES:
+                self._send_all(head)
+                self._send_all(content)
+            else:
+                # A small request travels as a single TLS record.
+                self._send_all(memoryview(b"".join((head, content))))
             return
+        length = _rest_of(body)
+        self._send_all(_request_head(method, target, self._host, headers, length, token))
         with stage("uploading", length, "bytes") as progress:
             while block := body.read(CHUNK_BYTES):
-                self._socket.sendall(block)
+                self._send_all(memoryview(block))
                 progress.advance(len(block))
+
+    def _send_all(self, data: memoryview) -> None:
+        # As sendall() does, whose local variables would show the data.
+        while data:
+            data = data[self._socket.send(data) :]
 
     def _read_head(self, method: str) -> Head:
         while True:
@@ -282,15 +305,25 @@ def _rest_of(file: IO[bytes]) -> int:
     return length
 
 
-def _request_head(method: str, target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
+def _bytes_of(body: bytes | SecretBytes | None) -> bytes:
+    return body.get_secret_value() if isinstance(body, SecretBytes) else body or b""
+
+
+def _request_head(  # noqa: PLR0917 - the parts of a head
+    method: str, target: str, host: str, headers: Mapping[str, str], length: int, token: SecretStr | None
+) -> memoryview:
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in _OWN_HEADERS]
     if length or method in {"POST", "PUT", "PATCH"}:
         lines.append(f"Content-Length: {length}")
-    text = "\r\n".join(lines)
-    if len(lines) != text.count("\n") + 1 or "\0" in text or text.count("\r") != text.count("\n"):
-        raise TransportError(f"A header field of this {method} request contains a line break; nothing was sent.")
-    return f"{text}\r\n\r\n".encode("latin-1")
+    if any(_BREAK.search(line) for line in lines):
+        raise TransportError(
+            f"A header field of this {method} request contains a line break, or text that is not Latin-1.",
+            next_step="Nothing was sent. Remove the line break from the names and ids of this call.",
+        )
+    if token is not None:
+        lines.append(f"Authorization: Bearer {token.get_secret_value()}")
+    return memoryview("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
 
 def _head_lines(file: IO[bytes]) -> list[bytes]:

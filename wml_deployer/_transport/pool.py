@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import certifi
+from pydantic import SecretBytes, SecretStr
 
 from wml_deployer._transport.body import DOWNLOAD_BYTES, RESPONSE_BYTES
 from wml_deployer._transport.connection import Address, Connection, connect
@@ -83,7 +84,8 @@ class Transport:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | IO[bytes] | None = None,
+        body: bytes | SecretBytes | IO[bytes] | None = None,
+        token: SecretStr | None = None,
         repeatable: bool | None = None,
         read: Callable[[Iterator[bytes]], Any] | None = None,
         silence: float | None = READ_SECONDS,
@@ -95,6 +97,8 @@ class Transport:
             url: Absolute ``https`` URL.
             headers: Header fields.
             body: Bytes, or an open file, which is sent from its position to its end.
+            token: A bearer token. Like the body of a login, it is unwrapped when it is written to the connection, so
+                that no local variable of a traceback shows it.
             repeatable: Whether sending it twice is the same as once; by default, that is true of GET alone. Only then
                 is it sent again after a lost response or while the service is busy (429, 502, 503, 504). A request
                 that never reached the service is always sent again.
@@ -113,11 +117,11 @@ class Transport:
 
         """
         again = method == "GET" if repeatable is None else repeatable
-        start = None if body is None or isinstance(body, bytes) else body.tell()
+        start = None if body is None or isinstance(body, bytes | SecretBytes) else body.tell()
         # Without a deadline of the caller, a server that sends a byte now and then must not hold them for ever.
         with deadline(REQUEST_SECONDS if remaining() is None else None):
             for attempt, seconds in enumerate((*self._pauses, None)):
-                exchange = _Exchange(method, url, headers or {}, body, read, silence)
+                exchange = _Exchange(method, url, headers or {}, body, token, read, silence)
                 asked = None
                 try:
                     response = self._send(exchange)
@@ -222,7 +226,8 @@ class _Exchange:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | IO[bytes] | None
+    body: bytes | SecretBytes | IO[bytes] | None
+    token: SecretStr | None
     read: Callable[[Iterator[bytes]], Any] | None
     silence: float | None
     was_sent: bool = False
@@ -235,7 +240,7 @@ class _Exchange:
         """Send the request over a connection and read the response."""
         self.was_sent = True
         with _typed_errors(self):
-            head = connection.request(self.method, _target(self.url), self.headers, self.body, self.silence)
+            head = connection.request(self.method, _target(self.url), self.headers, self.body, self.token, self.silence)
             is_read_whole = self.read is None or head.status >= HTTPStatus.BAD_REQUEST
             body = b"".join(connection.body(RESPONSE_BYTES)) if is_read_whole else b""
         if self.read is not None and not is_read_whole:

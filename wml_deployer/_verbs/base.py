@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._clients.door import local_service
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.recovering import adopt, needs_adoption
@@ -86,9 +87,10 @@ class OpenProject:
                 operation="console_link",
                 next_step="Open the deployment space on the platform's own pages.",
             )
-        from wml_deployer.server import console_link, join_or_start  # noqa: PLC0415 - an extra
+        service = local_service(self._credentials.directory or Path(".wml"))
+        from wml_deployer.server import console_link  # noqa: PLC0415 - an extra
 
-        return console_link(join_or_start(self._credentials.directory or Path(".wml")))
+        return console_link(service)
 
     def close(self) -> None:
         """Close every connection; the next verb opens new ones."""
