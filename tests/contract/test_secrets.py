@@ -12,7 +12,7 @@ from wml_deployer import Deployer, SoftwareCredentials, load_credentials
 from wml_deployer.errors import CredentialsError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from wml_deployer.testing import LocalServer
@@ -81,11 +81,12 @@ def test_a_file_that_cannot_be_used_shows_no_secret(tmp_path: Path, text: str) -
 def test_other_credentials_that_cannot_be_used_show_no_secret() -> None:
     """From a mapping, the environment or the constructor."""
     shown: list[str] = []
-    for load in (
+    loads: tuple[Callable[[], object], ...] = (
         lambda: load_credentials({"url": "eu-de", "apikey": SECRET, "nope": 1}),
         lambda: load_credentials(environment={"WML_URL": "htp://x", "WML_APIKEY": SECRET}),
         lambda: SoftwareCredentials(url="http://x", apikey=SECRET),
-    ):
+    )
+    for load in loads:
         with pytest.raises(CredentialsError) as caught:
             load()
         shown += showing(caught.value)
