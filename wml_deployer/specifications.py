@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wml_deployer.errors import Fault, SpecificationError
 from wml_deployer.frameworks import major_minor
+from wml_deployer.frameworks._registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,12 +67,6 @@ _KNOWN_TYPES: dict[str, frozenset[str]] = {
     "spark-mllib_3.4": frozenset({"mllib_3.4"}),
 }
 """Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store; 25.1's are users'."""
-
-_PACKAGES = {
-    "scikit-learn": ("scikit-learn",),
-    "xgboost": ("xgboost", "py-xgboost", "libxgboost", "xgboost-cpu"),
-}
-"""The packages whose version decides, by framework. TensorFlow is not among them: runtimes take its older types too."""
 
 _RUNTIME = re.compile(r"runtime-\d+\.\d+-py\d+\.\d+(-cuda)?")
 """IBM's general runtimes. AutoAI's, AI services' and users' own carry scikit-learn too, for other kinds of asset."""
@@ -205,12 +200,16 @@ def _is_chosen_unasked(specification: Specification) -> bool:
 
 
 def _carried(framework: str, specification: Specification) -> str | None:
-    """Major and minor version of a framework that a specification includes, as far as it says."""
-    for package in _PACKAGES.get(framework, ()):
+    """Major and minor version of a framework that a specification includes, as far as it says.
+
+    TensorFlow's version, for one, does not decide: runtimes take its older types too.
+    """
+    packages = next((each.packages for each in FRAMEWORKS if each.is_served and each.name == framework), ())
+    for package in packages:
         if package in specification.packages:
             return major_minor(specification.packages[package])
     known = (model_type.rpartition("_") for model_type in _KNOWN_TYPES.get(specification.name, ()))
-    return next((version for name, _, version in known if name == framework and framework in _PACKAGES), None)
+    return next((version for name, _, version in known if name == framework and packages), None)
 
 
 def _unknown(name: str, specifications: Sequence[Specification]) -> SpecificationError:

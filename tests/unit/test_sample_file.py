@@ -14,9 +14,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from wml_deployer._frameworks.columns import column_types
 from wml_deployer._verification.sample_file import read_sample_file
 from wml_deployer.errors import ClientNotInstalledError, PayloadError
+from wml_deployer.frameworks._columns import column_types
 
 if TYPE_CHECKING:
     from pathlib import Path

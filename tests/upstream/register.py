@@ -239,7 +239,7 @@ REGISTER = (
         False,
         "does not understand a function whose argument has a type and a default",
         "stores models only",
-        "unit/test_frameworks.py::test_what_cannot_be_stored_is_refused",
+        "unit/frameworks/test_frameworks.py::test_what_cannot_be_stored_is_refused",
     ),
     Defect(
         "d29",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer._frameworks.signature import input_instead_of_rows
+from wml_deployer.frameworks._sklearn import input_instead_of_rows
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:

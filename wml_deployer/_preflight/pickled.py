@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from wml_deployer._frameworks.distributions import distributions_of_modules
+from wml_deployer.frameworks._distributions import distributions_of_modules
+from wml_deployer.frameworks._registry import FRAMEWORKS
 from wml_deployer.packaging._pickles import scan_pickles
 from wml_deployer.reports import Finding
 
@@ -16,19 +17,6 @@ if TYPE_CHECKING:
     from wml_deployer.specifications import Specification
 
 __all__ = ["pickled_findings"]
-
-_BUNDLED = {
-    "_loss": "scikit-learn",  # its compiled losses, in every gradient boosting, call their module so
-    "joblib": "scikit-learn",
-    "numpy": "scikit-learn",
-    "scipy": "scikit-learn",
-    "sklearn": "scikit-learn",
-    "threadpoolctl": "scikit-learn",
-}
-"""What every runtime that carries scikit-learn carries with it, listed or not."""
-
-_KNOWN = {"pandas": ("pandas",), "xgboost": ("xgboost", "py-xgboost", "xgboost-cpu", "libxgboost")}
-"""What runtimes list these libraries as."""
 
 _SHOWN = 5
 
@@ -74,11 +62,17 @@ def _is_carried(root: str, specification: Specification) -> bool:
     if root in sys.stdlib_module_names:
         return True
     listed = {_plain(name) for name in specification.packages}
-    if root in _BUNDLED:
-        return not listed or bool({root, _BUNDLED[root]} & listed)
+    names = {_plain(name) for name in _names_of(root)}
     # A module that nobody distributes is the user's own.
-    names = _KNOWN.get(root) or distributions_of_modules().get(root, ())
-    return bool(names) and (not listed or bool({_plain(name) for name in names} & listed))
+    return bool(names) and (not listed or bool(names & listed))
+
+
+def _names_of(root: str) -> tuple[str, ...]:
+    """What a runtime that has a package lists: the package, or a framework that brings it."""
+    for framework in FRAMEWORKS:
+        if root == framework.package or root in framework.bundled:
+            return root, *framework.packages
+    return ("pandas",) if root == "pandas" else distributions_of_modules().get(root, ())
 
 
 def _nameless(module: str, name: str) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from wml_deployer.frameworks._registry import FRAMEWORKS
 from wml_deployer.reports import Finding, Severity
 
 if TYPE_CHECKING:
@@ -14,14 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["differing_libraries", "skew", "skew_findings"]
 
-_STRICT = frozenset({"scikit-learn", "xgboost"})
-"""Libraries whose models are not promised to load in another minor release."""
-
 _READS_EVERY_NUMPY = (1, 26)
 """From this release on NumPy reads arrays that NumPy 2 pickled."""
-
-_ALIASES = {"xgboost": ("py-xgboost", "xgboost-cpu", "libxgboost")}
-"""Other names that runtimes list a library by."""
 
 
 def skew(here: str, there: str) -> str | None:
@@ -91,7 +86,8 @@ def _severity(name: str, here: str, there: str, pickled: Callable[[], Collection
     if name == "pandas":
         newer_there = _numbers(there) > _numbers(here)
         return None if newer_there or "pandas" not in pickled() else "error" if major else "warning"
-    return "error" if major or name in _STRICT else "warning"
+    strict = any(framework.name == name and framework.needs_same_release for framework in FRAMEWORKS)
+    return "error" if major or strict else "warning"
 
 
 def _next_step(name: str, here: str, there: str) -> str:
@@ -104,7 +100,7 @@ def _next_step(name: str, here: str, there: str) -> str:
 
 
 def _carried(name: str, specification: Specification) -> str | None:
-    names = (name, *_ALIASES.get(name, ()))
+    names = next((framework.packages for framework in FRAMEWORKS if framework.name == name), (name,))
     return next((specification.packages[each] for each in names if specification.packages.get(each)), None)
 
 

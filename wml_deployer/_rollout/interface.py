@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer._frameworks.estimators import takes_any_columns
 from wml_deployer.errors import Fault, SchemaError
+from wml_deployer.frameworks._sklearn import takes_any_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,6 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._frameworks.signature import takes_names
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.changes import changed_columns, reason_of
 from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
@@ -32,6 +31,7 @@ from wml_deployer._verification.native import NativeRuntime, UnreadableColumnErr
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError
+from wml_deployer.frameworks._schema import takes_names
 from wml_deployer.payload import decode
 from wml_deployer.reports import Finding
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._frameworks.columns import column_types
 from wml_deployer.errors import ClientNotInstalledError, Fault, PayloadError
+from wml_deployer.frameworks._columns import column_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

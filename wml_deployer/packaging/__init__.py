@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wml_deployer.errors import PackagingError
-from wml_deployer.frameworks import Framework, recognise
+from wml_deployer.frameworks import recognise
 from wml_deployer.packaging._archive import check_archive, write_archive
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._files import files_of, is_text, read_head
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Package", "pack"]
 
-_NAMES: dict[Framework, str] = {"scikit-learn": "scikit_model.pkl", "xgboost": "xgboost_model.pkl"}
-"""What IBM's client calls the pickle in the archive; ``load`` of either client looks for ``.pkl`` only."""
+_PICKLE = "scikit_model.pkl"
+"""What IBM's client calls the pickle in an archive; ``load`` of either client looks for ``.pkl`` only."""
 
 _PROTOCOL = 4
 """Read by every runtime of the service, and the same on every Python that packs."""
@@ -137,8 +137,8 @@ def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None)
     def members(folder: Path) -> dict[str, Path]:
         # A tar header tells the size first, so the pickle has to be whole before it can be archived.
         pickled = folder / "model.pkl"
-        _dump(_as_stored(estimator, framework), pickled)
-        return {_NAMES[framework]: pickled}
+        _dump(framework.as_stored(estimator), pickled)
+        return {framework.file_name: pickled}
 
     return _packed(members, directory, identity)
 
@@ -157,17 +157,6 @@ def _dump(estimator: object, path: Path) -> None:
         ) from error
 
 
-def _as_stored(estimator: Any, framework: Framework) -> object:
-    """What IBM's client pickles: a Booster goes into a regressor, whose predict is the Booster's own."""
-    if framework != "xgboost":
-        return estimator
-    from xgboost import XGBRegressor  # noqa: PLC0415 - the object's own library, loaded already
-
-    wrapper = XGBRegressor()
-    wrapper._Booster = estimator  # noqa: SLF001 - as IBM's XGBoostModelReader does
-    return wrapper
-
-
 def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if path.is_dir():
         return _packed(lambda _: files_of(path), directory)
@@ -182,7 +171,7 @@ def _pack_path(path: Path, directory: str | os.PathLike[str] | None) -> Package:
     if path.suffix in _PICKLES:
         if is_text(read_head(path)):
             scan_pickles(path)  # says what it is, unless it is a pickle of protocol 0, which is text
-        return _packed(lambda _: {_NAMES["scikit-learn"]: path}, directory)
+        return _packed(lambda _: {_PICKLE: path}, directory)
     raise PackagingError(f"{path} is not a kind of file that can be packed.", next_step=_NEXT_STEP)
 
 

@@ -12,7 +12,7 @@ call, with which arguments, which state to set), and its parts are hashed by val
 
 Nothing but values counts: whether two equal parts are one object, the order of attributes and of sets, byte order,
 memory layout, memory maps and padding of arrays do not. What changes with use and not with training is left out by the
-rules in ``VOLATILE_ATTRIBUTES`` and ``_RULES``. Everything else counts, each number to its last bit.
+rules below, and by those of each framework. Everything else counts, each number to its last bit.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import PackagingError
+from wml_deployer.frameworks._registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["digest"]
 
-VOLATILE_ATTRIBUTES = frozenset(
+_VOLATILE_ATTRIBUTES = frozenset(
     {
         "_has_canonical_format",  # scipy.sparse notes what it found out about a matrix,
         "_has_sorted_indices",  # when it is first asked
-        "_stop_words_id",  # text vectorizers keep the id() of an object of this process
-        "n_jobs",  # how fast, not what
     }
 )
-"""Attributes that say nothing of what a model answers."""
+"""Attributes that say nothing of what a model answers, beside those that the frameworks name."""
 
 _BLOCK = 1 << 20
 """Bytes of an array that are copied at once, where they have to be."""
@@ -97,6 +96,11 @@ class _Walk:
 
         self.current: object = None
         self._np = np
+        self._rules = dict(_RULES)
+        self._volatile = set(_VOLATILE_ATTRIBUTES)
+        for framework in FRAMEWORKS:
+            self._rules |= framework.reducers
+            self._volatile |= framework.volatile_attributes
         self._path: list[str] = []
         self._known: dict[int, tuple[object, str]] = {}  # with the object, since the id of a dead one is used again
         self._open: dict[int, int] = {}
@@ -187,7 +191,8 @@ class _Walk:
 
     def _object(self, write: Callable[[Any], None], value: Any) -> None:
         """Write an object as pickle takes it apart."""
-        rule = next((_RULES[name] for name in map(_name, type(value).__mro__) if name in _RULES), _reduced)
+        names = map(_name, type(value).__mro__)
+        rule = next((self._rules[name] for name in names if name in self._rules), _reduced)
         reduced = rule(value)
         if isinstance(reduced, str):
             _line(write, "global", str(getattr(value, "__module__", None)), reduced)
@@ -203,7 +208,7 @@ class _Walk:
     def _state(self, write: Callable[[Any], None], state: Any) -> None:
         """Write what an object's state is set to: its attributes in the order of their names."""
         if type(state) is dict:
-            kept = {name: value for name, value in state.items() if name not in VOLATILE_ATTRIBUTES}
+            kept = {name: value for name, value in state.items() if name not in self._volatile}
             if all(type(name) is str for name in kept):
                 kept = dict(sorted(kept.items(), key=lambda item: item[0]))
             _line(write, "state", len(kept))
@@ -301,28 +306,6 @@ def _class_alone(value: Any) -> Any:
     return type(value), ()
 
 
-def _tree_without_counters(tree: Any) -> Any:
-    """A KDTree or BallTree without its seventh to tenth value, which count queries."""
-    function, arguments, state = tree.__reduce__()
-    return function, arguments, (*state[:7], *state[11:])
-
-
-def _bunch(bunch: Any) -> Any:
-    """A Bunch by its items, which are all that loading restores."""
-    return type(bunch), (), None, None, bunch.items()
-
-
-def _xgboost_booster(booster: Any) -> Any:
-    """A Booster of XGBoost by its trees: how it was told to run (threads, device) is not part of the model."""
-    state = {name: value for name, value in vars(booster).items() if name != "handle"}
-    return type(booster), (booster.save_raw("ubj"),), state
-
-
-def _lightgbm_booster(booster: Any) -> Any:
-    """A Booster of LightGBM by its trees, and how many of them predict."""
-    return type(booster), (booster.model_to_string(num_iteration=-1), max(booster.best_iteration, 0))
-
-
 def _arrow(values: Any) -> Any:
     """Arrow's arrays by their values: what lies in their buffers beside them is left-over memory."""
     return type(values), (str(values.type), values.to_pylist())
@@ -335,7 +318,6 @@ def _frame(frame: Any) -> Any:
 
 
 _RULES: dict[str, Callable[[Any], Any]] = {
-    "lightgbm.basic.Booster": _lightgbm_booster,
     "numpy.random._generator.Generator": _class_alone,
     "numpy.random.bit_generator.BitGenerator": _class_alone,
     "numpy.random.mtrand.RandomState": _class_alone,
@@ -343,14 +325,8 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "pyarrow.lib.Array": _arrow,
     "pyarrow.lib.ChunkedArray": _arrow,
     "random.Random": _class_alone,
-    "sklearn.neighbors._ball_tree.BinaryTree32": _tree_without_counters,
-    "sklearn.neighbors._ball_tree.BinaryTree64": _tree_without_counters,
-    "sklearn.neighbors._kd_tree.BinaryTree32": _tree_without_counters,
-    "sklearn.neighbors._kd_tree.BinaryTree64": _tree_without_counters,
-    "sklearn.utils._bunch.Bunch": _bunch,
-    "xgboost.core.Booster": _xgboost_booster,
 }
-"""Classes whose pickles hold more than content, and what of them counts; subclasses follow."""
+"""By class, what of its objects counts, where a pickle holds more; beside the classes that the frameworks name."""
 
 
 def _describe(value: object) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import _compat_pickle
 import math
 import pickletools
-import re
 from dataclasses import dataclass, field
 from typing import IO, Any
+
+from wml_deployer.frameworks._registry import FRAMEWORKS
 
 __all__ = ["PickleScan", "scan_pickle"]
 
@@ -22,11 +23,6 @@ _UNKNOWN = object()
 
 _RENAMED_IN_PYTHON_3 = 3
 """Earlier protocols use the names of Python 2."""
-
-_XGBOOST_VERSION = re.compile(
-    rb'"version":\s*\[(\d+),\s*(\d+),\s*(\d+)\]|version\[#L\0{7}\x03((?:[iU].|I..|l....){3})', re.DOTALL
-)
-"""How XGBoost writes its own version, in JSON and in UBJSON: three integers of one, two or four bytes."""
 
 
 @dataclass
@@ -149,11 +145,19 @@ class _Machine:
             made_of = (target.made_by, *_arguments(target))
             if _Global("joblib.numpy_pickle", "NumpyArrayWrapper") in made_of:
                 self._skip_array(state)
-            if isinstance(state, dict) and isinstance(version := state.get("_sklearn_version"), str):
-                self._scan.versions.setdefault("scikit-learn", set()).add(version)
-            if _Global("xgboost.core", "Booster") in made_of and (version := _xgboost_version(state)):
-                self._scan.versions.setdefault("xgboost", set()).add(version)
+            self._note_versions(made_of, state)
         self._stack.append(target)
+
+    def _note_versions(self, made_of: tuple[Any, ...], state: Any) -> None:
+        """Note the versions of frameworks that an object's state names."""
+        if not isinstance(state, dict):
+            return
+        classes = {f"{part.module}.{part.name}" for part in made_of if isinstance(part, _Global)}
+        attributes = {name: _plain(value) for name, value in state.items()}
+        for framework in FRAMEWORKS:
+            version = framework.saved_version(classes, attributes)
+            if version is not None:
+                self._scan.versions.setdefault(framework.name, set()).add(version)
 
     def _skip_array(self, wrapper: dict[str, Any]) -> None:
         """Read what joblib writes behind the description of an array: its bytes, or a pickle of its objects."""
@@ -180,19 +184,12 @@ def _arguments(made: _Object) -> tuple[Any, ...]:
     return made.arguments if isinstance(made.arguments, tuple) else ()
 
 
-def _xgboost_version(state: Any) -> str | None:
-    """Read the version from a Booster's bytes; older protocols pickle them as a call, of text even."""
-    handle = state.get("handle") if isinstance(state, dict) else None
-    while isinstance(handle, _Object):
-        handle = next(iter(_arguments(handle)), None)
-    content = handle.encode("latin-1", "replace") if isinstance(handle, str) else handle
-    found = _XGBOOST_VERSION.search(content) if isinstance(content, bytes | bytearray) else None
-    if found is None:
-        return None
-    if found[1]:
-        return b".".join(found.groups()[:3]).decode()
-    numbers = re.findall(rb"[iU](.)|I(..)|l(....)", found[4], re.DOTALL)
-    return ".".join(str(int.from_bytes(b"".join(each), "big")) for each in numbers)
+def _plain(value: Any) -> Any:
+    """Return the text or bytes in a value: older protocols pickle bytes as a call, of text even."""
+    while isinstance(value, _Object):
+        value = next(iter(_arguments(value)), None)
+        value = value.encode("latin-1", "replace") if isinstance(value, str) else value
+    return value
 
 
 def _key(key: Any) -> Any:

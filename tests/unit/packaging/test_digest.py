@@ -188,7 +188,7 @@ def check_processes(kinds: tuple[str, ...], folder: Path, *seeds: str) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=300,
+            timeout=400,
         )
         assert expected == json.loads(ran.stdout)
 
@@ -200,6 +200,7 @@ def test_the_digest_does_not_depend_on_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 def test_no_digest_depends_on_the_process(tmp_path: Path) -> None:
     """The same for all kinds."""
     check_processes(KINDS, tmp_path, "1", "2")

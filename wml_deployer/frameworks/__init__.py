@@ -1,7 +1,7 @@
-"""What a fitted estimator is, as the service has to be told: model type, libraries, input fields, classes.
+"""Describe a fitted estimator in the service's terms: model type, libraries, input fields, classes.
 
-Nothing of scikit-learn, XGBoost or pandas is imported unless the object comes from there; an object is recognised by
-the modules of its classes.
+What is known of a framework is in a file of its own, listed in the registry. Nothing of scikit-learn, XGBoost or pandas
+is imported unless the object comes from there: an object is recognised by the modules of its classes.
 """
 
 from __future__ import annotations
@@ -13,29 +13,27 @@ import re
 import sys
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from wml_deployer._frameworks.distributions import distributions_of_modules
-from wml_deployer._frameworks.estimators import is_booster, is_sklearn, is_users_own, last_step, parts, roots
-from wml_deployer._frameworks.parameters import set_parameters
-from wml_deployer._frameworks.signature import class_labels, input_fields, takes_names
 from wml_deployer.errors import UnsupportedModelError
+from wml_deployer.frameworks._distributions import distributions_of_modules
+from wml_deployer.frameworks._inspection import parts, roots
+from wml_deployer.frameworks._registry import FRAMEWORKS
+from wml_deployer.frameworks._schema import class_labels, input_fields, takes_names
+from wml_deployer.frameworks._sklearn import set_parameters
 from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Framework", "ModelProfile", "major_minor", "profile", "recognise"]
+    from wml_deployer.frameworks._framework import Framework
 
-Framework = Literal["scikit-learn", "xgboost"]
-"""The frameworks whose estimators can be stored, by their names in a model type."""
+__all__ = ["ModelProfile", "major_minor", "profile", "recognise"]
 
 _STORABLE = (
     "a fitted scikit-learn estimator or pipeline (XGBoost's scikit-learn API included), a trained xgboost.Booster, "
     "or a path to a .joblib or .pkl file, a directory or a .tar.gz"
 )
-_WITHOUT_RUNTIME = {"catboost": "CatBoost", "lightgbm": "LightGBM"}
-_DISTRIBUTIONS = {"numpy": "numpy", "pandas": "pandas", "sklearn": "scikit-learn", "xgboost": "xgboost"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
     fields = input_fields(estimator, sample)
     libraries = _libraries(estimator, named=bool(fields))
     return ModelProfile(
-        model_type=f"{framework}_{major_minor(libraries[framework])}",
+        model_type=f"{framework.name}_{major_minor(libraries[framework.name])}",
         libraries=libraries,
         schema=Schema(fields, class_labels(estimator), named=not fields or takes_names(estimator)),
         parameters=set_parameters(estimator),
@@ -131,29 +129,27 @@ def recognise(estimator: object) -> Framework:
         estimator: Anything.
 
     Returns:
-        The framework, as model types name it.
+        The framework, with what is known of it.
 
     Raises:
         UnsupportedModelError: It cannot be stored; the error says what can be, or what to do first.
 
     Example:
         >>> from sklearn.dummy import DummyClassifier
-        >>> recognise(DummyClassifier().fit([[0], [1]], [0, 1]))
+        >>> recognise(DummyClassifier().fit([[0], [1]], [0, 1])).name
         'scikit-learn'
 
     """
     _refuse_what_is_no_model(estimator)
-    _refuse_without_runtime(estimator)
-    if is_booster(estimator):
-        _refuse_untrained(estimator)
-        return "xgboost"
-    if is_sklearn(estimator):
-        _refuse_unready(estimator)
-        return "scikit-learn"
+    _refuse_unserved(estimator)
+    for framework in FRAMEWORKS:
+        if framework.is_model(estimator):
+            framework.refuse_unfitted(estimator)
+            return framework
     kind = type(estimator)
     raise UnsupportedModelError(
-        f"a {kind.__module__}.{kind.__qualname__} is no model of a framework that can be stored",
-        next_step=f"hand in {_STORABLE}",
+        f"A {kind.__module__}.{kind.__qualname__} is not a model of a framework that can be stored.",
+        next_step=f"Pass {_STORABLE}.",
     )
 
 
@@ -179,64 +175,36 @@ def _refuse_what_is_no_model(estimator: object) -> None:
     """Refuse the two things most often handed in instead of an estimator."""
     if inspect.isclass(estimator):
         raise UnsupportedModelError(
-            f"{estimator.__name__} is a class, not a fitted estimator",
-            next_step=f"make one and fit it: {estimator.__name__}().fit(X, y)",
+            f"{estimator.__name__} is a class, not a fitted estimator.",
+            next_step=f"Make one and fit it: {estimator.__name__}().fit(X, y).",
         )
     if isinstance(estimator, str | os.PathLike):
         raise UnsupportedModelError(
-            f"{os.fspath(estimator)!r} is a path, and a path is not opened to see what it holds",
-            next_step="name the model type, or hand in the estimator itself",
+            f"{os.fspath(estimator)!r} is a path, and a path is not opened to see what it holds.",
+            next_step="Name the model type, or pass the estimator itself.",
         )
 
 
-def _refuse_without_runtime(estimator: object) -> None:
+def _refuse_unserved(estimator: object) -> None:
     """Refuse libraries that no runtime carries, wherever in a pipeline they are."""
-    for part in parts(estimator):
-        for root in roots(part) & _WITHOUT_RUNTIME.keys():
-            raise UnsupportedModelError(
-                f"{type(part).__name__} comes from {_WITHOUT_RUNTIME[root]}, which no runtime of the service carries",
-                next_step="convert the model to ONNX (onnxmltools) and store it as onnxruntime_*, or fit an XGBoost "
-                "model instead",
-            )
+    for part in parts(estimator, _is_model):
+        for framework in FRAMEWORKS:
+            if not framework.is_served and framework.package in roots(part):
+                title = type(framework).__name__
+                raise UnsupportedModelError(
+                    f"{type(part).__name__} comes from {title}, which no runtime of the service carries.",
+                    next_step="Convert the model to ONNX (onnxmltools) and store it as onnxruntime_*, or fit an "
+                    "XGBoost model instead.",
+                )
 
 
-def _refuse_untrained(booster: Any) -> None:
-    from xgboost.core import XGBoostError  # noqa: PLC0415 - the object's own library, loaded already
-
-    try:
-        rounds = booster.num_boosted_rounds()
-    except XGBoostError:  # A booster that has never seen data does not even count.
-        rounds = 0
-    if not rounds:
-        raise UnsupportedModelError("the Booster is not trained", next_step="train it first: xgboost.train(...)")
-
-
-def _refuse_unready(estimator: object) -> None:
-    """Refuse a scikit-learn estimator that cannot predict, or not yet."""
-    from sklearn.exceptions import NotFittedError  # noqa: PLC0415 - the object's own library, loaded already
-    from sklearn.utils.validation import check_is_fitted  # noqa: PLC0415
-
-    name = type(estimator).__name__
-    if not hasattr(estimator, "predict"):
-        raise UnsupportedModelError(
-            f"{name} has no predict, and the service answers with what predict gives",
-            next_step="put it into a Pipeline that ends in a classifier, regressor or clusterer that predicts",
-        )
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError as error:
-        if _tells_whether_fitted(last_step(estimator)):
-            raise UnsupportedModelError(f"{name} is not fitted", next_step="fit it first: .fit(X, y)") from error
-
-
-def _tells_whether_fitted(estimator: object) -> bool:
-    """Whether scikit-learn's check knows this class: users' own may keep what they learnt under any name."""
-    return not is_users_own(estimator) or hasattr(estimator, "__sklearn_is_fitted__")
+def _is_model(value: object) -> bool:
+    return any(framework.is_model(value) for framework in FRAMEWORKS)
 
 
 def _libraries(estimator: object, *, named: bool) -> dict[str, str]:
     """Versions of everything that the runtime needs to load and run the model."""
-    used = {root for part in parts(estimator) for root in roots(part)}
+    used = {root for part in parts(estimator, _is_model) for root in roots(part)}
     used -= {"__main__", *sys.stdlib_module_names}
     used |= {"numpy", "sklearn"} | ({"pandas"} if named else set())
     found = {"python": platform.python_version()}
@@ -247,7 +215,8 @@ def _libraries(estimator: object, *, named: bool) -> dict[str, str]:
 
 def _distributions(packages: set[str]) -> dict[str, str]:
     """Names that pip knows packages by; somebody's own modules have none."""
-    known = {root: _DISTRIBUTIONS[root] for root in sorted(packages & _DISTRIBUTIONS.keys())}
+    named = {"numpy": "numpy", "pandas": "pandas", **{framework.package: framework.name for framework in FRAMEWORKS}}
+    known = {root: named[root] for root in sorted(packages & named.keys())}
     others = sorted(packages - known.keys())
     installed = distributions_of_modules() if others else {}
     return known | {root: installed[root][0] for root in others if root in installed}

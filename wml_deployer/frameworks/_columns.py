@@ -9,8 +9,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._frameworks.estimators import is_booster, is_pipeline
-from wml_deployer._frameworks.signature import fitted_names, input_instead_of_rows
+from wml_deployer.frameworks._registry import FRAMEWORKS
+from wml_deployer.frameworks._schema import fitted_names
+from wml_deployer.frameworks._sklearn import input_instead_of_rows, is_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,19 +51,8 @@ def _types(step: Any, names: Sequence[str]) -> dict[str, str]:
         return {name: "object" for name, seen in pairs if any(isinstance(value, str) for value in seen)}
     if input_instead_of_rows(step) == "a list of texts":
         return dict.fromkeys(names, "object")
-    return dict.fromkeys((name for name, is_one in zip(names, _categorical(step), strict=False) if is_one), "category")
-
-
-def _categorical(step: Any) -> list[bool]:
-    """Say of each column whether a booster was trained on pandas categories there."""
-    if hasattr(step, "get_booster"):
-        step = step.get_booster()
-    if is_booster(step):
-        return [kind == "c" for kind in step.feature_types or ()]
-    flags = (
-        getattr(step, "is_categorical_", None) if getattr(step, "categorical_features", None) == "from_dtype" else None
-    )
-    return [] if flags is None else list(flags)
+    flags = next((flags for framework in FRAMEWORKS if (flags := framework.categorical(step))), ())
+    return dict.fromkeys((name for name, is_one in zip(names, flags, strict=False) if is_one), "category")
 
 
 def _chosen(columns: Any, names: Sequence[str]) -> list[str]:

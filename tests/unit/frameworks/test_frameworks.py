@@ -302,10 +302,10 @@ def test_labels_that_json_cannot_carry_are_refused(labels: Any, kind: str) -> No
     ("estimator", "message", "next_step"),
     [
         pytest.param(GaussianNB, "is a class", "GaussianNB().fit", id="class"),
-        pytest.param(GaussianNB(), "GaussianNB is not fitted", "fit it first", id="unfitted"),
-        pytest.param(make_pipeline(StandardScaler(), GaussianNB()), "not fitted", "fit it first", id="pipeline"),
-        pytest.param(GridSearchCV(GaussianNB(), {}), "not fitted", "fit it first", id="search"),
-        pytest.param(XGBClassifier(), "XGBClassifier is not fitted", "fit it first", id="xgboost"),
+        pytest.param(GaussianNB(), "GaussianNB is not fitted", "Fit it first", id="unfitted"),
+        pytest.param(make_pipeline(StandardScaler(), GaussianNB()), "not fitted", "Fit it first", id="pipeline"),
+        pytest.param(GridSearchCV(GaussianNB(), {}), "not fitted", "Fit it first", id="search"),
+        pytest.param(XGBClassifier(), "XGBClassifier is not fitted", "Fit it first", id="xgboost"),
         pytest.param(xgboost.Booster(), "not trained", "xgboost.train", id="booster"),
         pytest.param(StandardScaler().fit(BARE), "has no predict", "Pipeline", id="transformer"),
         pytest.param(make_pipeline(StandardScaler()).fit(BARE), "has no predict", "Pipeline", id="transformers"),
@@ -314,8 +314,8 @@ def test_labels_that_json_cannot_carry_are_refused(labels: Any, kind: str) -> No
         pytest.param(None, "NoneType", ".tar.gz", id="none"),
         pytest.param(42, "builtins.int", ".joblib", id="number"),
         pytest.param(print, "builtin_function", "xgboost.Booster", id="function"),
-        pytest.param({"model": GaussianNB().fit(BARE, Y)}, "builtins.dict", "hand in", id="dict"),
-        pytest.param("model.pkl", "'model.pkl' is a path", "name the model type", id="path"),
+        pytest.param({"model": GaussianNB().fit(BARE, Y)}, "builtins.dict", "Pass a fitted", id="dict"),
+        pytest.param("model.pkl", "'model.pkl' is a path", "Name the model type", id="path"),
         pytest.param(numbered("lightgbm.sklearn"), "LightGBM", "ONNX", id="lightgbm"),
         pytest.param(numbered("catboost.core"), "CatBoost", "ONNX", id="catboost"),
     ],
@@ -340,7 +340,7 @@ def test_lightgbm_is_found_inside_a_pipeline() -> None:
 
 def test_a_users_own_estimator_is_taken_at_its_word() -> None:
     """scikit-learn's check knows only its own conventions, so it does not judge users' classes."""
-    assert "scikit-learn" == recognise(Majority().fit(BARE, Y))
+    assert "scikit-learn" == recognise(Majority().fit(BARE, Y)).name
 
 
 def test_recognising_imports_no_framework(tmp_path: Path) -> None:

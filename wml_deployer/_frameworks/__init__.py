@@ -1,1 +1,0 @@
-"""How an estimator is recognised, and what it takes and answers."""

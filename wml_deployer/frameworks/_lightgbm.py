@@ -1,0 +1,41 @@
+"""LightGBM, which no runtime of the service carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from wml_deployer.frameworks._framework import Framework
+from wml_deployer.frameworks._inspection import roots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["LightGBM"]
+
+
+def _booster_by_its_trees(booster: Any) -> Any:
+    """How it was trained and evaluated is lost in a copy; its trees, and how many of them predict, are not."""
+    return type(booster), (booster.model_to_string(num_iteration=-1), max(booster.best_iteration, 0))
+
+
+def _estimator_without_threads(model: Any) -> Any:
+    """``set_params`` keeps everything a second time, ``n_jobs`` included."""
+    function, arguments, state = model.__reduce_ex__(4)[:3]
+    others = {name: value for name, value in state.get("_other_params", {}).items() if name != "n_jobs"}
+    return function, arguments, {**state, "_other_params": others}
+
+
+class LightGBM(Framework):
+    """Models of ``lightgbm``: a Booster, or an estimator around one."""
+
+    name = "lightgbm"
+    package = "lightgbm"
+    is_served = False
+    reducers: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "lightgbm.basic.Booster": _booster_by_its_trees,
+        "lightgbm.sklearn.LGBMModel": _estimator_without_threads,
+    }
+
+    def is_model(self, value: object) -> bool:
+        """Whether it is one of LightGBM's models."""
+        return "lightgbm" in roots(value)

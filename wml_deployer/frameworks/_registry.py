@@ -1,0 +1,23 @@
+"""The frameworks that the library knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wml_deployer.frameworks._catboost import CatBoost
+from wml_deployer.frameworks._lightgbm import LightGBM
+from wml_deployer.frameworks._sklearn import ScikitLearn
+from wml_deployer.frameworks._xgboost import XGBoost
+
+if TYPE_CHECKING:
+    from wml_deployer.frameworks._framework import Framework
+
+__all__ = ["FRAMEWORKS"]
+
+FRAMEWORKS: list[Framework] = [
+    ScikitLearn(),
+    XGBoost(),
+    LightGBM(),
+    CatBoost(),
+]
+"""One row each; an object belongs to the first one that recognises it."""
