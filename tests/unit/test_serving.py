@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import orjson
 import pandas as pd
 import pytest
@@ -233,6 +236,27 @@ def test_a_look_that_fails_fails_what_has_names(
             columns(endpoint, 0)
     else:
         assert ["prediction"] == columns(endpoint, 0)
+
+
+def test_numbers_do_not_wait_long_for_a_look_that_stalls(
+    service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there for the next call, or fails."""
+    service.store("5", ())
+    service.switch("5")
+    endpoint.look()
+    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(serving, "PATIENCE_SECONDS", 0.05)
+    over = threading.Event()
+    monkeypatch.setattr(service, "deployment", lambda _: over.wait(20))
+    begin = time.monotonic()
+    try:
+        found = columns(endpoint, 0)
+    finally:
+        over.set()
+
+    assert (["prediction"], True) == (found, time.monotonic() - begin < 10)
 
 
 def test_rows_are_sent_in_the_order_of_what_serves(service: SwitchingService, endpoint: Endpoint) -> None:

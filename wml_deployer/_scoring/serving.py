@@ -69,6 +69,8 @@ LOOK_AGAIN_SECONDS = 5.0
 """How old a look is when the next request is sent together with another one."""
 LOOK_SECONDS = 10.0
 """Time for a look, whatever the request's own."""
+PATIENCE_SECONDS = 1.0
+"""How long scores without names wait for a look, which only tells whether the order of their columns was right."""
 SETTLE_SECONDS = 300.0
 """How long to wait for an update that is not through, where the caller does not say."""
 UNSTEADY_SECONDS = 60.0
@@ -485,8 +487,9 @@ class _Attempt:
         verdict = served.revision.names.judge(scores)
         if verdict is Verdict.LESS_PROBABLE and endpoint.is_disagreeing(served):
             verdict = Verdict.AGREES
+        has_names = verdict is not Verdict.UNNAMED or ("probability_0" in scores.columns and endpoint.is_managed)
         try:
-            with self._bounded():
+            with self._bounded(), deadline(None if has_names else PATIENCE_SECONDS):
                 now = endpoint.trusted_since(self._begin)
                 if not self._is_possible(now, scores, verdict):
                     return False
@@ -494,10 +497,9 @@ class _Attempt:
                 if not is_plain:
                     now = endpoint.looked_since(time.monotonic())
         except WMLDeployerError as error:
-            if verdict is not Verdict.UNNAMED:
+            if has_names:
                 add_note(error, "The rows were scored, but the service does not tell which version did that.")
                 raise
-            # Where no column is named by a class, none can be named wrongly.
             is_plain = True
         if is_plain:
             return self._is_named(scores)
