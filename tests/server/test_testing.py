@@ -178,6 +178,36 @@ def test_a_service_that_fails_to_start_leaves_nothing(
     assert before == {thread.name for thread in threading.enumerate()}
 
 
+ORPHANS = """
+import ctypes, pathlib, sys, time
+from tests.server.conftest import Client, archive
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from wml_deployer.testing import LocalServer
+
+# Whatever nobody waits for becomes this process's child, as it does of the first process of a container.
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
+with LocalServer() as server:
+    client = Client(server)
+    model = client.store(archive(LogisticRegression(solver="newton-cg").fit(*load_iris(return_X_y=True))))
+    for _ in range(2):
+        client.deploy({"id": model})
+    client.close()
+time.sleep(0.5)
+children = pathlib.Path("/proc/self/task")
+left = [child for task in children.iterdir() for child in (task / "children").read_text().split()]
+print([pathlib.Path(f"/proc/{child}/stat").read_text().split()[2] for child in left])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adopts orphans, and reads the states of processes from /proc")
+def test_no_worker_is_left_for_others_to_wait_for() -> None:
+    """In a container whose first process waits for nobody, they would stay zombies."""
+    run = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=100, check=False)
+
+    assert "[]" == run.stdout.strip(), run.stdout + run.stderr
+
+
 def test_a_reset_ends_all_waiting(user: Client, own: LocalServer, archives: tuple[bytes, bytes]) -> None:
     """What was to take an hour does not hold the service's end or a later resource back."""
     own.pace("space", seconds=3600)

@@ -1,4 +1,4 @@
-"""The one source of time: times in answers, token expiry, paces."""
+"""The service's clock, for times in answers and the expiry of tokens and links."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Clock:
             self._offset += timedelta(seconds=seconds)
 
     def stop(self, moment: datetime) -> None:
-        """Stand still at the moment."""
+        """Stop the clock at a moment."""
         self._stopped_at = moment
 
     def reset(self) -> None:

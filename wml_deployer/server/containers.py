@@ -1,4 +1,4 @@
-"""Spaces and projects as what other resources are in."""
+"""Spaces and projects as containers of other resources."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def find_container(transaction: Transaction, kind: str, identifier: str) -> Reco
 
 
 def remove_container(call: Call, container: Record) -> None:
-    """Remove a space or project with everything in it; what runs for it ends after the answer."""
+    """Delete a space or project with everything in it; its workers are stopped after the answer."""
     for record in (*call.transaction.inside(container.id), container):
         call.transaction.remove(record)
         if record.kind == _DEPLOYMENT:
@@ -77,7 +77,7 @@ def remove_container(call: Call, container: Record) -> None:
 
 
 def scope_of(container: Record) -> dict[str, str]:
-    """Return how documents say that they are in this container."""
+    """Return the member of documents that names their container."""
     return {f"{container.kind}_id": container.id}
 
 
@@ -96,7 +96,7 @@ def require(call: Call, kind: str, identifier: str, *, error: NotFoundError) -> 
 
 
 def require_runtime(container: Record) -> None:
-    """Refuse a space or project that no machine learning instance is associated with.
+    """Refuse a space or project without a machine learning instance.
 
     Raises:
         ForbiddenError: As the service says it.

@@ -1,4 +1,4 @@
-"""What every part of the service shares while it runs."""
+"""The state that all parts of the running service share."""
 
 from __future__ import annotations
 
@@ -81,19 +81,19 @@ class Context:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something after the answer was sent."""
+        """Run a coroutine in the background."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def end_deployment(self, deployment_id: str) -> None:
-        """Let go of everything that runs for a deployment that is gone."""
+        """Stop everything that runs for a deleted deployment."""
         self.control.pacing.forget(deployment_id)
         self.job_slots.forget(deployment_id)
         self.spawn(self.serving.stop(deployment_id))
 
     async def close(self) -> None:
-        """End everything that runs."""
+        """Stop everything that runs."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

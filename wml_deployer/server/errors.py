@@ -131,7 +131,7 @@ class AuthenticationError(ServiceError):
 
 
 class ForbiddenError(ServiceError):
-    """403: known, but not allowed."""
+    """403: not allowed."""
 
     status = 403
     code = "authorization_rejected"
@@ -145,7 +145,7 @@ class NotFoundError(ServiceError):
 
 
 class ConflictError(ServiceError):
-    """409: it contradicts what is there."""
+    """409: in conflict with what is there."""
 
     status = 409
     code = "conflict"

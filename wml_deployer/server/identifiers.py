@@ -1,4 +1,4 @@
-"""The one source of random identifiers, which a test may seed."""
+"""Random identifiers, which a test may seed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Identifiers:
     """Makes resource ids (UUID 4) and traces (32 hexadecimal digits)."""
 
     def __init__(self) -> None:
-        """Make ids that nobody can tell."""
+        """Make unpredictable ids."""
         self._random: Random = SystemRandom()
 
     def seed(self, seed: int | str | None) -> None:
-        """Make the same ids again from here on; None returns to unpredictable ones."""
+        """Seed the ids; None makes them unpredictable again."""
         # Ids are names, not secrets: signed URLs take theirs from `secret`, which no seed touches.
         self._random = SystemRandom() if seed is None else Random(seed)  # noqa: S311
 

@@ -1,4 +1,4 @@
-"""The worker pools that serve deployments: one for each, made when it is first needed, replaced as a whole."""
+"""The worker pools of the deployments: one each, started when first needed, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ServingSpec:
 
 
 class _Served:
-    """A pool that serves a deployment, and how many requests it is at."""
+    """A deployment's pool, and the number of its requests in progress."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self.pool = pool
@@ -128,7 +128,7 @@ class Serving:
                 served.quiet.set()
 
     async def replace(self, deployment_id: str, pool: WorkerPool) -> None:
-        """Let the pool serve the deployment from now on; the one before answers what it was asked, and stops."""
+        """Replace a deployment's pool; the old one finishes its requests, and stops."""
         if self._closed:
             await pool.stop()
             return
@@ -137,14 +137,14 @@ class Serving:
             await before.retire()
 
     async def stop(self, deployment_id: str) -> None:
-        """Stop serving a deployment; what is being loaded for it by now will not serve it either."""
+        """Stop serving a deployment, also with what is still being loaded for it."""
         self._loading.pop(deployment_id, None)
         served = self._served.pop(deployment_id, None)
         if served is not None:
             await served.pool.stop()
 
     async def _ensure(self, deployment_id: str, spec: Callable[[], ServingSpec]) -> _Served:
-        """Load what the deployment serves, once for all who ask at the same time."""
+        """Load what the deployment serves, once for all requests that wait for it."""
         lock = self._loading.setdefault(deployment_id, asyncio.Lock())
         async with lock:
             served = self._served.get(deployment_id)

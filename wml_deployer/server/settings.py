@@ -1,4 +1,4 @@
-"""How a server is to run, and how its users reach it."""
+"""The settings of a server, and the information that its users need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ServerInfo", "Settings"]
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """How the users of a running service reach it.
+    """How to reach a running service.
 
     Attributes:
         url: Where it answers, without a slash at the end.
@@ -51,7 +51,7 @@ class ServerInfo:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server is to run.
+    """Settings of a server.
 
     Attributes:
         directory: The folder that it keeps everything in.

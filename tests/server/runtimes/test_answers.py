@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from wml_deployer.server.runtimes.errors import PredictionError
+from wml_deployer.server.runtimes.worker import answers
 from wml_deployer.server.runtimes.worker.answers import encode, to_values
 
 
@@ -73,3 +74,19 @@ def test_what_has_no_json_form_is_refused(value: Any) -> None:
 def test_whatever_a_model_returns_becomes_lists(array: Any, expected: list[Any]) -> None:
     """Sparse matrices, series, times and scalars, too."""
     assert expected == to_values(array)
+
+
+def test_an_answer_beyond_the_largest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do: the service makes room for no more."""
+    monkeypatch.setattr(answers, "LARGEST_ANSWER", 100)
+
+    with pytest.raises(PredictionError, match="Score fewer rows") as caught:
+        encode({"predictions": [{"values": [[0.5]] * 100}]})
+
+    assert 413 == caught.value.status
+
+
+def test_an_answer_with_half_a_character_is_refused() -> None:
+    """No JSON can hold it."""
+    with pytest.raises(PredictionError, match="cannot be written as JSON"):
+        encode({"predictions": ["\ud800"]})

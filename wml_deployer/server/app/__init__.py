@@ -1,1 +1,1 @@
-"""The application: from a folder to a running server, what every request passes, and its end."""
+"""The application: starting and stopping the server, and what every request passes through."""

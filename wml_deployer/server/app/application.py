@@ -1,4 +1,4 @@
-"""The application: the tables of all services, behind one front."""
+"""The ASGI application: the routes of all parts, with error handling."""
 
 from __future__ import annotations
 

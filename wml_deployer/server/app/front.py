@@ -1,4 +1,4 @@
-"""What every request passes first: a clean path, the faults that tests inject, and the log."""
+"""The outermost ASGI application: clean paths, injected faults and the request log."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Front:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read what the client still sends: it should see the answer, not a broken pipe."""
+    """Read the rest of the request, so that the client gets the answer and not a broken pipe."""
     while (await receive()).get("more_body", False):
         pass
 

@@ -1,4 +1,4 @@
-"""Joining the service of a folder, or starting it as a process of its own that lives as long as anybody uses it."""
+"""Join the running service of a folder, or start it as a process that lives as long as it has users."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _USED: dict[str, Lock] = {}
 
 
 def require_extra() -> None:
-    """Refuse to go on without the packages of the embedded service.
+    """Check that the packages of the embedded service are installed.
 
     Raises:
         ImportError: One is missing; says how to install them.
@@ -81,7 +81,7 @@ def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> 
 
 
 def _use(folder: Folder, deadline: float) -> None:
-    """Share the users' lock of the folder for the rest of this process's life."""
+    """Hold the folder's users' lock, shared, until this process ends."""
     key = os.path.realpath(folder.path)
     if key not in _USED:
         lock = folder.users_lock()
@@ -106,7 +106,7 @@ def answering(folder: Folder) -> ServerInfo | None:
 
 
 def console_link(info: ServerInfo) -> str:
-    """Return an address that shows the console of a running service to the first who opens it, within an hour.
+    """Return a link to the console of a running service; it works once, within an hour.
 
     Args:
         info: How to reach the service.
@@ -163,7 +163,7 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
 
 
 def _reap(process: subprocess.Popen[bytes]) -> threading.Event:
-    """Take note of the process's end whenever it comes, so that it does not stay a zombie; return when it has ended."""
+    """Wait for the process in the background, so that it does not become a zombie; return an event for its end."""
     ended = threading.Event()
 
     def wait() -> None:
@@ -178,7 +178,7 @@ def _reap(process: subprocess.Popen[bytes]) -> threading.Event:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment in which the same package is found as in this process."""
+    """Return an environment in which Python finds the same packages as this process."""
     paths = [path for path in sys.path if path] or [os.getcwd()]  # noqa: PTH109 - a search path is text
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 

@@ -1,4 +1,4 @@
-"""Emptying the folder of a service that does not run."""
+"""Delete the data of a service that is not running."""
 
 from __future__ import annotations
 

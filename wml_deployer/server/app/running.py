@@ -1,4 +1,4 @@
-"""A server from its folder to its end."""
+"""Run the embedded service of a folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PAUSE = 0.05
 
 
 class RemoteAddressError(ServerStartError):
-    """The server was to listen where others reach it, and nobody said that it may."""
+    """The address can be reached from other machines, and the settings do not allow that."""
 
 
 class EmbeddedServer:
@@ -116,15 +116,15 @@ class EmbeddedServer:
             self.close()
 
     def console_link(self) -> str:
-        """Return an address that shows the console to the first who opens it, within an hour."""
+        """Return a link to the console; it works once, within an hour."""
         return link(self._context, self.info.url)
 
     def stop(self) -> None:
-        """Let `run` end after the answers that are under way. Any thread may call it."""
+        """Stop `run` once the requests in progress are answered. Can be called from any thread."""
         self._uvicorn.should_exit = True
 
     def close(self) -> None:
-        """Give the folder back; `run` does so at its end."""
+        """Release the folder and the port; `run` does so at its end."""
         self._undo.close()
 
     def _open(self, undo: contextlib.ExitStack) -> None:
@@ -184,7 +184,7 @@ class EmbeddedServer:
         )
 
     async def _stop_when_unused(self) -> None:
-        """Stop once no process shares the users' lock; keep it until the end, so that nobody joins a dying server."""
+        """Stop once no process shares the users' lock; then keep it, so that nobody joins a stopping server."""
         lock = self._folder.users_lock()
         # The kernel does not tell when a file lock becomes free without blocking a thread for it.
         while not lock.take():  # noqa: ASYNC110
@@ -194,7 +194,7 @@ class EmbeddedServer:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which says when it is ready and lets a connection be dropped."""
+    """uvicorn's server, with callbacks for its start and for each second that it runs."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -203,7 +203,7 @@ class _Uvicorn(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End gracefully when told to; uvicorn's own way ends the process before the folder is given back."""
+        """Stop gracefully on signals; uvicorn's own handler ends the process before the folder is released."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -215,26 +215,26 @@ class _Uvicorn(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and call `ready`."""
         await super().startup(sockets)
         if not self.should_exit:
             self.ready()
 
     async def main_loop(self) -> None:
-        """Answer requests, watching whether anybody still wants that."""
+        """Answer requests, and run the watch beside them."""
         watching = asyncio.create_task(self.watch()) if self.watch is not None else None
         await super().main_loop()
         if watching is not None:
             watching.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End, waiting for answers that are under way, but not for clients that keep their connections."""
+        """Stop once the requests in progress are answered, without waiting for idle connections."""
         idle = asyncio.create_task(self._drop_idle())
         await super().shutdown(sockets)
         idle.cancel()
 
     async def _drop_idle(self) -> None:
-        """Drop connections whose clients do not take part in their closing."""
+        """Drop idle connections, whose clients may never close them."""
         while True:
             await asyncio.sleep(_PAUSE)
             for connection in list(self.server_state.connections):
@@ -254,7 +254,7 @@ def _require_local(settings: Settings) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open the port, or any free one where that is taken: the port of last time is a wish, not a must."""
+    """Open the port; if it is taken, any free one: last time's port is only a preference."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off for sockets that say they are TCP: else an answer takes 40 ms longer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

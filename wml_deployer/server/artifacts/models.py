@@ -1,4 +1,4 @@
-"""Artifacts: their documents, their contents, and the revisions that freeze both."""
+"""Artifacts: their documents, their contents, and revisions of both."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def create(
     kind: Kind,
     container: Record,
 ) -> Record:
-    """Store the document of a new artifact.
+    """Create an artifact.
 
     Raises:
         InvalidRequestError: It has no name or type, or its software specification does not serve it.
@@ -88,14 +88,14 @@ def update(
 
 
 def attach(context: Context, transaction: Transaction, record: Record, content: Content) -> None:
-    """Let the artifact have this content."""
+    """Set the artifact's content."""
     transaction.attach(record, content)
     _touch(context, record)
     transaction.save(record)
 
 
 def commit(context: Context, transaction: Transaction, record: Record, message: str | None) -> dict[str, Any]:
-    """Freeze document and content as the next revision; return its document."""
+    """Save document and content as the next revision; return its document."""
     record.private["revisions"] = record.private.get("revisions", 0) + 1
     information = {"committed_at": context.clock.stamp()}
     if message is not None:
@@ -110,7 +110,7 @@ def commit(context: Context, transaction: Transaction, record: Record, message: 
 
 
 def at_revision(transaction: Transaction, record: Record, revision: str | None) -> dict[str, Any]:
-    """Return the artifact's document, as it is or as a revision froze it.
+    """Return the artifact's current document, or that of a revision.
 
     Raises:
         NotFoundError: There is no such revision.
@@ -122,7 +122,7 @@ def at_revision(transaction: Transaction, record: Record, revision: str | None) 
 
 
 def content_of(transaction: Transaction, record: Record, revision: str | None) -> Content:
-    """Return the artifact's content, as it is or as a revision froze it.
+    """Return the artifact's current content, or that of a revision.
 
     Raises:
         NotFoundError: There is no such revision, or no content.
@@ -188,7 +188,7 @@ def _entity(specifications: Specifications, kind: Kind, container: Record, field
 def _specification(
     specifications: Specifications, kind: Kind, container: str, entity: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return type and software specification as they are stored, once they have proved to fit."""
+    """Check type and software specification, and return them as they are stored."""
     model_type = entity.get("type")
     if not isinstance(model_type, str) or not model_type:
         raise wrong_field("type", f"A {kind.name} needs a type.")

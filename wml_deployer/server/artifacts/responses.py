@@ -26,7 +26,7 @@ _FILTERS = {"name": "metadata.name", "tag.value": "metadata.tags[]", "type": "en
 
 
 def create(kind: Kind, call: Call) -> Answer:
-    """Store the document of a new artifact."""
+    """Create an artifact."""
     record = models.create(
         call.context, call.transaction, call.caller, call.fields, kind=kind, container=container_of(call)
     )
@@ -63,7 +63,7 @@ def delete(kind: Kind, call: Call) -> Answer:
 
 
 async def upload(kind: Kind, stream: Stream) -> Answer:
-    """Store an artifact's content."""
+    """Upload an artifact's content."""
     with stream.context.store.transaction() as transaction:
         _addressed(kind, stream, transaction)
     # The declared type of the body is of no use: both clients call a gzip stream JSON.
@@ -78,14 +78,14 @@ async def upload(kind: Kind, stream: Stream) -> Answer:
 
 
 def download(kind: Kind, call: Call) -> Download:
-    """Give an artifact's content back, or that of a revision."""
+    """Download an artifact's content, or that of a revision."""
     revision = call.query.get("revision_id") or call.query.get("rev")
     content = models.content_of(call.transaction, _record(kind, call), revision)
     return Download(call.context.blobs.path(content.blob.digest), content.media_type)
 
 
 def commit(kind: Kind, call: Call) -> Answer:
-    """Freeze an artifact as its next revision."""
+    """Create a revision of an artifact."""
     message = call.fields.get("commit_message")
     if message is not None and not isinstance(message, str):
         raise wrong_field("commit_message", "The commit_message must be a string.")

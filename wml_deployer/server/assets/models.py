@@ -43,7 +43,7 @@ _FIXED = ("asset_id", "asset_type", "space_id", "project_id", "created_at", "own
 
 @dataclass(frozen=True)
 class Attachment:
-    """A content of an asset, or where it is elsewhere.
+    """An attachment of an asset: a stored content, or a reference to one elsewhere.
 
     Attributes:
         id: Its id.
@@ -58,7 +58,7 @@ class Attachment:
 def create(
     context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, container: Record
 ) -> Record:
-    """Store a new asset.
+    """Create an asset.
 
     Raises:
         InvalidRequestError: It has no name or type.
@@ -163,7 +163,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
 
 
 def attach(context: Context, transaction: Transaction, record: Record, fields: dict[str, Any]) -> Attachment:
-    """Announce a content of an asset."""
+    """Create an attachment."""
     identifier = context.identifiers.new()
     document = {
         **{key: value for key, value in fields.items() if key != "id"},
@@ -200,12 +200,12 @@ def detach(transaction: Transaction, record: Record, gone: Attachment) -> None:
 
 
 def slot(attachment_id: str) -> str:
-    """Return under which of an asset's contents an attachment is stored."""
+    """Return the slot in which an attachment's content is stored."""
     return f"attachment {attachment_id}"
 
 
 def commit(context: Context, transaction: Transaction, record: Record, message: str | None) -> dict[str, Any]:
-    """Freeze an asset with its contents as the next revision; return its document."""
+    """Save an asset with its contents as the next revision; return its document."""
     number = record.private["revisions"] = record.private.get("revisions", 0) + 1
     information = {"committed_at": context.clock.stamp(), "commit_message": message or ""}
     metadata = {**record.metadata, "revision_id": number, "commit_info": information}
@@ -217,7 +217,7 @@ def commit(context: Context, transaction: Transaction, record: Record, message: 
 
 
 def at_revision(transaction: Transaction, record: Record, revision: str | None) -> dict[str, Any]:
-    """Return the asset's document, as it is or as a revision froze it.
+    """Return the asset's current document, or that of a revision.
 
     Raises:
         NotFoundError: There is no such revision.
@@ -234,7 +234,7 @@ def at_revision(transaction: Transaction, record: Record, revision: str | None) 
 
 
 def revision_number(record: Record, revision: str) -> int:
-    """Return the number that a request means by a revision; -1 where it means none."""
+    """Return a revision's number; -1 for anything that is none."""
     if revision == "latest":
         return int(record.private.get("revisions", -1))
     return int(revision) if revision.isascii() and revision.isdigit() and len(revision) < 10 else -1  # noqa: PLR2004

@@ -35,7 +35,7 @@ __all__ = [
 
 
 def create(call: Call) -> Answer:
-    """Store a new asset."""
+    """Create an asset."""
     container = container_of(call)
     record = models.create(call.context, call.transaction, call.caller, call.fields, container=container)
     return Answer(201, _shown(call, record.document, record))
@@ -79,7 +79,7 @@ def delete(call: Call) -> Answer:
 
 
 def attach(call: Call) -> Answer:
-    """Announce a content of an asset; the answer says where to put it."""
+    """Create an attachment; the answer has the URL to upload it to."""
     record = _own(call)
     attachment = models.attach(call.context, call.transaction, record, call.fields)
     answer = {**attachment.document, "attachment_id": attachment.id}
@@ -89,7 +89,7 @@ def attach(call: Call) -> Answer:
 
 
 def show_attachment(call: Call) -> Answer:
-    """Show an attachment; the answer says where to get its content."""
+    """Show an attachment; the answer has the URL to download it from."""
     record = _own(call)
     attachment = models.attachment(record, call.path["attachment_id"])
     revision = call.query.get("revision_id")
@@ -102,7 +102,7 @@ def show_attachment(call: Call) -> Answer:
 
 
 def complete(call: Call) -> Answer:
-    """Say that an announced content is there.
+    """Complete an attachment once it is uploaded.
 
     Raises:
         InvalidRequestError: It is not.
@@ -127,7 +127,7 @@ def detach(call: Call) -> Answer:
 
 
 def commit(call: Call) -> Answer:
-    """Freeze an asset as its next revision."""
+    """Create a revision of an asset."""
     record = _own(call)
     message = call.body.get("commit_message") if isinstance(call.body, dict) else None
     document = models.commit(call.context, call.transaction, record, message)
@@ -147,7 +147,7 @@ def _record(call: Call) -> Record:
 
 
 def _own(call: Call) -> Record:
-    """Return an asset proper: artifacts are changed where they live."""
+    """Return an asset that is no artifact: artifacts are changed under /ml/v4."""
     record = _record(call)
     if record.kind in KINDS:
         raise InvalidRequestError(f"A {record.kind} is changed under /ml/v4/{KINDS[record.kind].collection}.")

@@ -17,7 +17,7 @@ _LONGEST = 2000
 
 
 class Matcher:
-    """Tells which assets a query means.
+    """Tells which assets match a query.
 
     Args:
         terms: What each field of the metadata must be; with ``*`` for any text.
@@ -29,7 +29,7 @@ class Matcher:
         self._terms = terms
 
     def __call__(self, document: dict[str, Any]) -> bool:
-        """Tell whether the asset is meant."""
+        """Tell whether the asset matches."""
         return all(_holds(document["metadata"].get(field), pattern) for field, pattern in self._terms.items())
 
 

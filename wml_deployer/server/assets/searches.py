@@ -35,7 +35,7 @@ def search(call: Call) -> Answer:
 
 
 def _number(fields: dict[str, Any], key: str, otherwise: int) -> int:
-    """Return a number that is at most a page's size, or for a bookmark anything."""
+    """Return the limit, at most a page's size, or the bookmark."""
     value = fields.get(key, otherwise)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004
         value = int(value)

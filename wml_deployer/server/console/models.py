@@ -63,7 +63,7 @@ class Deployment:
 
     @property
     def settled(self) -> bool:
-        """Whether it stays as it is."""
+        """Whether no change of it is in progress."""
         status = self.document["entity"]["status"]
         return self.state not in deployments.UNSETTLED and "scaling" not in status
 
@@ -75,12 +75,12 @@ class Deployment:
 
     @property
     def tags(self) -> list[str]:
-        """The words that it was given to be found by."""
+        """Its tags."""
         return _tags(self.document)
 
     @property
     def hardware(self) -> str:
-        """How much it may use."""
+        """Its hardware specification."""
         hardware = self.document["entity"].get("hardware_spec") or {}
         return f"{hardware['num_nodes']} × {hardware['name']}" if "name" in hardware else "of its parts"
 
@@ -108,12 +108,12 @@ class Model:
 
     @property
     def tags(self) -> list[str]:
-        """The words that it was given to be found by."""
+        """Its tags."""
         return _tags(self.document)
 
     @property
     def description(self) -> str:
-        """What its maker says of it."""
+        """Its description."""
         return str(self.document["metadata"].get("description") or "")
 
     def live_in(self, version: Version) -> list[Deployment]:

@@ -69,7 +69,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _moment(stamp: str) -> str:
-    """Return a stamp as people read it.
+    """Format a time for people.
 
     Example:
         >>> _moment("2025-02-21T10:31:50.012Z")
@@ -81,7 +81,7 @@ def _moment(stamp: str) -> str:
 
 
 def _bytes(size: int) -> str:
-    """Return a size as people read it.
+    """Format a size for people.
 
     Example:
         >>> _bytes(512), _bytes(1_536), _bytes(3_500_000)
@@ -94,7 +94,7 @@ def _bytes(size: int) -> str:
 
 
 def _plural(number: int, noun: str) -> str:
-    """Return a number of things.
+    """Format a count with its noun.
 
     Example:
         >>> _plural(1, "model"), _plural(2, "model")

@@ -1,4 +1,4 @@
-"""One request to the console: whose it is, whether its form is ours, and what comes of an error."""
+"""Requests to the console: their sessions, the check of their forms, and their errors."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class ConsoleRequest:
 
     @property
     def caller(self) -> Caller:
-        """Who somebody is in the console: the account, as on Cloud Pak for Data."""
+        """The caller: the account, as on Cloud Pak for Data."""
         return Caller(self.context.account.username, "software")
 
     @property
     def session(self) -> str | None:
-        """The browser's session, if it has one that lasts."""
+        """The browser's session, if it has a valid one."""
         session = self.http.cookies.get(self._cookie("session"), "")
         return session if self.sessions.knows(session) else None
 
@@ -74,7 +74,7 @@ class ConsoleRequest:
         return Stream(self.context, self.http, self.caller).url
 
     def page(self, template: str, status: int = 200, **shown: Any) -> Response:
-        """Return a page, with what all pages show."""
+        """Render a page with what all pages show."""
         session = self.session
         # Without a session the form's token hangs on a cookie of its own: a session that the browser did not send along
         # with a click on another site's link must not be lost by it.
@@ -87,17 +87,17 @@ class ConsoleRequest:
         return response
 
     def let_in(self, response: Response, session: str) -> Response:
-        """Return the response with the cookie of a session."""
+        """Set the session's cookie on a response."""
         self._set(response, "session", session)
         return response
 
     def let_out(self, response: Response) -> Response:
-        """Return the response without the cookie of a session."""
+        """Delete the session's cookie on a response."""
         response.delete_cookie(self._cookie("session"), path="/", secure=True, httponly=True, samesite="strict")
         return response
 
     def check_form(self) -> None:
-        """Refuse a form that another site sent, or that was given to another browser.
+        """Refuse a form that was sent by another site, or made for another browser.
 
         Raises:
             ForbiddenError: It is such a form.
@@ -158,7 +158,7 @@ async def respond(page: ConsolePage, context: Context, http: Request) -> Respons
 
 
 def _send_away(request: ConsoleRequest) -> Response:
-    """Send somebody without a session to where people sign in."""
+    """Redirect a browser without a session to the sign-in page."""
     headers = request.http.headers
     if headers.get("sec-fetch-site") == _OTHER_SITE and request.http.method == "GET":
         # The browser keeps a session back on the way from another site; one more step, from this one, brings it.

@@ -52,7 +52,7 @@ async def score(request: ConsoleRequest) -> Response:
 
 
 async def ask_to_roll_back(request: ConsoleRequest) -> Response:
-    """Show what would change, before it does."""
+    """Ask for confirmation of a rollback, and show what would change."""
     with request.context.store.reading() as transaction:
         deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
         model = models.model(transaction, deployment.document["entity"]["asset"]["id"])
@@ -61,7 +61,7 @@ async def ask_to_roll_back(request: ConsoleRequest) -> Response:
 
 
 async def roll_back(request: ConsoleRequest) -> Response:
-    """Let a deployment serve another revision of its model: the same patch that the API takes."""
+    """Roll a deployment back to a revision of its model, with the same patch that the API takes."""
     context, revision = request.context, request.form.get("revision", "")
     with context.store.transaction() as transaction:
         deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
@@ -99,7 +99,7 @@ async def requests(request: ConsoleRequest) -> Response:
 
 
 async def nothing(request: ConsoleRequest) -> Response:
-    """Say that there is no such page."""
+    """Answer that there is no such page."""
     raise NotFoundError(f"There is no page {request.http.url.path}.", code="page_does_not_exist")
 
 

@@ -124,7 +124,7 @@ def _check(header: list[str] | None, rows: list[list[str]], width: int) -> None:
 
 
 def _is_row(cells: list[str]) -> bool:
-    """Tell whether a first line is a row already: names are not numbers."""
+    """Tell whether the first line is a row already and no header: names are not numbers."""
     return any(len(cell) <= _LONGEST_NUMBER and _NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
@@ -153,7 +153,7 @@ def _is_text(kind: str) -> bool:
 
 
 def _has_leading_zero(word: str) -> bool:
-    """Tell whether it looks like a code: who numbers things so that they sort does not count with them."""
+    """Tell whether it looks like a code with leading zeros, which is text and not a number."""
     return len(word) > 1 and word[0] == "0" and word.isdigit()
 
 

@@ -1,4 +1,4 @@
-"""Who may see the console: one-time links, sessions and the tokens of forms, all in memory: a restart ends them."""
+"""Sessions of the console, one-time links and tokens of forms; in memory, so a restart ends them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Sessions:
         return self._issue(self._sessions, SESSION_LIFETIME)
 
     def knows(self, session: str) -> bool:
-        """Tell whether this is a session that lasts."""
+        """Tell whether this is a valid session."""
         return self._sessions.get(_digest(session), 0.0) > self._now()
 
     def close(self, session: str) -> None:
@@ -57,15 +57,15 @@ class Sessions:
 
     @staticmethod
     def guest() -> str:
-        """Return a new mark for a browser without a session."""
+        """Return a new cookie for a browser without a session."""
         return secrets.token_urlsafe(32)
 
     def form_token(self, cookie: str) -> str:
-        """Return what a form must carry that was given to the browser with this cookie."""
+        """Return the token that forms for the browser with this cookie carry."""
         return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
 
     def gave(self, form_token: str, cookie: str) -> bool:
-        """Tell whether the form was given to the browser with this cookie."""
+        """Tell whether a form's token belongs to the browser with this cookie."""
         return hmac.compare_digest(form_token.encode(), self.form_token(cookie).encode())
 
     def _issue(self, kept: dict[bytes, float], lifetime: int) -> str:

@@ -28,12 +28,12 @@ LINKS = f"{CONSOLE}links"
 
 
 def link(context: Context, url: str) -> str:
-    """Return an address that opens one session, within an hour."""
+    """Return a link that opens one session, within an hour."""
     return f"{url}{ENTER}?token={quote(context.sessions.link_token())}"
 
 
 async def redeem(request: ConsoleRequest) -> Response:
-    """Let in who comes by a link; the address that they see next has no token."""
+    """Open a session for a link; the address shown next has no token."""
     session = request.sessions.redeem(request.http.query_params.get("token", ""))
     if session is None:
         return RedirectResponse(f"{SIGN_IN}?link=used", 303)
@@ -44,14 +44,14 @@ async def redeem(request: ConsoleRequest) -> Response:
 
 
 async def show_sign_in(request: ConsoleRequest) -> Response:
-    """Ask for the key."""
+    """Show the sign-in form."""
     if request.session is not None:
         return RedirectResponse("/", 303)
     return _page(request, used=request.http.query_params.get("link") == "used")
 
 
 async def sign_in(request: ConsoleRequest) -> Response:
-    """Let in who knows the key."""
+    """Open a session for the account's key."""
     if not request.context.account.owns(request.form.get("key", "").strip()):
         return _page(request, 401, wrong=True)
     return request.let_in(RedirectResponse("/", 303), request.sessions.open())
@@ -64,7 +64,7 @@ async def sign_out(request: ConsoleRequest) -> Response:
 
 
 async def give_link(context: Context, request: Request) -> Response:
-    """Give a program that knows the key a link for a person."""
+    """Give a program that knows the key a link for a browser."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "apikey" or not context.account.owns(key.strip()):
         error = AuthenticationError("A link is given to who knows the key: Authorization: ApiKey KEY.")

@@ -1,4 +1,4 @@
-"""Versions: what a revision of an artifact is, in the words of those who made it.
+"""Versions: revisions of artifacts, with the names and facts that their makers gave them.
 
 The service knows numbers; names and facts stand in ``custom`` and in the commit message, where deployers write them.
 """
@@ -24,7 +24,7 @@ _NOT_SHOWN = ("call", "checksum")
 
 @dataclass(frozen=True)
 class Version:
-    """An artifact as it is, or as a revision froze it.
+    """An artifact's current state, or one of its revisions.
 
     Attributes:
         model_id: Id of the artifact.
@@ -59,17 +59,17 @@ class Version:
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The name to show."""
         return self.name or (f"revision {self.revision}" if self.revision else "not a revision")
 
     @property
     def remark(self) -> str:
-        """What was said when it was frozen; of what a program said, that which names do not tell."""
+        """The commit message; of one that this library's client wrote, the digest of the content."""
         found = _COMMITTED.fullmatch(self.message or "")
         return f"content {found['digest'][:12]}" if found else self.message or ""
 
     def is_older(self, other: Version | None) -> bool:
-        """Tell whether it was frozen before another one."""
+        """Tell whether it is older than another one."""
         return other is not None and int(self.revision or 0) < int(other.revision or 0)
 
 
@@ -85,7 +85,7 @@ def revision(transaction: Transaction, artifact: Record, number: str) -> Version
 
 
 def head(transaction: Transaction, artifact: Record) -> Version:
-    """Return an artifact as it is."""
+    """Return an artifact's current state."""
     return _version(transaction, artifact, artifact.document)
 
 
@@ -120,7 +120,7 @@ def _name_in(message: Any) -> str | None:
 
 
 def _told(custom: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what ``custom`` tells: a program keeps its facts together under its own name, and that name is no fact."""
+    """Yield the facts in ``custom``; those that a program keeps together under its own name one by one."""
     for key, value in custom.items():
         if isinstance(value, dict):
             yield from ((inner, _text(each)) for inner, each in value.items() if inner not in _NOT_SHOWN)

@@ -13,7 +13,7 @@ __all__ = ["Fault"]
 
 @dataclass
 class Fault:
-    """What is to happen to requests.
+    """A fault: what happens to matching requests.
 
     Attributes:
         path: Regular expression that is searched for in the path.
@@ -75,7 +75,7 @@ class Fault:
         return fault
 
     def meets(self, method: str, path: str) -> bool:
-        """Tell whether this request is to have the fault, and count it if so."""
+        """Tell whether the fault applies to this request, and count it if so."""
         if self.times == 0 or self.method not in (None, method) or not re.search(self.path, path):
             return False
         if self.skip:

@@ -12,7 +12,7 @@ __all__ = ["Quota", "Rate"]
 
 @dataclass
 class Quota:
-    """How many there may be of something.
+    """A quota.
 
     Attributes:
         deployments: How many deployments; any number when None.
@@ -22,7 +22,7 @@ class Quota:
     deployments: int | None = None
 
     def check_deployments(self, present: int) -> None:
-        """Refuse one more deployment than there may be.
+        """Refuse a deployment beyond the quota.
 
         Raises:
             ForbiddenError: There are as many as there may be.

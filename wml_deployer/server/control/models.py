@@ -1,4 +1,4 @@
-"""What tests asked the service for, and what they can look at."""
+"""What tests set through the control API, and what they read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Control"]
 
 
 class Control:
-    """Everything that a test can ask for.
+    """The state of the control API.
 
     Attributes:
         faults: What goes wrong.
@@ -42,7 +42,7 @@ class Control:
         return next((fault for fault in self.faults if fault.meets(method, path)), None)
 
     def reset(self) -> None:
-        """Forget all that was asked for, and the log."""
+        """Remove all faults, paces, scripts and limits, and clear the log."""
         self.log.clear()
         self.faults.clear()
         self.pacing.reset()

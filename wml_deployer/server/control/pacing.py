@@ -1,4 +1,4 @@
-"""How fast resources go from one state to the next: at once, after a time, or after having been looked at so often."""
+"""The pace of state changes: at once, after a time, or after a number of looks at the resource."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("deployment", "job", "space")
 
 @dataclass(frozen=True)
 class Pace:
-    """What a transition waits for, beside its own work.
+    """What a change of state waits for, besides its own work.
 
     Attributes:
         seconds: This time.
@@ -27,7 +27,7 @@ class Pace:
 
 
 class Pacing:
-    """Holds transitions back."""
+    """Delays changes of state."""
 
     def __init__(self) -> None:
         """Start without paces."""
@@ -35,13 +35,13 @@ class Pacing:
         self._waiting: dict[str, _Waiting] = {}
 
     def set(self, kind: str, pace: Pace) -> None:
-        """Let all resources of a kind go at this pace, those that wait already among them."""
+        """Set the pace of a kind of resources, including those that wait already."""
         self._paces[kind] = pace
         for waiting in self._waiting.values():
             waiting.changed.set()
 
     def at_once(self, kind: str) -> bool:
-        """Tell whether nothing holds resources of this kind back."""
+        """Tell whether this kind of resources is not delayed."""
         return self._paces.get(kind, Pace()) == Pace()
 
     def looked(self, identifier: str) -> None:
@@ -51,13 +51,13 @@ class Pacing:
             self._waiting[identifier].changed.set()
 
     def forget(self, identifier: str) -> None:
-        """Let a resource that is gone wait no longer."""
+        """Stop waiting for a deleted resource."""
         if identifier in self._waiting:
             self._waiting[identifier].released = True
             self._waiting[identifier].changed.set()
 
     async def hold(self, kind: str, identifier: str) -> None:
-        """Return when the resource may go to its next state."""
+        """Wait until the resource may change its state."""
         if self.at_once(kind):
             return
         waiting = self._waiting[identifier] = _Waiting()
@@ -78,14 +78,14 @@ class Pacing:
                 del self._waiting[identifier]
 
     def reset(self) -> None:
-        """Hold nothing back any more."""
+        """Remove all paces, and let everything that waits go on."""
         self._paces.clear()
         for waiting in self._waiting.values():
             waiting.changed.set()
 
 
 class _Waiting:
-    """A resource that is held back."""
+    """A resource that waits."""
 
     def __init__(self) -> None:
         self.looks = 0

@@ -1,4 +1,4 @@
-"""The log of what was asked."""
+"""The log of requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = 10_000
 
 @dataclass(frozen=True)
 class Entry:
-    """One request that was made.
+    """One request.
 
     Attributes:
         method: HTTP method.
@@ -65,6 +65,6 @@ class RequestLog:
             self._entries.append(entry)
 
     def clear(self) -> None:
-        """Forget what was asked so far."""
+        """Clear the log."""
         self._entries.clear()
         self._cleared = time.perf_counter()

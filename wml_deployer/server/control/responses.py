@@ -53,18 +53,18 @@ def list_faults(call: Call) -> Answer:
 
 
 def clear_faults(call: Call) -> Answer:
-    """Take all faults back."""
+    """Remove all faults."""
     call.context.control.faults.clear()
     return Answer(204)
 
 
 def list_log(call: Call) -> Answer:
-    """List the requests that were made."""
+    """List the logged requests."""
     return Answer(200, {"resources": [entry.document() for entry in call.context.control.log]})
 
 
 def clear_log(call: Call) -> Answer:
-    """Forget the requests that were made."""
+    """Clear the log of requests."""
     call.context.control.log.clear()
     return Answer(204)
 
@@ -95,7 +95,7 @@ def set_clock(call: Call) -> Answer:
 
 
 def set_seed(call: Call) -> Answer:
-    """Make the same ids again from here on."""
+    """Seed the generator of ids."""
     seed = call.fields.get("seed")
     if seed is not None and (not isinstance(seed, (int, str)) or isinstance(seed, bool)):
         raise wrong_field("seed", "A seed is a number or a text.")
@@ -104,7 +104,7 @@ def set_seed(call: Call) -> Answer:
 
 
 def script(call: Call) -> Answer:
-    """Dictate what a deployment answers next."""
+    """Script the next answers of a deployment."""
     identifier = str(call.fields.get("deployment"))
     record = deployments.find(call.transaction, identifier)
     if record is None:
@@ -127,14 +127,14 @@ def set_limits(call: Call) -> Answer:
 
 
 def set_specification(call: Call) -> Answer:
-    """Set where a base software specification is in its life."""
+    """Set the state of a base software specification."""
     specifications = Specifications(call.transaction, call.caller.flavour)
     software = set_state(specifications, call.transaction, call.path["name"], call.fields.get("state"))
     return Answer(200, software.document)
 
 
 def reset(call: Call) -> Answer:
-    """Be as on the first day: no data but the default space, no faults, the real time, ids that nobody can tell."""
+    """Reset the service: no data but the default space, no faults, the real time, unpredictable ids."""
     context = call.context
     context.control.reset()
     context.clock.reset()

@@ -1,4 +1,4 @@
-"""Predictions that tests dictate, in place of the model's."""
+"""Scripted predictions, in place of the model's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Script", "Scripts"]
 
 @dataclass
 class Script:
-    """One dictated answer.
+    """One scripted answer.
 
     Attributes:
         body: The JSON that is answered.
@@ -26,18 +26,18 @@ class Script:
 
 
 class Scripts:
-    """Dictated answers, for each deployment in the order in which they were told."""
+    """Scripted answers of each deployment, in order."""
 
     def __init__(self) -> None:
         """Start without scripts."""
         self._scripts: dict[str, deque[Script]] = {}
 
     def add(self, deployment_id: str, script: Script) -> None:
-        """Dictate an answer of a deployment."""
+        """Add a scripted answer of a deployment."""
         self._scripts.setdefault(deployment_id, deque()).append(script)
 
     def next(self, deployment_id: str) -> Script | None:
-        """Return the answer that is dictated for the next request, if any."""
+        """Return the scripted answer for the next request, if any."""
         queue = self._scripts.get(deployment_id)
         if not queue:
             return None
@@ -49,5 +49,5 @@ class Scripts:
         return script
 
     def reset(self) -> None:
-        """Dictate nothing any more."""
+        """Remove all scripts."""
         self._scripts.clear()

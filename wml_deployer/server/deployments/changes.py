@@ -1,4 +1,4 @@
-"""How deployments change: at once what is only said of them, later what has to be loaded."""
+"""Changes of deployments: metadata at once, assets and copies once they are loaded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PATCHABLE = (
 
 
 class Following(Enum):
-    """What is left to do after a change.
+    """What remains to be done after a change.
 
     Attributes:
         NOTHING: It is done.
@@ -78,7 +78,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
 
 
 def settle(context: Context, transaction: Transaction, record: Record, failure: dict[str, Any] | None) -> None:
-    """Let a deployment that was initializing, updating or scaling arrive.
+    """Finish the initialization, update or scaling of a deployment.
 
     Args:
         context: The running service.

@@ -1,4 +1,4 @@
-"""How a deployment comes to serve what it should: load it, then let the deployment arrive."""
+"""Load what deployments are to serve, in the background."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def bring_up(context: Context, deployment_id: str) -> None:
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Go on with what was interrupted by the end of the process."""
+    """Resume the changes that the end of the last process interrupted."""
     for record in records:
         status = record.entity["status"]
         if status["state"] in models.UNSETTLED or "scaling" in status:
@@ -64,7 +64,7 @@ async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, di
 
 
 def _settle(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:
-    """Let the deployment arrive; tell whether it still is there and still wants what was loaded."""
+    """Finish the change; tell whether the deployment is still there and still to serve what was loaded."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, loaded.id)
         if record is None or record.entity["asset"] != loaded.entity["asset"]:

@@ -160,7 +160,7 @@ def _method(fields: dict[str, Any]) -> str:
 
 
 def asset_reference(transaction: Transaction, container: str, reference: Any) -> dict[str, str]:
-    """Return the reference to what is deployed, once it has proved to be there.
+    """Check that the deployed asset is there, and return the reference to it.
 
     Raises:
         DeploymentError: It is none, or of something that is not deployed here.

@@ -1,4 +1,4 @@
-"""Predictions: the path that is taken most, and the one that keeps no transaction open while a model works."""
+"""Predictions: no transaction is open while a model works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["ask", "predict"]
 
 
 class _PredictionRefusedError(ServiceError):
-    """What the runtime says of a request, with the status that it says it with."""
+    """A refusal by the runtime, with its own status."""
 
     shows_status = False
 

@@ -66,7 +66,7 @@ def show(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Patch a deployment; another asset, another number of copies and another serving name take a while."""
+    """Patch a deployment; changes of asset, copies and serving name are finished in the background."""
     record = _record(call)
     operations = patch.parse(call.body)
     following = update_deployment(call.context, call.transaction, record, operations)

@@ -24,7 +24,7 @@ PENDING = "pending"
 
 
 def set_pending(transaction: Transaction, record: Record, asset: dict[str, str]) -> None:
-    """Freeze what the deployment is to serve: an artifact as it is now, or one of its revisions."""
+    """Take a snapshot of what the deployment is to serve: an artifact's current state, or a revision."""
     artifact = artifacts.find_any(transaction, asset["id"])
     if artifact is None:
         return
@@ -36,7 +36,7 @@ def set_pending(transaction: Transaction, record: Record, asset: dict[str, str])
 
 
 def activate(transaction: Transaction, record: Record) -> None:
-    """Let the deployment serve the pending snapshot, if there is one."""
+    """Make the pending snapshot the one that is served, if there is one."""
     pending: Any = record.private.pop(PENDING, None)
     if pending is None:
         return
@@ -49,6 +49,6 @@ def activate(transaction: Transaction, record: Record) -> None:
 
 
 def discard(transaction: Transaction, record: Record) -> None:
-    """Let the deployment go on with what it serves."""
+    """Discard the pending snapshot."""
     record.private.pop(PENDING, None)
     transaction.detach(record, PENDING)

@@ -6,12 +6,12 @@ __all__ = ["message", "scaling_text"]
 
 
 def message(text: str) -> dict[str, str]:
-    """Return a text as the status holds it: all of them are warnings, good news too."""
+    """Return a message for the status; the service gives all of them the level warning."""
     return {"level": "warning", "text": text}
 
 
 def scaling_text(state: str, requested: int, deployed: int) -> str:
-    """Return what is said about scaling.
+    """Return the message about scaling.
 
     Example:
         >>> scaling_text("inprogress", 2, 1)[:62]

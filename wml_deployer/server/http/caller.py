@@ -1,4 +1,4 @@
-"""Who calls: the one account, on one of the two platforms."""
+"""The caller of a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _USER_IDS: dict[Flavour, str] = {"software": "1000330999", "cloud": "IBMid-27000
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as the token says.
+    """The caller, as the token says.
 
     Attributes:
         username: The account's name.
@@ -27,5 +27,5 @@ class Caller:
 
     @property
     def user_id(self) -> str:
-        """The id under which this caller owns what it makes."""
+        """The caller's user id on its platform."""
         return _USER_IDS[self.flavour]

@@ -50,13 +50,13 @@ class HttpConnection(HttpToolsProtocol):
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End its watch."""
+        """Cancel the timer."""
         self._within_head = False
         self._watch()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read, as long as that leads to something."""
+        """Feed the parser, and cut off what never becomes a request."""
         self._unread += len(data)
         super().data_received(data)
         # Heads, and the fields behind a body that comes in chunks, are kept until they are whole.
@@ -95,11 +95,11 @@ class HttpConnection(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def abort(self) -> None:
-        """Drop it, as a network that breaks does."""
+        """Drop the connection."""
         self.transport.abort()
 
     def _watch(self) -> None:
-        """Give a head that is not whole its time; nearly all come in one piece, and need no watch."""
+        """Start or cancel the timer for an incomplete head; nearly all heads come in one piece and need none."""
         if self._within_head and self._timer is None:
             self._timer = self.loop.call_later(self.patience, self.abort)
         elif not self._within_head and self._timer is not None:

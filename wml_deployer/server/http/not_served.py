@@ -1,4 +1,4 @@
-"""What IBM's clients can ask the real service for and this one does not have, and why; as data.
+"""The parts of the real service that the embedded one does not have, with the reasons.
 
 A request for any of it is refused with 404, which both clients take for "not installed here", under a code of its own
 and with the reason. The coverage page of the documentation shows the same list.
@@ -42,7 +42,7 @@ class NotServedError(NotFoundError):
 
 
 def missing_part(path: str) -> MissingPart | None:
-    """Return what the real service has at this path and this one does not, if there is such a thing."""
+    """Return the part of the real service at this path that is not here, if there is one."""
     return next((part for part in MISSING_PARTS if part.covers(path)), None)
 
 

@@ -1,4 +1,4 @@
-"""Collections, a page at a time."""
+"""Pages of collections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST = 200
 
 
 def size_of(call: Call) -> int:
-    """Return how many members the caller wants on a page.
+    """Return the size of the page that is asked for.
 
     Raises:
         InvalidRequestError: It is no number from 1 to 200.

@@ -1,4 +1,4 @@
-"""Below which paths the parts for tests and for people are: neither is logged, limited or has faults."""
+"""Prefixes of the control API and the console, which are not logged, limited or given faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed URLs: who has one may read one content, or write it, without a token, for a while."""
+"""Signed URLs, which give access to one content without a token, to read it or to write it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Signatures:
         return base64.urlsafe_b64encode(self._sign(content) + content).rstrip(b"=").decode()
 
     def open(self, sealed: str, *, writing: bool) -> Grant:
-        """Return what access a part of a URL gives.
+        """Verify a part of a URL, and return the access that it gives.
 
         Args:
             sealed: The last part of the URL.

@@ -73,7 +73,7 @@ def status_of(record: Record) -> dict[str, Any]:
 
 
 def start(context: Context, transaction: Transaction, record: Record) -> None:
-    """Take note that the job runs."""
+    """Mark the job as running."""
     status_of(record).update(state="running", running_at=context.clock.stamp())
     transaction.save(record)
 
@@ -81,7 +81,7 @@ def start(context: Context, transaction: Transaction, record: Record) -> None:
 def finish(
     context: Context, transaction: Transaction, record: Record, *, failure: str | None = None, **results: Any
 ) -> None:
-    """Take note of what came of the job.
+    """Mark the job as completed or failed.
 
     Args:
         context: The running service.
@@ -103,7 +103,7 @@ def finish(
 
 
 def cancel(context: Context, transaction: Transaction, record: Record) -> None:
-    """Give a job up; one that is over stays as it is."""
+    """Cancel a job, unless it is over."""
     if status_of(record)["state"] in OPEN:
         status_of(record).update(state="canceled", completed_at=context.clock.stamp())
         record.metadata["modified_at"] = context.clock.stamp()

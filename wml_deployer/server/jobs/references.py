@@ -20,7 +20,7 @@ __all__ = ["DataReferenceError", "input_path", "save_output"]
 
 
 class DataReferenceError(ValueError):
-    """A reference leads nowhere, or to where this service does not go."""
+    """A data reference cannot be resolved."""
 
 
 def input_path(context: Context, transaction: Transaction, container: str, reference: Any) -> Path:

@@ -42,7 +42,7 @@ def show(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """Cancel a job; with `hard_delete` it is gone."""
+    """Cancel a job, or delete it with `hard_delete`."""
     record = _record(call)
     call.context.control.pacing.forget(record.id)
     if call.query.get("hard_delete", "").lower() == "true":

@@ -1,4 +1,4 @@
-"""How jobs run: two of a deployment at a time, the others wait."""
+"""Run jobs in the background, at most two of a deployment at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def run(context: Context, job_id: str) -> None:
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Run again what was interrupted by the end of the process."""
+    """Restart the jobs that the end of the last process interrupted."""
     for record in records:
         if models.status_of(record)["state"] in models.OPEN:
             context.spawn(run(context, record.id))
@@ -94,7 +94,7 @@ async def _input(context: Context, record: Record) -> Any:
 
 
 async def _deliver(context: Context, job: Record, predictions: list[Any]) -> None:
-    """Put the predictions where the job wants them."""
+    """Store the predictions where the job asks for them."""
     if "output_data_reference" not in job.entity["scoring"]:
         _finish(context, job, predictions, None)
         return
@@ -107,7 +107,7 @@ async def _deliver(context: Context, job: Record, predictions: list[Any]) -> Non
 
 
 def _finish(context: Context, job: Record, predictions: list[Any], blob: Blob | None) -> None:
-    """Take note of the results, unless the job was canceled or deleted meanwhile."""
+    """Store the results, unless the job was canceled or deleted meanwhile."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, job.id)
         if record is None or models.status_of(record)["state"] != "running":

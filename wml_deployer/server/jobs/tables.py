@@ -62,7 +62,7 @@ def write_table(predictions: Sequence[Any]) -> bytes:
 
 
 def _typed(column: Sequence[str]) -> list[Any]:
-    """Return the column in the narrowest type that all of it has."""
+    """Convert the column to the narrowest type that fits all of it."""
     converters = (convert for convert in (_whole, _number, _boolean) if _fits(column, convert))
     convert = next(converters, str)
     return [_value(cell, convert) for cell in column]

@@ -26,7 +26,7 @@ _TYPES = {"conda_yml": "yml", "pip_zip": "zip", "requirements_txt": "txt", "cust
 def create(
     context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, container: Record
 ) -> Record:
-    """Announce a package extension.
+    """Create a package extension.
 
     Raises:
         InvalidRequestError: It has no name, or no type that the service knows.
@@ -98,7 +98,7 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
 
 
 def complete(transaction: Transaction, record: Record) -> None:
-    """Take note that the extension was uploaded.
+    """Mark the extension as uploaded.
 
     Raises:
         InvalidRequestError: It was not.

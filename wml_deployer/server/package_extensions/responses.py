@@ -18,7 +18,7 @@ __all__ = ["complete", "create", "delete", "listing", "show"]
 
 
 def create(call: Call) -> Answer:
-    """Announce a package extension; the answer says where to put it."""
+    """Create a package extension; the answer has the URL to upload it to."""
     record = models.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
     return Answer(201, _document(call, record, writing=True))
 
@@ -31,12 +31,12 @@ def listing(call: Call) -> Answer:
 
 
 def show(call: Call) -> Answer:
-    """Show a package extension; the answer says where to get it."""
+    """Show a package extension; the answer has the URL to download it from."""
     return Answer(200, _document(call, _record(call)))
 
 
 def complete(call: Call) -> Answer:
-    """Say that a package extension is uploaded."""
+    """Complete a package extension once it is uploaded."""
     models.complete(call.transaction, _record(call))
     return Answer(204)
 

@@ -19,7 +19,7 @@ _ID = "99999999-9999-9999-9999-999999999999"
 
 
 def show_release(_call: Call) -> Answer:
-    """Tell the release of the service."""
+    """Show the release of the service."""
     return Answer(200, {"version": RELEASE})
 
 

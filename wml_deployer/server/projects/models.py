@@ -21,7 +21,7 @@ _CHANGEABLE = ("name", "description", "tags", "type", "public", "compute", "tool
 
 
 def create(context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any]) -> Record:
-    """Make a project.
+    """Create a project.
 
     Raises:
         InvalidRequestError: It has no name.
@@ -50,7 +50,7 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
 
 
 def update(context: Context, transaction: Transaction, record: Record, fields: dict[str, Any]) -> None:
-    """Change what a project says of itself.
+    """Update a project.
 
     Raises:
         InvalidRequestError: It would lose its name, or the change is about something that cannot be changed.

@@ -19,7 +19,7 @@ __all__ = ["create", "delete", "listing", "promote", "promote_asset", "show", "u
 
 
 def create(call: Call) -> Answer:
-    """Make a project."""
+    """Create a project."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
     return Answer(201, {"location": f"/v2/projects/{record.id}"})
 
@@ -36,7 +36,7 @@ def show(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change a project: what is named takes the place of what was there."""
+    """Update a project."""
     record = _project(call)
     models.update(call.context, call.transaction, record, call.fields)
     return Answer(200, record.document)

@@ -1,4 +1,4 @@
-"""Unpacking what a client has uploaded, without trusting it."""
+"""Unpack uploads without trusting them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def unpack_zip(artifact: Path, directory: Path, bounds: Bounds) -> None:
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Tell whatever goes wrong with an archive as what it is: damaged content."""
+    """Turn whatever goes wrong while an archive is read into a LoadError."""
     try:
         yield
     except LoadError:

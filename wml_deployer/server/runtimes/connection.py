@@ -27,11 +27,11 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 
 class BrokenFrameError(ConnectionResetError):
-    """The process sent what no worker sends: the model wrote into its socket."""
+    """The process broke the protocol: the model wrote into its socket."""
 
 
 class WorkerConnection(asyncio.BufferedProtocol):
-    """Writes a frame and hands out the frame that answers it.
+    """Sends a frame to a worker, and receives the frame that answers it.
 
     A short answer takes one read; of a long one, the event loop reads the rest straight into a buffer of the announced
     length, so that megabytes are never copied.
@@ -110,7 +110,7 @@ class WorkerConnection(asyncio.BufferedProtocol):
         return await asyncio.shield(self._answer)
 
     def _refuse(self) -> None:
-        """Break off with a process that sends what no worker sends."""
+        """Close the connection to a process that does not keep to the protocol."""
         self._fail(BrokenFrameError("the process sent what is no answer"))
         self.close()
 
@@ -119,7 +119,7 @@ class WorkerConnection(asyncio.BufferedProtocol):
             self._answer.set_exception(error)
 
     def _open_body(self) -> bool:
-        """Make room for the announced body; tell whether the header is one that a worker sends."""
+        """Allocate the announced body; return whether the header is valid."""
         kind, length = HEADER.unpack_from(self._first)
         rest = self._filled - HEADER.size
         # The model has the same socket, and can write into it what it likes.

@@ -23,7 +23,7 @@ class LoadError(Exception):
         self.message = error_text(message)
 
     def __str__(self) -> str:
-        """Say the message alone; the code travels in its own field."""
+        """Return the message alone."""
         return self.message
 
 
@@ -45,5 +45,5 @@ class PredictionError(Exception):
         self.message = error_text(message)
 
     def __str__(self) -> str:
-        """Say the message alone; status and code travel in their own fields."""
+        """Return the message alone."""
         return self.message

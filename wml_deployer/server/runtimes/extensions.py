@@ -40,7 +40,7 @@ class PackageExtension:
 
 
 def pip_arguments(extension: PackageExtension, directory: Path) -> list[str]:
-    """Say what pip is to install for an extension.
+    """Return what pip installs for an extension.
 
     Args:
         extension: The extension.

@@ -131,7 +131,7 @@ class ForkServer:
             self._living.pop(pid).end(status)
 
     def _hang_up(self) -> None:
-        """Let go of a process that is gone or shall be; nobody tells any more how its workers end."""
+        """Close the connection to the process and abandon its workers."""
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket)

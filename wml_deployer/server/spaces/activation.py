@@ -1,4 +1,4 @@
-"""How a space becomes active where a test wants that to take a while."""
+"""Activate spaces in the background, where a test sets a pace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["activate", "resume"]
 
 
 async def activate(context: Context, space_id: str) -> None:
-    """Let a space that is being prepared become active."""
+    """Activate a space once its pace allows that."""
     await context.control.pacing.hold(SPACE, space_id)
     with context.store.transaction() as transaction:
         record = transaction.get(SPACE, space_id)
@@ -26,7 +26,7 @@ async def activate(context: Context, space_id: str) -> None:
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Go on with spaces whose preparation the end of the process interrupted."""
+    """Resume the activations that the end of the last process interrupted."""
     for record in records:
         if record.entity["status"]["state"] == "preparing":
             context.spawn(activate(context, record.id))

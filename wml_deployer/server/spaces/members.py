@@ -24,7 +24,7 @@ def members_of(record: Record) -> list[dict[str, Any]]:
 
 
 def add(transaction: Transaction, record: Record, given: Any) -> list[dict[str, Any]]:
-    """Let others in; return the new members.
+    """Add members; return the new ones.
 
     Raises:
         InvalidRequestError: They are not told as a list of members.
@@ -68,7 +68,7 @@ def update(transaction: Transaction, record: Record, member: dict[str, Any], ope
 
 
 def remove(transaction: Transaction, record: Record, member: dict[str, Any]) -> None:
-    """Take a member out."""
+    """Remove a member."""
     members_of(record).remove(member)
     transaction.save(record)
 

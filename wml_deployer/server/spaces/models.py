@@ -32,7 +32,7 @@ _PATCHABLE = ("name", "description", "tags", "compute", "stage")
 def create(
     context: Context, transaction: Transaction, caller: Caller, fields: dict[str, Any], *, identifier: str | None = None
 ) -> Record:
-    """Make a space.
+    """Create a space.
 
     Raises:
         InvalidRequestError: It has no name.
@@ -57,7 +57,7 @@ def create(
 
 
 def activate(context: Context, transaction: Transaction, record: Record) -> None:
-    """Let a space that was being prepared be active."""
+    """Activate a space."""
     record.entity["status"] = {"state": "active"}
     record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)

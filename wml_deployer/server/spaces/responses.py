@@ -30,7 +30,7 @@ __all__ = [
 
 
 def create(call: Call) -> Answer:
-    """Make a space."""
+    """Create a space."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
     # Clients look again after ten seconds where a space is not active at once.
     if call.context.control.pacing.at_once(SPACE):
@@ -67,25 +67,25 @@ def delete(call: Call) -> Answer:
 
 
 def add_members(call: Call) -> Answer:
-    """Let others into a space."""
+    """Add members to a space."""
     record = _space(call)
     return Answer(200, {"resources": members.add(call.transaction, record, call.fields.get("members"))})
 
 
 def list_members(call: Call) -> Answer:
-    """List who may work in a space."""
+    """List the members of a space."""
     found = members.members_of(_space(call))
     href = f"{call.url}/v2/spaces/{call.path['space_id']}/members?limit={size_of(call)}"
     return Answer(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
 
 
 def show_member(call: Call) -> Answer:
-    """Show one of them."""
+    """Show a member of a space."""
     return Answer(200, members.find(_space(call), call.path["member_id"]))
 
 
 def update_member(call: Call) -> Answer:
-    """Patch role or state of one of them."""
+    """Patch the role or state of a member."""
     record = _space(call)
     member = members.find(record, call.path["member_id"])
     members.update(call.transaction, record, member, patch.parse(call.body))
@@ -93,7 +93,7 @@ def update_member(call: Call) -> Answer:
 
 
 def remove_member(call: Call) -> Answer:
-    """Take one of them out."""
+    """Remove a member from a space."""
     record = _space(call)
     members.remove(call.transaction, record, members.find(record, call.path["member_id"]))
     return Answer(204)

@@ -91,7 +91,7 @@ def extend(transaction: Transaction, record: Record, extension_id: str) -> None:
 
 
 def reduce(transaction: Transaction, record: Record, extension_id: str) -> None:
-    """Take a package extension away.
+    """Remove a package extension.
 
     Raises:
         NotFoundError: It was not there.

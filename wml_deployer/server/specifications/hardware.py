@@ -46,7 +46,7 @@ def document(transaction: Transaction, identifier: str) -> dict[str, Any]:
 
 
 def create(context: Context, transaction: Transaction, fields: dict[str, Any], *, container: Record) -> Record:
-    """Make a hardware specification.
+    """Create a hardware specification.
 
     Raises:
         InvalidRequestError: It has no name.

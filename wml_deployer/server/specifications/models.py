@@ -1,4 +1,4 @@
-"""Software specifications, and where each is in its life."""
+"""Software specifications and their life cycles."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Specifications:
         return self._derived(record.document)
 
     def choose(self, container: str, reference: Any, model_type: str | None) -> Software:
-        """Return the specification that a new asset names, if it may.
+        """Return the specification that a new asset names, if it takes new assets of its type.
 
         Args:
             container: Where the asset is to be.
@@ -173,7 +173,7 @@ class Specifications:
 
 
 def set_state(specifications: Specifications, transaction: Transaction, name: str, state: Any) -> Software:
-    """Let a base specification be elsewhere in its life; return it.
+    """Set the state of a base specification, and return it.
 
     Raises:
         NotFoundError: There is none of this name.
@@ -194,7 +194,7 @@ def _unsupported(name: Any) -> InvalidRequestError:
 
 
 def _life_cycle(state: str, replacement: str | None) -> dict[str, Any]:
-    """Return every state that was reached so far, and what comes instead."""
+    """Return the life cycle: every state that was reached so far, and the replacement."""
     before = _WAY[: _WAY.index(state)] if state in _WAY else ()
     reached: dict[str, Any] = {name: {} for name in (*before, state)}
     return (

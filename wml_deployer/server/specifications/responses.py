@@ -57,13 +57,13 @@ def extend_software(call: Call) -> Answer:
 
 
 def reduce_software(call: Call) -> Answer:
-    """Take a package extension away from a derived software specification."""
+    """Remove a package extension from a derived software specification."""
     derived.reduce(call.transaction, _derived(call), call.path["extension_id"])
     return Answer(204)
 
 
 def list_states(call: Call) -> Answer:
-    """List where each software specification is in its life, or those in one state."""
+    """List the states of the software specifications, or the specifications in one state."""
     wanted = call.query.get("state")
     software = [each for each in _software(call, None) if wanted in (None, each.state)]
     return Answer(200, {"results": [_state(each) for each in software], "total_results": len(software)})
@@ -81,7 +81,7 @@ def show_hardware(call: Call) -> Answer:
 
 
 def create_hardware(call: Call) -> Answer:
-    """Make a hardware specification."""
+    """Create a hardware specification."""
     return Answer(
         201, hardware.create(call.context, call.transaction, call.fields, container=container_of(call)).document
     )

@@ -1,4 +1,4 @@
-"""The service's folder: what lies in it, who has it, and who uses it."""
+"""The service's folder: its files, its locks, and its permissions."""
 
 from __future__ import annotations
 
@@ -121,11 +121,11 @@ class Folder:
         return Lock(self.path / "server.lock")
 
     def users_lock(self) -> Lock:
-        """Return the lock that each process which uses the folder shares."""
+        """Return the lock that all processes that use the folder share."""
         return Lock(self.path / "users.lock")
 
     def start_lock(self) -> Lock:
-        """Return the lock under which a server is looked for or started."""
+        """Return the lock that is held while a server is looked for or started."""
         return Lock(self.path / "start.lock")
 
     def apikey(self, given: str | None) -> str:
@@ -146,7 +146,7 @@ class Folder:
         return key
 
     def announce(self, info: ServerInfo) -> None:
-        """Say where the folder's server answers; in a file that its owner alone can read."""
+        """Write down how to reach the folder's server, in files that only their owner can read."""
         write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}))
         # JSON texts are YAML, too.
         lines = [
@@ -156,7 +156,7 @@ class Folder:
         write_atomically(self.credentials, "\n".join([*lines, ""]).encode())
 
     def announced(self) -> ServerInfo | None:
-        """Return where the folder's server answers, if it said so."""
+        """Return how to reach the folder's server, if one has announced itself."""
         try:
             document = orjson.loads(self._announcement.read_bytes())
         except FileNotFoundError:
@@ -167,7 +167,7 @@ class Folder:
         )
 
     def withdraw(self) -> None:
-        """Say that nobody answers any more."""
+        """Remove the announcement."""
         self._announcement.unlink(missing_ok=True)
         self.credentials.unlink(missing_ok=True)
 
@@ -177,7 +177,7 @@ class Folder:
 
 
 def _close_to_others(path: Path) -> None:
-    """Take the rights of everybody but the owner away.
+    """Remove the permissions of everybody but the owner.
 
     Raises:
         FolderNotPrivateError: They stay, as on a file system that keeps no permissions.

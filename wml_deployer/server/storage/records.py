@@ -19,7 +19,7 @@ PRESENT: Final = object()
 
 
 def can_be_kept(document: Any) -> bool:
-    """Tell whether a document can be written again, also as a part of those that it is kept and shown in.
+    """Tell whether a document is nested little enough to be stored and shown inside other documents.
 
     orjson reads four times as many levels as it writes.
     """

@@ -53,7 +53,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Do everything inside, or nothing of it."""
+        """Run a transaction: commit it at the end of the block, or roll it back."""
         self._connection.execute("BEGIN IMMEDIATE")
         transaction = Transaction(self._connection)
         try:
@@ -67,7 +67,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Look at one state of everything; what only reads takes no lock that others wait for."""
+        """Read one consistent state without blocking writers."""
         self._connection.execute("BEGIN")
         try:
             yield Transaction(self._connection)

@@ -33,7 +33,7 @@ class Transaction:
         return row[0] if row else None
 
     def keep(self, key: str, value: str) -> None:
-        """Keep a setting of the folder."""
+        """Store a setting of the folder."""
         self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     def add(self, record: Record) -> None:
@@ -126,7 +126,7 @@ class Transaction:
         return int(number)
 
     def freeze(self, record: Record, number: int, document: dict[str, Any]) -> None:
-        """Keep a document, and the record's present contents, as the revision of this number."""
+        """Save a document and the record's current contents as a revision."""
         self._connection.execute(
             "INSERT INTO revisions VALUES (?, ?, ?, ?)",
             (record.kind, record.id, number, orjson.dumps(document).decode()),
@@ -138,21 +138,21 @@ class Transaction:
         )
 
     def revision(self, record: Record, number: int) -> dict[str, Any] | None:
-        """Return a frozen document, or None."""
+        """Return the document of a revision, or None."""
         row = self._connection.execute(
             "SELECT document FROM revisions WHERE kind=? AND id=? AND number=?", (record.kind, record.id, number)
         ).fetchone()
         return orjson.loads(row[0]) if row else None
 
     def revisions(self, record: Record) -> list[dict[str, Any]]:
-        """Return the frozen documents of a record, newest first."""
+        """Return the documents of a record's revisions, newest first."""
         rows = self._connection.execute(
             "SELECT document FROM revisions WHERE kind=? AND id=? ORDER BY number DESC", (record.kind, record.id)
         )
         return [orjson.loads(row[0]) for row in rows]
 
     def attach(self, record: Record, content: Content) -> None:
-        """Let the record refer to a content, in place of what it had in that slot."""
+        """Set the content in a slot of a record."""
         self._note_claims("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, content.slot))
         self._connection.execute(
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -160,7 +160,7 @@ class Transaction:
         )
 
     def copy_contents(self, source: Record, target: Record) -> None:
-        """Let a record refer to what another one refers to now."""
+        """Copy the current contents of one record to another."""
         self._connection.execute(
             "INSERT INTO contents SELECT kind, ?, number, slot, digest, size, media_type FROM contents"
             " WHERE kind=? AND id=? AND number=?",
@@ -168,14 +168,14 @@ class Transaction:
         )
 
     def detach(self, record: Record, slot: str) -> None:
-        """Let the record refer to nothing in that slot."""
+        """Remove the content in a slot of a record."""
         self._note_claims("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, slot))
         self._connection.execute(
             "DELETE FROM contents WHERE kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, slot)
         )
 
     def content(self, record: Record, *, number: int = _HEAD, slot: str = "content") -> Content | None:
-        """Return what a record, or one of its revisions, refers to in that slot."""
+        """Return the content in a slot of a record, or of one of its revisions."""
         row = self._connection.execute(
             "SELECT digest, size, slot, media_type FROM contents WHERE kind=? AND id=? AND number=? AND slot=?",
             (record.kind, record.id, number, slot),

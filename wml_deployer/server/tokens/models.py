@@ -130,5 +130,5 @@ def _encode(content: bytes) -> str:
 
 
 def _same(given: Any, wanted: str) -> bool:
-    """Compare in a time that does not tell how much of a secret was right."""
+    """Compare in constant time."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())

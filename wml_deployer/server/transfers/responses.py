@@ -35,7 +35,7 @@ def signed_url(call: Call, folder: str, grant: Grant) -> str:
 
 
 async def receive(stream: Stream) -> Answer:
-    """Store what comes by a signed URL."""
+    """Upload the content of a signed URL."""
     if stream.path["folder"] == DRIVERS:
         # Neither client says that it is no content that it was given a URL for.
         raise NotServedError(f"The embedded service does not take drivers of databases: {stream.path['sealed']}.")
@@ -56,7 +56,7 @@ def list_drivers(_call: Call) -> Answer:
 
 
 def send(call: Call) -> Download:
-    """Give what a signed URL is for."""
+    """Download the content of a signed URL."""
     grant = call.context.signatures.open(call.path["sealed"], writing=False)
     record = call.transaction.get(grant.kind, grant.id)
     content = call.transaction.content(record, number=grant.number, slot=grant.slot) if record is not None else None
