@@ -28,9 +28,9 @@ class Finding:
         next_step: What to do about it.
 
     Example:
-        >>> print(Finding("warning", "pandas", "2.1.4 here, 2.2.3 in the runtime", "Fit with pandas 2.2."))
-        warning  pandas: 2.1.4 here, 2.2.3 in the runtime
-                 Next: Fit with pandas 2.2.
+        >>> print(Finding("warning", "sample", "without a sample nothing is rehearsed", "Pass sample=."))
+        warning  sample: without a sample nothing is rehearsed
+                 Next: Pass sample=.
 
     """
 

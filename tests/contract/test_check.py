@@ -96,7 +96,7 @@ def test_store_refuses_what_check_finds(deployer: Deployer, server: LocalServer,
 
 def test_strict_raises(deployer: Deployer, foreign: Any) -> None:
     """A pipeline need not look at the report."""
-    with pytest.raises(CheckError, match="check: What follows"):
+    with pytest.raises(CheckError, match="check: The model would fail"):
         deployer.check(foreign, strict=True)
 
 

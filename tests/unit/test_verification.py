@@ -20,8 +20,9 @@ from wml_deployer._verification.native import answer as native_answer
 from wml_deployer._verification.rehearsal import rehearse
 from wml_deployer._verification.rows import MAX_ROWS, read_rows
 from wml_deployer._verification.verify import disagreement, verify
-from wml_deployer.errors import BadRequestError, RolloutError
+from wml_deployer.errors import BadRequestError, RolloutError, TransportError
 from wml_deployer.frameworks import profile
+from wml_deployer.payload import decode
 from wml_deployer.specifications import Specification
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ def expected_of(sample: Sample) -> list[list[Any]]:
 
 def agrees(sample: Sample, values: list[list[Any]]) -> bool:
     """Whether these answers to all rows pass."""
-    return disagreement(lambda _: answer(values), sample, sample.parts[0]) is None
+    return difference(sample, values) is None
+
+
+def difference(sample: Sample, values: list[list[Any]]) -> RolloutError | None:
+    """What differs if an endpoint answers all rows so."""
+    part, classes = sample.parts[0], sample.schema.classes
+    return disagreement(decode(answer(values), classes=classes), decode(part.expected, classes=classes), part)
 
 
 @pytest.fixture
@@ -159,9 +166,7 @@ def test_several_outputs_are_compared_value_by_value() -> None:
 def test_another_number_of_classes_is_told_by_the_columns(smooth: Any) -> None:
     """Columns are compared before rows."""
     sample = sampled(smooth, FRAME)
-    error = disagreement(
-        lambda _: answer([[label, p[:2]] for label, p in expected_of(sample)]), sample, sample.parts[0]
-    )
+    error = difference(sample, [[label, p[:2]] for label, p in expected_of(sample)])
 
     assert error is not None
     assert "with 60 rows of ['prediction', 'probability_0', 'probability_1'], the local model" in error.message
@@ -173,7 +178,7 @@ def test_the_table_shows_the_rows_that_differ_and_no_others(smooth: Any) -> None
     rows = expected_of(sample)
     for place in (3, 41):
         rows[place] = ["nobody", rows[place][1]]
-    error = disagreement(lambda _: answer(rows), sample, sample.parts[0])
+    error = difference(sample, rows)
     assert error is not None
     lines = error.message.splitlines()
 
@@ -224,9 +229,17 @@ def test_rows_that_fail_alone_are_values_that_change_on_the_way(smooth: Any) -> 
         return answer([["nobody", p] for _, p in values] if len(values) == 1 else values)
 
     assert (
-        "All rows in one request are answered as the model does, row 0 alone not"
+        "The deployment answers row 0 alone otherwise than the same rows among all rows"
         in failure(Endpoint(score), sample).message
     )
+
+
+def test_another_model_that_is_right_by_chance_is_told_from_values_that_change() -> None:
+    """It answers some rows as they should be, and each of them the same in every request."""
+    sample = sampled(SVC().fit(FRAME, LABELS), FRAME)
+    other = served(SVC().fit(FRAME, np.where(FRAME["b"] > 1, "high", LABELS)), sample)
+
+    assert "Another model serves" in failure(Endpoint(other), sample).message
 
 
 def test_a_sample_that_is_refused_fails(smooth: Any) -> None:
@@ -312,3 +325,17 @@ def test_a_large_sample_is_thinned_evenly(smooth: Any, kind: Callable[[pd.DataFr
         len(expected_of(sample)),
         orjson.loads(sample.parts[0].payload)["input_data"][0]["values"][-1],
     )
+
+
+def test_an_outage_while_it_is_explained_does_not_hide_a_disagreement(smooth: Any) -> None:
+    """The first part failed; that the others cannot be sent changes nothing."""
+    sample = sampled(smooth, FRAME)
+    endpoint = Endpoint(served(GaussianNB().fit(FRAME, np.roll(LABELS, 7)), sample))
+
+    def score(body: bytes) -> bytes:
+        if len(endpoint.requests) > 1:
+            raise TransportError("connection refused")
+        return served(GaussianNB().fit(FRAME, np.roll(LABELS, 7)), sample)(body)
+
+    endpoint._score = score
+    assert "of 60 sample rows differ" in failure(endpoint, sample).message

@@ -52,8 +52,8 @@ def refuse(findings: Iterable[Finding], operation: str, cause: BaseException | N
     found = [finding for finding in findings if finding.severity == "error"]
     if found:
         raise CheckError(
-            "What follows would keep the model from being stored or served; nothing was uploaded.",
+            "The model would fail on the service, or answer otherwise than here. Nothing was uploaded.",
             operation=operation,
             faults=tuple(Fault(finding.subject, finding.problem, finding.next_step) for finding in found),
-            next_step="Correct them; Deployer.check(model) tells of warnings, too.",
+            next_step="Correct each of them; check() lists warnings as well.",
         ) from cause

@@ -35,9 +35,11 @@ class StoringVerbs(OpenProject):
     ) -> CheckReport:
         r"""Find what would go wrong with a model before anything is uploaded.
 
-        Looked at are credentials, certificate, space, runtime, rights and quota; the software specification and its
-        life cycle; the versions of libraries here and in the runtime; classes and functions that the runtime cannot
-        import; size, schema and sample. What is an error here stops :meth:`store`, too, where it is about the model.
+        It looks at credentials, certificate, space, runtime, rights and quota; at the software specification and its
+        life cycle; at the libraries here and in the runtime; at classes and functions that the runtime cannot import;
+        and at the model's size and columns. With a sample it also rehearses a deployment in this process: it encodes
+        the sample as :meth:`score` does, rebuilds the rows as the runtime does, and compares what the model answers to
+        them with what it answers to the sample itself. An error about the model stops :meth:`store` as well.
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.

@@ -1,9 +1,9 @@
 """Say what follows from a verification that failed.
 
-Every part of the sample passed its rehearsal: with the libraries of this process, what a runtime makes of its request
-is answered as the local model does. So if the endpoint answers all rows otherwise, another model runs there, or other
-libraries. If only some of the parts are answered otherwise, the model is the right one, and the service makes something
-else of their values than the rehearsal did.
+Every part of the sample passed its rehearsal: with the libraries of this process, the model answers what a runtime
+makes of the request as it answers the rows themselves. An endpoint that answers a row in one request so and in another
+otherwise makes something else of the values than the rehearsal did. One that answers each row always the same, but not
+as the model does, runs another model, or other libraries.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wml_deployer._preflight.skew import differing_libraries
+from wml_deployer._verification.agreement import agree
 from wml_deployer.errors import WMLDeployerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import Part, Sample
 
@@ -30,16 +35,19 @@ class Diagnosis(NamedTuple):
     next_step: str
 
 
-def diagnose(client: Client, sample: Sample, part: Part) -> Diagnosis:
-    """Say what it shows that the endpoint does not answer a part of a sample as the local model does.
+def diagnose(client: Client, sample: Sample, answers: Sequence[pd.DataFrame]) -> Diagnosis:
+    """Say what it shows that the endpoint does not answer a sample as the local model does.
 
     Args:
         client: The deployment space.
-        sample: The sample; the parts before this one were answered as they should be.
-        part: The first part that was not.
+        sample: The sample.
+        answers: What the endpoint answers to its parts, in their order; to the first ones at least.
 
     """
-    if part != sample.parts[0]:
+    part = next(
+        (part for part, live in zip(sample.parts, answers, strict=False) if _contradicts(part, live, answers[0])), None
+    )
+    if part is not None:
         return _values_changed(sample, part)
     differing = _libraries(client, sample)
     if differing:
@@ -54,13 +62,19 @@ def diagnose(client: Client, sample: Sample, part: Part) -> Diagnosis:
     )
 
 
+def _contradicts(part: Part, live: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Whether the endpoint answers rows otherwise than the same rows among all rows of the sample."""
+    same_rows = whole.iloc[list(part.rows)].reset_index(drop=True) if len(part.rows) <= len(whole) else whole
+    return bool(part.rows) and not agree(live, same_rows)
+
+
 def _values_changed(sample: Sample, part: Part) -> Diagnosis:
+    """Explain that a row's answer depends on the request that it travels in."""
     columns = [field.name for field in sample.schema.fields if not field.dtype.startswith(_NUMBERS)]
     shown = ", ".join(columns[:SHOWN_COLUMNS]) + (", ..." if len(columns) > SHOWN_COLUMNS else "")
-    of = f" of the columns {shown}" if columns else ""
     return Diagnosis(
-        f"{sample.parts[0].name.capitalize()} in one request are answered as the model does, {part.name} not: values"
-        f"{of} change on the way, depending on the rows in the request.",
+        f"The deployment answers {part.name} otherwise than the same rows among all rows: values"
+        f"{f' of the columns {shown}' if shown else ''} change on the way, depending on the rows in a request.",
         "Fit the model on plain numbers and text without gaps, so that a row means the same in every request.",
     )
 

@@ -192,7 +192,7 @@ class _Run:
         if isinstance(answered, pd.DataFrame) and agree(answered, expected):
             values = [self._answered_values["values"][position] for position in positions]
             block = {**self._answered_values, "values": values}
-            self.parts.append(Part(part, rows.body, orjson.dumps({"predictions": [block]})))
+            self.parts.append(Part(part, rows.body, orjson.dumps({"predictions": [block]}), tuple(positions)))
         else:
             self._explain(rows, answered, expected)
 

@@ -31,12 +31,14 @@ class Part:
         name: Which rows they are, for messages: ``"all rows"``, ``"row 3 alone"``.
         payload: The request's body, with n rows.
         expected: The local model's answer to them, as the service would write it.
+        rows: The positions in the sample of the rows; empty if they are not rows of the sample as it is.
 
     """
 
     name: str
     payload: bytes
     expected: bytes
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class SampleFolder:
         """
         path = self._path(digest)
         parts = [
-            b'{"name":%b,"payload":%b,"expected":%b}' % (orjson.dumps(part.name), part.payload, part.expected)
+            b'{"name":%b,"payload":%b,"expected":%b,"rows":%b}'
+            % (orjson.dumps(part.name), part.payload, part.expected, orjson.dumps(part.rows))
             for part in sample.parts
         ]
         try:
@@ -117,7 +120,12 @@ class SampleFolder:
         path = self._path(version.digest)
         try:
             parts = tuple(
-                Part(str(part["name"]), orjson.dumps(part["payload"]), orjson.dumps(part["expected"]))
+                Part(
+                    str(part["name"]),
+                    orjson.dumps(part["payload"]),
+                    orjson.dumps(part["expected"]),
+                    tuple(part["rows"]),
+                )
                 for part in orjson.loads(path.read_bytes())["parts"]
             )
         except FileNotFoundError:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.diagnosis import diagnose
-from wml_deployer.errors import BadRequestError, RolloutError
+from wml_deployer.errors import BadRequestError, RolloutError, WMLDeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from wml_deployer._clients.protocol import Client
@@ -41,37 +39,44 @@ def verify(client: Client, deployment_id: str, sample: Sample | None) -> Verific
     """
     if sample is None:
         return "skipped"
+    answers: list[pd.DataFrame] = []
+    error: RolloutError | None = None
     for part in sample.parts:
         try:
-            error = disagreement(lambda payload: client.score(deployment_id, payload), sample, part)
-        except BadRequestError as refusal:
-            raise RolloutError(
-                f"The deployment cannot answer {part.name} of the sample: {refusal.message}",
-                code=refusal.code,
-                trace=refusal.trace,
-                next_step="Load the model in an environment of the same software specification and score the sample "
-                "there.",
-            ) from refusal
-        if error is not None:
-            diagnosis = diagnose(client, sample, part)
-            error.message, error.next_step = f"{error.message}\n{diagnosis.problem}", diagnosis.next_step
-            raise error
-    return "passed"
+            live = _decoded(client.score(deployment_id, part.payload), sample)
+        except WMLDeployerError as refusal:
+            if error is not None:
+                break  # The parts after the first one that failed only help to explain it.
+            if isinstance(refusal, BadRequestError):
+                raise _refused(part, refusal) from refusal
+            raise
+        answers.append(live)
+        error = error or disagreement(live, _decoded(part.expected, sample), part)
+    if error is None:
+        return "passed"
+    diagnosis = diagnose(client, sample, answers)
+    error.message, error.next_step = f"{error.message}\n{diagnosis.problem}", diagnosis.next_step
+    raise error
 
 
-def disagreement(score: Callable[[bytes], bytes], sample: Sample, part: Part) -> RolloutError | None:
-    """Score one part of a sample and return what differs from the local model's answers, or ``None``.
+def _refused(part: Part, refusal: BadRequestError) -> RolloutError:
+    return RolloutError(
+        f"The deployment cannot answer {part.name} of the sample: {refusal.message}",
+        code=refusal.code,
+        trace=refusal.trace,
+        next_step="Load the model in an environment of the same software specification and score the sample there.",
+    )
+
+
+def disagreement(live: pd.DataFrame, local: pd.DataFrame, part: Part) -> RolloutError | None:
+    """Return what differs between the answers to one part of a sample, or ``None``.
 
     Args:
-        score: Sends a request's body to the live endpoint and returns the answer's body.
-        sample: The sample.
-        part: The part of it to send.
+        live: The endpoint's answer: n rows × prediction and probabilities.
+        local: The local model's.
+        part: The part, for the message.
 
     """
-    from wml_deployer.payload import decode  # noqa: PLC0415 - deferred: pandas is slow to import
-
-    classes = sample.schema.classes
-    live, local = decode(score(part.payload), classes=classes), decode(part.expected, classes=classes)
     if agree(live, local):
         return None
     if list(live.columns) != list(local.columns) or len(live) != len(local):
@@ -83,6 +88,13 @@ def disagreement(score: Callable[[bytes], bytes], sample: Sample, part: Part) ->
     error = RolloutError(_table(both, part, len(local)))
     error.differing = both
     return error
+
+
+def _decoded(body: bytes, sample: Sample) -> pd.DataFrame:
+    from wml_deployer.payload import decode  # noqa: PLC0415 - deferred: pandas is slow to import
+
+    frame: pd.DataFrame = decode(body, classes=sample.schema.classes)
+    return frame
 
 
 def _side_by_side(live: pd.DataFrame, local: pd.DataFrame) -> pd.DataFrame:
