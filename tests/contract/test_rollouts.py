@@ -159,7 +159,7 @@ def test_classes_in_another_order_are_caught_and_gone_back_from(
     block = {"fields": ["prediction", "probability"], "values": [list(row) for row in rows]}
     server.predict(deployment.id, [block])
 
-    with pytest.raises(RolloutError, match="Another model serves"):
+    with pytest.raises(RolloutError, match="569 of 569 sample rows differ"):
         deployer.update(better, sample=features)
 
     assert_frame_equal(before, deployer.score(features), check_exact=True)

@@ -64,8 +64,9 @@ def diagnose(client: Client, sample: Sample, answers: Sequence[pd.DataFrame]) ->
 
 def _contradicts(part: Part, live: pd.DataFrame, whole: pd.DataFrame) -> bool:
     """Whether the endpoint answers rows otherwise than the same rows among all rows of the sample."""
-    same_rows = whole.iloc[list(part.rows)].reset_index(drop=True) if len(part.rows) <= len(whole) else whole
-    return bool(part.rows) and not agree(live, same_rows)
+    if len(live) != len(part.rows) or len(whole) <= max(part.rows, default=0):
+        return False
+    return not agree(live, whole.iloc[list(part.rows)].reset_index(drop=True))
 
 
 def _values_changed(sample: Sample, part: Part) -> Diagnosis:

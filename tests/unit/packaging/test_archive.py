@@ -287,7 +287,7 @@ def test_a_tar_that_was_cut_before_it_was_compressed_is_refused(tmp_path: Path, 
 
 
 def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
-    """The model would fail a header that cannot be read is not silently left out."""
+    """What follows a header that cannot be read is not silently left out."""
     plain = gzip.decompress(archive_of(tmp_path / "model.tar.gz", member("a"), member("b")).read_bytes())
     damaged = plain.replace(b"b\0", b"c\0", 1)
 
