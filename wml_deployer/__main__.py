@@ -24,12 +24,18 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
+import os
+import re
+import shlex
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from wml_deployer import errors
+from wml_deployer._next_steps import in_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +46,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+EXIT_USAGE = 2
 EXIT_CHECKED = 17
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # The first that fits counts: the special stand before the general.
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -72,35 +80,114 @@ def main(arguments: Sequence[str] | None = None) -> int:
         10
 
     """
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    try:
+        given = parser.parse_args(words)
+    except _UsageError as error:
+        return _refuse(error, as_json="--json" in words)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s"
     )
     try:
         result = given.run(given)
     except (errors.WMLDeployerError, KeyboardInterrupt) as error:
-        return _fail(error, given)
-    print(json.dumps(result, default=str) if given.json else _as_text(result))  # noqa: T201 - the command line's result
+        return _fail(error, given, parser)
+    except Exception as error:  # noqa: BLE001 - a fault of this program, with its traceback
+        traceback.print_exc()
+        return _fail(error, given, parser)
+    _write(json.dumps(result, default=str) if given.json else _as_text(result), sys.stdout)
     return EXIT_CHECKED if given.command == "check" and not result["ok"] else 0
 
 
-def _fail(error: BaseException, given: argparse.Namespace) -> int:
+def _fail(error: BaseException, given: argparse.Namespace, parser: _Parser) -> int:
     """Say what went wrong, and return its exit code."""
-    said = str(error) or "interrupted"
+    if isinstance(error, errors.WMLDeployerError) and error.next_step is not None:
+        model, place = str(getattr(given, "model", "MODEL")), shlex.join([str(given.project), given.credentials])
+        error.next_step = in_flags(error.next_step, parser.commands, shlex.quote(model), place)
+    said = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
-    print(f"wml-deployer {given.command}: {said}", file=sys.stderr)  # noqa: T201 - the command line's voice
+    _write(f"wml-deployer {given.command}: {said}", sys.stderr)
     if given.json:
         parts = ("operation", "status", "code", "trace", "next_step")
         known = {name: value for name in parts if (value := getattr(error, name, None)) is not None}
-        message = getattr(error, "message", said)
         faults = [asdict(fault) for fault in getattr(error, "faults", ())]
-        told = {"type": type(error).__name__, "message": message, **known, "faults": faults}
-        print(json.dumps({"error": told, "exit_code": code}))  # noqa: T201 - the command line's result
+        _write_error(type(error).__name__, getattr(error, "message", said), code, **known, faults=faults)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wml-deployer", description="Deploy a model to IBM Watson Machine Learning.")
+def _refuse(error: _UsageError, *, as_json: bool) -> int:
+    """Say what is wrong with the arguments, and return the exit code."""
+    _write(f"{error.usage}{error}", sys.stderr)
+    if as_json:
+        _write_error("UsageError", str(error), EXIT_USAGE, next_step="Correct the arguments.", faults=[])
+    return EXIT_USAGE
+
+
+def _write_error(kind: str, message: str, exit_code: int, **parts: Any) -> None:
+    told = {"type": kind, "message": message, **parts}
+    _write(json.dumps({"error": told, "exit_code": exit_code}), sys.stdout)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """Write a line, whatever the terminal can show and whoever still reads it: the work is done by then."""
+    # Control characters move the cursor or change the title of a terminal; names and reasons may hold them.
+    shown = _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        # What is still in the buffer is not written at the end of the process either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _UsageError(Exception):
+    """The arguments are wrong.
+
+    Args:
+        message: What is wrong.
+        usage: How the command is used.
+
+    """
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises an error where argparse would end the process, so that ``--json`` gets its document."""
+
+    commands: tuple[str, ...] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise _UsageError(f"{self.prog}: {message}", self.format_usage())
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _unicode(text: str) -> str:
+    """Read text that goes into a file or to the service: bytes that are not UTF-8 can be written nowhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("it is not UTF-8") from None
+    return text
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="wml-deployer", description="Deploy a model to IBM Watson Machine Learning.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     rollouts: dict[str, str] = {
         "deploy": "deploy the project's first version",
@@ -109,9 +196,11 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, help_text in rollouts.items():
         command = _model_command(commands, name, help_text, _roll_out)
-        command.add_argument("--name", metavar="VERSION", help="name of the version; the project's version by default")
+        command.add_argument(
+            "--name", type=_unicode, metavar="VERSION", help="name of the version; the project's version by default"
+        )
         command.add_argument("--metrics", type=Path, metavar="JSON", help="numbers measured of it, by name")
-        command.add_argument("--reason", help="why, for the history")
+        command.add_argument("--reason", type=_unicode, help="why, for the history")
         if name != "deploy":
             command.add_argument(
                 "--allow-schema-change",
@@ -121,11 +210,15 @@ def _parser() -> argparse.ArgumentParser:
     _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
     rollback = _command(commands, "rollback", "serve an earlier version again", _roll_back, model=False)
     rollback.add_argument(
-        "--to", metavar="VERSION", help="version, revision or digest; the one before the present one by default"
+        "--to",
+        type=_unicode,
+        metavar="VERSION",
+        help="version, revision or digest; the one before the present one by default",
     )
-    rollback.add_argument("--reason", help="why, for the history")
+    rollback.add_argument("--reason", type=_unicode, help="why, for the history")
     _command(commands, "status", "tell what serves", _status, model=False)
     _command(commands, "history", "tell what was live, when, and why", _history, model=False)
+    parser.commands = tuple(commands.choices)
     return parser
 
 
@@ -144,7 +237,9 @@ def _model_command(
         metavar="NAME=TYPE",
         help="pandas dtype of a column of the sample; repeatable",
     )
-    command.add_argument("--specification", metavar="NAME", help="software specification; the best by default")
+    command.add_argument(
+        "--specification", type=_unicode, metavar="NAME", help="software specification; the best by default"
+    )
     command.add_argument("--unpickle", action="store_true", help="load the model file to find schema and classes")
     return command
 
@@ -158,7 +253,7 @@ def _command(
     command.add_argument("project", type=Path, help="folder with metadata.yaml")
     command.add_argument("credentials", help="credentials.yaml, or the word local for the embedded service")
     command.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    command.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="for the whole call")
+    command.add_argument("--timeout", type=_seconds, default=600.0, metavar="SECONDS", help="for the whole call")
     command.add_argument("-v", "--verbose", action="store_true", help="tell each step")
     command.set_defaults(run=run)
     return command
@@ -245,7 +340,7 @@ def _roll_back(given: argparse.Namespace) -> dict[str, Any]:
 
 def _status(given: argparse.Namespace) -> dict[str, Any]:
     with _open(given) as deployer:
-        return _told(deployer.status())
+        return _told(deployer.status(timeout=given.timeout))
 
 
 def _history(given: argparse.Namespace) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def refuse_schema_change(project: str, live: Version | None, new: Candidate | Ve
         f"This version of {project} changes what callers of the deployment send or get, under the same URL. Nothing "
         "was changed.",
         faults=shown,
-        next_step="Pass allow_schema_change=True (--allow-schema-change) if all who score on it are ready for that, or "
+        next_step="Pass allow_schema_change=True if all who score on it are ready for that, or "
         "deploy it as a project of its own.",
     )
 

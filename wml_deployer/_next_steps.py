@@ -1,0 +1,67 @@
+"""The next step of an error, said in the words of the command line.
+
+Errors give their next step in Python: ``Call rollback(to='v0.1').`` Whoever runs ``wml-deployer`` needs the same as a
+command and its flags. One translation for all errors keeps each of them written once, by two rules: a call of a verb
+becomes its command, and an argument becomes its flag.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["in_flags"]
+
+_FLAGS = {"version": "--name"}
+"""Flags that are not called as the argument is."""
+_FILES = frozenset({"metrics", "sample"})
+"""Arguments whose flags take a file, whatever the example in Python is."""
+_ARGUMENTS = "allow_schema_change|metrics|reason|sample|specification|timeout|to|unpickle|version"
+_WITHOUT_COMMAND = frozenset(
+    {"candidate", "compare", "delete", "discard", "jobs", "promote", "prune", "recover", "score", "store"}
+)
+_CALL = re.compile(r"\b(Call )?(?:Deployer\.)?([a-z_]+)\(([^()]*)\)")
+_ARGUMENT = re.compile(rf"\b({_ARGUMENTS})=('[^']*'|\{{[^}}]*\}}|[\w.+-]*\w)?")
+
+
+def in_flags(text: str, commands: Iterable[str], model: str, place: str) -> str:
+    """Say a next step as commands and flags.
+
+    Args:
+        text: The next step, as Python calls.
+        commands: The commands that there are.
+        model: What stands for the model on the command line.
+        place: What stands for the project and the credentials.
+
+    Returns:
+        The next step for the command line; a verb without a command stays a call, marked as Python.
+
+    Example:
+        >>> in_flags("Call rollback(to='v0.1').", ["rollback"], "MODEL", "PROJECT CREDENTIALS")
+        'Run `wml-deployer rollback PROJECT CREDENTIALS --to v0.1`.'
+        >>> in_flags("Give it more with timeout=, in seconds.", [], "MODEL", "PROJECT CREDENTIALS")
+        'Give it more with --timeout, in seconds.'
+
+    """
+    known = frozenset(commands)
+
+    def as_command(match: re.Match[str]) -> str:
+        call, name, arguments = match.groups()
+        if name not in known:
+            return f"{match[0]} in Python" if name in _WITHOUT_COMMAND else match[0]
+        options = [_flag(*found.groups()) for found in _ARGUMENT.finditer(arguments)]
+        models = [model] if re.match(r"\s*model\b", arguments) else []
+        return f"{'Run ' if call else ''}`{' '.join(['wml-deployer', name, *models, place, *options])}`"
+
+    return _ARGUMENT.sub(lambda match: _flag(*match.groups()), _CALL.sub(as_command, text))
+
+
+def _flag(name: str, value: str | None) -> str:
+    flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if value is None or value == "True" or name in _FILES:
+        return flag
+    return f"{flag} {shlex.quote(value.strip(chr(39)))}"
