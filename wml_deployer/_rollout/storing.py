@@ -299,7 +299,6 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
         f"{os.fspath(path)} is a path, and a path is not unpickled unasked: {unknown} is not known.",
         operation="store",
         next_step=(
-            "Pass unpickle=True; or set model_type in metadata.yaml (such as scikit-learn_1.6), and give "
-            "no sample."
+            "Pass unpickle=True; or set model_type in metadata.yaml (such as scikit-learn_1.6), and give no sample."
         ),
     )
