@@ -33,6 +33,8 @@ __all__ = ["digest"]
 
 _VOLATILE_ATTRIBUTES = frozenset(
     {
+        "_cache",  # pandas keeps what it has computed once
+        "_readonly",  # pandas 3 notes how an array may be written to
         "_has_canonical_format",  # scipy.sparse notes what it found out about a matrix,
         "_has_sorted_indices",  # when it is first asked
     }
@@ -311,6 +313,11 @@ def _arrow(values: Any) -> Any:
     return type(values), (str(values.type), values.to_pylist())
 
 
+def _pandas_array(values: Any) -> Any:
+    """Take pandas' arrays by their values: they also note how they may be written to."""
+    return type(values), (values.dtype, values._ndarray)  # noqa: SLF001 - what it pickles
+
+
 def _frame(frame: Any) -> Any:
     """A DataFrame by its columns: how it groups them into blocks changes when it is read."""
     columns = [frame.iloc[:, position].array for position in range(frame.shape[1])]
@@ -321,6 +328,8 @@ _RULES: dict[str, Callable[[Any], Any]] = {
     "numpy.random._generator.Generator": _class_alone,
     "numpy.random.bit_generator.BitGenerator": _class_alone,
     "numpy.random.mtrand.RandomState": _class_alone,
+    "pandas._libs.arrays.NDArrayBacked": _pandas_array,
+    "pandas.DataFrame": _frame,  # pandas 3
     "pandas.core.frame.DataFrame": _frame,
     "pyarrow.lib.Array": _arrow,
     "pyarrow.lib.ChunkedArray": _arrow,

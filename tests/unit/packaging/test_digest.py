@@ -312,7 +312,16 @@ def in_blocks(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame[[name]] for name in frame.columns], axis=1)
 
 
-FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, np.nan], "c": ["x", "y"]})
+FRAME = pd.DataFrame(
+    {
+        "a": [1.0, 2.0],
+        "b": [3.0, np.nan],
+        "c": ["x", "y"],
+        "day": pd.to_datetime(["2024-01-01", "2025-01-01"]).tz_localize("UTC"),
+        "kind": pd.Categorical(["u", "v"]),
+        "count": pd.array([1, None], dtype="Int64"),
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +378,8 @@ def test_what_is_no_content_does_not_count(one: Any, other: Any) -> None:
         pytest.param(MASKED([1, 2], [0, 1]), MASKED([1, 2], [0, 0]), id="mask"),
         pytest.param(np.float32, np.float64, id="classes"),
         pytest.param(np.log1p, np.expm1, id="functions"),
-        pytest.param(FRAME, FRAME[["b", "a", "c"]], id="columns of a frame"),
+        pytest.param(FRAME, FRAME[[*reversed(FRAME.columns)]], id="columns of a frame"),
+        pytest.param(FRAME, FRAME.assign(kind=FRAME["kind"].cat.add_categories("w")), id="categories"),
         pytest.param(FRAME, FRAME.set_axis([1, 0], axis=0), id="index of a frame"),
     ],
 )
