@@ -11,11 +11,12 @@ import os
 import platform
 import re
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from wml_deployer.errors import UnsupportedModelError
+from wml_deployer.errors import UnsupportedModelError, WMLDeployerError
 from wml_deployer.frameworks._distributions import distributions_of_modules
 from wml_deployer.frameworks._inspection import parts, roots
 from wml_deployer.frameworks._registry import FRAMEWORKS
@@ -24,7 +25,7 @@ from wml_deployer.frameworks._sklearn import set_parameters
 from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from wml_deployer.frameworks._framework import Framework
 
@@ -112,14 +113,15 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
 
     """
     framework = recognise(estimator)
-    fields = input_fields(estimator, sample)
-    libraries = _libraries(estimator, named=bool(fields))
-    return ModelProfile(
-        model_type=f"{framework.name}_{major_minor(libraries[framework.name])}",
-        libraries=libraries,
-        schema=Schema(fields, class_labels(estimator), named=not fields or takes_names(estimator)),
-        parameters=set_parameters(estimator),
-    )
+    with _code_of(estimator):
+        fields = input_fields(estimator, sample)
+        libraries = _libraries(estimator, named=bool(fields))
+        return ModelProfile(
+            model_type=f"{framework.name}_{major_minor(libraries[framework.name])}",
+            libraries=libraries,
+            schema=Schema(fields, class_labels(estimator), named=not fields or takes_names(estimator)),
+            parameters=set_parameters(estimator),
+        )
 
 
 def recognise(estimator: object) -> Framework:
@@ -141,11 +143,12 @@ def recognise(estimator: object) -> Framework:
 
     """
     _refuse_what_is_no_model(estimator)
-    _refuse_unserved(estimator)
-    for framework in FRAMEWORKS:
-        if framework.is_model(estimator):
-            framework.refuse_unfitted(estimator)
-            return framework
+    with _code_of(estimator):
+        _refuse_unserved(estimator)
+        for framework in FRAMEWORKS:
+            if framework.is_model(estimator):
+                framework.refuse_unfitted(estimator)
+                return framework
     kind = type(estimator)
     raise UnsupportedModelError(
         f"A {kind.__module__}.{kind.__qualname__} is not a model of a framework that can be stored.",
@@ -169,6 +172,20 @@ def major_minor(version: str) -> str:
     """
     found = re.match(r"\d+(\.\d+)?", version)
     return found.group() if found else version
+
+
+@contextmanager
+def _code_of(estimator: object) -> Iterator[None]:
+    """Turn what an estimator's own code raises when it is looked at into a typed error."""
+    try:
+        yield
+    except WMLDeployerError:
+        raise
+    except Exception as error:
+        raise UnsupportedModelError(
+            f"Describing {type(estimator).__name__} raised {type(error).__name__}: {error}",
+            next_step="See that get_params() and the attributes of the model work.",
+        ) from error
 
 
 def _refuse_what_is_no_model(estimator: object) -> None:

@@ -368,3 +368,27 @@ def test_the_packages_of_a_users_transformers_are_recorded() -> None:
     described = profile(make_pipeline(installed, own, GaussianNB()).fit(BARE, Y))
 
     assert {"PyYAML", "numpy", "python", "scikit-learn"} == described.libraries.keys()
+
+
+def fail(*_: object, **__: object) -> Any:
+    raise ZeroDivisionError("not today")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        pytest.param({"predict": property(fail)}, id="predict"),
+        pytest.param({"__sklearn_is_fitted__": fail}, id="fitted"),
+        pytest.param({"classes_": property(fail)}, id="classes"),
+        pytest.param({"get_params": fail}, id="parameters"),
+        pytest.param({"feature_names_in_": property(fail)}, id="names"),
+    ],
+)
+def test_what_an_estimator_raises_when_it_is_looked_at_is_the_cause(member: dict[str, Any]) -> None:
+    """The error names the estimator."""
+    estimator = type("Mine", (Majority,), member)().fit(BARE, Y)
+
+    with pytest.raises(UnsupportedModelError, match=r"Describing Mine raised ZeroDivisionError: not today") as caught:
+        profile(estimator)
+
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
