@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wml_deployer.errors import Fault, PackagingError
-from wml_deployer.packaging._files import BROKEN, HEAD, LFS_NEXT_STEP, is_lfs_pointer, is_text, read_head
+from wml_deployer.packaging._files import BROKEN, LFS_NEXT_STEP, is_lfs_pointer, is_text, read_head
 from wml_deployer.packaging._gzip import GzipWriter
 from wml_deployer.progress._stage import stage
 
@@ -33,7 +33,6 @@ __all__ = ["check_archive", "require_gzip", "write_archive"]
 
 _CHUNK = 256 * 1024
 _GZIP = b"\x1f\x8b"
-_LFS = "is a Git LFS pointer, not the file itself (git lfs pull)"
 
 _MOST_LINKS = 40
 """Links that are followed from one to the next, as on Linux: more are taken to lead in a circle."""
@@ -182,12 +181,11 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> _Member:
         return _Member(name, f"hard link {_sha256(member.linkname)}", member.linkname)
     if not member.isfile():
         return _Member(name, problem="is a device or pipe, not a file")
-    checksum, head = hashlib.sha256(), b""
+    checksum = hashlib.sha256()
     source = archive.extractfile(member)
     while source and (chunk := source.read(_CHUNK)):
-        head = head or chunk[:HEAD]
         checksum.update(chunk)
-    return _Member(name, checksum.hexdigest(), problem=_LFS if is_lfs_pointer(head) else None)
+    return _Member(name, checksum.hexdigest())
 
 
 def _faults(members: Sequence[_Member]) -> list[Fault]:
