@@ -91,8 +91,9 @@ class StoringVerbs(OpenProject):
 
         Args:
             model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
-            sample: n rows × k fields that a deployment of it must answer as the local model does; a few dozen do,
-                and of more than 1000 rows 1000 are taken. They stay on this machine.
+            sample: n rows × k fields that a deployment of it must answer as the local model does, in any form that
+                :meth:`score` takes; a few dozen do, and of more than 1000 rows 1000 are taken. They stay on this
+                machine. The column names of a frame are the schema of a model that was fitted on a bare array.
             version: Name of the version; the project's version, counted up where it is taken, if not given.
             specification: Name of the software specification; the best supported one if not given.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
