@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-NEGATIVE = 5
-"""Of so many cases one is made to be wrong."""
+ROUND, WRONG = 20, 4
+"""How many cases of an operation are called in one go, and how many of them are made to be wrong."""
 KNOWN = 0.75
 """How often ids and keys are those of something that is there."""
 
@@ -249,13 +249,17 @@ def main(path: str) -> None:
     given = json.loads(Path(path).read_text("utf-8"))
     run = Run(given)
     described = schemathesis.openapi.from_dict(given["document"])
-    for index, found in enumerate(described.get_all_operations()):
-        operation, wrong = found.ok(), max(1, given["examples"] // NEGATIVE)
-        seed = given["seed"] + index
-        run.operation(operation, GenerationMode.POSITIVE, given["examples"] - wrong, seed)
-        if operation.body or operation.query or operation.path_parameters:
-            run.operation(operation, GenerationMode.NEGATIVE, wrong, seed)
-    sys.stdout.write(json.dumps({"cases": run.cases, "statuses": run.statuses, "wrong": run.wrong[:50]}) + "\n")
+    operations = [found.ok() for found in described.get_all_operations()]
+    # In rounds: whoever stops it has seen every operation.
+    for number in range(-(-given["examples"] // ROUND)):
+        for index, operation in enumerate(operations):
+            seed = given["seed"] + number * len(operations) + index
+            run.operation(operation, GenerationMode.POSITIVE, ROUND - WRONG, seed)
+            if operation.body or operation.query or operation.path_parameters:
+                run.operation(operation, GenerationMode.NEGATIVE, WRONG, seed)
+        told = {"cases": run.cases, "statuses": run.statuses, "wrong": run.wrong[:50]}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
