@@ -1,8 +1,8 @@
 """Call every operation of a running service with cases that schemathesis makes of its OpenAPI document.
 
 Run as a script by an interpreter that has schemathesis. Its argument is a file of JSON: where the service is, what was
-prepared in it, the document and how many cases each operation gets. Prints one line of JSON: how many cases there
-were, the statuses of each operation, and what went wrong.
+prepared in it, the document and how many cases each operation gets. Prints a line of JSON after each round: how
+many cases there were so far, the statuses of each operation, and what went wrong.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Version:
         model_name: Its name then.
         kind: ``model`` or ``function``.
         revision: The revision's number; None for the artifact as it is.
-        name: What its maker calls it, if that is told.
+        name: The name that its maker gave it, if any.
         committed_at: When it was frozen; None for the artifact as it is.
         message: The commit message.
         type: The model type.
@@ -39,7 +39,7 @@ class Version:
         size: Length of its content in bytes; None without a content.
         fields: Name and type of each column that it takes, in their order; empty where it does not say.
         classes: The labels that its probabilities are of; empty where it does not say.
-        facts: What else is told of it, as label and text.
+        facts: Its other facts, as label and text.
 
     """
 
@@ -96,13 +96,13 @@ def _version(transaction: Transaction, artifact: Record, document: dict[str, Any
     content = transaction.content(artifact, number=int(number or 0))
     custom = entity.get("custom") if isinstance(entity.get("custom"), dict) else {}
     message = committed.get("commit_message")
-    told = dict(_told(custom))
+    custom_facts = dict(_custom_facts(custom))
     return Version(
         model_id=artifact.id,
         model_name=str(metadata.get("name", "")),
         kind=artifact.kind,
         revision=number,
-        name=told.get("version") or _name_in(message),
+        name=custom_facts.get("version") or _name_in(message),
         committed_at=committed.get("committed_at"),
         message=message,
         type=str(entity.get("type", "")),
@@ -110,7 +110,7 @@ def _version(transaction: Transaction, artifact: Record, document: dict[str, Any
         size=content.blob.size if content is not None else None,
         fields=tuple(_fields(entity)),
         classes=tuple(_classes(custom)),
-        facts=[(key.replace("_", " "), text) for key, text in told.items() if key != "version" and text],
+        facts=[(key.replace("_", " "), text) for key, text in custom_facts.items() if key != "version" and text],
     )
 
 
@@ -119,7 +119,7 @@ def _name_in(message: Any) -> str | None:
     return found["name"] if found else None
 
 
-def _told(custom: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _custom_facts(custom: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the facts in ``custom``; those that a program keeps together under its own name one by one."""
     for key, value in custom.items():
         if isinstance(value, dict):

@@ -91,9 +91,15 @@ def create(
     asset = asset_reference(transaction, container.id, fields.get("asset"))
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
-    told = {key: fields[key] for key in ("description", "tags") if fields.get(key) is not None}
+    optional = {key: fields[key] for key in ("description", "tags") if fields.get(key) is not None}
     record.metadata.update(
-        created_at=now, **told, id=record.id, modified_at=now, name=name, owner=caller.user_id, **scope_of(container)
+        created_at=now,
+        **optional,
+        id=record.id,
+        modified_at=now,
+        name=name,
+        owner=caller.user_id,
+        **scope_of(container),
     )
     record.entity.update(
         {

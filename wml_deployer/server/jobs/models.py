@@ -40,12 +40,12 @@ def create(
     scoring = _scoring(fields)
     identifier = context.identifiers.new()
     name = fields.get("name") or f"name_{context.identifiers.new()}"
-    told = {key: fields[key] for key in ("description", "tags") if key in fields}
+    optional = {key: fields[key] for key in ("description", "tags") if key in fields}
     kept = {key: fields[key] for key in ("hardware_spec", "hybrid_pipeline_hardware_specs") if key in fields}
     document: dict[str, Any] = {
         "metadata": {
             "created_at": context.clock.stamp(),
-            **told,
+            **optional,
             "id": identifier,
             "name": name,
             f"{container.kind}_id": container.id,
