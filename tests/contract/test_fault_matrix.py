@@ -150,8 +150,8 @@ class Cells(Witness):
                 serves = self.number if f"Version v{self.number} serves;" in str(error) else before
                 self.compare(f"{where}: what answers", serves, self.answers())
             self.compare(f"{where}: then", None, self.attempt(SECONDS))
-        elif call.method == "DELETE" and kind in {"404", "409"}:
-            # A service is believed that says of a thing that it is gone, or in use.
+        elif call.method == "DELETE" and kind == "409":
+            # A service is believed that says of a thing that it is in use.
             return
         self.look_at(where)
 

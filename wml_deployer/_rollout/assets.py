@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer.errors import NotFoundError
+from wml_deployer._rollout.removals import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,4 @@ def is_there(client: Client, version: Version) -> bool:
 
 def is_gone(client: Client, model_id: str, revision: str | None) -> bool:
     """Say whether a revision of a model is no longer on the service."""
-    try:
-        client.model(model_id, revision)
-    except NotFoundError:
-        return True
-    return False
+    return find(lambda: client.model(model_id, revision)) is None

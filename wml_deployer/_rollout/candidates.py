@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from wml_deployer._rollout.assets import asset_of, version_served
-from wml_deployer._rollout.deploying import remove
+from wml_deployer._rollout.deploying import create_only, delete, remove, serves_another
 from wml_deployer._rollout.left_over import CUSTOM_KEY
-from wml_deployer._rollout.waiting import serve, wait_until_serving
-from wml_deployer._transport.idempotency import send_once
+from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._verification.verify import verify
 from wml_deployer.errors import ConflictError, VersionError
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["CANDIDATE_KEY", "candidate_of", "required", "start", "version_of"]
+__all__ = ["CANDIDATE_KEY", "candidate_of", "candidates_of", "finish", "required", "start", "version_of"]
 
 CANDIDATE_KEY = "candidate_of"
 """Where a candidate says whose it is; a live deployment says so elsewhere: neither is taken for the other."""
@@ -33,9 +32,14 @@ _log = logging.getLogger(__name__)
 
 
 def candidate_of(client: Client, project: str) -> DeploymentRecord | None:
-    """Find the project's candidate: the oldest, where two were made at the same time."""
+    """Find the project's candidate."""
+    return next(iter(candidates_of(client, project)), None)
+
+
+def candidates_of(client: Client, project: str) -> list[DeploymentRecord]:
+    """List the candidates of a project, the oldest first; there is one, unless two are being made at the same time."""
     ours = [d for d in client.deployments() if d.custom.get(CUSTOM_KEY, {}).get(CANDIDATE_KEY) == project]
-    return min(ours, key=lambda record: (record.created_at, record.id), default=None)
+    return sorted(ours, key=lambda record: (record.created_at, record.id))
 
 
 def required(client: Client, project: str, operation: str) -> DeploymentRecord:
@@ -81,30 +85,40 @@ def start(client: Client, project: str, version: Version, sample: Sample | None)
 
     Raises:
         RolloutError: It failed, or did not answer as the local model does.
+        ConflictError: Somebody else made a candidate, or let this one serve another version, at the same time.
 
     """
     there = candidate_of(client, project)
     if there is None:
         there = started = _create(client, project, version)
     else:
+        there = wait_until_settled(client, there)
         started = there if asset_of(there) == asset_of(version) else serve(client, there.id, version)
     try:
         ready = wait_until_serving(client, started, version.model_id, version.revision, there)
         verify(client, ready.id, sample)
     except BaseException as error:
-        remove(client, there.id, error)
+        if not serves_another(client, there, version):
+            remove(client, there.id, error)
         raise
     _log.info("candidate %s serves %s", ready.id, version.name)
     return ready
 
 
+def finish(client: Client, project: str, version: Version) -> None:
+    """Remove the candidate that was promoted; one that serves another version by now is somebody else's."""
+    record = candidate_of(client, project)
+    if record is not None and asset_of(record) == asset_of(version):
+        delete(client, record.id)
+
+
 def _create(client: Client, project: str, version: Version) -> DeploymentRecord:
     call = {CANDIDATE_KEY: project, "version": version.name, "digest": version.digest, "call": uuid4().hex}
-    custom = {CUSTOM_KEY: call}
-    name = f"{project}-Candidate"
-
-    def made() -> DeploymentRecord | None:
-        return next((record for record in client.deployments() if record.custom == custom), None)
-
-    tags = (CUSTOM_KEY, project, "candidate")
-    return send_once(lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), made)
+    return create_only(
+        client,
+        f"{project}-Candidate",
+        version,
+        {CUSTOM_KEY: call},
+        (CUSTOM_KEY, project, "candidate"),
+        existing=lambda: candidates_of(client, project),
+    )

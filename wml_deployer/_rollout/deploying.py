@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.left_over import CUSTOM_KEY, project_of
-from wml_deployer._rollout.removals import removal_as_conflict
+from wml_deployer._rollout.removals import find, removal_as_conflict
 from wml_deployer._rollout.storing import facts
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["batch_deployments_of", "create", "delete", "deployment_of", "deployments_of", "remove"]
+__all__ = [
+    "batch_deployments_of",
+    "create",
+    "create_only",
+    "delete",
+    "deployment_of",
+    "deployments_of",
+    "remove",
+    "serves_another",
+]
 
 
 _log = logging.getLogger(__name__)
@@ -37,38 +48,85 @@ def batch_deployments_of(client: Client, project: str) -> list[DeploymentRecord]
 
 def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None:
     """Find a project's deployment: the one that metadata.yaml names, or else the one that says whose it is."""
-    if metadata.deployment_uid is not None:
-        try:
-            return client.deployment(metadata.deployment_uid)
-        except NotFoundError:
-            _log.warning("deployment %s of metadata.yaml is gone", metadata.deployment_uid)
+    known = metadata.deployment_uid
+    if known is not None:
+        record = find(lambda: client.deployment(known))
+        if record is not None:
+            return record
+        _log.warning("deployment %s of metadata.yaml is gone", known)
     return next(iter(deployments_of(client, metadata.project_name)), None)
 
 
 def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRecord:
-    """Make the deployment, once, whatever answers get lost.
+    """Make the project's deployment, once, whatever answers get lost.
 
     Raises:
         ConflictError: Somebody else deployed the project at the same time; theirs is the older one and stays. Or
             somebody removed the version's model.
 
     """
-    custom = facts(metadata, version.name, version.digest)
-    what = (f"{metadata.project_name}-Deployment", version.model_id, version.revision)
-    tags = (CUSTOM_KEY, metadata.project_name)
+    project = metadata.project_name
+    return create_only(
+        client,
+        f"{project}-Deployment",
+        version,
+        facts(metadata, version.name, version.digest),
+        (CUSTOM_KEY, project),
+        existing=lambda: deployments_of(client, project),
+    )
 
-    def made() -> DeploymentRecord | None:
-        return next((d for d in deployments_of(client, metadata.project_name) if d.custom == custom), None)
+
+def create_only(
+    client: Client,
+    name: str,
+    version: Version,
+    custom: dict[str, Any],
+    tags: Sequence[str],
+    *,
+    existing: Callable[[], Sequence[DeploymentRecord]],
+) -> DeploymentRecord:
+    """Make a deployment of which a project has one, once, whatever answers get lost.
+
+    Two machines can make it at the same time, because the service does not refuse the second one. Each looks what there
+    is afterwards: the oldest stays, and whoever made another one removes it.
+
+    Args:
+        client: The deployment space.
+        name: Name of the deployment.
+        version: What it serves.
+        custom: Its facts, which name the call that makes it.
+        tags: Its tags.
+        existing: Lists the deployments of this kind that the project has, the oldest first.
+
+    Raises:
+        ConflictError: Somebody else made it at the same time, or removed the version's model.
+
+    """
+
+    def created() -> DeploymentRecord | None:
+        return next((record for record in existing() if record.custom == custom), None)
 
     try:
         with removal_as_conflict("deploy"):
-            record = send_once(lambda: client.create_deployment(*what, custom, tags), made)
-        _refuse_second(client, metadata.project_name, record)
+            record = send_once(
+                lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), created
+            )
+        _refuse_second(name, record, first=next(iter(existing()), record))
     except BaseException as error:
         with cleanup_deadline():
-            _remove_made(client, metadata.project_name, custom, error)
+            _remove_created(client, existing, custom, error)
         raise
     return record
+
+
+def serves_another(client: Client, record: DeploymentRecord, version: Version) -> bool:
+    """Return whether somebody else has begun to use a deployment for another version; not where nobody can tell."""
+    try:
+        with cleanup_deadline():
+            now = client.deployment(record.id)
+    except WMLDeployerError:
+        return False
+    return asset_of(now) not in {asset_of(version), (version.model_id, None)}
 
 
 def delete(client: Client, deployment_id: str) -> None:
@@ -91,19 +149,23 @@ def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
     return True
 
 
-def _refuse_second(client: Client, project: str, record: DeploymentRecord) -> None:
-    first = deployments_of(client, project)[0]
+def _refuse_second(name: str, record: DeploymentRecord, first: DeploymentRecord) -> None:
     if first.id != record.id:
         raise ConflictError(
-            f"Somebody else deployed {project} at the same time, as deployment {first.id}.",
+            f"Somebody else made {name} at the same time, as deployment {first.id}.",
             operation="deploy",
-            next_step="Call release(model) to serve yours instead.",
+            next_step="Call recover() to learn what it serves, and then again.",
         )
 
 
-def _remove_made(client: Client, project: str, custom: dict[str, object], error: BaseException) -> None:
+def _remove_created(
+    client: Client,
+    existing: Callable[[], Sequence[DeploymentRecord]],
+    custom: dict[str, Any],
+    error: BaseException,
+) -> None:
     try:
-        made = [record.id for record in deployments_of(client, project) if record.custom == custom]
+        made = [record.id for record in existing() if record.custom == custom]
     except WMLDeployerError:
         add_note(error, f"A deployment may be left in {client.scope}; the next call goes on from it.")
         return
@@ -112,14 +174,13 @@ def _remove_made(client: Client, project: str, custom: dict[str, object], error:
 
 
 def _deleted(client: Client, deployment_id: str) -> bool:
-    with suppress(NotFoundError):
+    try:
         client.delete_deployment(deployment_id)
+    except NotFoundError:
+        if not _is_gone(client, deployment_id):
+            client.delete_deployment(deployment_id)
     return True
 
 
 def _is_gone(client: Client, deployment_id: str) -> bool:
-    try:
-        client.deployment(deployment_id)
-    except NotFoundError:
-        return True
-    return False
+    return find(lambda: client.deployment(deployment_id)) is None

@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
 from wml_deployer._rollout.assets import is_gone, version_served
-from wml_deployer._rollout.candidates import candidate_of, version_of
-from wml_deployer._rollout.deploying import batch_deployments_of, create, delete, deployment_of, remove
+from wml_deployer._rollout.candidates import candidate_of, candidates_of, version_of
+from wml_deployer._rollout.deploying import (
+    batch_deployments_of,
+    create,
+    delete,
+    deployment_of,
+    deployments_of,
+    remove,
+    serves_another,
+)
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
+from wml_deployer._rollout.removals import delete_model, removal_as_conflict
 from wml_deployer._rollout.rollback import live_version, rollback_target
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._verification.verify import verify
-from wml_deployer.errors import NotFoundError, VersionError, WMLDeployerError
+from wml_deployer.errors import ConflictError, VersionError, WMLDeployerError
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._verification.sample import Sample, SampleFolder
@@ -29,6 +40,9 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import MetadataFile, Version
 
 __all__ = ["Project"]
+
+ATTEMPTS = 3
+"""How often a project's models are deleted anew because another machine deployed one of them meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -176,7 +190,7 @@ class Project:
                 proof = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
-            if not self._serves_another(record, version) and remove(self.client, record.id, error):
+            if not serves_another(self.client, record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
             raise
         self._journal.served(ready, "deploy", None, version, why=reason, proof=proof)
@@ -233,45 +247,41 @@ class Project:
         """
         record = self.refuse_stale()
         metadata = self._journal.read()
-        models = {version.model_id for version in metadata.versions}
+        models = [*dict.fromkeys(version.model_id for version in metadata.versions)]
         if record is None and not (cascade and models):
             self.required("delete")
         if cascade:
-            models |= {model.id for model in models_of(self.client, metadata)}
+            models += [model.id for model in models_of(self.client, metadata) if model.id not in models]
             refuse_unknown_versions(self.client, metadata, models, "delete")
         if record is not None:
             delete(self.client, record.id)
         self._journal.deleted(live_version(metadata) if metadata.deployment_uid else None)
-        if not cascade:
-            return
-        # The service deletes no model that is deployed.
-        for other in self._beside(metadata.project_name):
-            delete(self.client, other.id)
-        for model_id in dict.fromkeys(version.model_id for version in metadata.versions):
-            self._delete_model(model_id)
-        self._journal.forget_versions()
+        if cascade:
+            self._delete_everything(metadata.project_name, models)
+            self._journal.forget_versions()
 
-    def _beside(self, project: str) -> list[DeploymentRecord]:
-        """List what is deployed of a project beside what serves: a candidate, and what scores in batch."""
-        candidate = candidate_of(self.client, project)
-        batch = batch_deployments_of(self.client, project)
-        return [*batch, candidate] if candidate else batch
+    def _delete_everything(self, project: str, models: Iterable[str]) -> None:
+        """Delete a project's models, and whatever is deployed of them, by whomever: it keeps a model from going."""
+        for attempt in range(1, ATTEMPTS + 1):
+            deployed = (deployments_of, candidates_of, batch_deployments_of)
+            for record in [record for listed in deployed for record in listed(self.client, project)]:
+                delete(self.client, record.id)
+            try:
+                for model_id in models:
+                    delete_model(self.client, model_id)
+            except ConflictError:  # another machine deployed one just now
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return
 
     def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
-        served = self.at_rest(self.client.deployment(record.id))
+        with removal_as_conflict(action):
+            served = self.at_rest(self.client.deployment(record.id))
         came_from = self.serving(served)
         # The log knows what was verified; what serves may be what an interrupted call left unverified.
         live = live_version(self._journal.read())
         return Switch(action, served, came_from, live, version)
-
-    def _serves_another(self, record: DeploymentRecord, version: Version) -> bool:
-        """Say whether somebody else has begun to use a deployment for another version."""
-        try:
-            with cleanup_deadline():
-                now = self.client.deployment(record.id)
-        except WMLDeployerError:
-            return False
-        return now.model_id != version.model_id or now.revision not in {version.revision, None}
 
     def _take_back(self, version: Version) -> None:
         try:
@@ -279,12 +289,6 @@ class Project:
                 self.versions.take_back(version)
         except WMLDeployerError as error:
             _log.warning("version %s stays stored: %s", version.name, error.message)
-
-    def _delete_model(self, model_id: str) -> None:
-        try:
-            self.client.delete_model(model_id)
-        except NotFoundError:
-            _log.info("model %s is gone already", model_id)
 
     def sample(self, version: Version) -> Sample | None:
         """Return the rows to verify a version with, or ``None``."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import is_gone
 from wml_deployer._rollout.left_over import refuse_unknown_versions
+from wml_deployer._rollout.removals import delete_model
 from wml_deployer._rollout.rollback import find_version, live_version, rollback_target
-from wml_deployer.errors import ConflictError, NotFoundError, VersionError
+from wml_deployer.errors import ConflictError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
     refuse_unknown_versions(client, metadata, old, "prune")
     gone = []
     for model_id in old:
-        if _delete(client, model_id):
+        if _delete(client, metadata, model_id):
             gone += [version.name for version in metadata.versions if version.model_id == model_id]
             _forget(file, model_id)
     return tuple(gone)
@@ -81,13 +82,12 @@ def _newest(metadata: Metadata, keep: int) -> list[Version]:
     return by_age[len(by_age) - min(keep, len(by_age)) :]
 
 
-def _delete(client: Client, model_id: str) -> bool:
+def _delete(client: Client, metadata: Metadata, model_id: str) -> bool:
     try:
-        client.delete_model(model_id)
-    except NotFoundError:
-        return True
+        # Once more just before it goes: another machine may have stored a version in it since.
+        refuse_unknown_versions(client, metadata, [model_id], "prune")
+        delete_model(client, model_id)
     except ConflictError as error:
-        # Somebody deployed it just now.
         _log.warning("model %s stays: %s", model_id, error.message)
         return False
     return True

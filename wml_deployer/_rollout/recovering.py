@@ -16,6 +16,7 @@ from wml_deployer._rollout.journal import log_entry, observed
 from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
     archive_digest,
+    checksum_of,
     commit_message,
     frozen_already,
     frozen_revisions,
@@ -23,9 +24,10 @@ from wml_deployer._rollout.left_over import (
     told_by,
 )
 from wml_deployer._rollout.names import TakenNames
+from wml_deployer._rollout.removals import find, revisions_left
 from wml_deployer._rollout.service_log import merged, read_log
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
-from wml_deployer.errors import MetadataError, NotFoundError
+from wml_deployer.errors import MetadataError, NotFoundError, PackagingError
 from wml_deployer.metadata import Metadata, Version
 
 if TYPE_CHECKING:
@@ -109,16 +111,17 @@ def _versions(
     the rest as long as nothing else has them.
     """
     known = {asset_of(version): version for version in metadata.versions}
-    found = []
+    dated = []
     for model in models_of(client, metadata):
-        for listed in reversed(client.revisions(model.id)):
+        for listed in reversed(revisions_left(client, model.id)):
             ids = (model.id, str(listed.revision))
-            version = known.get(ids) or _told(client.model(*ids), told_by(listed), ids)
+            version = known.get(ids) or _told(client, listed, ids)
             if version is not None:
-                found.append(version)
+                dated.append((str(_frozen_at(listed)), version))
+    # By the service's clock, so that every machine gives names in the same order.
+    found = [version for _, version in sorted(dated, key=lambda item: item[0])]
     names = {(entry.model_id, entry.revision): entry.to_version for entry in logged if entry.to_version}
     serving = asset_of(record) if record else None
-    found.sort(key=lambda version: version.stored_at)
     first = sorted(found, key=lambda v: (asset_of(v) not in names, asset_of(v) != serving, asset_of(v) not in known))
     taken = TakenNames(metadata.model_copy(update={"versions": ()}), logged, ())
     given: dict[tuple[str, str | None], str] = {}
@@ -136,14 +139,15 @@ def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]
     return f"{wanted}@{version.model_id}/{version.revision}"
 
 
-def _told(revision: ModelRecord, told: tuple[str, str] | None, ids: tuple[str, str]) -> Version | None:
+def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version | None:
     """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
-    if told is None:
+    told, revision = told_by(listed), find(lambda: client.model(*ids))
+    if told is None or revision is None:
         return None
     name, digest = told
-    # A script may have given the model other content and kept its facts.
     facts = revision.custom.get(CUSTOM_KEY, {})
-    facts = facts if facts.get("digest") == digest else {}
+    if facts.get("digest") != digest:
+        digest, facts = _held(client, digest, facts, ids)
     try:
         return Version(
             name=name,
@@ -162,6 +166,20 @@ def _told(revision: ModelRecord, told: tuple[str, str] | None, ids: tuple[str, s
     except MetadataError as error:
         _log.warning("revision %s of model %s is no version that can be read: %s", ids[1], ids[0], error.message)
         return None
+
+
+def _held(client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+    """Return the digest of what a revision holds, and its facts, where its message and its facts contradict each other.
+
+    A script may have given the model other content and kept its facts; or two machines uploaded at the same time, and
+    one froze what the other one had uploaded.
+    """
+    try:
+        if facts.get("checksum") == client.read_model(*ids, checksum_of):
+            return str(facts["digest"]), facts
+        return archive_digest(client, *ids), {}
+    except (NotFoundError, PackagingError):
+        return digest, {}
 
 
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:

@@ -10,6 +10,8 @@ from wml_deployer._rollout.left_over import (
     Frozen,
     checksum_of,
     commit_message,
+    frozen_revisions,
+    models_of,
     remove_stale,
 )
 from wml_deployer._rollout.removals import removal_as_conflict
@@ -61,11 +63,11 @@ def upload(
         if frozen is not None and _runs_on(client, frozen, properties):
             return frozen, False
         remove_stale(client, metadata, [model for model in models if model not in fitting])
-        return _freeze(client, fitting, package, properties)
+        return _freeze(client, metadata, fitting, package, properties)
 
 
 def _freeze(
-    client: Client, fitting: list[ModelRecord], package: Package, properties: ModelProperties
+    client: Client, metadata: Metadata, fitting: list[ModelRecord], package: Package, properties: ModelProperties
 ) -> tuple[Frozen, bool]:
     chosen = properties.custom[CUSTOM_KEY]["version"]
     message = commit_message(chosen, package.digest)
@@ -75,6 +77,7 @@ def _freeze(
             lambda: client.freeze_model(model_id, message), lambda: _frozen_now(client, model_id, message, properties)
         )
         _verify(client, model_id, revision, package.checksum, properties)
+        _refuse_second_name(client, metadata, Frozen(model_id, revision, chosen, package.digest))
     except BaseException as error:
         if not fitting:
             _take_back(client, properties, message, error)
@@ -149,3 +152,14 @@ def _verify(client: Client, model_id: str, revision: str, sent: str, properties:
         operation="store",
         next_step="Store again; nothing was deployed.",
     )
+
+
+def _refuse_second_name(client: Client, metadata: Metadata, frozen: Frozen) -> None:
+    """Refuse a name that another machine gave to other content while this call uploaded."""
+    others = frozen_revisions(client, models_of(client, metadata))
+    if any(other.name == frozen.name and other.digest != frozen.digest for other in others):
+        raise ConflictError(
+            f"Somebody else stored another content as version {frozen.name!r} at the same time.",
+            operation="store",
+            next_step="Store again; nothing was deployed.",
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._transport.deadline import cleanup_deadline, remaining
 from wml_deployer._transport.idempotency import RETRYABLE, send_once, sleep_with_jitter
-from wml_deployer.errors import ConflictError, DeadlineError, RolloutError
+from wml_deployer.errors import ConflictError, DeadlineError, NotFoundError, RolloutError, WMLDeployerError
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
+MISSED: tuple[type[WMLDeployerError], ...] = (NotFoundError, *RETRYABLE)
+"""Errors after which a wait looks again; one 404 may come from a router."""
 LOOKS = 5
 """How many looks in a row may fail before the wait does."""
 _WORKING = frozenset({"initializing", "updating"})
@@ -131,11 +133,11 @@ def revert(client: Client, deployment_id: str, version: Version) -> None:
 
 
 def _look(client: Client, deployment_id: str) -> DeploymentRecord:
-    """Look at a deployment; one look that fails is no reason to go back from a version."""
+    """Look at a deployment; one look that fails or finds nothing is no reason to go back from a version."""
     for attempt in range(1, LOOKS):
         try:
             return client.deployment(deployment_id)
-        except RETRYABLE as error:  # noqa: PERF203 - a request costs more
+        except MISSED as error:  # noqa: PERF203 - a request costs more
             _log.info("cannot look at deployment %s: %s", deployment_id, error.message)
             sleep_with_jitter(attempt)
     return client.deployment(deployment_id)

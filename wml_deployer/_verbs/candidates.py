@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.candidates import required, start, version_of
+from wml_deployer._rollout.candidates import finish, required, start, version_of
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
@@ -114,7 +114,7 @@ class CandidateVerbs(OpenProject):
                 refuse_schema_change(self.metadata.project_name, project.serving(record), chosen)
             record = project.serve(record, chosen, "update", reason or "the candidate was promoted")
             try:
-                delete(project.client, candidate.id)
+                finish(project.client, self.metadata.project_name, chosen)
             except BaseException as error:
                 add_note(
                     error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it."

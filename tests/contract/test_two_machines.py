@@ -1,0 +1,222 @@
+"""One machine pauses before each of its requests while another one runs a whole verb: both end in one state.
+
+Both machines begin with the same, newest metadata.yaml. Whatever they do to each other, each call succeeds or is told
+of the conflict, and after both have called ``recover()`` they agree on everything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from tests.contract.interruptions import requests_watched
+from wml_deployer import Deployer
+from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_digest, checksum_of
+from wml_deployer.errors import ConflictError, RolloutError, VersionError, WMLDeployerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from wml_deployer import SoftwareCredentials
+    from wml_deployer._clients.protocol import Client
+
+    Verb = Callable[[Deployer, float], Any]
+
+pytestmark = pytest.mark.timeout(900)
+
+EXPECTED = (ConflictError, VersionError, RolloutError)
+"""How a call may end because of the other machine: told of a conflict, or that what it names is gone."""
+SHARE = 9
+"""The default run has one point of so many."""
+
+
+def rows(columns: int) -> pd.DataFrame:
+    """Two rows that every model of so many columns takes."""
+    return pd.DataFrame({name: [1.0, 2.0] for name in "ab"[:columns]})
+
+
+def model(answer: float, columns: int = 1) -> DummyRegressor:
+    """Fit a model that answers one number."""
+    return DummyRegressor(strategy="constant", constant=answer).fit(rows(columns), [0, 1])
+
+
+VERBS: dict[str, Verb] = {
+    "store": lambda deployer, number: deployer.store(model(number), sample=rows(1)),
+    "store wider": lambda deployer, number: deployer.store(model(number, 2), sample=rows(2)),
+    "update": lambda deployer, number: deployer.update(model(number), sample=rows(1)),
+    "rollback": lambda deployer, _: deployer.rollback(),
+    "rollback to": lambda deployer, _: deployer.rollback("first"),
+    "candidate": lambda deployer, number: deployer.candidate(model(number), sample=rows(1)),
+    "promote": lambda deployer, _: deployer.promote(),
+    "discard": lambda deployer, _: deployer.discard(),
+    "prune": lambda deployer, _: deployer.prune(1),
+    "delete": lambda deployer, _: deployer.delete(),
+    "cascade": lambda deployer, _: deployer.delete(cascade=True),
+    "recover": lambda deployer, _: deployer.recover(),
+    "release": lambda deployer, number: deployer.release(model(number), sample=rows(1)),
+}
+BEGINNINGS = ("empty", "live", "with a candidate")
+PAIRS = [
+    *(("empty", one, other) for one, other in product(("store", "store wider", "release", "candidate"), repeat=2)),
+    *(
+        ("live", one, other)
+        for one, other in product(
+            ("store", "store wider", "update", "rollback", "candidate", "prune", "delete", "cascade", "recover"),
+            repeat=2,
+        )
+    ),
+    *(
+        ("with a candidate", one, other)
+        for one, other in product(
+            ("update", "candidate", "promote", "discard", "prune", "delete", "cascade", "rollback to"), repeat=2
+        )
+    ),
+]
+
+
+@dataclass
+class TwoMachines:
+    """Two checkouts of one project."""
+
+    credentials: SoftwareCredentials
+    client: Client
+    folder: Path
+    name: str = ""
+    faults: list[str] = field(default_factory=list)
+    points: int = 0
+
+    def begin(self, beginning: str) -> tuple[Deployer, Deployer]:
+        """Bring a new project as far as it is to be, and give both machines the same file."""
+        self.remove()
+        self.name = f"p{uuid4().hex[:10]}"
+        paths = [self.folder / self.name / str(machine) / "metadata.yaml" for machine in range(2)]
+        for path in paths:
+            path.parent.mkdir(parents=True)
+            path.write_text(f"project_name: {self.name}\nproject_version: v1\n", encoding="utf-8")
+        one, other = (Deployer(self.credentials, path) for path in paths)
+        if beginning != "empty":
+            one.store(model(-2, 2), version="old")
+            one.release(model(-1), sample=rows(1), version="first")
+            one.release(model(0), sample=rows(1), version="second")
+        if beginning == "with a candidate":
+            one.candidate(model(1), sample=rows(1), version="third")
+        paths[1].write_bytes(paths[0].read_bytes())
+        return one, other
+
+    def remove(self) -> None:
+        """Remove what the project has on the service."""
+        for deployment in self.client.deployments():
+            if self.name and self.name in deployment.name:
+                self.client.delete_deployment(deployment.id)
+        for stored in self.client.models():
+            if self.name and self.name in stored.name:
+                self.client.delete_model(stored.id)
+
+    def requests(self, beginning: str, verb: str) -> int:
+        """Count what a verb asks when nobody disturbs it."""
+        one, _ = self.begin(beginning)
+        one.recover()  # connected
+        asked: list[str] = []
+        with requests_watched(asked.append):
+            self.attempt(one, verb, 7.0)
+        return len(asked)
+
+    def interleave(self, beginning: str, verb: str, disturbance: str, point: int) -> None:
+        """Run a whole verb on the second machine before one request of a verb on the first."""
+        where = f"{beginning}: {verb}, and before request {point} {disturbance}"
+        one, other = self.begin(beginning)
+        one.recover()
+        asked: list[str] = []
+        ended: list[WMLDeployerError | None] = []
+
+        def watch(request: str) -> None:
+            asked.append(request)
+            if len(asked) - 1 == point:
+                ended.append(self.attempt(other, disturbance, 8.0))
+
+        with requests_watched(watch):
+            ended.append(self.attempt(one, verb, 7.0))
+        self.points += 1
+        where = f"{where}, {asked[point] if point < len(asked) else 'never'}"
+        for error in ended:
+            if error is not None and not isinstance(error, EXPECTED):
+                self.faults.append(f"{where}: {error!r}")
+        self.look(where, one, other, {verb: ended[-1], disturbance: ended[0]})
+
+    def attempt(self, deployer: Deployer, verb: str, number: float) -> WMLDeployerError | None:
+        """Call a verb; return how it failed."""
+        try:
+            VERBS[verb](deployer, number)
+        except WMLDeployerError as error:
+            return error
+        return None
+
+    def look(self, where: str, one: Deployer, other: Deployer, ended: dict[str, WMLDeployerError | None]) -> None:
+        """See that what is there is what both machines are told is there."""
+        everything = [record for record in self.client.deployments() if self.name in record.name]
+        candidates = [record for record in everything if "candidate_of" in record.custom.get(CUSTOM_KEY, {})]
+        models = [record for record in self.client.models() if self.name in record.name]
+        if len(candidates) > 1 or len(everything) - len(candidates) > 1:
+            self.faults.append(f"{where}: {len(candidates)} candidates of {len(everything)} deployments, {ended}")
+        if "cascade" in ended and ended["cascade"] is not None and "recover" not in ended and not everything:
+            self.faults.append(f"{where}: the cascade stopped half-way: {ended['cascade']!r}")
+        files = []
+        for deployer in (one, other):
+            deployer.recover()
+            metadata = deployer.metadata
+            files.append((metadata.deployment_uid, sorted((v.name, v.model_id, v.revision) for v in metadata.versions)))
+            named = Counter(version.name for version in metadata.versions)
+            twice = [name for name, times in named.items() if times > 1]
+            if twice:
+                self.faults.append(f"{where}: {twice} twice")
+        if files[0] != files[1]:
+            self.faults.append(f"{where}: {files[0]} and {files[1]}")
+        known = {(model_id, revision) for _, model_id, revision in files[0][1]}
+        there = {(stored.id, item.revision) for stored in models for item in self.client.revisions(stored.id)}
+        if known != there:
+            self.faults.append(f"{where}: known {known}, there {there}")
+        for version in one.metadata.versions:
+            facts = self.client.model(version.model_id, version.revision).custom[CUSTOM_KEY]
+            ids = version.model_id, version.revision
+            as_told = facts["checksum"] == self.client.read_model(*ids, checksum_of)
+            if version.digest != (facts["digest"] if as_told else archive_digest(self.client, *ids)):
+                self.faults.append(f"{where}: {version.name} holds something else")
+        live = [deployment for deployment in everything if deployment not in candidates]
+        if live and {machine.status().id for machine in (one, other)} != {live[0].id}:
+            self.faults.append(f"{where}: the machines see different deployments")
+
+
+@pytest.fixture
+def machines(client: Client, reached: SoftwareCredentials, tmp_path: Path) -> Iterator[TwoMachines]:
+    """Give two machines one service."""
+    machines = TwoMachines(reached, client, tmp_path)
+    yield machines
+    machines.remove()
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["part", "whole"])
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_two_machines_end_in_one_state(machines: TwoMachines, beginning: str, whole: bool) -> None:
+    """Whatever one does between two requests of the other, both are told the truth and see the same."""
+    counted: dict[str, int] = {}
+    place = 0
+    for start, verb, disturbance in PAIRS:
+        if start != beginning:
+            continue
+        if verb not in counted:
+            counted[verb] = machines.requests(beginning, verb)
+        for point in range(counted[verb]):
+            place += 1
+            if whole or place % (SHARE * SHARE) == 0:
+                machines.interleave(beginning, verb, disturbance, point)
+
+    assert [] == machines.faults
+    assert machines.points > 0
