@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import urllib3
+from pydantic import SecretStr
 from typing_extensions import Self
 
+from wml_deployer._transport.pool import Transport
 from wml_deployer.server import EmbeddedServer, ServerInfo, ServerStartError, Settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
+
+    from wml_deployer._transport.responses import Response
 
 try:
     import pytest
@@ -109,8 +112,8 @@ class LocalServer:
             self._server = EmbeddedServer(Settings(self._directory, port=self._port, controllable=True))
             undo.callback(self._server.close)
             self._start(undo)
-            self._pool = urllib3.PoolManager(ca_certs=str(self.info.ca_bundle), timeout=30, retries=False)
-            undo.callback(self._pool.clear)
+            self._transport = Transport(self.info.ca_bundle, pauses=())
+            undo.callback(self._transport.close)
             self._token = self._log_in()
             self._undo = undo.pop_all()
         return self
@@ -284,10 +287,10 @@ class LocalServer:
             raise ServerStartError("The embedded service did not start; its log says why.")
 
     def _log_in(self) -> str:
-        body = json.dumps({"username": self.info.username, "api_key": self.info.apikey})
+        body = json.dumps({"username": self.info.username, "api_key": self.info.apikey}).encode()
         # Logging in by itself would stand in the log; the control API has its own way.
-        answer = self._pool.request("POST", f"{self.url}{_CONTROL}/authorize", body=body)
-        return str(json.loads(answer.data)["token"])
+        answer = self._transport.request("POST", f"{self.url}{_CONTROL}/authorize", body=body)
+        return str(answer.document()["token"])
 
     def _call(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> Any:
         answer = self._ask(method, path, document)
@@ -296,15 +299,15 @@ class LocalServer:
             self._token = self._log_in()
             answer = self._ask(method, path, document)
         if answer.status >= 400:  # noqa: PLR2004
-            raise ValueError(f"The embedded service refused {method} {path}: {answer.data.decode()}")
-        return json.loads(answer.data) if answer.data else None
+            raise ValueError(f"The embedded service refused {method} {path}: {answer.body.decode()}")
+        return answer.json() if answer.body else None
 
-    def _ask(self, method: str, path: str, document: Mapping[str, Any] | None) -> urllib3.BaseHTTPResponse:
-        return self._pool.request(
+    def _ask(self, method: str, path: str, document: Mapping[str, Any] | None) -> Response:
+        return self._transport.request(
             method,
             f"{self.url}{_CONTROL}{path}",
-            body=None if document is None else json.dumps(document),
-            headers={"Authorization": f"Bearer {self._token}"},
+            body=None if document is None else json.dumps(document).encode(),
+            token=SecretStr(self._token),
         )
 
 

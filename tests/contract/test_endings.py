@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.verbs import VERBS, verbs
-from wml_deployer._transport import pool
 from wml_deployer.errors import DeadlineError, TransportError
 
 if TYPE_CHECKING:
@@ -45,11 +44,9 @@ def test_every_verb_ends(
     server: LocalServer,
     model: Any,
     features: pd.DataFrame,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server that stalls, drips or closes is met with an error in time; the clean-up after it ends as well."""
     fault, kind = MISDEEDS[misdeed]
-    monkeypatch.setattr(pool, "REQUEST_SECONDS", SECONDS)
     server.fault(None, "^/(ml|v2)/", times=None, **fault)
 
     # A server that closes is tried a few times; where that takes too long, the deadline ends it.

@@ -14,18 +14,23 @@ import pandas as pd
 import pytest
 
 from tests.unit.switching_service import DEPLOYMENT, SwitchingService
+from tests.unit.test_transport import reply
 from wml_deployer import scoring
+from wml_deployer._scoring import worker
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.pace import FIRST_ROWS
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._scoring.source import Source
-from wml_deployer.errors import ConflictError
+from wml_deployer.errors import ConflictError, RateLimitError
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.unit.conftest import ScriptedServer
 
 META = pd.DataFrame(
     {
@@ -113,6 +118,22 @@ def test_a_partition_begins_with_what_the_last_one_learned(monkeypatch: pytest.M
         scorer(partition)
 
     assert [FIRST_ROWS, 1, FIRST_ROWS + 1] == sizes
+
+
+def test_a_busy_service_is_asked_five_times(
+    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one layer of retries, and the service says how long it waits."""
+    monkeypatch.setattr(worker, "PAUSES_SECONDS", (60.0,) * 4)
+    path = tmp_path / "credentials.yaml"
+    path.touch(mode=0o600)
+    path.write_text(f"url: {scripted.url}\nkind: software\ntoken: t\nspace_id: s\nca_bundle: {scripted.ca}\n")
+    scripted.behaviours = [reply("429 Too Many Requests", headers="retry-after-ms: 10\r\n")]
+
+    with pytest.raises(RateLimitError) as caught:
+        worker.ask_from_worker(Source(path), "3f2c", Batching(in_flight=1))(b"{}")
+
+    assert (5, 0.01) == (len(scripted.requests), caught.value.retry_after)
 
 
 def test_a_worker_opens_without_ibms_clients() -> None:

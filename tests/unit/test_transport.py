@@ -6,6 +6,8 @@ import gzip
 import io
 import os
 import socket
+import subprocess
+import sys
 import time
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -300,3 +302,13 @@ def test_an_empty_stream_is_an_empty_body(scripted: ScriptedServer, transport: T
     transport.request("PUT", scripted.url, headers={"Content-Length": "0"}, body=io.BytesIO())
 
     assert scripted.requests[0].endswith(b"\r\n\r\n")
+
+
+def test_no_http_library_is_imported() -> None:
+    """Whatever replaces urllib3 in an environment, as niquests does, changes nothing here."""
+    program = (
+        "import sys, wml_deployer._transport.pool;"
+        "print(sorted({'urllib3', 'requests', 'httpx', 'niquests'} & sys.modules.keys()))"
+    )
+
+    assert b"[]" == subprocess.check_output([sys.executable, "-c", program]).strip()
