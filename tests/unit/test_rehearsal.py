@@ -152,6 +152,40 @@ def test_only_the_guilty_column_is_named() -> None:
     assert ["column 'a'"] == [finding.subject for finding in measured(rows, is_nan)]
 
 
+def test_every_guilty_column_is_named_at_once() -> None:
+    """A gap in one, which the sample does not have, and a category of another."""
+    rows = pd.DataFrame({"a": ["x", "y", "x", "z"], "b": pd.Categorical(list("pqpr")), "c": ["k", "l", "k", "l"]})
+    found = measured(rows, lambda frame: frame["b"].cat.codes * 10 + np.array(is_nan(frame)))
+
+    assert ["column 'b'", "column 'a'"] == [finding.subject for finding in found]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([2**64 - 1, 1, 5], dtype="uint64"),
+        pd.Series([2**64 - 1, None, 5], dtype="UInt64"),
+        pd.Series([1, 2, 3], dtype="float16"),
+        pd.Series(pd.arrays.SparseArray([0.0, 1.0, 0.0])),
+        pd.Series([True, None, False], dtype="boolean"),
+        pd.Series(["a", None, "b"], dtype="string"),
+        pd.Series([[1], [2, 3], []]),
+        pd.Series([np.array([1, 2]), np.array([3]), np.array([])]),
+        pd.Series([{"a": 1}, {}, {"b": 2}]),
+        pd.Series(pd.Categorical(pd.date_range("2026", periods=3))),
+        pd.Series(["a", 1, 2.5], dtype=object),
+        pd.Series([None] * 3, dtype=object),
+        pd.Series(["a", pd.NA, "b"], dtype=object),
+    ],
+    ids=lambda values: f"{values.dtype} {values[0]!s:.9}",
+)
+def test_columns_of_any_dtype_are_rehearsed(values: pd.Series[Any]) -> None:
+    """A model that does not care for a column passes, whatever is in it."""
+    rows = pd.DataFrame({"a": values, "b": [1.0, 2.0, 3.0]})
+
+    assert () == rehearsed(Measure(lambda frame: frame["b"].to_numpy()).fit(rows), rows).findings
+
+
 def test_an_example_shows_both_answers() -> None:
     """The first value that differs."""
     [finding] = measured(column(["x", np.nan, "y"]), is_nan)

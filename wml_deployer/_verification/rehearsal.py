@@ -30,7 +30,7 @@ from wml_deployer._verification.gaps import large_integer_columns, nullable_colu
 from wml_deployer._verification.native import NativeRuntime, UnreadableColumnError, answer, arrays_of, outputs, written
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
-from wml_deployer.errors import ModelError
+from wml_deployer.errors import InvalidResponseError, ModelError
 from wml_deployer.frameworks._schema import takes_names
 from wml_deployer.payload import decode
 from wml_deployer.reports import Finding
@@ -69,7 +69,8 @@ def rehearse(model: Any, rows: SampleRows, schema: Schema) -> Rehearsal:
         warnings.simplefilter("ignore")
         try:
             run = _Run(model, rows, schema)
-        except ModelError as error:
+        except (ModelError, InvalidResponseError) as error:
+            # The answer itself may be of a shape that no answer of the service has.
             finding = Finding("error", "sample", error.message, error.next_step or CORRECT_SAMPLE)
             return Rehearsal(None, (finding,), error.__cause__)
         run.play_rows()
@@ -86,8 +87,8 @@ class _Rows:
         part: Which rows they are, for messages.
         frame: m rows × k columns as the caller has them.
         local: The same as the model takes them, a frame or an array.
-        body: Their request; what the encoder raised, if it refuses them.
-        arrived: The same as the runtime makes them; what it raised, if it refuses them.
+        body: Their request; empty if the encoder refuses them.
+        arrived: The same as the runtime makes them; what it or the encoder raised, if one of them refuses them.
 
     """
 
@@ -170,7 +171,8 @@ class _Run:
         frame = self._rows.frame
         for name in large_integer_columns(frame):
             # The gap comes first: the rows after it are the sample's own.
-            holed = with_gaps(pd.concat([frame.head(1), frame]).astype({name: "Int64"}), [name], len(frame) + 1)
+            nullable = "UInt64" if frame[name].dtype.kind == "u" else "Int64"
+            holed = with_gaps(pd.concat([frame.head(1), frame]).astype({name: nullable}), [name], len(frame) + 1)
             arrived = self._sent("rows beside a gap", holed).arrived
             answered = self._asked(arrived)
             if isinstance(answered, pd.DataFrame):
@@ -210,13 +212,17 @@ class _Run:
         expected, answered = self._asked(rows.local), self._asked(rows.arrived)
         if isinstance(expected, Exception):
             return False  # The model was not made for gaps there.
+        if isinstance(answered, UnreadableColumnError) and answered.column != name:
+            return False  # That column was named already.
         if isinstance(answered, Exception):
             self._add(f"column {str(name)!r}", "warning", _example("a gap in it", answered, expected), NO_GAPS)
             return False
-        if not agree(answered, expected):
+        if agree(answered, expected):
+            return True
+        # Another column may be what changes the answers, and then was named already.
+        if not self.findings or self._changes_answers(rows, name, expected):
             self._add_column(name, rows.ours[name], rows.theirs[name], _example(rows.part, answered, expected))
-            return False
-        return True
+        return False
 
     def _explain(self, rows: _Rows, answered: pd.DataFrame | Exception, expected: pd.DataFrame) -> None:
         """Name the columns that change the answers of some rows."""
