@@ -70,6 +70,8 @@ _KINDS = "a number, text, a boolean, a date or a missing value"
 
 # Exact types: a subclass may mean something else.
 _FLAT = frozenset({int, float, str, bool, type(None)})
+_INTEGERS = frozenset({int, bool, type(None)})
+_TEXTS = frozenset({str, type(None)})
 _LEAST_INTEGER, _GREATEST_INTEGER = -(2**63), 2**64 - 1
 _EXACT_IN_DOUBLE = 2**53
 _FIRST_YEAR, _LAST_YEAR = 1, 9999
@@ -104,15 +106,24 @@ def json_values(cells: Sequence[Any]) -> Sequence[Any] | None:
         return None
     if float in kinds and (math.inf in cells or -math.inf in cells):
         return None
-    if int in kinds:
-        integers = cells if len(kinds) == 1 else [cell for cell in cells if type(cell) is int]
-        if min(integers) < _LEAST_INTEGER or max(integers) > _GREATEST_INTEGER:
-            return None
+    if int in kinds and not _fit_64_bits(cells, kinds):
+        return None
     return _with_own_texts(cells, kinds) if str in kinds else cells
 
 
+def _fit_64_bits(cells: Sequence[Any], kinds: set[type]) -> bool:
+    if kinds <= _INTEGERS:  # without the missing ones, and zeros
+        least, greatest = (extreme(filter(None, cells), default=0) for extreme in (min, max))
+    else:
+        integers = [cell for cell in cells if type(cell) is int]
+        least, greatest = min(integers), max(integers)
+    return bool(least >= _LEAST_INTEGER and greatest <= _GREATEST_INTEGER)
+
+
 def _with_own_texts(cells: Sequence[Any], kinds: set[type]) -> Sequence[Any] | None:
-    texts = cells if len(kinds) == 1 else [cell for cell in cells if type(cell) is str]
+    if kinds <= _TEXTS and "".join(filter(None, cells)).isascii():
+        return cells
+    texts = [cell for cell in cells if type(cell) is str]
     joined = "\0".join(texts)
     if joined.isascii():
         return cells
@@ -123,8 +134,6 @@ def _with_own_texts(cells: Sequence[Any], kinds: set[type]) -> Sequence[Any] | N
     copies = joined.split("\0")
     if len(copies) != len(texts):  # a text contains the separator itself
         copies = [text.encode().decode() for text in texts]
-    if len(kinds) == 1:
-        return copies
     remaining = iter(copies)
     return [next(remaining) if type(cell) is str else cell for cell in cells]
 

@@ -38,6 +38,9 @@ NUMBER_KINDS = "biuf"
 SLICE_ROWS = 32_768
 """Rows of a column that are converted at a time, so that intermediate values stay few."""
 
+FEW_MOMENTS = 3
+"""Up to so many dates, making Python values of them costs less than to have NumPy write them together."""
+
 _FIRST, _LAST = np.datetime64("0001-01-01T00:00:00"), np.datetime64("9999-12-31T23:59:59")
 _UNITS = frozenset({"s", "ms", "us", "ns"})  # of pandas; numpy has more
 _MINUTE_SECONDS = 60
@@ -96,12 +99,12 @@ def _reader(values: Any, name: str, log: FaultLog) -> Reader:
     dtype = getattr(values, "dtype", None)
     if isinstance(dtype, pd.CategoricalDtype):
         return _categories(values, name, log)
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return _zoned(values, name, log)
-    if isinstance(dtype, np.dtype):
-        if dtype.kind in NUMBER_KINDS:
-            return _numbers(np.asarray(values), name, log)
-        if dtype.kind == "M" and np.datetime_data(dtype)[0] in _UNITS:
+    if isinstance(dtype, np.dtype) and dtype.kind in NUMBER_KINDS:
+        return _numbers(np.asarray(values), name, log)
+    if len(values) > FEW_MOMENTS:
+        if isinstance(dtype, pd.DatetimeTZDtype):
+            return _zoned(values, name, log)
+        if isinstance(dtype, np.dtype) and dtype.kind == "M" and np.datetime_data(dtype)[0] in _UNITS:
             return _moments(np.asarray(values), name, log)
     return _objects(values, name, log)
 
@@ -196,24 +199,22 @@ def _categories(values: Any, name: str, log: FaultLog) -> Reader:
     """Convert each category once."""
     codes = values.codes
     labels = json_values(values.categories.tolist())
-    table = dict(enumerate(labels)) if labels is not None else _used_categories(values, name, log)
-    # The missing category has the code -1.
-    return lambda start, stop: [table.get(code) for code in codes[start:stop].tolist()]
+    # The missing category has the code -1: the last of the table.
+    table = [*(_used_categories(values, name, log) if labels is None else labels), None]
+    return lambda start, stop: [table[code] for code in codes[start:stop].tolist()]
 
 
-def _used_categories(values: Any, name: str, log: FaultLog) -> dict[int, Any]:
+def _used_categories(values: Any, name: str, log: FaultLog) -> list[Any]:
     """Convert the categories that rows hold; no other one can be at fault, or needs a fraction of a second."""
     used = np.zeros(len(values.categories) + 1, dtype=bool)
     used[values.codes] = True
-    codes = np.flatnonzero(used[:-1]).tolist()
-    parsed = []
-    for code, label in zip(codes, values.categories.take(codes).tolist(), strict=True):
+    parsed: list[Any] = [None] * len(values.categories)
+    for code in np.flatnonzero(used[:-1]).tolist():
         try:
-            parsed.append(parse_cell(label))
+            parsed[code] = parse_cell(values.categories[code])
         except RefusedError as error:  # noqa: PERF203 - each one is named
-            parsed.append(None)
             log.add(name, np.flatnonzero(values.codes == code).tolist(), error.refusal)
-    return dict(zip(codes, write_moments(parsed, fraction_digits(parsed) or 0), strict=True))
+    return write_moments(parsed, fraction_digits(parsed) or 0)
 
 
 def _objects(values: Any, name: str, log: FaultLog) -> Reader:
@@ -223,12 +224,19 @@ def _objects(values: Any, name: str, log: FaultLog) -> Reader:
         cells, digits = _parse_cells(_python_values(values, 0, rows), name, log, 0)
         kept = cells if digits is None else write_moments(cells, digits)
         return lambda start, stop: kept[start:stop]
-    needed = [_parse_cells(_python_values(values, *part), name, log, part[0])[1] for part in slices(rows)]
-    most = max((digits for digits in needed if digits is not None), default=0)
+    digits = 0
+    are_unchanged = True
+    for start, stop in slices(rows):
+        given = _python_values(values, start, stop)
+        cells, needed = _parse_cells(given, name, log, start)
+        are_unchanged = are_unchanged and cells is given
+        digits = max(digits, needed or 0)
+    if are_unchanged:
+        return lambda start, stop: _python_values(values, start, stop)
 
     def read(start: int, stop: int) -> Sequence[Any]:
-        cells, digits = _parse_cells(_python_values(values, start, stop), name, log, start)
-        return cells if digits is None else write_moments(cells, most)
+        cells, needed = _parse_cells(_python_values(values, start, stop), name, log, start)
+        return cells if needed is None else write_moments(cells, digits)
 
     return read
 

@@ -4,18 +4,20 @@ A JSON parser that makes a list for every row spends most of its time on the lis
 collector walk them. Here the brackets are blanked first, and all numbers are parsed as one flat list:
 
 >>> text = b"[1,[0.25,0.75]],[0,[0.5,0.5]]"
->>> orjson.loads(b"[%b]" % text.translate(_BLANKED))
+>>> orjson.loads(b"[%b]" % text.translate(bytes.maketrans(b"[]", b"  ")))
 [1, 0.25, 0.75, 0, 0.5, 0.5]
 
-That list is right only if the brackets stand where they seem to. Two checks make sure of it. Without its numbers, the
-text has to be the skeleton of one row, as often as there are rows:
+That list is right only if the brackets stand where they seem to. Without its numbers, the text has to be the skeleton
+of one row, as often as there are rows:
 
 >>> text.translate(None, _OF_NUMBERS) + b","
 b'[,[,]],[,[,]],'
 
-And every bracket has to stand beside another bracket or a comma, for the skeleton of ``1[,[0.25,0.75]]`` is the same.
-Texts are taken out beforehand. Any other answer is left to the parser in :mod:`wml_deployer.payload`, which can say
-what is wrong with it.
+The skeleton of ``1[,[0.25,0.75]]`` is the same, so no place for a number may be empty either; the parser makes sure
+that there is exactly one number between two commas. Texts are taken out beforehand. Any other answer is left to the
+parser in :mod:`wml_deployer.payload`, which can say what is wrong with it.
+
+What looks at every byte is left to NumPy, which takes a tenth of the time that the methods of ``bytes`` take.
 """
 
 from __future__ import annotations
@@ -49,8 +51,9 @@ _KEY = b'"values":['
 _END = b"]}]}"
 _PLACEHOLDER = "wml_deployer: the values were here"
 _OF_NUMBERS = b"0123456789.eE+-"
+_POINT = ord(".")
+_OPENING_TO_BLANK, _CLOSING_TO_BLANK = np.uint8(ord("[") ^ ord(" ")), np.uint8(ord("]") ^ ord(" "))
 _NULL = b"null"
-_BLANKED = bytes.maketrans(b"[]", b"  ")
 _TEXTS = re.compile(rb'"[^"]*"')
 # How struct packs a label: as a double, as a 64-bit integer, or as eight bytes left for a text that is kept elsewhere.
 _FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""
@@ -177,21 +180,28 @@ def _flat(text: bytes, row: _Row) -> list[Any]:
     """Return the values of all rows in one list."""
     skeleton = text.translate(None, _OF_NUMBERS) + b","
     rows, rest = divmod(len(skeleton), len(row.skeleton))
-    if rest or skeleton != row.skeleton * rows or not _are_brackets_in_place(text, rows, row):
+    if rest or skeleton != row.skeleton * rows:
         raise ValueError("not rows like the first one")
-    if row.label == _NO_LABEL and text.count(b".") != rows:
-        raise ValueError("a regressor's number that is written as an integer")
-    # Blanks, because without them a number in a wrong place would join another one.
-    values: list[Any] = orjson.loads(b"[%b]" % text.translate(_BLANKED))
+    values: list[Any] = orjson.loads(_without_brackets(text, row, rows))
     return values
 
 
-def _are_brackets_in_place(text: bytes, rows: int, row: _Row) -> bool:
-    """Return whether no number stands before an opening or behind a closing bracket."""
-    end = b"]" if row.label == _NO_LABEL else b"]]"
-    if not text.startswith(b"[") or not text.endswith(end) or text.count(end + b",[") != rows - 1:
-        return False
-    return row.label == _NO_LABEL or text.count(b",[") == 2 * rows - 1
+def _without_brackets(text: bytes, row: _Row, rows: int) -> bytes:
+    """Blank the brackets. Blanks rather than nothing, so that no two numbers can become one.
+
+    The work is done in place where it can be: memory outside the processor's cache would cost more than all of it.
+    """
+    letters = np.frombuffer(text, dtype=np.uint8)
+    opening, comma, closing = (letters == mark for mark in b"[,]")
+    blanked = opening.view(np.uint8) * _OPENING_TO_BLANK
+    blanked ^= letters
+    blanked ^= closing.view(np.uint8) * _CLOSING_TO_BLANK
+    before, behind = np.logical_or(opening, comma, out=opening), np.logical_or(closing, comma, out=closing)
+    if np.count_nonzero(before[:-1] & behind[1:]):
+        raise ValueError("a place without a number")
+    if row.label == _NO_LABEL and np.count_nonzero(letters == _POINT) != rows:
+        raise ValueError("a regressor's number that is written as an integer")
+    return b"[%b]" % blanked.tobytes()
 
 
 def _pack(values: list[Any], row: _Row, packed: bytearray) -> None:
