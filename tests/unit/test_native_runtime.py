@@ -139,6 +139,7 @@ def test_a_model_is_called_with_the_same_rows(request: tuple[bytes, Schema, bool
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(3000)
 @settings(deadline=None, max_examples=20_000)
 @given(requests())
 def test_a_model_is_called_with_the_same_rows_in_the_long_run(request: tuple[bytes, Schema, bool]) -> None:
