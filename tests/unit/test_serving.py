@@ -147,6 +147,94 @@ def test_an_update_that_is_not_through_holds_nothing_up_that_is_plain(
     assert ["prediction", "probability_buy", "probability_stay"] == columns(endpoint, 0, 1)
 
 
+def test_an_update_that_was_seen_before_holds_nothing_up_that_is_plain(
+    service: SwitchingService, endpoint: Endpoint
+) -> None:
+    """The rows are encoded for the version before, which is known to answer until then."""
+    service.switch("2", through=False)
+    endpoint.look()
+
+    with deadline(2):
+        assert ["prediction", "probability_buy", "probability_stay"] == columns(endpoint, 0, 1)
+    assert 1 == len(service.bodies)
+
+
+def test_an_update_to_another_order_of_columns_is_waited_for(
+    service: SwitchingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels do not tell which order the values were taken in."""
+    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    service.store("1", BUY_STAY, ("x", "y"))
+    service.store("4", BUY_STAY, ("y", "x"))
+    endpoint = Endpoint(service, DEPLOYMENT)
+    endpoint.look()
+    service.switch("4", through=False)
+    service.after = lambda: service.arrive() if len(service.bodies) == 1 else None
+    two = pd.DataFrame({"x": [0.0], "y": [1.0]})
+    endpoint.score(two, Batching(), lambda body: service.score(DEPLOYMENT, body))
+    sent = [orjson.loads(body)["input_data"][0]["fields"] for body in service.bodies]
+
+    assert [["x", "y"], ["y", "x"]] == sent
+
+
+def test_what_others_looked_up_is_enough_to_send_rows(service: SwitchingService) -> None:
+    """A new handle does not ask again before its first request."""
+    endpoint = Endpoint(service, DEPLOYMENT)
+    endpoint.learn_revision(("9d0e", "1"), Revision("v1", Schema((Field("x", "float64"),), BUY_STAY)))
+    endpoint.take(service.deployment(DEPLOYMENT))
+    looks = service.looks
+
+    assert ("1", looks) == (endpoint.current(settled=False).record.revision, service.looks)
+
+
+def test_an_older_look_that_comes_late_changes_nothing(
+    service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers may overtake each other."""
+    asked, late, look = threading.Event(), threading.Event(), service.deployment
+
+    def slow(deployment_id: str) -> object:
+        record = look(deployment_id)
+        asked.set()
+        late.wait(10)
+        return record
+
+    monkeypatch.setattr(service, "deployment", slow)
+    older = threading.Thread(target=endpoint.look)
+    older.start()
+    asked.wait(10)
+    monkeypatch.setattr(service, "deployment", look)
+    service.switch("2")
+    endpoint.look()
+    late.set()
+    older.join()
+    known = endpoint.known()
+
+    assert known is not None
+    assert "2" == known.record.revision
+
+
+def test_one_look_at_a_time_goes_out_beside_requests(
+    service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many threads score."""
+    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    over, asked = threading.Event(), list[str]()
+
+    def stalled(deployment_id: str) -> bool:
+        asked.append(deployment_id)
+        return over.wait(10)
+
+    monkeypatch.setattr(service, "deployment", stalled)
+    for _ in range(3):
+        endpoint.look_beside()
+    time.sleep(0.1)
+    over.set()
+
+    assert [DEPLOYMENT] == asked
+
+
 def test_the_wait_for_an_update_ends_with_the_call(service: SwitchingService, endpoint: Endpoint) -> None:
     """The message says what is waited for."""
     endpoint.learn_revision(("9d0e", "2"), Revision("v2", Schema((Field("x", "float64"),), BUY_LEAVE)))
@@ -333,3 +421,10 @@ def test_rows_without_scores_agree_with_everything(count: int, label: str, expec
     scores = pd.DataFrame({"prediction": [label, None], "probability_a": [0.1, None], "probability_b": [0.9, None]})
 
     assert expected == ClassNames(("a", "b")).judge(pd.concat([scores] * count))
+
+
+def test_more_probabilities_than_classes_are_noticed_although_the_names_are_there() -> None:
+    """Classes that are called 0 and 1 are called like places."""
+    scores = pd.DataFrame({"prediction": [0], **{f"probability_{place}": [1 / 3] for place in range(3)}})
+
+    assert Verdict.OTHER_COUNT == ClassNames((0, 1)).judge(scores)

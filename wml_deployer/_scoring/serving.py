@@ -513,13 +513,12 @@ class _Attempt:
 
     def _is_possible(self, now: Served, scores: pd.DataFrame, verdict: Verdict) -> bool:
         """Say whether the revision may have answered, as far as a look tells what serves."""
-        if now.is_settled:
-            return now.revision.reading == self.served.revision.reading
-        # Until the update is through, the version before answers; it is known if it was looked at just before.
-        if now.revision.reading == self.served.revision.reading:
-            return self._begin - self.served.looked_at <= TRUST_SECONDS or not self._is_ambiguous(scores, verdict)
-        same_fields = now.revision.reading[0] == self.served.revision.reading[0]
-        return same_fields and verdict is Verdict.AGREES and not self._is_ambiguous(scores, verdict)
+        before, after = self.served.revision.reading, now.revision.reading
+        if before == after:
+            return True
+        # Until an update is through, the version before answers, or just no more: the labels have to tell.
+        is_told = verdict is Verdict.AGREES and not self._is_ambiguous(scores, verdict)
+        return not now.is_settled and before[0] == after[0] and is_told
 
     def _is_ambiguous(self, scores: pd.DataFrame, verdict: Verdict) -> bool:
         """Say whether the labels could be those of other classes as well."""
