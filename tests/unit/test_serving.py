@@ -428,3 +428,43 @@ def test_more_probabilities_than_classes_are_noticed_although_the_names_are_ther
     scores = pd.DataFrame({"prediction": [0], **{f"probability_{place}": [1 / 3] for place in range(3)}})
 
     assert Verdict.OTHER_COUNT == ClassNames((0, 1)).judge(scores)
+
+
+def test_names_that_a_runtime_gives_itself_are_left_alone() -> None:
+    """ONNX answers a mapping for each row: it says whose each probability is."""
+    scores = pd.DataFrame({"prediction": ["a"], "probability_a": [0.75], "probability_z": [0.25]})
+
+    assert Verdict.UNNAMED == ClassNames(("a", "b")).judge(scores)
+
+
+@pytest.mark.parametrize("scores", [{"prediction_0": [1]}, {"prediction": [[1, 0]]}], ids=["columns", "lists"])
+def test_predictions_of_several_outputs_could_be_of_any_classes(scores: dict[str, object]) -> None:
+    """Nothing in them tells one version from another."""
+    assert ClassNames(("a", "b")).could_have_given(pd.DataFrame(scores))
+
+
+def test_a_look_from_before_the_answer_does_not_tell_who_gave_it(
+    service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look beside the request was answered before the switch."""
+    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    endpoint.learn_revision(("9d0e", "2"), Revision("v2", Schema((Field("x", "float64"),), BUY_LEAVE)))
+
+    def switch_after_the_look() -> None:
+        while service.looks < 2:
+            time.sleep(0.001)
+        if not service.bodies:
+            service.switch("2")
+
+    service.before = switch_after_the_look
+
+    assert ["prediction", "probability_buy", "probability_leave"] == columns(endpoint, 0)
+
+
+def test_an_update_between_versions_that_read_alike_is_not_waited_for(service: SwitchingService) -> None:
+    """Whichever of them answers, the columns are called the same."""
+    service.store("4", BUY_STAY)
+    service.switch("4", through=False)
+
+    with deadline(2):
+        assert ["prediction", "probability_buy", "probability_stay"] == columns(Endpoint(service, DEPLOYMENT), 0)
