@@ -10,6 +10,7 @@ import orjson
 import pandas as pd
 import pytest
 
+from wml_deployer import payload
 from wml_deployer.errors import InvalidResponseError
 from wml_deployer.payload import decode, encode, to_frame
 
@@ -366,6 +367,26 @@ def test_broken_bytes_are_an_error(name: str) -> None:
     """What is not JSON is an error that shows how it begins."""
     with pytest.raises(InvalidResponseError, match="is not JSON"):
         decode(BROKEN[name])
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["a", "b"], [0.5, 2.0], None])
+def test_usual_answers_are_read_the_fast_way(labels: list[Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser that makes a list of every row is not asked for them."""
+    monkeypatch.setattr(payload, "_parsed", lambda _: pytest.fail("the slow way"))
+    rows = [[labels[row % 2], [0.5, 0.25]] if labels else [row + 0.5] for row in range(5_000)]
+
+    frame = decode(json.dumps(answered(rows, PAIR if labels else PAIR[:1]), separators=(",", ":")).encode())
+
+    assert 5_000 == len(frame)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 5_000])
+def test_number_beyond_doubles_is_an_error(number: str) -> None:
+    """It is not infinite."""
+    body = paired(f"[[0.5,[{number},0.5]]]".encode())
+
+    with pytest.raises(InvalidResponseError):
+        decode(body)
 
 
 def test_nan_and_infinities_are_read_as_python_writes_them() -> None:

@@ -78,6 +78,11 @@ ROWS: dict[str, tuple[object, dict[str, Any]]] = {
         np.array([(31, "Ana")], dtype=[("age", "i4"), ("name", "U3")]),
         {"fields": ["age", "name"], "values": [[31, "Ana"]]},
     ),
+    "a masked structured array": (
+        MASKED.array([(31, "Ana"), (52, "Rui")], mask=[(0, 1), (1, 0)], dtype=[("age", "i4"), ("name", "U3")]),
+        {"fields": ["age", "name"], "values": [[31, None], [None, "Rui"]]},
+    ),
+    "a list of masked arrays": ([MASKED.masked_equal([1, 2], 2)], {"values": [[1, None]]}),
     "a frame with numbered columns": (pd.DataFrame([[1, 2]]), {"fields": ["0", "1"], "values": [[1, 2]]}),
     "an empty frame": (FRAME.iloc[:0], {"fields": ["age", "name"], "values": []}),
     "a frame of nothing": (pd.DataFrame(), {"fields": [], "values": []}),

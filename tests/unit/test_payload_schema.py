@@ -226,3 +226,25 @@ def test_category_of_texts_is_refused_where_the_model_takes_numbers() -> None:
 
     with pytest.raises(PayloadError, match="column 'a'"):
         prepare(frame, schema=Schema((Field("a", "float64"),)))
+
+
+@pytest.mark.parametrize("rows", [pd.DataFrame({"\ud800": [1]}), {"\ud800": 1}, [{"a": 1, "\udfff": 2}]])
+def test_names_that_are_no_text_are_refused(rows: object) -> None:
+    """A lone surrogate has no UTF-8 form."""
+    with pytest.raises(SchemaError, match="has a lone surrogate"):
+        encode(rows)
+
+
+def test_names_that_print_otherwise_are_sent_as_they_are() -> None:
+    """What the model was fitted on is the text, not how Python shows it."""
+
+    class Name(str, Enum):
+        AGE = "age"
+
+    assert ["age"] == block(pd.DataFrame([[1]], columns=pd.Index([Name.AGE], dtype=object)), None)["fields"]
+
+
+def test_a_row_with_a_label_twice_is_refused() -> None:
+    """In a list of series, too, where a mapping would lose one of the values."""
+    with pytest.raises(SchemaError, match="is there 2 times"):
+        encode([pd.Series([1, 2], index=["a", "a"])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -15,9 +16,11 @@ import pytest
 
 from wml_deployer.errors import PayloadError
 from wml_deployer.payload import encode, to_input_data
+from wml_deployer.payload._cells import MAX_DEPTH
 
 LISBON = "Europe/Lisbon"
 CENTRAL = timezone(timedelta(hours=1))
+LOCAL_MEAN_TIME = timezone(timedelta(hours=-3, minutes=-6, seconds=-28))
 
 
 class Colour(str, Enum):
@@ -257,6 +260,112 @@ def test_years_of_four_digits_are_sent(rows: int) -> None:
     cells = np.resize(np.array(["0001-01-01", "9999-12-31T23:59:59"], "M8[s]"), rows)
 
     assert [["0001-01-01T00:00:00"], ["9999-12-31T23:59:59"]] == values(pd.DataFrame({"x": cells}))[-2:]
+
+
+def nested(depth: int, innermost: Any) -> Any:
+    value = innermost
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def array_of(value: Any) -> Any:
+    array = np.empty(1, dtype=object)
+    array[0] = value
+    return array
+
+
+@pytest.mark.parametrize("innermost", [1.5, float("nan"), "a", np.float32(0.5)])
+@pytest.mark.parametrize("rows", [1, 3_000])
+def test_deepest_nesting_is_sent(rows: int, innermost: Any) -> None:
+    """Whatever lies inside, and wherever the column stands."""
+    sent = values(pd.DataFrame({"x": pd.Series([nested(MAX_DEPTH, innermost)] * rows), "y": "a"}))
+
+    assert rows == len(sent)
+
+
+@pytest.mark.parametrize("innermost", [1.5, float("nan"), "a"])
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}, array_of])
+def test_deeper_nesting_is_refused(wrap: Any, innermost: Any) -> None:
+    """Before orjson, or Python itself, gives up."""
+    with pytest.raises(PayloadError, match=rf"column 'x', row 0: is nested more than {MAX_DEPTH} levels"):
+        encode(pd.DataFrame({"x": pd.Series([wrap(nested(MAX_DEPTH, innermost)) if innermost else None])}))
+
+
+def test_a_list_in_itself_is_refused() -> None:
+    """It has no end."""
+    endless: list[Any] = []
+    endless.append(endless)
+
+    with pytest.raises(PayloadError, match="is nested more than"):
+        encode(pd.DataFrame({"x": pd.Series([endless])}))
+
+
+@pytest.mark.parametrize("data", [lambda x: [[x]], lambda x: {"a": x}, lambda x: {"input_data": [{"values": [[x]]}]}])
+def test_deep_nesting_in_rows_is_refused(data: Any) -> None:
+    """As in a frame."""
+    with pytest.raises(PayloadError, match=r"nested more than|holds lists"):
+        encode(data(nested(400, 1)))
+
+
+@pytest.mark.parametrize("rows", [2_000, 40_000])
+@pytest.mark.parametrize("gap", [None, float("nan"), 1])
+def test_texts_of_the_caller_do_not_grow(rows: int, gap: Any) -> None:
+    """Orjson would leave the UTF-8 form of a text inside it."""
+    texts = [f"ção {row}" for row in range(rows)]
+    before = sum(map(sys.getsizeof, texts))
+
+    encode(pd.DataFrame({"x": pd.Series([*texts, gap], dtype=object), "n": range(rows + 1)}))
+
+    assert before == sum(map(sys.getsizeof, texts))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("attribute", ["_mgr", "_iter_column_arrays"])
+def test_private_attributes_of_pandas_are_not_needed(name: str, attribute: str) -> None:
+    """A pandas that has renamed them costs time, and no value."""
+
+    class Renamed(pd.DataFrame):
+        def __getattribute__(self, asked: str) -> Any:
+            if asked == attribute and sys._getframe(1).f_globals["__name__"].startswith("wml_deployer"):
+                raise AttributeError(asked)
+            return super().__getattribute__(asked)
+
+    frame, expected = COLUMNS[name]
+
+    assert repr([[cell, 0.5] for cell in expected]) == repr(values(Renamed(frame.assign(y=0.5))))
+    assert repr([[cell] for cell in expected]) == repr(values(Renamed(frame)))
+
+
+def test_nanoseconds_beside_offsets_and_plain_datetimes_are_right() -> None:
+    """All of a column with the same fraction, whoever holds the date."""
+    zone = timezone(timedelta(hours=-3, minutes=-30))
+    cells = [pd.Timestamp("2024-01-31 10:20:30.123456789", tz=zone), datetime(2024, 1, 31, 1, tzinfo=zone)]
+
+    assert [["2024-01-31T10:20:30.123456789-03:30"], ["2024-01-31T01:00:00.000000000-03:30"]] == values(
+        column(cells, object)
+    )
+
+
+@pytest.mark.parametrize("rows", [2, 2_100])
+@pytest.mark.parametrize("nanoseconds", [0, 7])
+def test_offset_with_seconds_is_refused(nanoseconds: int, rows: int) -> None:
+    """ISO 8601 writes hours and minutes; zones had seconds before about 1900."""
+    moments = pd.DatetimeIndex(["1890-01-01", "2024-01-01"] * (rows // 2)) + pd.to_timedelta(nanoseconds, unit="ns")
+
+    with pytest.raises(PayloadError, match=r"column 'x', rows? 0.*is a time whose offset from UTC has seconds"):
+        encode(pd.DataFrame({"x": moments.tz_localize(LOCAL_MEAN_TIME)}))
+
+
+@pytest.mark.parametrize("unit", ["ps", "as"])
+def test_what_is_finer_than_nanoseconds_is_refused(unit: Any) -> None:
+    """Pandas would cut it off."""
+    cells = [np.datetime64(1_001, unit), np.timedelta64(1_001, unit)]
+
+    with pytest.raises(PayloadError, match="row 0: is finer than nanoseconds"):
+        encode(column(cells[:1], object))
+    with pytest.raises(PayloadError, match="row 0: is finer than nanoseconds"):
+        encode(column(cells[1:], object))
 
 
 def test_unused_category_is_not_refused() -> None:

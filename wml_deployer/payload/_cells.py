@@ -346,7 +346,7 @@ def unmasked(array: Any) -> Any:
 
 def _without_masked(data: Any, mask: Any) -> Any:
     if not data.ndim:
-        return None if mask else data[()]
+        return None if mask else data[()] if isinstance(data, np.ndarray) else data
     return [_without_masked(part, hidden) for part, hidden in zip(data, mask, strict=True)]
 
 
