@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.pace import Pace
-    from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.serving import Endpoint, Revision
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
@@ -139,7 +139,7 @@ class Scorer:
         return endpoint
 
     @property
-    def _ask(self) -> Ask:
+    def _ask(self) -> Send:
         return ask_from_worker(self.source, self.deployment_id, self.batching)
 
     @property

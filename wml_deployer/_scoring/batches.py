@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from wml_deployer._scoring.in_order import in_order
+import pandas as pd
+
+from wml_deployer._scoring.ordered_pool import ordered_results
 from wml_deployer._scoring.pace import Pace
-from wml_deployer._scoring.parts import ScoreRequest, join_batches, score_batch
 from wml_deployer.errors import (
     AuthenticationError,
     AuthorizationError,
     CertificateError,
     NotFoundError,
+    PayloadTooLargeError,
     WMLDeployerError,
 )
-from wml_deployer.payload import Document, prepare
+from wml_deployer.payload import Document, Table, decode, prepare
+from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
+    from collections.abc import Iterator, Sequence
 
     from wml_deployer._scoring.options import Batching
-    from wml_deployer._scoring.parts import Ask, BatchResult
-    from wml_deployer.payload import Table
     from wml_deployer.progress._stage import Stage
-    from wml_deployer.schema import Schema
+    from wml_deployer.schema import ClassLabel, Schema
 
-__all__ = ["score_chunks", "score_rows"]
+__all__ = ["Send", "score_chunks", "score_rows"]
 
 _FATAL_ERRORS = (AuthenticationError, AuthorizationError, CertificateError, NotFoundError)
 """Errors that every batch would meet, so they end the call even with ``on_error="null"``."""
 
 
+Send = Callable[[bytes], bytes]
+"""Sends a request body and returns the body of the response."""
+
+
 def score_rows(
-    data: object, ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None = None
+    data: object, ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None = None
 ) -> pd.DataFrame:
     """Score rows, however many, and return their scores in their order.
 
@@ -63,16 +68,16 @@ def score_rows(
         body = table.encode()
         if call.request.pace.fits(table.rows, len(body)):
             # One request needs no threads.
-            results = score_batch(call.request, table, range(table.rows), body)
+            results = _score_batch(call.request, table, range(table.rows), body)
             call.raise_failures(results)
-            return join_batches(results, None)
+            return _join_batches(results, None)
     with stage("scoring", table.rows, "rows") as progress:
         (scores,) = call.scores(iter([table]), progress)
     return scores
 
 
 def score_chunks(
-    chunks: Iterator[object], ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None = None
+    chunks: Iterator[object], ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None = None
 ) -> Iterator[pd.DataFrame]:
     """Score chunks one after another, reading ahead while fewer than ``in_flight`` requests are running.
 
@@ -96,34 +101,34 @@ def score_chunks(
 class _Call:
     """What all batches of one call share."""
 
-    def __init__(self, ask: Ask, schema: Schema | None, batching: Batching, pace: Pace | None) -> None:
+    def __init__(self, ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None) -> None:
         learning = Pace(batching.rows, batching.body_bytes) if pace is None else pace
-        self.request = ScoreRequest(ask, schema.classes if schema else (), learning)
+        self.request = _ScoreRequest(ask, schema.classes if schema else (), learning)
         self._batching = batching
         self._rows_before = 0
 
     def scores(self, tables: Iterator[Table | Document], progress: Stage) -> Iterator[pd.DataFrame]:
         """Score each table."""
         jobs = (
-            partial(score_batch, self.request, table, *batch)
+            partial(_score_batch, self.request, table, *batch)
             for table in tables
             for batch in table.bodies(self.request.pace)
         )
-        results: list[BatchResult] = []
+        results: list[_BatchResult] = []
         known: pd.DataFrame | None = None
-        for batch_results in in_order(jobs, self._batching.in_flight):
+        for batch_results in ordered_results(jobs, self._batching.in_flight):
             progress.advance(sum(len(result.rows) for result in batch_results))
             self.raise_failures(batch_results)
             results += batch_results
             table, rows, _ = results[-1]
             if rows.stop == table.rows:
-                scores = join_batches(results, known)
+                scores = _join_batches(results, known)
                 known = _complete_row(scores, known)
                 self._rows_before += table.rows
                 results = []
                 yield scores
 
-    def raise_failures(self, results: list[BatchResult]) -> None:
+    def raise_failures(self, results: list[_BatchResult]) -> None:
         """Raise the first error that ends the call; it names its rows, counted from the first chunk on."""
         for table, rows, scores in results:
             if isinstance(scores, WMLDeployerError):
@@ -140,3 +145,104 @@ def _complete_row(scores: pd.DataFrame, otherwise: pd.DataFrame | None) -> pd.Da
     if row.isna().any(axis=None):
         row = scores.dropna().iloc[:1]
     return row.copy() if len(row) else otherwise
+
+
+class _ScoreRequest(NamedTuple):
+    """How the batches of a call are scored.
+
+    Attributes:
+        send: Sends a request.
+        classes: The model's labels.
+        pace: Learns from the responses how many rows a request takes.
+
+    """
+
+    send: Send
+    classes: tuple[ClassLabel, ...]
+    pace: Pace
+
+
+class _BatchResult(NamedTuple):
+    """Rows of a table, and their scores or the reason why there are none.
+
+    Attributes:
+        table: The table.
+        rows: The positions of the rows.
+        scores: Their scores, or an error.
+
+    """
+
+    table: Table | Document
+    rows: range
+    scores: pd.DataFrame | WMLDeployerError
+
+
+def _score_batch(request: _ScoreRequest, table: Table | Document, rows: range, body: bytes) -> list[_BatchResult]:
+    """Score one batch; in two halves if the service finds it too large.
+
+    Args:
+        request: How it is scored.
+        table: The table of its rows.
+        rows: The positions of its rows.
+        body: Those rows as a request body.
+
+    Returns:
+        One result, or several whose rows follow each other.
+
+    """
+    if not rows and isinstance(table, Table):
+        # Nothing to ask for: most models refuse an empty request.
+        return [_BatchResult(table, rows, empty_scores(request.classes))]
+    begin = time.monotonic()
+    try:
+        response = request.send(body)
+        request.pace.learn(len(rows), time.monotonic() - begin)
+        index = table.index if len(rows) == table.rows else pd.RangeIndex(len(rows))
+        return [_BatchResult(table, rows, decode(response, classes=request.classes, index=index))]
+    except PayloadTooLargeError as error:
+        if len(rows) <= 1 or isinstance(table, Document):
+            return [_BatchResult(table, rows, error)]
+    except WMLDeployerError as error:
+        return [_BatchResult(table, rows, error)]
+    request.pace.too_large(len(rows))
+    middle = rows.start + len(rows) // 2
+    halves = (range(rows.start, middle), range(middle, rows.stop))
+    bodies = ((half, table.encode(half.start, half.stop)) for half in halves)
+    return [result for half, text in bodies for result in _score_batch(request, table, half, text)]
+
+
+def _join_batches(results: Sequence[_BatchResult], known: pd.DataFrame | None) -> pd.DataFrame:
+    """Join the scores of all rows of a table, with nulls for those that were not scored.
+
+    Args:
+        results: The results of one table, in order.
+        known: A row of scores of another table of the call, without nulls, if there is one.
+
+    Raises:
+        WMLDeployerError: Neither this table nor another one was scored, so the columns are unknown.
+        InvalidResponseError: The responses do not fit together.
+
+    """
+    table = results[0].table
+    frames = [result.scores for result in results if isinstance(result.scores, pd.DataFrame)]
+    failures = [result.scores for result in results if isinstance(result.scores, WMLDeployerError)]
+    if not table.rows and frames and known is not None:
+        scores = known.iloc[:0]
+    elif not failures:
+        scores = join_scores(frames)
+    elif frames:
+        names = frames[0].columns
+        scores = join_scores(
+            [
+                result.scores if isinstance(result.scores, pd.DataFrame) else null_scores(names, len(result.rows))
+                for result in results
+            ]
+        )
+    elif known is not None:
+        # Joined with a row that is not null, the nulls get the dtypes of the other tables' scores.
+        scores = join_scores([known, null_scores(known.columns, table.rows)]).iloc[len(known) :]
+    else:
+        raise failures[0]
+    if table.index is not None and scores.index is not table.index:
+        scores.index = table.index
+    return scores

@@ -1,4 +1,4 @@
-"""How many rows a request carries: as many as are answered in about half a second, and as fit into its bytes."""
+"""Choose how many rows a request carries: as many as are answered in half a second, and as fit into its bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pace(BatchSizer):
     """
 
     def __init__(self, rows: int | None = None, body_bytes: int = BATCH_BYTES) -> None:
-        """Begin with a cautious number."""
+        """Begin with a number that slow models answer in time."""
         super().__init__(FIRST_ROWS if rows is None else rows, body_bytes)
         self._fixed = rows
         self._most = MOST_ROWS

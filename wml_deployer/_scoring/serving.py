@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Scoring
     from wml_deployer._clients.records import DeploymentRecord
+    from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.pace import Pace
-    from wml_deployer._scoring.parts import Ask
     from wml_deployer.metadata import Version
 
 __all__ = ["Endpoint", "Revision", "Served", "described"]
@@ -195,7 +195,7 @@ class Endpoint:
             self._keep(Served(record, revision, float("-inf"), change_count(self.id)))
 
     def look(self) -> Served:
-        """Ask the service what the deployment serves.
+        """Send the service what the deployment serves.
 
         Raises:
             NotFoundError: It was deleted.
@@ -208,7 +208,7 @@ class Endpoint:
         self._keep(served)
         return served
 
-    def score(self, rows: object, batching: Batching, ask: Ask, pace: Pace | None = None) -> pd.DataFrame:
+    def score(self, rows: object, batching: Batching, ask: Send, pace: Pace | None = None) -> pd.DataFrame:
         """Score rows, however many.
 
         Args:
@@ -238,7 +238,7 @@ class Endpoint:
         self,
         chunks: Iterator[object],
         batching: Batching,
-        ask: Ask,
+        ask: Send,
         pace: Pace | None = None,
         timeout: float | None = None,
     ) -> Iterator[pd.DataFrame]:
@@ -445,7 +445,7 @@ class _Failures:
 class _Attempt:
     """One attempt at scoring, read with one revision's fields and classes."""
 
-    def __init__(self, endpoint: Endpoint, ask: Ask, end: float | None, *, again: bool) -> None:
+    def __init__(self, endpoint: Endpoint, ask: Send, end: float | None, *, again: bool) -> None:
         self._endpoint = endpoint
         self._send = ask
         self._end = end
@@ -557,7 +557,7 @@ def _facts_of(url: str, deployment_id: str) -> _Shared:
 
 
 def described(client: Scoring, asset: tuple[str, str | None]) -> Revision:
-    """Ask the service for what a stored revision says of its fields and classes."""
+    """Send the service for what a stored revision says of its fields and classes."""
     try:
         model = client.model(*asset)
     except NotFoundError:

@@ -15,8 +15,8 @@ from wml_deployer.credentials import LocalCredentials, load_credentials
 
 if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Scoring
+    from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.options import Batching
-    from wml_deployer._scoring.parts import Ask
     from wml_deployer._scoring.source import Source
     from wml_deployer.credentials import Credentials
 
@@ -27,7 +27,7 @@ PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 scores all of it again."""
 
 
-def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> Ask:
+def ask_from_worker(source: Source, deployment_id: str, batching: Batching) -> Send:
     """Return the function by which a worker asks for scores.
 
     Args:

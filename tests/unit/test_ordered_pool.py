@@ -1,4 +1,4 @@
-"""Work that runs ahead of whoever takes its results, and the number of rows that a request carries."""
+"""Jobs that run ahead of whoever takes their results, and the number of rows that a request carries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wml_deployer._scoring.in_order import in_order
+from wml_deployer._scoring.ordered_pool import ordered_results
 from wml_deployer._scoring.pace import Pace
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.errors import DeadlineError
@@ -27,7 +27,7 @@ def test_results_come_in_the_order_of_the_work() -> None:
 
         return work
 
-    assert list(range(20)) == list(in_order(map(job, range(20)), 4))
+    assert list(range(20)) == list(ordered_results(map(job, range(20)), 4))
 
 
 def test_no_more_than_so_many_run() -> None:
@@ -43,7 +43,7 @@ def test_no_more_than_so_many_run() -> None:
         with lock:
             running -= 1
 
-    list(in_order(iter([job] * 30), 3))
+    list(ordered_results(iter([job] * 30), 3))
 
     assert 3 == most
 
@@ -58,7 +58,7 @@ def test_work_is_prepared_only_a_little_ahead() -> None:
             made += 1
             yield lambda: None
 
-    results = in_order(jobs(), 4)
+    results = ordered_results(jobs(), 4)
     next(results)
     time.sleep(0.05)
 
@@ -72,7 +72,7 @@ def test_a_fault_in_the_work_comes_after_the_results_before() -> None:
         yield lambda: 1
         raise ValueError("the second")
 
-    results = in_order(jobs(), 4)
+    results = ordered_results(jobs(), 4)
 
     assert 1 == next(results)
     with pytest.raises(ValueError, match="the second"):
@@ -93,7 +93,7 @@ def test_what_nobody_waits_for_is_stopped() -> None:
             ended.set()
             raise
 
-    results = in_order(iter([lambda: None, job]), 1)
+    results = ordered_results(iter([lambda: None, job]), 1)
     next(results)
     assert begun.wait(5)
     results.close()  # type: ignore[attr-defined]  # a generator

@@ -1,4 +1,4 @@
-"""Work on threads, a little ahead of whoever takes the results, which come in the order of the work."""
+"""Run jobs on threads, a little ahead of whoever takes their results, which come in the order of the jobs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from wml_deployer._transport.deadline import stoppable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["in_order"]
+__all__ = ["ordered_results"]
 
 Result = TypeVar("Result")
 _Work = Callable[[], None]
 
 
-def in_order(jobs: Iterator[Callable[[], Result]], in_flight: int) -> Iterator[Result]:
-    """Run jobs, so many at a time, and give their results in order.
+def ordered_results(jobs: Iterator[Callable[[], Result]], in_flight: int) -> Iterator[Result]:
+    """Run jobs, ``in_flight`` at a time, and yield their results in order.
 
-    One job more than run is prepared. What the iterator of jobs raises comes after the results of those before. When
-    the results are no longer wanted (the caller was interrupted, or stops to iterate), the jobs that run are stopped.
+    One job more than are running is prepared. An error of the iterator of jobs is raised after the results of the jobs
+    before it. When the caller stops iterating, because it was interrupted for instance, running jobs are stopped.
 
     Args:
-        jobs: What is to be done.
+        jobs: Functions that do the work and return its result.
         in_flight: How many run at the same time.
 
     """
@@ -47,7 +47,7 @@ def in_order(jobs: Iterator[Callable[[], Result]], in_flight: int) -> Iterator[R
             waiting.put(partial(copy_context().run, _do, job, pending[-1], stop))
             if threads < in_flight:
                 threads += 1
-                # Daemons, for no process shall wait at its end for requests that it gave up.
+                # Daemons, so that a process that ends does not wait for requests that it gave up.
                 threading.Thread(target=_work, args=(waiting,), name="wml_deployer-score", daemon=True).start()
             if len(pending) > in_flight:
                 yield pending.popleft().result()
