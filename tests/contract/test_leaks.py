@@ -1,0 +1,86 @@
+"""Many calls leave no thread, file descriptor or memory behind."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.verbs import newest
+from wml_deployer import Deployer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+WARM_UP = 10
+CALLS = int(os.environ.get("WML_DEPLOYER_LEAK_CALLS", "60"))
+"""Calls of each verb; a run before a release may ask for ten thousand."""
+BYTES_A_CALL = 1000
+"""What a call may leave, on average, once the process is warm: the log of the project grows by a part of it."""
+
+
+def other_version(deployer: Deployer) -> str:
+    """Name one of two versions: the one that does not serve."""
+    return "v0.1" if deployer.metadata.log[-1].to_version == "v0.2" else "v0.2"
+
+
+VERBS: dict[str, Callable[[Deployer, Any, pd.DataFrame], object]] = {
+    "score": lambda deployer, _, rows: deployer.score(rows),
+    "status": lambda deployer, _, __: deployer.status(),
+    "history": lambda deployer, _, __: deployer.history(),
+    "diff": lambda deployer, _, __: deployer.diff("v0.1", "v0.2"),
+    "check": lambda deployer, model, rows: deployer.check(model, sample=rows),
+    "store": lambda deployer, model, rows: deployer.store(model, sample=rows),
+    "release": lambda deployer, _, __: deployer.release(newest(deployer)),
+    "rollback": lambda deployer, _, __: deployer.rollback(to=other_version(deployer)),
+    "compare": lambda deployer, _, rows: deployer.compare(rows),
+    "jobs": lambda deployer, _, __: deployer.jobs(),
+    "recover": lambda deployer, _, __: deployer.recover(),
+    "prune": lambda deployer, _, __: deployer.prune(9),
+}
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, fit: Callable[[float], Any], features: pd.DataFrame
+) -> Iterator[tuple[Deployer, Any, pd.DataFrame]]:
+    """Deploy two versions and a candidate on a service in a process of its own."""
+    folder = tmp_path_factory.mktemp("leaks")
+    (folder / "metadata.yaml").write_text("project_name: leaks\nproject_version: v0.1\n")
+    rows = features.head(3)
+    with Deployer.local(folder / "metadata.yaml") as deployer:
+        deployer.deploy(fit(1.0), version="v0.1", sample=rows)
+        deployer.update(fit(0.01), version="v0.2", sample=rows)
+        deployer.candidate(fit(0.3), version="v0.3", sample=rows)
+        yield deployer, fit(0.3), rows
+
+
+def held() -> tuple[int, int, int]:
+    """Count threads, file descriptors and bytes of this process."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return threading.active_count(), len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE")  # noqa: PTH208
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts what Linux tells of a process")
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_leaves_nothing_behind(project: tuple[Deployer, Any, pd.DataFrame], verb: str) -> None:
+    """Threads and descriptors are as many as before, and memory grows by less than a megabyte in a thousand calls."""
+    for _ in range(WARM_UP):
+        VERBS[verb](*project)
+    threads, descriptors, memory = held()
+    for _ in range(CALLS):
+        VERBS[verb](*project)
+    left = [after - before for after, before in zip(held(), (threads, descriptors, memory), strict=True)]
+
+    assert ([0, 0], True) == (left[:2], left[2] <= max(1 << 20, BYTES_A_CALL * CALLS)), left
