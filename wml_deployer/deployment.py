@@ -63,7 +63,7 @@ class StoredModel:
 
     @classmethod
     def from_version(cls, version: Version) -> Self:
-        """Make the handle of a version that metadata.yaml keeps."""
+        """Make the handle of a version that metadata.lock keeps."""
         return cls(
             version=version.name,
             id=version.model_id,

@@ -5,7 +5,7 @@ Each is also the builtin it resembles, says what happened, to what, why and what
     WMLDeployerError
     ├── ConfigurationError (ValueError)      what the caller configured
     │   ├── CredentialsError                 credentials: file, environment or mapping
-    │   ├── MetadataError                    metadata.yaml
+    │   ├── MetadataError                    metadata.yaml, metadata.lock
     │   └── ClientNotInstalledError (ImportError)
     ├── ModelError (ValueError)              what the caller wants to store
     │   ├── UnsupportedModelError (TypeError)
@@ -206,7 +206,7 @@ class CredentialsError(ConfigurationError):
 
 
 class MetadataError(ConfigurationError):
-    """metadata.yaml is missing, malformed or not to be written; ``faults`` lists all of it."""
+    """metadata.yaml or metadata.lock is missing, malformed or not to be written; ``faults`` lists all of it."""
 
 
 class ClientNotInstalledError(ConfigurationError, ImportError):

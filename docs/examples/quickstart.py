@@ -132,10 +132,10 @@ def roll_back(story: Story, deployer: Deployer, simple: Any, data: Data) -> tupl
 
 
 def sum_up(rows: list[tuple[str, ...]], history: pd.DataFrame) -> None:
-    """Print what each version was worth, and what metadata.yaml remembers."""
+    """Print what each version was worth, and what metadata.lock remembers."""
     heads = ["", "version", "right", "tumours found", "row 1 sure at"]
     print("\n" + pd.DataFrame(rows, columns=heads).to_string(index=False))
-    print("\nWhat was live, and why, as metadata.yaml keeps it:\n")
+    print("\nWhat was live, and why, as metadata.lock keeps it:\n")
     print(history[["action", "from", "to", "proof", "why"]].fillna("-").to_string(index=False))
 
 

@@ -83,12 +83,12 @@ def test_a_stale_file_is_refused_before_anything_is_stored(
 ) -> None:
     """Whoever has yesterday's file is told so, and changes nothing."""
     run([release(reached, project.folder, 0)])
-    stale = (project.folder / "metadata.yaml").read_bytes()
+    stale = (project.folder / "metadata.lock").read_bytes()
     run([release(reached, project.folder, 1)])
-    newest = (project.folder / "metadata.yaml").read_bytes()
-    (project.folder / "metadata.yaml").write_bytes(stale)
+    newest = (project.folder / "metadata.lock").read_bytes()
+    (project.folder / "metadata.lock").write_bytes(stale)
     refused = run([release(reached, project.folder, 2)])[0]
-    (project.folder / "metadata.yaml").write_bytes(newest)
+    (project.folder / "metadata.lock").write_bytes(newest)
     project.look("after the refusal", {"error": None, "version": "v1", "number": 1})
 
     assert ("ConflictError", True) == (refused["error"], "recover()" in refused["message"])

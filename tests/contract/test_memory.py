@@ -29,6 +29,12 @@ def narrow(features: pd.DataFrame, labels: pd.Series[Any], width: int) -> Any:
     return DecisionTreeClassifier(max_depth=2).fit(features.iloc[:, :width], labels)
 
 
+def lose(metadata_path: Path) -> None:
+    """Remove both of the project's files."""
+    metadata_path.unlink()
+    metadata_path.with_suffix(".lock").unlink()
+
+
 def test_a_diff_shows_what_was_changed_and_nothing_else(
     deployer: Deployer, fit: Callable[[float], Any], features: pd.DataFrame
 ) -> None:
@@ -76,7 +82,7 @@ def test_pruning_keeps_the_newest_the_live_and_the_last_good(
 ) -> None:
     """Of six models those go that nobody can need."""
     for width in (2, 3):
-        deployer.release(narrow(features, labels, width), version=f"w{width}")
+        deployer.release(narrow(features, labels, width), version=f"w{width}", allow_schema_change=True)
     for width in (4, 5, 6, 7):
         deployer.store(narrow(features, labels, width), version=f"w{width}")
     gone = deployer.prune(keep=1, named=["w5"])
@@ -131,7 +137,7 @@ def test_a_lost_file_is_rebuilt(
     deployer.deploy(model, sample=features.head(3), version="v0.1", metrics={"f1": 0.9})
     deployer.update(better, sample=features.head(3), version="v0.2")
     before = deployer.metadata
-    metadata_path.unlink()
+    lose(metadata_path)
     after = deployer.recover()
 
     assert [v.model_dump(exclude={"stored_at"}) for v in before.versions] == [
@@ -149,9 +155,9 @@ def test_a_stale_file_is_completed(
 ) -> None:
     """What another copy of the file did is learnt, and one can roll back again."""
     deployer.deploy(model, version="v0.1")
-    stale = metadata_path.read_bytes()
+    stale = metadata_path.with_suffix(".lock").read_bytes()
     deployer.update(better, version="v0.2")
-    metadata_path.write_bytes(stale)
+    metadata_path.with_suffix(".lock").write_bytes(stale)
     deployer.recover()
 
     assert [("deploy", "v0.1"), ("update", "v0.2")] == [(e.action, e.to_version) for e in deployer.metadata.log]
@@ -180,7 +186,7 @@ def lived(deployer: Deployer, fit: Callable[[float], Any], features: pd.DataFram
 def test_a_lost_log_is_rebuilt(lived: Deployer, metadata_path: Path) -> None:
     """What was live when, why and by whom, with what failed: the history is the same as before."""
     before = lived.history()
-    metadata_path.unlink()
+    lose(metadata_path)
     lived.recover()
 
     assert ["deploy", "update", "update", "rollback", "update", "revert"] == before["action"].tolist()
@@ -189,7 +195,7 @@ def test_a_lost_log_is_rebuilt(lived: Deployer, metadata_path: Path) -> None:
 
 def test_one_can_roll_back_after_the_file_was_lost(lived: Deployer, metadata_path: Path) -> None:
     """The last good version is known again."""
-    metadata_path.unlink()
+    lose(metadata_path)
     lived.recover()
 
     assert ("v0.2", "v0.1") == (lived.status().version, lived.rollback().version)
@@ -200,11 +206,11 @@ def test_two_copies_of_a_file_become_one_history(
 ) -> None:
     """A stale copy learns what it missed, in its place between what it knows."""
     deployer.deploy(fit(1.0), version="v0.1")
-    stale = metadata_path.read_bytes()
+    stale = metadata_path.with_suffix(".lock").read_bytes()
     deployer.update(fit(0.1), version="v0.2")
     deployer.rollback()
     whole = deployer.metadata.log
-    metadata_path.write_bytes(stale)
+    metadata_path.with_suffix(".lock").write_bytes(stale)
 
     assert whole == deployer.recover().log
 
@@ -214,10 +220,10 @@ def test_an_older_copy_of_the_file_forgets_nothing_for_the_others(
 ) -> None:
     """What it does not know stays on the service, and comes back with recover."""
     deployer.deploy(fit(1.0), version="v0.1")
-    older = metadata_path.read_bytes()
+    older = metadata_path.with_suffix(".lock").read_bytes()
     deployer.update(fit(0.1), version="v0.2")
     deployer.rollback()
-    metadata_path.write_bytes(older)
+    metadata_path.with_suffix(".lock").write_bytes(older)
     deployer.update(fit(0.2), version="v0.3")
 
     assert ["v0.1", "v0.2", "v0.1", "v0.3"] == [entry.to_version for entry in deployer.recover().log]
@@ -230,7 +236,7 @@ def test_what_a_script_deployed_has_its_history_on_the_service(
     with scripted as deployer:
         deployer.update(better)
         before = deployer.metadata.log
-        metadata_path.unlink()
+        lose(metadata_path)
 
         assert before == deployer.recover().log
 
@@ -265,10 +271,10 @@ def test_a_history_that_cannot_be_written_to_the_service_fails_nothing(
 def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, model: Any) -> None:
     """Recovering twice is recovering once."""
     deployer.deploy(model)
-    before = metadata_path.read_bytes()
+    before = metadata_path.read_bytes(), metadata_path.with_suffix(".lock").read_bytes()
     deployer.recover()
 
-    assert before == metadata_path.read_bytes()
+    assert before == (metadata_path.read_bytes(), metadata_path.with_suffix(".lock").read_bytes())
 
 
 @pytest.fixture
@@ -283,6 +289,7 @@ def scripted(credentials: SoftwareCredentials, metadata_path: Path, model: Any) 
         client.delete_deployment(deployment.id)
     text = f"project_name: {name}\nproject_version: v0.2\nmodel_uid: {deployment.model_id}\ndeployment_uid: {made.id}\n"
     metadata_path.write_text(text, encoding="utf-8")
+    metadata_path.with_suffix(".lock").unlink()
     return Deployer(credentials, metadata_path)
 
 

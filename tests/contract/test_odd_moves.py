@@ -71,17 +71,15 @@ def test_a_folder_may_be_moved(project: Deployer, reached: SoftwareCredentials, 
 
 
 @pytest.mark.parametrize("verb", ["deploy", "update", "release", "rollback"])
-def test_a_file_from_before_the_live_version_is_refused(project: Deployer, metadata_path: Path, verb: str) -> None:
+def test_a_file_from_before_the_live_version_is_refused(project: Deployer, verb: str) -> None:
     """A checkout of an older commit: nothing is uploaded, and the way out is named."""
-    whole = metadata_path.read_bytes()
-    name = project.metadata.project_name
-    metadata_path.write_text(f"project_name: {name}\nproject_version: v0\n", encoding="utf-8")
+    now = project.metadata
+    project._file.write(now.model_copy(update={"versions": now.versions[:1], "log": now.log[:1]}))
     models = project._project.client.models()
     with pytest.raises((ConflictError, VersionError)) as refused:
         project.rollback("v0") if verb == "rollback" else getattr(project, verb)(model(2), version="v2")
     after = project._project.client.models()
     recovered = project.recover()
-    metadata_path.write_bytes(whole)
 
     assert models == after
     assert verb == "rollback" or "recover()" in str(refused.value)
@@ -169,7 +167,7 @@ def test_a_full_disk_is_gone_on_from(
     project: Deployer, monkeypatch: pytest.MonkeyPatch, written: int, live: int
 ) -> None:
     """Whichever write of metadata.yaml fails: the error says what serves, and the next call writes it down."""
-    from wml_deployer._configuration.atomic import replace_file  # noqa: PLC0415 - what is replaced
+    from wml_deployer.metadata._atomic import replace_file  # noqa: PLC0415 - what is replaced
 
     writes = iter(range(100))
     with monkeypatch.context() as patch:

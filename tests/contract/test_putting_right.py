@@ -76,7 +76,7 @@ def test_a_sample_that_cannot_be_answered_is_a_failed_rollout(project: Deployer,
     """A refusal is no answer of the local model's."""
     server.predict(project.status().id, status=400)
 
-    with pytest.raises(RolloutError, match="cannot answer the sample"):
+    with pytest.raises(RolloutError, match="cannot answer all rows of the sample"):
         project.update(model(1), sample=ROWS, version="v1")
 
     assert 0 == number_of(project)
@@ -224,6 +224,7 @@ def test_a_model_that_vanishes_while_it_is_looked_into_is_passed_over(
     with Deployer(reached, metadata_path) as other:
         other.store(model(0))
     metadata_path.write_bytes(before)
+    metadata_path.with_suffix(".lock").unlink()
     with Deployer(reached, metadata_path) as deployer:
         server.fault("GET", "/revisions$", status=404)
         stored = deployer.store(model(1))

@@ -1,4 +1,4 @@
-"""Two machines with a copy of metadata.yaml each: who is not up to date changes nothing that it does not know."""
+"""Two machines with a copy of the project's files each: who is not up to date changes nothing that it does not know."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ def project(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Deplo
 
 @pytest.fixture
 def copy(reached: SoftwareCredentials, metadata_path: Path, tmp_path: Path) -> Iterator[Copy]:
-    """Make another machine that has the file as it is now."""
+    """Make another machine that has the files as they are now."""
     opened: list[Deployer] = []
 
     def make() -> Deployer:
         folder = tmp_path / f"machine-{len(opened)}"
         folder.mkdir()
-        shutil.copy(metadata_path, folder)
+        for path in (metadata_path, metadata_path.with_suffix(".lock")):
+            shutil.copy(path, folder)
         opened.append(Deployer(reached, folder / "metadata.yaml"))
         return opened[-1]
 
@@ -107,8 +108,8 @@ def test_a_candidate_of_somebody_else_stays(project: Deployer, copy: Copy, verb:
 def test_a_stored_version_of_somebody_else_is_not_deleted(project: Deployer, copy: Copy, verb: str) -> None:
     """It was never deployed, so that nothing but the space knows of it."""
     project.store(wide(3), version="B")
-    project.update(wide(4), version="C")
-    project.update(wide(5), version="D")
+    project.update(wide(4), version="C", allow_schema_change=True)
+    project.update(wide(5), version="D", allow_schema_change=True)
     stale = copy()
     project.store(wide(3, "stratified"))
     before = on_service(project)
@@ -158,7 +159,7 @@ def test_a_rollback_to_what_the_file_does_not_know_is_refused(project: Deployer,
 def test_pruning_keeps_what_somebody_else_would_roll_back_to(project: Deployer, copy: Copy) -> None:
     """The deployment's own log says what that is."""
     for number, name in ((3, "B"), (4, "C"), (5, "D")):
-        project.update(wide(number), version=name)
+        project.update(wide(number), version=name, allow_schema_change=True)
     other = copy()
     project.rollback()
 

@@ -53,6 +53,11 @@ class Witness:
         """Write metadata.yaml as its authors begin it."""
         return f"project_name: project-{self.folder.name[:8]}\nproject_version: v0\n# kept\n"
 
+    def lose_files(self) -> None:
+        """Begin metadata.yaml anew, without metadata.lock."""
+        (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
+        (self.folder / "metadata.lock").unlink(missing_ok=True)
+
     def look(self, where: str, result: dict[str, Any]) -> None:
         """Compare service and file with what the call says; what differs is kept as a fault."""
         if result["error"]:

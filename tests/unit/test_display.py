@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from datetime import datetime, timezone
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -230,6 +231,15 @@ def test_nothing_is_live_after_a_deletion() -> None:
 
     assert [("v1", 300.0), (None, 600.0), ("v2", 300.0)] == spans_of(history, now)
     assert "History 2 changes [nothing is live]" == show(changes(*deleted)).text.splitlines()[0]
+
+
+def test_the_strip_of_a_long_history_ends_with_what_is_live() -> None:
+    """The oldest spans are one, so that none of the newest is cut off."""
+    updates = [(number, "update", f"v{number}", f"v{number + 1}", "passed") for number in range(1, 10)]
+    text = show(changes((0, "deploy", None, "v1", "passed"), *updates)).text
+    [line] = [line for line in text.splitlines() if line.startswith("Live, one after the other")]
+
+    assert ["5 earlier", "v6", "v7", "v8", "v9", "v10"] == re.findall(r"(?:: |> )([^(]+) \(", line)
 
 
 def test_history_shows_the_newest_change_first() -> None:

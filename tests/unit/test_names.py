@@ -48,7 +48,7 @@ def test_a_name_is_given_once(where: str) -> None:
     names = TakenNames(metadata, logged, [("v1", "sha256:a")] if where == "a revision" else [])
 
     assert ("v2", False, True) == (
-        names.next("v1"),
+        names.next("v1", "sha256:b"),
         names.is_free("v1", "sha256:b"),
         names.is_free("v1", "sha256:a"),
     )
@@ -62,15 +62,15 @@ def test_an_entry_without_a_digest_takes_its_name() -> None:
         names.check("v1", "sha256:a")
 
 
-@pytest.mark.parametrize("name", ["", " ", "v\n1", "v\x1b[31m", "v\ud800", "v\u2028", 2])
-def test_bad_names(name: object) -> None:
+@pytest.mark.parametrize("name", ["", " ", "v\n1", "v\x1b[31m", "v\ud800", "v\u2028"])
+def test_bad_names(name: str) -> None:
     """What cannot be written or shown is refused."""
     with pytest.raises(ModelError, match="The name of the version"):
         check_name(name)
 
 
-@pytest.mark.parametrize("reason", ["\ud800", "a\x00", "\x1b]0;title\x07", "\x85", 3])
-def test_bad_reasons(reason: object) -> None:
+@pytest.mark.parametrize("reason", ["\ud800", "a\x00", "\x1b]0;title\x07", "\x85"])
+def test_bad_reasons(reason: str) -> None:
     """What cannot be written or shown is refused."""
     with pytest.raises(MetadataError, match="The reason"):
         check_reason(reason)

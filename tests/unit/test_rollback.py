@@ -174,7 +174,9 @@ def test_what_is_live_is_refused(to: str) -> None:
 )
 def test_interrupted(history: str, pending: str, serving: str, to: str | None, expected: str) -> None:
     """An interrupted rollback is finished; an interrupted update was never the present version."""
-    assert expected == target(project(history, pending=pending), to, serving)
+    change = dict(zip(("action", "model_id", "revision"), pending.split(), strict=True))
+
+    assert expected == target(project(history, pending=change), to, serving)
 
 
 @pytest.mark.parametrize(

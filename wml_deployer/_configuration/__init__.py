@@ -1,1 +1,1 @@
-"""What credentials.yaml and metadata.yaml are made of: sources, checks, records, and YAML that keeps foreign bytes."""
+"""What both credentials.yaml and metadata.yaml are read with: sources, checks, strict models, strict YAML."""

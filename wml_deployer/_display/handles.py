@@ -19,7 +19,7 @@ _TONES: dict[str, Tone] = {"ready": "good", "failed": "bad", "initializing": "wa
 
 
 def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
-    """Show a project as metadata.yaml tells it; the service is not asked.
+    """Show a project as its files tell it; the service is not asked.
 
     Args:
         metadata: The project.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["history_view", "spans_of"]
 
+MOST_SPANS = 6
+"""How many spans the strip has; those before are one."""
+
 _PROOFS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
 _COLUMNS = ("When (UTC)", "Action", "From", "To", "Proof", "Why", "Who")
 
@@ -29,9 +32,12 @@ def history_view(history: pd.DataFrame) -> View:
     spans = spans_of(history, datetime.now(timezone.utc))
     if not changes:
         return View(Card("History", "", Badge("empty"), (), (Note("Nothing was deployed yet."),)))
-    strip = Strip(
-        "Live, one after the other", tuple((name or "nothing", span(length), length) for name, length in spans)
-    )
+    shown = [(name or "nothing", length) for name, length in spans]
+    if len(shown) > MOST_SPANS:
+        # What is live stands at the end, and is not to be cut off by a narrow page.
+        earlier, shown = shown[: 1 - MOST_SPANS], shown[1 - MOST_SPANS :]
+        shown.insert(0, (f"{len(earlier)} earlier", sum(length for _, length in earlier)))
+    strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in shown))
     table = Table("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
     name = spans[-1][0] if spans else None
     live = Badge(f"{name} is live", "good") if name else Badge("nothing is live")

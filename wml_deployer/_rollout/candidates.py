@@ -1,7 +1,7 @@
 """A candidate: a second deployment beside the live one, to be compared, promoted or discarded.
 
 The service has no split of traffic. A candidate is found again by what stands in its ``custom``, so that it survives
-the process that made it and needs no place in metadata.yaml.
+the process that made it and needs no place in metadata.lock.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ def version_of(metadata: Metadata, record: DeploymentRecord) -> Version:
     """Return the version that a candidate serves.
 
     Raises:
-        ConflictError: It serves what metadata.yaml does not know.
+        ConflictError: It serves what metadata.lock does not know.
 
     """
     version = version_served(metadata.versions, record)
     if version is not None:
         return version
     raise ConflictError(
-        f"The candidate serves revision {record.revision} of model {record.model_id}, which metadata.yaml does not "
+        f"The candidate serves revision {record.revision} of model {record.model_id}, which metadata.lock does not "
         "know: somebody else deployed it, or the file is not the newest.",
-        next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
+        next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
     )
 
 

@@ -7,10 +7,10 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from wml_deployer._rollout.rollback import Pending, live_entry, missed_change
+from wml_deployer._rollout.rollback import live_entry, missed_change
 from wml_deployer._rollout.service_log import merged, read_log, write_log
 from wml_deployer._transport.idempotency import add_note
-from wml_deployer.metadata import LogEntry
+from wml_deployer.metadata import LogEntry, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes into metadata.yaml, and the log to the deployment as well.
+    """Writes into the project's files, and the log to the deployment as well.
 
     Args:
         client: Connects to the deployment space, or returns it where that is done.
@@ -45,7 +45,7 @@ class Journal:
         self._file = file
 
     def read(self) -> Metadata:
-        """Return what metadata.yaml says."""
+        """Return what the files say."""
         return self._file.read()
 
     def point_to(self, deployment_id: str | None) -> None:
@@ -54,7 +54,8 @@ class Journal:
 
     def begin(self, action: Action, version: Version) -> None:
         """Write down that a change begins, so that the call after a crash knows what was meant."""
-        self._file.write(self.read().model_copy(update={"pending": f"{action} {version.model_id} {version.revision}"}))
+        pending = Pending(action=action, model_id=version.model_id, revision=version.revision)
+        self._file.write(self.read().model_copy(update={"pending": pending}))
 
     def end(self, record: DeploymentRecord | None = None) -> None:
         """Write down that no change is pending, and the log to a deployment first where one is given."""
@@ -69,8 +70,7 @@ class Journal:
         metadata = self.read()
         log = merged(metadata.log, read_log(record))
         current = metadata.model_copy(update={"log": log})
-        pending = Pending.of(metadata)
-        if serving is not None and not (pending and pending.serves(serving)):
+        if serving is not None and not (metadata.pending and metadata.pending.serves(serving)):
             log = (*log, *observed(current, serving, FOUND))
         if log != metadata.log and live_entry(current) is not None:
             self._file.write(metadata.model_copy(update={"log": log}))

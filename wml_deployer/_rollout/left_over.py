@@ -1,4 +1,4 @@
-"""What calls before this one left on the service and metadata.yaml does not know: to go on from, or to remove.
+"""What calls before this one left on the service and metadata.lock does not know: to go on from, or to remove.
 
 Everything that is stored says whose it is: a model in ``custom``, a revision in its commit message. So a call that was
 killed between two requests, or lost an answer, is gone on from where it ended.
@@ -98,7 +98,7 @@ def told_by(revision: ModelRecord) -> tuple[str, str] | None:
 def frozen_already(
     client: Client, metadata: Metadata, frozen: Iterable[Frozen], digest: str, is_free: Callable[[str], bool]
 ) -> Frozen | None:
-    """Find a revision that holds this content and that metadata.yaml does not know.
+    """Find a revision that holds this content and that metadata.lock does not know.
 
     Args:
         client: The deployment space.
@@ -118,7 +118,7 @@ def frozen_already(
 
 
 def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Iterable[str], operation: str) -> None:
-    """Refuse to delete models that hold a version which metadata.yaml does not know.
+    """Refuse to delete models that hold a version which metadata.lock does not know.
 
     Raises:
         ConflictError: Somebody else stored it, or a call before this one did and was interrupted.
@@ -129,7 +129,7 @@ def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Itera
         for item in revisions_left(client, model_id):
             if told_by(item) and (model_id, item.revision) not in known:
                 raise ConflictError(
-                    f"Model {model_id} has revision {item.revision}, which metadata.yaml does not know: somebody else "
+                    f"Model {model_id} has revision {item.revision}, which metadata.lock does not know: somebody else "
                     "stored it, or an interrupted call did.",
                     operation=operation,
                     next_step="Nothing was deleted. Call recover() to learn of it, and then again.",

@@ -14,43 +14,37 @@ from wml_deployer.metadata import unwritable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from wml_deployer.metadata import LogEntry, Metadata
+    from wml_deployer.metadata import LogEntry, Metadata, Version
 
 __all__ = ["TakenNames", "check_name", "check_reason", "next_name"]
 
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def check_name(name: object) -> None:
+def check_name(name: str) -> None:
     """Refuse what cannot be the name of a version.
 
     Raises:
-        ModelError: It is no text, blank, or has characters that a file or a terminal does not take.
+        ModelError: It is blank, or has characters that a file or a terminal does not take.
 
     """
-    problem = f"{name!r}, not a text" if not isinstance(name, str) else unwritable(name)
-    if isinstance(name, str) and not name.strip():
-        problem = "blank"
-    if problem:
-        has = "is" if not isinstance(name, str) or problem == "blank" else "has"
+    problem = f"has {unwritable(name)}" if unwritable(name) else "is blank"
+    if unwritable(name) or not name.strip():
         raise ModelError(
-            f"The name of the version {has} {problem}.", next_step='Give a text on one line, such as version="v0.2".'
+            f"The name of the version {problem}.", next_step='Give a text on one line, such as version="v0.2".'
         )
 
 
-def check_reason(reason: object) -> None:
+def check_reason(reason: str | None) -> None:
     """Refuse a reason that cannot be written to the log.
 
     Raises:
-        MetadataError: It is no text, or has characters that a file or a terminal does not take.
+        MetadataError: It has characters that a file or a terminal does not take.
 
     """
-    if reason is None:
-        return
-    problem = unwritable(reason, lines=True) if isinstance(reason, str) else f"{reason!r}, not a text"
+    problem = unwritable(reason or "", lines=True)
     if problem:
-        has = "has" if isinstance(reason, str) else "is"
-        raise MetadataError(f"The reason {has} {problem}.", next_step="Give it as plain text; nothing was done.")
+        raise MetadataError(f"The reason has {problem}.", next_step="Give it as plain text; nothing was done.")
 
 
 class TakenNames:
@@ -92,9 +86,18 @@ class TakenNames:
                 next_step=f"Give another version=, such as {next_name(name, self._digests)!r}; a name is given once.",
             )
 
-    def next(self, project_version: str) -> str:
-        """Return the name of the next version that is given none."""
-        return next_name(project_version, self._digests)
+    def next(self, project_version: str, digest: str, elsewhere: Iterable[Version] = ()) -> str:
+        """Return the name of a version that is given none.
+
+        Args:
+            project_version: The project's version.
+            digest: Digest of the content.
+            elsewhere: The project's versions in other spaces: the same content has the same name in all of them.
+
+        """
+        others = list(elsewhere)
+        same = [version.name for version in others if version.digest == digest and self.is_free(version.name, digest)]
+        return same[-1] if same else next_name(project_version, {*self._digests, *(other.name for other in others)})
 
 
 def next_name(begin: str, taken: Collection[str]) -> str:

@@ -20,6 +20,7 @@ from wml_deployer._rollout.deploying import (
 )
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
+from wml_deployer._rollout.recovering import learn
 from wml_deployer._rollout.removals import delete_model, removal_as_conflict
 from wml_deployer._rollout.rollback import live_version, rollback_target
 from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown
@@ -61,6 +62,7 @@ class Project:
         """Look at nothing yet."""
         self._credentials = credentials
         self._client: Client | None = None
+        self._file = file
         self.versions = Versions(lambda: self.client, file, samples)
         self._journal = Journal(lambda: self.client, file)
         self._samples = samples
@@ -72,7 +74,15 @@ class Project:
             # IBM's client alone takes seconds to be imported.
             with stage("connecting", unit="looks", detail=getattr(self._credentials, "url", "the embedded service")):
                 self._client = connect(self._credentials)
+            if self._file.space is not None:
+                self._file.space = self._file.space._replace(id=self._client.scope.id)
         return self._client
+
+    def open(self) -> None:
+        """Connect, and learn what the space has of the project where its files know nothing of it."""
+        client = self.client
+        if self._file.path.exists():
+            learn(client, self._file)
 
     def close(self) -> None:
         """Close every connection; the next need opens new ones."""
@@ -114,7 +124,7 @@ class Project:
         """See that this project knows what a deployment serves, and learn what its log has.
 
         Raises:
-            ConflictError: Somebody else changed it, or metadata.yaml is not the newest.
+            ConflictError: Somebody else changed it, or metadata.lock is not the newest.
 
         """
         serving = self.serving(record)
@@ -126,7 +136,7 @@ class Project:
         """See that this project knows what its deployment and its candidate serve, and return its deployment.
 
         Raises:
-            ConflictError: Somebody else changed one of them, or metadata.yaml is not the newest.
+            ConflictError: Somebody else changed one of them, or metadata.lock is not the newest.
 
         """
         record = self.deployment()
@@ -152,7 +162,7 @@ class Project:
 
         Raises:
             VersionError: There is none, it is live, or it was deleted from the service; nothing was changed.
-            ConflictError: The log names it, and this metadata.yaml does not know it.
+            ConflictError: The log names it, and this metadata.lock does not know it.
 
         """
         metadata = self._journal.read()
@@ -242,7 +252,7 @@ class Project:
 
         Raises:
             VersionError: The project is not deployed.
-            ConflictError: The service has what metadata.yaml does not know; nothing was deleted.
+            ConflictError: The service has what metadata.lock does not know; nothing was deleted.
 
         """
         record = self.refuse_stale()

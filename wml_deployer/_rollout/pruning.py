@@ -37,7 +37,7 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
 
     Raises:
         VersionError: A named version is not there; nothing was deleted.
-        ConflictError: The service has a version that metadata.yaml does not know; nothing was deleted.
+        ConflictError: The service has a version that metadata.lock does not know; nothing was deleted.
 
     """
     metadata = file.read()

@@ -1,4 +1,4 @@
-"""metadata.yaml from what the service keeps: rebuilt where it is lost, completed where it is not the newest.
+"""metadata.lock from what the service keeps: rebuilt where it is lost, completed where it is not the newest.
 
 A revision tells its version, project and digest in ``custom`` and in its commit message, with the libraries, classes,
 parameters and metrics of the fit; the deployment tells in ``custom`` what was live when.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord, ModelRecord
     from wml_deployer.metadata import LogEntry, MetadataFile
 
-__all__ = ["adopt", "needs_adoption", "recover"]
+__all__ = ["learn", "recover"]
 
 RECOVERED = "recovered from the space"
 ADOPTED = "adopted: deployed before this file had a history"
@@ -43,22 +43,34 @@ ADOPTED = "adopted: deployed before this file had a history"
 _log = logging.getLogger(__name__)
 
 
-def needs_adoption(metadata: Metadata) -> bool:
-    """Say whether a file names a deployment, and nothing of how it came about: so the tutorial's script leaves it."""
-    return bool(metadata.deployment_uid and metadata.model_uid and not metadata.versions and not metadata.log)
+def learn(client: Client, file: MetadataFile) -> None:
+    """Write down what the space has of a project that its files know nothing of.
 
-
-def adopt(client: Client, file: MetadataFile) -> None:
-    """Freeze the model that a script of the user's own deployed, so that there is something to roll back to.
+    So a notebook that writes metadata.yaml anew goes on from what is there, on another machine, too; and what a script
+    of the user's own deployed becomes the first version. A file that knows something is left alone, for it may be
+    older than what serves.
 
     Args:
-        client: The deployment space.
+        client: The deployment space, or a project, which has no deployments.
         file: The project's metadata.yaml; its lock is held by the caller.
 
     """
     metadata = file.read()
+    if metadata.versions or metadata.log:
+        return
+    record = deployment_of(client, metadata) if client.scope.kind == "space" else None
+    if record is not None and CUSTOM_KEY not in record.custom:
+        _adopt(client, file, record)
+    elif record is not None or frozen_revisions(client, models_of(client, metadata)):
+        _log.info("%s goes on from what %s has of it", metadata.project_name, client.scope)
+        recover(client, file, metadata)
+
+
+def _adopt(client: Client, file: MetadataFile, deployed: DeploymentRecord) -> None:
+    """Freeze the model that a script of the user's own deployed, so that there is something to roll back to."""
+    metadata = file.read()
     try:
-        record = wait_until_settled(client, client.deployment(str(metadata.deployment_uid)))
+        record = wait_until_settled(client, deployed)
         model = client.model(record.model_id)
     except NotFoundError:
         # What the file names is gone: there is nothing to freeze.
@@ -69,7 +81,7 @@ def adopt(client: Client, file: MetadataFile) -> None:
         changed = serve(client, record.id, version)
         wait_until_serving(client, changed, version.model_id, version.revision, record)
     entry = log_entry("deploy", None, version, ADOPTED, "skipped").model_copy(update={"who": None})
-    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id}
+    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id, "deployment_uid": record.id}
     file.write(metadata.model_copy(update=found))
 
 
@@ -79,13 +91,13 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     Args:
         client: The deployment space.
         file: The project's metadata.yaml, there or not; its lock is held by the caller.
-        known: The project as it was read last.
+        known: What metadata.yaml said when it was read last.
 
     Returns:
         The project as it is written now.
 
     """
-    metadata = file.read() if file.path.exists() else known
+    metadata = file.read(lost=known)
     record = deployment_of(client, metadata)
     logged = read_log(record) if record else ()
     versions = _versions(client, metadata, logged, record)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import LogEntry, Metadata, Version
 
 __all__ = [
-    "Pending",
     "find_version",
     "live_entry",
     "live_version",
@@ -33,31 +32,6 @@ __all__ = [
     "missed_change",
     "rollback_target",
 ]
-
-
-class Pending(NamedTuple):
-    """A change of what is live that began, and whose end is not written down.
-
-    Attributes:
-        action: What it is called in the log.
-        model_id: The model that it serves.
-        revision: Its revision.
-
-    """
-
-    action: str
-    model_id: str
-    revision: str
-
-    @classmethod
-    def of(cls, metadata: Metadata) -> Pending | None:
-        """Return a project's pending change, if there is one."""
-        words = (metadata.pending or "").split()
-        return cls(*words) if len(words) == len(cls._fields) else None
-
-    def serves(self, version: Version | None) -> bool:
-        """Return whether this is the version that the change serves."""
-        return version is not None and asset_of(version) == (self.model_id, self.revision)
 
 
 class _Served(NamedTuple):
@@ -98,10 +72,10 @@ def rollback_target(
 
     Raises:
         VersionError: There is none, or it is live already.
-        ConflictError: The log names it, and this metadata.yaml does not know it.
+        ConflictError: The log names it, and this metadata.lock does not know it.
 
     """
-    live, pending = live_version(metadata), Pending.of(metadata)
+    live, pending = live_version(metadata), metadata.pending
     interrupted = pending if pending is not None and pending.serves(serving) else None
     if to is not None:
         chosen = find_version(metadata, to)
@@ -130,9 +104,9 @@ def _before_the_live_one(metadata: Metadata, is_gone: Callable[[str, str | None]
         if served.model_id and not is_gone(*served):
             raise ConflictError(
                 f"The version before the live one is revision {served.revision} of model {served.model_id}, which "
-                "metadata.yaml does not know: the file is not the newest.",
+                "metadata.lock does not know: the file is not the newest.",
                 operation="rollback",
-                next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
+                next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
             )
     raise VersionError(
         f"There is no earlier version of {metadata.project_name} to roll back to.",

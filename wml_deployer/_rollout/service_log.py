@@ -1,4 +1,4 @@
-"""The log as the deployment on the service keeps it: what the log of a lost metadata.yaml is rebuilt from."""
+"""The log as the deployment on the service keeps it: what the log of a lost metadata.lock is rebuilt from."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _log = logging.getLogger(__name__)
 def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> None:
     """Write the newest part of the log, and what is live, to the deployment, beside what others wrote there.
 
-    One that cannot be written fails nothing: metadata.yaml has it, and the next change writes all of it again.
+    One that cannot be written fails nothing: metadata.lock has it, and the next change writes all of it again.
 
     Args:
         client: The deployment space.
         record: The project's deployment.
-        metadata: The project, as metadata.yaml says now.
+        metadata: The project, as its files say now.
 
     """
     live = live_version(metadata)
@@ -47,7 +47,7 @@ def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> N
         with deadline(WRITE_SECONDS):
             client.describe_deployment(record.id, custom)
     except WMLDeployerError as error:
-        _log.warning("the newest history is in metadata.yaml alone, not on the service: %s", error.message)
+        _log.warning("the newest history is in metadata.lock alone, not on the service: %s", error.message)
 
 
 def read_log(record: DeploymentRecord) -> tuple[LogEntry, ...]:
@@ -64,7 +64,7 @@ def merged(kept: tuple[LogEntry, ...], told: tuple[LogEntry, ...]) -> tuple[LogE
     among what the other one has alone.
 
     Args:
-        kept: What metadata.yaml has; its entries are whole.
+        kept: What metadata.lock has; its entries are whole.
         told: What the service has: what others did, too.
 
     """

@@ -154,6 +154,7 @@ def store(
     specification_name: str | None,
     metrics: Mapping[str, float],
     logged: Sequence[LogEntry],
+    elsewhere: Sequence[Version],
 ) -> tuple[Version, bool]:
     """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
 
@@ -165,9 +166,10 @@ def store(
         specification_name: Name of a software specification; ``None`` chooses one.
         metrics: What the caller measured of it.
         logged: The log that the project's deployment keeps.
+        elsewhere: The project's versions in other spaces.
 
     Returns:
-        The version, not yet written to metadata.yaml, and whether its model was made now.
+        The version, not yet written to metadata.lock, and whether its model was made now.
 
     Raises:
         CheckError: The specification's runtime cannot load it or would answer otherwise; nothing was uploaded.
@@ -191,7 +193,7 @@ def store(
         package.digest,
         lambda found: found == (name or found) and taken.is_free(found, package.digest),
     )
-    chosen = name or taken.next(metadata.project_version)
+    chosen = name or taken.next(metadata.project_version, package.digest, elsewhere)
     properties = ModelProperties(
         name=f"{metadata.project_name}_{chosen}",
         model_type=profile.model_type,
@@ -233,7 +235,7 @@ def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
 def _told(
     said: dict[str, Any], package: Package, profile: ModelProfile, metrics: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Add what a lost metadata.yaml is rebuilt from, and the service has no place of its own for."""
+    """Add what a lost metadata.lock is rebuilt from, and the service has no place of its own for."""
     more = {
         "checksum": package.checksum,
         "libraries": profile.libraries,

@@ -42,18 +42,18 @@ class Switch:
 
 
 def refuse_unknown(record: DeploymentRecord, serving: Version | None, live: Version | None) -> None:
-    """Refuse to change a deployment that serves what this metadata.yaml does not know.
+    """Refuse to change a deployment that serves what this metadata.lock does not know.
 
     Raises:
-        ConflictError: Somebody else changed it, or metadata.yaml is not the newest.
+        ConflictError: Somebody else changed it, or metadata.lock is not the newest.
 
     """
     if serving is not None or (live is None and CUSTOM_KEY not in record.custom):
         return
     raise ConflictError(
-        f"Deployment {record.id} serves revision {record.revision} of model {record.model_id}, which metadata.yaml "
+        f"Deployment {record.id} serves revision {record.revision} of model {record.model_id}, which metadata.lock "
         "does not know: somebody else changed it, or the file is not the newest.",
-        next_step="Get the newest metadata.yaml, or rebuild it from the space with recover().",
+        next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
     )
 
 

@@ -108,7 +108,7 @@ class Versions:
         if version is not None:
             refuse(candidate.findings, "store", candidate.cause)
         else:
-            record = deployment_of(client, metadata)
+            record = deployment_of(client, metadata) if client.scope.kind == "space" else None
             version, made = store(
                 client,
                 metadata,
@@ -117,6 +117,7 @@ class Versions:
                 specification_name=wish.specification,
                 metrics=wish.metrics,
                 logged=read_log(record) if record else (),
+                elsewhere=self._file.elsewhere(),
             )
             self._write_down(version)
             self._made = version if made else None

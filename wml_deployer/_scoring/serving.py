@@ -174,7 +174,7 @@ class Endpoint:
         self._facts = _facts_of(client.url, deployment_id)
 
     def learn(self, versions: Iterable[Version]) -> None:
-        """Take down what metadata.yaml says of a project's versions."""
+        """Take down what metadata.lock says of a project's versions."""
         for version in versions:
             self.learn_revision(asset_of(version), Revision(version.name, version.schema))
 
@@ -531,7 +531,7 @@ class _Attempt:
             record = self.served.record
             raise ConflictError(
                 f"Deployment {record.id} serves revision {record.revision} of model {record.model_id}, which "
-                "metadata.yaml does not know and whose classes the service does not tell: nobody knows which "
+                "metadata.lock does not know and whose classes the service does not tell: nobody knows which "
                 "probability is whose.",
                 operation="score",
                 next_step="Call recover() to learn of the version, or update(model) to serve one that is known.",

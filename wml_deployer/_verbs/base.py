@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from wml_deployer._clients.door import local_service
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
-from wml_deployer._rollout.recovering import adopt, needs_adoption
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
@@ -18,7 +18,7 @@ from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError
-from wml_deployer.metadata import MetadataFile
+from wml_deployer.metadata import MetadataFile, Space
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["ROLLOUT_SECONDS", "OpenProject", "wished"]
+
+LOCAL = "local"
+"""What the embedded service is called in metadata.lock."""
 
 ROLLOUT_SECONDS = 600.0
 """Time for a call that changes something, unless told otherwise."""
@@ -47,20 +50,22 @@ class OpenProject:
         credentials_file: str | os.PathLike[str] | None = None,
     ) -> None:
         """Read the project; the service is asked at the first verb that needs it."""
-        self._file = MetadataFile(metadata)
+        self._file = MetadataFile(metadata, ask=self._ask_for_space)
         self._credentials = _placed(credentials, self._file.directory)
+        self._file.space = _space_of(self._credentials)
         samples = SampleFolder(self._file.directory / ".wml" / "samples")
         self._project = Project(self._credentials, self._file, samples)
-        self._deployed: tuple[int, Deployment] | None = None
+        self._deployed: tuple[tuple[int, int], Deployment] | None = None
         self._source = Source(
             file=None if credentials_file is None else Path(credentials_file).absolute(),
             directory=getattr(self._credentials, "directory", None),
         )
-        self._known = self._file.read()
+        self._known = self._file.read_yaml()
+        self._file.refuse_unwritable()
 
     @property
     def metadata(self) -> Metadata:
-        """The project as metadata.yaml says now."""
+        """What metadata.yaml says now, with the versions and the log that metadata.lock has for this space."""
         return self._file.read()
 
     @verb
@@ -109,6 +114,7 @@ class OpenProject:
         """Hold the project's lock to change what serves, which is in a deployment space."""
         refuse_project(getattr(self._credentials, "project_id", None))
         with self._storing(timeout) as project:
+            project.open()
             yield project
 
     @contextmanager
@@ -116,20 +122,35 @@ class OpenProject:
         """Hold the project's lock, so that two processes never change it at once, within the time given."""
         with deadline(timeout, cleanup=True), self._file.lock(timeout=timeout):
             self._deployed = None
-            if self._file.path.exists() and needs_adoption(self.metadata):
-                adopt(self._project.client, self._file)
+            self._file.refuse_unwritable()
             yield self._project
 
     @contextmanager
     def _preparing(self, wish: Wish, timeout: float) -> Iterator[tuple[Project, Candidate | Version]]:
         """Hold the lock, and have what a caller handed in ready: packed, or found among the stored versions."""
-        with self._changing(timeout) as project, project.versions.prepared(wish) as candidate:
+        refuse_project(getattr(self._credentials, "project_id", None))
+        with self._storing(timeout) as project, self._prepared(project, wish) as candidate:
             yield project, candidate
 
+    @contextmanager
+    def _prepared(self, project: Project, wish: Wish) -> Iterator[Candidate | Version]:
+        """Have what a caller handed in ready before anything is sent, and connect then."""
+        if wish.stored is not None:
+            project.open()
+        with project.versions.prepared(wish) as candidate:
+            if wish.stored is None:
+                project.open()
+            yield candidate
+
+    def _ask_for_space(self) -> Space:
+        """Ask the service for the space that the credentials name."""
+        _ = self._project.client
+        return self._file.space or _space_of(self._credentials)
+
     def _deployment(self, operation: str) -> Deployment:
-        """Return the handle to score with, looked up once and again when metadata.yaml changes."""
+        """Return the handle to score with, looked up once and again when the project's files change."""
         try:
-            changed = self._file.path.stat().st_mtime_ns
+            changed = self._file.stamp
         except OSError:
             self._file.read()  # says what is missing, and what to do
             raise
@@ -178,6 +199,15 @@ def _refuse_changes(stored: StoredModel, sample: Any, version: str | None, speci
             f"Version {stored.version} is stored already, and does not change: {', '.join(names)} came too late.",
             next_step="Give them to store(model), or give the model in place of what store returned.",
         )
+
+
+def _space_of(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Space:
+    """Return what credentials tell of a deployment space; the embedded service is one, whatever its port is now."""
+    if isinstance(credentials, LocalCredentials):
+        return Space(LOCAL, name=credentials.space)
+    host = urlsplit(credentials.url).hostname or ""
+    service = LOCAL if host in {"localhost", "::1"} or host.startswith("127.") else credentials.url.rstrip("/")
+    return Space(service, credentials.space_id or credentials.project_id, credentials.space)
 
 
 def _placed(

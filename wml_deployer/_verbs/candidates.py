@@ -53,7 +53,7 @@ class CandidateVerbs(OpenProject):
         Raises:
             RolloutError: It failed, or did not answer as the local model does; it is removed.
             DeadlineError: The time is over; it is removed.
-            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
+            ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
 
         """
         wish = wished(model, sample, version, specification, unpickle=unpickle)
@@ -99,7 +99,7 @@ class CandidateVerbs(OpenProject):
 
         Raises:
             VersionError: Nothing is live, or there is no candidate.
-            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
+            ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
             SchemaError: It takes other columns than the live version, or answers otherwise; nothing was done.
             RolloutError: It failed on the live endpoint; the version before serves again, and the candidate stays.
             ServiceError: The candidate could not be removed; its version serves, and the next call removes it.
@@ -131,7 +131,7 @@ class CandidateVerbs(OpenProject):
 
         Raises:
             VersionError: There is no candidate.
-            ConflictError: metadata.yaml does not know what is live or what the candidate serves; nothing was done.
+            ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
 
         """
         with self._changing(timeout) as project:

@@ -22,7 +22,7 @@ __all__ = ["MemoryVerbs"]
 
 
 class MemoryVerbs(OpenProject):
-    """Tell what was live, compare versions, rebuild metadata.yaml, remove old models."""
+    """Tell what was live, compare versions, rebuild metadata.lock, remove old models."""
 
     @verb
     def history(self) -> History:
@@ -58,16 +58,16 @@ class MemoryVerbs(OpenProject):
 
     @verb
     def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
-        """Rebuild metadata.yaml from the deployment space, where it is lost or not the newest.
+        """Rebuild metadata.lock from the deployment space, where it is lost or not the newest.
 
-        A file that is there keeps all that is still true. One that is lost is written anew while this object still
-        knows the project; after that, a file with ``project_name`` and ``project_version`` is enough to begin with.
+        What is still true is kept. A lost metadata.yaml is written anew while this object still knows the project;
+        after that, one with ``project_name`` and ``project_version`` is enough to begin with.
 
         Args:
             timeout: Seconds for the whole call.
 
         Returns:
-            The project as metadata.yaml says now: every version on the service, the deployment, and the log. Of a lost
+            The project as its files say now: every version on the service, the deployment, and the log. Of a lost
             log the deployment remembers the newest part, some fifty entries, and long reasons shortened.
 
         """
@@ -91,7 +91,7 @@ class MemoryVerbs(OpenProject):
 
         Raises:
             VersionError: A named version is not there; nothing was deleted.
-            ConflictError: The service has a version that metadata.yaml does not know; nothing was deleted.
+            ConflictError: The service has a version that metadata.lock does not know; nothing was deleted.
 
         """
         with self._changing(timeout) as project:

@@ -56,7 +56,7 @@ class RolloutVerbs(OpenProject):
             The deployment, ready.
 
         Raises:
-            ConflictError: Another version of this project is deployed, or one that metadata.yaml does not know.
+            ConflictError: Another version of this project is deployed, or one that metadata.lock does not know.
             RolloutError: It failed, or did not answer as the local model does; nothing is left behind.
             DeadlineError: The time is over.
 
@@ -193,7 +193,7 @@ class RolloutVerbs(OpenProject):
 
         Raises:
             VersionError: There is no such version, or it is live already; the message lists what there is.
-            ConflictError: metadata.yaml does not know what serves, or what served before; nothing was done.
+            ConflictError: metadata.lock does not know what serves, or what served before; nothing was done.
             RolloutError: It does not serve, or not as it should; the version before serves again.
 
         """
@@ -232,7 +232,7 @@ class RolloutVerbs(OpenProject):
 
         Raises:
             VersionError: The project is not deployed.
-            ConflictError: The service has what metadata.yaml does not know; nothing was deleted.
+            ConflictError: The service has what metadata.lock does not know; nothing was deleted.
 
         """
         with self._changing(timeout) as project:

@@ -110,6 +110,6 @@ class StoringVerbs(OpenProject):
 
         """
         wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
-        with self._storing(timeout) as project, project.versions.prepared(wish) as candidate:
+        with self._storing(timeout) as project, self._prepared(project, wish) as candidate:
             stored = project.versions.get(candidate, wish)
         return StoredModel.from_version(stored)

@@ -1,4 +1,4 @@
-"""What metadata.yaml says: the project, each stored version, and each change of what was live."""
+"""What is known of a project: its stored versions, each change of what was live, and where that is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wml_deployer._configuration.strict import StrictModel, kind_of
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 
-__all__ = ["LogEntry", "Metadata", "Version", "unwritable"]
+__all__ = ["LogEntry", "Metadata", "Pending", "SpaceState", "Version", "unwritable"]
 
 
 def unwritable(text: str, *, lines: bool = False) -> str | None:
@@ -81,7 +81,7 @@ _Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to
 
 
 class _Record(StrictModel):
-    """A part of metadata.yaml; keys of a later release of this library are kept."""
+    """A part of the two files; keys of a later release of this library are kept."""
 
     model_config = ConfigDict(extra="allow")
     error = MetadataError
@@ -180,6 +180,29 @@ class LogEntry(_Record):
     who: str | None = None
 
 
+class Pending(_Record):
+    """A change of what is live that began, and whose end is not written down.
+
+    Attributes:
+        action: What it is called in the log.
+        model_id: The model that it serves.
+        revision: Its revision.
+
+    Example:
+        >>> Pending(action="rollback", model_id="9d0e", revision="2").serves(None)
+        False
+
+    """
+
+    action: Literal["deploy", "update", "rollback", "revert", "delete"]
+    model_id: _Text
+    revision: _Text
+
+    def serves(self, version: Version | None) -> bool:
+        """Return whether this is the version that the change serves."""
+        return version is not None and (version.model_id, version.revision) == (self.model_id, self.revision)
+
+
 def _unique(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     """Refuse two versions of one name."""
     names = [version.name for version in versions]
@@ -189,8 +212,36 @@ def _unique(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     return versions
 
 
+_Versions = Annotated[tuple[Version, ...], AfterValidator(_unique)]
+
+
+class SpaceState(_Record):
+    """What is known of a project in one deployment space, as ``metadata.lock`` has it.
+
+    Attributes:
+        service: URL of the service; ``"local"`` for the embedded one.
+        space: Id of the deployment space.
+        name: Name of the space, where the credentials name it so.
+        model_id: Id of the model asset that serves, or was stored last.
+        deployment_id: Id of the deployment.
+        pending: A change of what is live that is not over.
+        versions: What was stored, the oldest first.
+        log: What was live, the oldest first.
+
+    """
+
+    service: _Text
+    space: _Text
+    name: str | None = None
+    model_id: str | None = None
+    deployment_id: str | None = None
+    pending: Pending | None = None
+    versions: _Versions = ()
+    log: tuple[LogEntry, ...] = ()
+
+
 class Metadata(_Record):
-    """What metadata.yaml says.
+    """What metadata.yaml says, and what ``metadata.lock`` has of the space that is worked with.
 
     Attributes:
         project_name: Name of the project.
@@ -200,7 +251,7 @@ class Metadata(_Record):
         deployment_uid: Id of the deployment; None before the first one.
         versions: What was stored, the oldest first.
         log: What was live, the oldest first.
-        pending: A change of what is live that is not over: its action, model id and revision.
+        pending: A change of what is live that is not over.
 
     Other keys of the file are in ``model_extra``.
 
@@ -218,9 +269,9 @@ class Metadata(_Record):
     model_type: str | None = None
     model_uid: str | None = None
     deployment_uid: str | None = None
-    versions: Annotated[tuple[Version, ...], AfterValidator(_unique)] = ()
+    versions: _Versions = ()
     log: tuple[LogEntry, ...] = ()
-    pending: str | None = None
+    pending: Pending | None = None
 
     def version(self, name: str | None) -> Version | None:
         """Find a version by its name; None where there is none.

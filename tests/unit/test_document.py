@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,60 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wml_deployer.errors import MetadataError
-from wml_deployer.metadata import LogEntry, Metadata, MetadataFile, Version
+from wml_deployer.metadata import Metadata, MetadataFile, Space
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.timezone.utc)
-FIRST = LogEntry(when=NOON, action="deploy", to_version="v1", proof="passed")
-SECOND = LogEntry(when=NOON, action="update", from_version="v1", to_version="v2", why="açaí: \n#", proof="failed")
-STORED = Version(
-    name="v1",
-    model_id="m",
-    revision="1",
-    digest="d",
-    model_type="t",
-    software_specification="s",
-    libraries={"a": "1.10"},
-    classes=("no", 0),
-    stored_at=NOON,
-)
-METADATA = Metadata(
-    project_name="a",
-    project_version="1",
-    model_uid="id #1",
-    deployment_uid="2",
-    versions=(STORED,),
-    log=(FIRST, SECOND),
-)
-OWNED: dict[str, Any] = {
-    "model_uid": "id #1",
-    "deployment_uid": "2",
-    "versions": [
-        {
-            "name": "v1",
-            "model_id": "m",
-            "revision": "1",
-            "digest": "d",
-            "model_type": "t",
-            "software_specification": "s",
-            "libraries": {"a": "1.10"},
-            "classes": ["no", 0],
-            "stored_at": NOON,
-        }
-    ],
-    "log": [
-        {"when": NOON, "action": "deploy", "to": "v1", "proof": "passed"},
-        {"when": NOON, "action": "update", "from": "v1", "to": "v2", "why": "açaí: \n#", "proof": "failed"},
-    ],
-}
-"""What METADATA writes, as ``yaml.safe_load`` sees it."""
+OWNED: dict[str, Any] = {"model_uid": "id #1", "deployment_uid": "2"}
+"""What is written, as ``yaml.safe_load`` sees it."""
+METADATA = Metadata(project_name="a", project_version="1", **OWNED)
 
 
 def edited(folder: Path, content: bytes, metadata: Metadata = METADATA) -> bytes:
-    """What a file holds after a write."""
-    file = MetadataFile(folder / "metadata.yaml")
+    """Return what metadata.yaml holds after a write."""
+    file = MetadataFile(folder / "metadata.yaml", Space("local", "3fa2"))
     file.path.write_bytes(content)
     file.write(metadata)
     return file.path.read_bytes()
@@ -138,27 +96,11 @@ SCALAR_FORMS = [
     "{0}: id #1{1}\n",
     "{0}:{1}\n{1}\n",
 ]
-LIST_FORMS = [
-    "{0}: []{1}\n",
-    "{0}:{1}\n",
-    "{0}: [1,\n  2]{1}\n",
-    "{0}:{1}\n- old\n- older{1}\n",
-    "{0}:\n  - a: 1\n    b: 2{1}\n",
-    "{0}:{1}\n  {1}\n  - old: [1]{1}\n",
-    "{0}: null{1}\n",
-    "{0}:\n- a: |\n    text\n\n",
-    "{0}: |\n  text\n",
-    "{0}:\n  a: 1{1}\n",
-    "{0}:\n- {{when: 2026-01-31T12:00:00Z, action: deploy, to: v1, proof: passed}}{1}\n",
-    "{0}:\n  - when: 2026-01-31T12:00:00Z\n    action: deploy\n    to: v1\n    proof: passed{1}\n",
-]
 PRESENT = st.fixed_dictionaries(
     {},
     optional={
         "model_uid": st.sampled_from(SCALAR_FORMS),
         "deployment_uid": st.sampled_from(SCALAR_FORMS),
-        "versions": st.sampled_from(LIST_FORMS),
-        "log": st.sampled_from(LIST_FORMS),
     },
 )
 
@@ -230,50 +172,11 @@ def test_every_foreign_byte_survives(
     ],
 )
 def test_a_text_is_replaced_in_place_or_appended(tmp_path: Path, before: str, after: str) -> None:
-    """A scalar takes the place of the old value; a missing key goes to the end."""
+    """An id takes the place of the old value; a missing key goes to the end."""
     head = "project_name: a\nproject_version: 1\n"
     metadata = Metadata(project_name="a", project_version="1", model_uid="new")
 
     assert head + after == edited(tmp_path, (head + before).encode(), metadata).decode()
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("log: []\n", "log:\n- {0}\n  {1}\n"),
-        ("log: [] # c\nz: 1", "log: # c\n- {0}\n  {1}\nz: 1"),
-        ("log: # c\nz: 1", "log: # c\n- {0}\n  {1}\nz: 1"),
-        ("log:\n- old # c\n\n# d\nz: 1", "log:\n- {0}\n  {1} # c\n\n# d\nz: 1"),
-        ("log: # c\n    # d\n    - old\nz: 1", "log: # c\n    # d\n    - {0}\n      {1}\nz: 1"),
-        ("log: []# c\n", "log: # c\n- {0}\n  {1}\n"),
-        ("", "log:\n- {0}\n  {1}\n"),
-    ],
-)
-def test_a_list_is_replaced_in_place_or_appended(tmp_path: Path, before: str, after: str) -> None:
-    """A list stands below its key, at the depth that it had; comments stay."""
-    head = "project_name: a\nproject_version: 1\n"
-    metadata = Metadata(
-        project_name="a", project_version="1", log=(LogEntry(when=NOON, action="deploy", proof="passed"),)
-    )
-    lines = ("when: 2026-01-31T12:00:00Z", "action: deploy")
-    expected = head + after.format(*lines)
-    column = expected.partition("action: deploy")[0].rpartition("\n")[2]
-    expected = expected.replace("action: deploy", f"action: deploy\n{column}proof: passed")
-
-    assert expected == edited(tmp_path, (head + before).encode(), metadata).decode()
-
-
-@pytest.mark.parametrize(
-    ("before", "after"), [("log:\n- old # c\n", "log: [] # c\n"), ("log: # c\n- old\n", "log: [] # c\n")]
-)
-def test_a_list_is_emptied_in_place(tmp_path: Path, before: str, after: str) -> None:
-    """What is empty stands behind its key; comments stay."""
-    head = "project_name: a\nproject_version: 1\n"
-
-    assert (
-        head + after
-        == edited(tmp_path, (head + before).encode(), Metadata(project_name="a", project_version="1")).decode()
-    )
 
 
 def test_indented_mapping_keeps_its_depth(tmp_path: Path) -> None:
