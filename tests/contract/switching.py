@@ -104,4 +104,5 @@ def second_checkout(path: Path) -> Path:
     other = path.parent / "second" / path.name
     other.parent.mkdir()
     shutil.copy(path, other)
+    shutil.copy(path.with_suffix(".lock"), other.with_suffix(".lock"))
     return other

@@ -103,7 +103,7 @@ def test_an_old_job_keeps_the_classes_of_its_revision(
 def test_a_job_of_a_version_that_only_the_service_knows_has_its_classes(
     deployer: Deployer, named: dict[str, Any], features: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """Somebody else stored it: this metadata.yaml does not know it."""
+    """Somebody else stored it: this metadata.lock does not know it."""
     first = metadata_of(deployer)
     deployer.deploy(named["zero"])
     deployer.score_batch(features.head(3))

@@ -1,6 +1,6 @@
 """One machine pauses before each of its requests while another one runs a whole verb: both end in one state.
 
-Both machines begin with the same, newest metadata.yaml. Whatever they do to each other, each call succeeds or is told
+Both machines begin with the same, newest files. Whatever they do to each other, each call succeeds or is told
 of the conflict, and after both have called ``recover()`` they agree on everything.
 """
 
@@ -108,7 +108,9 @@ class TwoMachines:
             one.release(model(0), sample=rows(1), version="second")
         if beginning == "with a candidate":
             one.candidate(model(1), sample=rows(1), version="third")
-        paths[1].write_bytes(paths[0].read_bytes())
+        if beginning != "empty":
+            paths[1].write_bytes(paths[0].read_bytes())
+            paths[1].with_suffix(".lock").write_bytes(paths[0].with_suffix(".lock").read_bytes())
         return one, other
 
     def remove(self) -> None:
