@@ -83,21 +83,21 @@ class ForkServer:
         if self._socket is None:
             return await WorkerProcess.start(self._directory)
         ours, theirs = socket_pair()
-        reading, writing = os.pipe()
+        printed, printing = socket.socketpair()
         try:
             with theirs:
                 forked = asyncio.get_running_loop().create_future()
-                socket.send_fds(self._socket, [b"f"], [theirs.fileno(), writing])
+                socket.send_fds(self._socket, [b"f"], [theirs.fileno(), printing.fileno()])
                 # Only what was really asked for: answers come in the order of the questions.
                 self._asked.append(forked)
             process = await forked
         except BaseException:
             ours.close()
-            os.close(reading)
+            printed.close()
             raise
         finally:
-            os.close(writing)
-        return await WorkerProcess.attach(process, ours, reading)
+            printing.close()
+        return await WorkerProcess.attach(process, ours, printed)
 
     async def close(self) -> None:
         """End the process, and the workers that it has forked: it reaps them when it is told to end."""

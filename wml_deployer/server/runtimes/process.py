@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from wml_deployer.server.runtimes.connection import WorkerConnection, socket_pair
-
-if TYPE_CHECKING:
-    import socket
 
 __all__ = ["Process", "WorkerProcess", "child_environment", "run_worker_code"]
 
@@ -96,35 +94,36 @@ class WorkerProcess:
 
         """
         ours, theirs = socket_pair()
-        reading, writing = os.pipe()
+        # A pair of sockets, for uvloop closes the descriptor of a pipe a second time when somebody else may have it.
+        printed, printing = socket.socketpair()
         try:
-            process = await run_worker_code("main", theirs.fileno(), writing, directory, python)
+            process = await run_worker_code("main", theirs.fileno(), printing.fileno(), directory, python)
         except BaseException:
             ours.close()
-            os.close(reading)
+            printed.close()
             raise
         finally:
             theirs.close()
-            os.close(writing)
-        return await cls.attach(process, ours, reading)
+            printing.close()
+        return await cls.attach(process, ours, printed)
 
     @classmethod
-    async def attach(cls, process: Process, ours: socket.socket, reading: int) -> WorkerProcess:
+    async def attach(cls, process: Process, ours: socket.socket, printed: socket.socket) -> WorkerProcess:
         """Take over a child that was started elsewhere.
 
         Args:
             process: The child.
             ours: The service's end of its socket.
-            reading: Descriptor of the pipe that it prints into.
+            printed: The service's end of the socket that it prints into.
 
         """
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
-        printed = os.fdopen(reading, "rb", 0)
+        printed.setblocking(False)
         connection: WorkerConnection | None = None
         try:
             _, connection = await loop.create_connection(WorkerConnection, sock=ours)
-            _, output = await loop.connect_read_pipe(_Output, printed)
+            _, output = await loop.create_connection(_Output, sock=printed)
         except BaseException:
             # The child ends when it finds its socket closed.
             (connection or ours).close()
