@@ -69,8 +69,8 @@ class TakenNames:
             self._digests.setdefault(entry.from_version or "", {None})
 
     def is_free(self, name: str, digest: str) -> bool:
-        """Return whether a version of this content may have a name: nothing, or the same content, had it before."""
-        return self._digests.get(name, {digest}) <= {digest}
+        """Return whether a stored version of this content may have a name: no other content is known to have had it."""
+        return self._digests.get(name, set()) <= {digest, None}
 
     def check(self, name: str, digest: str) -> None:
         """Refuse a name that other content has or had.
@@ -79,7 +79,7 @@ class TakenNames:
             VersionError: It does.
 
         """
-        if not self.is_free(name, digest):
+        if not self._digests.get(name, set()) <= {digest}:
             raise VersionError(
                 f"Version {name!r} is or was another content.",
                 operation="store",

@@ -72,8 +72,8 @@ class RolloutVerbs(OpenProject):
                 record = project.deploy(chosen, reason)
             elif project.serving(record) != chosen:
                 raise deployed_already(self.metadata.project_name)
-            elif not project.is_settled(record, chosen):
-                record = project.settle(record, chosen, reason)
+            else:
+                record = project.serve(record, chosen, "update", reason)
             return self._handle(record, chosen)
 
     @verb
