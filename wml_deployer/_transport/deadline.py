@@ -13,15 +13,17 @@ the block that part. After Ctrl-C it gives less than a second.
 
 from __future__ import annotations
 
+import math
 import ssl
 import sys
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from wml_deployer.errors import DeadlineError
+from wml_deployer.errors import ConfigurationError, DeadlineError
 
 if TYPE_CHECKING:
     import threading
@@ -62,6 +64,9 @@ def deadline(seconds: float | None, *, cleanup: bool = False) -> AbstractContext
         seconds: Seconds from now; ``None`` leaves the enclosing deadline as it is.
         cleanup: Whether to keep a tenth of the time, at most a minute, for :func:`cleanup_deadline`.
 
+    Raises:
+        ConfigurationError: It is not a number.
+
     Example:
         >>> with deadline(5):
         ...     remaining() <= 5
@@ -70,6 +75,8 @@ def deadline(seconds: float | None, *, cleanup: bool = False) -> AbstractContext
     """
     if seconds is None:
         return nullcontext()
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or math.isnan(seconds):
+        raise ConfigurationError(f"The timeout is {seconds!r}.", next_step="Give a number of seconds above 0.")
     now, enclosing = time.monotonic(), _limits.get()
     reserve = min(CLEANUP_SECONDS, CLEANUP_SHARE * seconds) if cleanup else 0.0
     limits = _Limits(now + seconds - reserve, now + seconds + OVERTIME_SECONDS)

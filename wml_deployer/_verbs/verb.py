@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from numbers import Real
@@ -81,7 +82,7 @@ def check_arguments(name: str, arguments: dict[str, Any]) -> None:
     faults = tuple(
         Fault(argument, f"it is {_shortened(value)}", expected)
         for argument, value in arguments.items()
-        if argument in _EXPECTED and (expected := _EXPECTED[argument](value))
+        if (check := _EXPECTED.get(f"{name}.{argument}", _EXPECTED.get(argument))) and (expected := check(value))
     )
     if faults:
         count = "1 argument" if len(faults) == 1 else f"{len(faults)} arguments"
@@ -134,13 +135,35 @@ def _text(value: Any) -> str:
     return f"text, such as '{value}'" if is_number else "text"
 
 
+def _count(value: object) -> str:
+    return "" if value is None or (isinstance(value, int) and not isinstance(value, bool)) else "a whole number"
+
+
+def _texts(value: object) -> str:
+    is_right = isinstance(value, str) or (isinstance(value, Sequence) and all(isinstance(text, str) for text in value))
+    return "" if is_right else "text, or a list of texts"
+
+
+def _by_name(value: object) -> str:
+    is_right = value is None or (isinstance(value, Mapping) and all(isinstance(name, str) for name in value))
+    return "" if is_right else "numbers by name, such as {'f1': 0.93}"
+
+
 def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "True or False"
 
 
 _EXPECTED: dict[str, Callable[[object], str]] = {
     "allow_schema_change": _flag,
+    "batch_bytes": _count,
+    "batch_rows": _count,
     "cascade": _flag,
+    "in_flight": _count,
+    "metrics": _by_name,
+    "named": _texts,
+    "on_error": _text,
+    "prune.keep": _count,
+    "scorer.keep": _texts,
     "one": _text,
     "other": _text,
     "reason": _text,
@@ -151,7 +174,7 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "unpickle": _flag,
     "version": _text,
 }
-"""What an argument of this name must be; a check returns no text for a value that can be used."""
+"""What an argument must be, by its name or by verb and name; a check returns no text for a value that can be used."""
 
 
 def _shortened(value: object) -> str:
