@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.processes import ROWS, model, number_of
+from tests.contract.test_stale_file import wide
 from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer.errors import ConflictError, MetadataError, VersionError
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -59,6 +60,38 @@ def test_files_that_know_nothing_go_on_from_the_space(
         assert (first.id, "v0.3", 2) == (third.id, third.version, number_of(deployer))
         assert ["deploy", "update", "update"] == deployer.history()["action"].tolist()
         assert "v0.2" == deployer.rollback().version
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [lambda deployer: deployer.delete(cascade=True), lambda deployer: deployer.prune(0), Deployer.rollback],
+    ids=["delete", "prune", "rollback"],
+)
+def test_files_that_know_nothing_take_nothing_away(
+    reached: SoftwareCredentials, metadata_path: Path, verb: Callable[[Deployer], object]
+) -> None:
+    """What serves is somebody's work, and unknown to them."""
+    with Deployer(reached, metadata_path) as deployer:
+        deployer.release(model(0), sample=ROWS)
+        live = deployer.release(model(1), sample=ROWS)
+        metadata_path.with_suffix(".lock").unlink()
+
+        with pytest.raises(ConflictError, match=r"recover\(\)"):
+            verb(deployer)
+        assert (live.id, live.revision) == (deployer.status().id, deployer.status().revision)
+
+
+def test_ids_of_an_older_model_are_refused(reached: SoftwareCredentials, metadata_path: Path) -> None:
+    """metadata.yaml alone may be from before, too."""
+    with Deployer(reached, metadata_path) as deployer:
+        deployer.release(model(0), sample=ROWS)
+        yesterday = metadata_path.read_bytes()
+        deployer.release(wide(3), allow_schema_change=True)
+        metadata_path.write_bytes(yesterday)
+        metadata_path.with_suffix(".lock").unlink()
+
+        with pytest.raises(ConflictError, match=r"recover\(\)"):
+            deployer.release(model(2), sample=ROWS, allow_schema_change=True)
 
 
 def test_files_that_know_something_older_are_refused(reached: SoftwareCredentials, metadata_path: Path) -> None:

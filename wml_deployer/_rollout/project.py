@@ -78,11 +78,11 @@ class Project:
                 self._file.space = self._file.space._replace(id=self._client.scope.id)
         return self._client
 
-    def open(self) -> None:
+    def open(self, *, brings_model: bool) -> None:
         """Connect, and learn what the space has of the project where its files know nothing of it."""
         client = self.client
         if self._file.path.exists():
-            learn(client, self._file)
+            learn(client, self._file, brings_model=brings_model)
 
     def close(self) -> None:
         """Close every connection; the next need opens new ones."""

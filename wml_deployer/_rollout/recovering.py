@@ -43,16 +43,18 @@ ADOPTED = "adopted: deployed before this file had a history"
 _log = logging.getLogger(__name__)
 
 
-def learn(client: Client, file: MetadataFile) -> None:
+def learn(client: Client, file: MetadataFile, *, brings_model: bool) -> None:
     """Write down what the space has of a project that its files know nothing of.
 
-    So a notebook that writes metadata.yaml anew goes on from what is there, on another machine, too; and what a script
-    of the user's own deployed becomes the first version. A file that knows something is left alone, for it may be
-    older than what serves.
+    What a script of the user's own deployed becomes the first version. What this library deployed is learnt where the
+    call brings a model: so a notebook that writes metadata.yaml anew goes on from what is there, on another machine,
+    too. Files that know something are left alone, for they may be older than what serves; and no call goes back or
+    deletes on the word of files that know nothing.
 
     Args:
         client: The deployment space, or a project, which has no deployments.
         file: The project's metadata.yaml; its lock is held by the caller.
+        brings_model: Whether the call stores or serves a model that its caller brings.
 
     """
     metadata = file.read()
@@ -61,7 +63,11 @@ def learn(client: Client, file: MetadataFile) -> None:
     record = deployment_of(client, metadata) if client.scope.kind == "space" else None
     if record is not None and CUSTOM_KEY not in record.custom:
         _adopt(client, file, record)
-    elif record is not None or frozen_revisions(client, models_of(client, metadata)):
+        return
+    is_older = record is not None and metadata.model_uid not in {None, record.model_id}
+    if not brings_model or is_older:
+        return
+    if record is not None or frozen_revisions(client, models_of(client, metadata)):
         _log.info("%s goes on from what %s has of it", metadata.project_name, client.scope)
         recover(client, file, metadata)
 

@@ -114,7 +114,7 @@ class OpenProject:
         """Hold the project's lock to change what serves, which is in a deployment space."""
         refuse_project(getattr(self._credentials, "project_id", None))
         with self._storing(timeout) as project:
-            project.open()
+            project.open(brings_model=False)
             yield project
 
     @contextmanager
@@ -136,10 +136,10 @@ class OpenProject:
     def _prepared(self, project: Project, wish: Wish) -> Iterator[Candidate | Version]:
         """Have what a caller handed in ready before anything is sent, and connect then."""
         if wish.stored is not None:
-            project.open()
+            project.open(brings_model=True)
         with project.versions.prepared(wish) as candidate:
             if wish.stored is None:
-                project.open()
+                project.open(brings_model=True)
             yield candidate
 
     def _ask_for_space(self) -> Space:
