@@ -9,7 +9,7 @@ import pytest
 
 from wml_deployer import Deployer
 from wml_deployer.errors import ClientNotInstalledError, ConfigurationError
-from wml_deployer.server import launch
+from wml_deployer.server.app import launch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from functools import wraps
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from wml_deployer._transport.deadline import deadline
+from wml_deployer._transport.deadline import cleanup_deadline, deadline
 from wml_deployer.errors import ConfigurationError, Fault, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ def _named(project: _Project, name: str) -> Iterator[None]:
 
 
 def _interrupted(project: _Project, name: str) -> str:
-    """Say what serves after Ctrl-C, as far as that is known without asking anybody."""
+    """Say what serves after Ctrl-C, as far as that is known at once."""
     try:
-        metadata = project.metadata
+        with cleanup_deadline():  # the files may have to be looked up by the space, which asks the service
+            metadata = project.metadata
         live = metadata.log[-1].to_version if metadata.log else None
     except WMLDeployerError as error:
         serves = f"What serves is not known: {error.message}"
