@@ -1,4 +1,4 @@
-"""One more entry in a long log, beside the tutorial's way: load metadata.yaml, change the mapping, dump it."""
+"""One more entry in a long log, beside the tutorial's way: load the file, change the mapping, dump it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from wml_deployer.metadata import LogEntry, Metadata, MetadataFile, Version
+from wml_deployer.metadata import LogEntry, Metadata, MetadataFile, Space, Version
 from wml_deployer.schema import Field
 
 if TYPE_CHECKING:
@@ -27,20 +27,15 @@ NOW = dt.datetime(2026, 1, 31, 12, tzinfo=dt.timezone.utc)
 
 def test_appending_to_a_long_log(bars: Bars, tmp_path: Path) -> None:
     """Read, add one entry, write: 1.5 times faster than to load and dump, at 1,000 entries and 30 versions."""
-    file = MetadataFile(tmp_path / "metadata.yaml")
+    file = MetadataFile(tmp_path / "metadata.yaml", Space("local", "3fa2"))
     file.write(long_metadata())
     twin = tmp_path / "twin.yaml"
-    twin.write_bytes(file.path.read_bytes())
+    twin.write_bytes(file.lock_path.read_bytes())
     rounds = [(seconds(lambda: append(file)), seconds(lambda: load_and_dump(twin))) for _ in range(ROUNDS)]
     ours, tutorial = (statistics.median(times) for times in zip(*rounds, strict=True))
 
-    job = f"metadata.yaml, 1 entry after {ENTRIES:,}, beside load and dump"
+    job = f"metadata.lock, 1 entry after {ENTRIES:,}, beside load and dump"
     reached = bars.at_least(job, FASTER, tutorial / ours)
-    bars.because(
-        job,
-        "the file is parsed twice: to be read, and to prove what was written; among the objects of all that is "
-        "imported here, Python's collector takes as long as the parser.",
-    )
     assert reached
 
 
@@ -87,7 +82,7 @@ def append(file: MetadataFile) -> None:
 def load_and_dump(path: Path) -> None:
     """The tutorial's way, which also loses comments, and the file where it is interrupted."""
     metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
-    metadata["log"].append({"when": NOW, "action": "update", "proof": "passed"})
+    metadata["spaces"][0]["log"].append({"when": NOW, "action": "update", "proof": "passed"})
     with path.open("w+", encoding="utf-8") as stream:
         yaml.dump(metadata, stream, allow_unicode=True)
 
