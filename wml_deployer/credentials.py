@@ -50,19 +50,19 @@ class _RemoteCredentials(StrictModel):
     client: _Client = "auto"
 
     def __getstate__(self) -> NoReturn:
-        """Refuse to be pickled: the secrets would lie there in plain text."""
+        """Refuse to be pickled: the pickle would contain the secrets in plain text."""
         raise CredentialsError(
-            "Credentials are not pickled, because their secrets would lie there in plain text.",
+            "Credentials cannot be pickled: the pickle would contain the secrets in plain text.",
             next_step="Load them where they are needed: load_credentials() reads a file or the worker's environment.",
         )
 
     @classmethod
     def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
-        """One way to sign in, and one name for the place at most."""
+        """Require one way to sign in, and at most one name for the place."""
         given = [key for key in data if data[key] is not None]
         for alternatives in (cls.signs_in_with, ("space_id", "space", "project_id")):
             first, *others = [key for key in alternatives if key in given] or [""]
-            yield from (Fault(other, f"stands beside {first}", "one of the two") for other in others)
+            yield from (Fault(other, f"cannot be combined with {first}", "give only one of them") for other in others)
         if not set(cls.signs_in_with) & set(given):
             yield Fault("apikey", "missing", " or ".join(cls.signs_in_with))
 
@@ -74,7 +74,7 @@ class CloudCredentials(_RemoteCredentials):
         url: A region by code (``"eu-de"``), place (``"Frankfurt"``) or URL, public or private; kept as the URL.
         apikey: API key of IBM Cloud; the better choice, because tokens made from it are renewed.
         keyring: Name under which the system's keyring keeps the key, for the user ``apikey``.
-        token: A bearer token instead of the key; about an hour old, it is no longer accepted.
+        token: A bearer token instead of the key; it expires after about an hour and is not renewed.
         token_file: File that holds such a token instead, and is read again when that ran out.
         space_id: Id of the deployment space.
         space: Its name instead.
@@ -117,11 +117,9 @@ class CloudCredentials(_RemoteCredentials):
 
     @classmethod
     def unknown(cls, key: str) -> Fault:
-        """A key of a Cloud Pak is more likely another service's file than a slip of the pen."""
+        """Report a Cloud Pak key as belonging to another service, not as a typo."""
         if key in SOFTWARE_ONLY:
-            return Fault(
-                key, "belongs to Cloud Pak for Data, not IBM Cloud", "no such key, or the url of your Cloud Pak"
-            )
+            return Fault(key, "belongs to Cloud Pak for Data, not IBM Cloud", "remove it, or set url to your Cloud Pak")
         return super().unknown(key)
 
 
@@ -183,12 +181,12 @@ class SoftwareCredentials(_RemoteCredentials):
 
     @classmethod
     def contradictions(cls, data: Mapping[str, Any]) -> Iterator[Fault]:
-        """A key or a password is somebody's."""
+        """Require username with an API key, keyring or password."""
         yield from super().contradictions(data)
         given = [key for key in ("apikey", "keyring", "password") if data.get(key) is not None]
         if given and data.get("username") is None:
             whose = "key" if given[0] == "keyring" else given[0]
-            yield Fault("username", "missing", f"the user whose {whose} it is")
+            yield Fault("username", "missing", f"the user that the {whose} belongs to")
 
 
 class LocalCredentials(StrictModel):
@@ -224,9 +222,9 @@ class LocalCredentials(StrictModel):
 
     @classmethod
     def unknown(cls, key: str) -> Fault:
-        """A key of another service is no slip of the pen."""
+        """Report a key of another service as such, not as a typo."""
         if key in SoftwareCredentials.model_fields:
-            return Fault(key, "does not belong to the embedded service", "no such key, or the url of a service")
+            return Fault(key, "does not belong to the embedded service", "remove it, or set url to that service")
         return super().unknown(key)
 
 
@@ -248,9 +246,9 @@ def load_credentials(
     """Load credentials from a mapping or a YAML file, and from the environment.
 
     A mapping wins over the environment, and the environment over a file, key by key. Ways of saying one thing replace
-    each other: ``WML_APIKEY`` takes the place of a file's ``token``, ``WML_SPACE`` that of its ``space_id``. Whoever
-    names the ``url`` names the service: what speaks of another one is left out as a whole, so that no key is sent to a
-    host that it was not given for.
+    each other: ``WML_APIKEY`` takes the place of a file's ``token``, ``WML_SPACE`` that of its ``space_id``. The
+    highest-priority source that gives a ``url`` selects the service; sources for a different service are ignored
+    entirely, so that no key is sent to a host that it was not given for.
 
     The variables are ``WML_URL``, ``WML_APIKEY``, ``WML_KEYRING``, ``WML_TOKEN``, ``WML_USERNAME``, ``WML_PASSWORD``,
     ``WML_VERSION``, ``WML_CA_BUNDLE``, ``WML_SPACE_ID``, ``WML_SPACE``, ``WML_PROJECT_ID`` and ``WML_CLIENT``. An empty
@@ -306,7 +304,7 @@ def _load(
 
 
 def _build(said: Source) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
-    """Make credentials of the kind that the values speak of, or say everything that is wrong with them."""
+    """Make credentials of the kind that the values are for, or list everything that is wrong with them."""
     kind, values, faults = sort_out(said.values)
     credentials = None
     try:
@@ -314,9 +312,9 @@ def _build(said: Source) -> CloudCredentials | SoftwareCredentials | LocalCreden
     except CredentialsError as error:
         faults.extend(error.faults)
     if faults or credentials is None:
-        left_out = f"; {said.left_out[0]} was left out, for it speaks of another service" if said.left_out else ""
+        left_out = f"; {said.left_out[0]} was ignored because it is for a different service" if said.left_out else ""
         raise CredentialsError(
-            f"What {said.name} says cannot be used for {TITLES[kind]}{left_out}.",
+            f"The credentials in {said.name} are not valid for {TITLES[kind]}{left_out}.",
             faults=tuple(said.locate(fault) for fault in faults),
             next_step="Correct what is listed; nothing was sent.",
         )

@@ -196,7 +196,7 @@ def test_the_union_reads_any_kind_by_its_tag() -> None:
 # What is refused, and how it is said
 
 REGIONS = "Regions: us-south, eu-de, eu-gb, jp-tok, au-syd, ca-tor, ap-south-1, us-east-1, us-gov"
-CLOUD_EXPECTED = "no such key, or the url of your Cloud Pak"
+CLOUD_EXPECTED = "remove it, or set url to your Cloud Pak"
 REFUSED: list[tuple[dict[str, Any], Fault]] = [
     ({**CLOUD, "url": "http://eu-de.ml.cloud.ibm.com"},
      Fault("url", "http is not encrypted", "https://eu-de.ml.cloud.ibm.com")),
@@ -219,9 +219,10 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
     ({**CLOUD, "apikey": [SECRET]}, Fault("apikey", "is a list", "a text")),
     ({**CLOUD, "space": {"name": "churn"}}, Fault("space", "is a mapping", "a text")),
     ({**CLOUD, "space": " "}, Fault("space", "empty", "a value, or no such key")),
-    ({**CLOUD, "token": SECRET}, Fault("token", "stands beside apikey", "one of the two")),
-    ({**CLOUD, "space": "a", "space_id": "b"}, Fault("space", "stands beside space_id", "one of the two")),
-    ({**CLOUD, "region": "eu-de"}, Fault("region", "stands beside url", "one of the two")),
+    ({**CLOUD, "token": SECRET}, Fault("token", "cannot be combined with apikey", "give only one of them")),
+    ({**CLOUD, "space": "a", "space_id": "b"},
+     Fault("space", "cannot be combined with space_id", "give only one of them")),
+    ({**CLOUD, "region": "eu-de"}, Fault("region", "cannot be combined with url", "give only one of them")),
     ({**CLOUD, "username": "ana"}, Fault("username", "belongs to Cloud Pak for Data, not IBM Cloud", CLOUD_EXPECTED)),
     ({**CLOUD, "password": SECRET}, Fault("password", "belongs to Cloud Pak for Data, not IBM Cloud", CLOUD_EXPECTED)),
     ({**CLOUD, "version": "4.8"}, Fault("version", "belongs to Cloud Pak for Data, not IBM Cloud", CLOUD_EXPECTED)),
@@ -232,11 +233,12 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
            "one of url, apikey, keyring, token, token_file, space_id, space, project_id, ca_bundle, client")),
     ({**CLOUD, "kind": "clowd"}, Fault("kind", "unknown kind", "one of cloud, software, local")),
     ({**CLOUD, "kind": ["cloud"]}, Fault("kind", "unknown kind", "one of cloud, software, local")),
-    ({**CLOUD, "space": "x", "project_id": "y"}, Fault("project_id", "stands beside space", "one of the two")),
+    ({**CLOUD, "space": "x", "project_id": "y"},
+     Fault("project_id", "cannot be combined with space", "give only one of them")),
     ({"url": "eu-de", "token_file": "/nowhere/token"},
      Fault("token_file", "there is no file /nowhere/token", "a file")),
     ({"url": "https://cpd.example.com", "keyring": "wml"},
-     Fault("username", "missing", "the user whose key it is; here or as WML_USERNAME")),
+     Fault("username", "missing", "the user that the key belongs to; here or as WML_USERNAME")),
     ({"url": "eu-de"}, Fault("apikey", "missing", "apikey or keyring or token or token_file; here or as WML_APIKEY")),
     ({**SOFTWARE, "url": "http://cpd.example.com"}, Fault("url", "http is not encrypted", "https://cpd.example.com")),
     ({**SOFTWARE, "url": "cpd.example.com"},
@@ -250,9 +252,9 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
      Fault("url", "is the address of a page", "https://cpd.example.com")),
     ({**SOFTWARE, "version": "latest"}, Fault("version", "not a release of Cloud Pak for Data", "such as 4.8")),
     ({**SOFTWARE, "version": 4.8}, Fault("version", "is a number", "a text")),
-    ({**SOFTWARE, "password": SECRET}, Fault("password", "stands beside apikey", "one of the two")),
+    ({**SOFTWARE, "password": SECRET}, Fault("password", "cannot be combined with apikey", "give only one of them")),
     ({"url": "https://cpd.example.com", "apikey": SECRET},
-     Fault("username", "missing", "the user whose apikey it is; here or as WML_USERNAME")),
+     Fault("username", "missing", "the user that the apikey belongs to; here or as WML_USERNAME")),
     ({"url": "https://cpd.example.com", "username": "ana"},
      Fault("apikey", "missing", "apikey or keyring or password or token or token_file; here or as WML_APIKEY")),
     ({**SOFTWARE, "ca_bundle": "/nowhere/ca.pem"},
@@ -268,7 +270,7 @@ REFUSED: list[tuple[dict[str, Any], Fault]] = [
     ({"url": "local", "direktory": "x"}, Fault("direktory", "unknown key", "did you mean directory?")),
     ({**SOFTWARE, "apikey": None, "password": ""}, Fault("password", "empty", "a value, or no such key")),
     ({"url": "local", "apikey": SECRET},
-     Fault("apikey", "does not belong to the embedded service", "no such key, or the url of a service")),
+     Fault("apikey", "does not belong to the embedded service", "remove it, or set url to that service")),
 ]  # fmt: skip
 
 
@@ -506,7 +508,7 @@ def test_a_key_is_never_sent_to_another_host(write: Writer) -> None:
     """A file's key is not used for the host that ``WML_URL`` names; the error says what was left out."""
     path = write("url: https://cpd.example.com\nusername: ana\napikey: x\n")
 
-    with pytest.raises(CredentialsError, match=r"credentials\.yaml was left out, for it speaks of another service"):
+    with pytest.raises(CredentialsError, match=r"credentials\.yaml was ignored because it is for a different service"):
         load(path, WML_URL="https://other.example.com")
 
 

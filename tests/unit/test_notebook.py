@@ -63,7 +63,7 @@ def test_whatever_is_said_wins_over_the_notebook() -> None:
 
 def test_the_token_of_a_notebook_goes_nowhere_else() -> None:
     """Credentials of another host are incomplete without their own key."""
-    with pytest.raises(CredentialsError, match="the notebook was left out, for it speaks of another service"):
+    with pytest.raises(CredentialsError, match="the notebook was ignored because it is for a different service"):
         load_credentials({"url": "https://cpd.example.com", "space": "x"}, environment=NOTEBOOK)
 
 

@@ -152,7 +152,7 @@ def test_a_given_token_cannot_be_renewed() -> None:
     """There is nothing to make another one of."""
     credentials = SoftwareCredentials(url="https://cpd.example.com", token="t")
 
-    assert not TokenSource(credentials, Transport()).renewed("t")
+    assert not TokenSource(credentials, Transport()).renew_after_refusal("t")
 
 
 def in_a_file(file: Path, seconds: float = 3600) -> str:
@@ -183,7 +183,7 @@ def test_a_file_that_holds_another_token_renews_a_refused_one(tmp_path: Path) ->
     tokens.token()
     in_a_file(tmp_path / "token", seconds=7200)
 
-    assert tokens.renewed(refused)
+    assert tokens.renew_after_refusal(refused)
 
 
 def test_a_file_that_holds_the_refused_token_still_renews_nothing(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_file_that_holds_the_refused_token_still_renews_nothing(tmp_path: Path
     tokens = from_file(tmp_path / "token")
     tokens.token()
 
-    assert not tokens.renewed(refused)
+    assert not tokens.renew_after_refusal(refused)
 
 
 @pytest.mark.parametrize("content", ["", "two\nlines"])
@@ -200,7 +200,7 @@ def test_a_file_without_a_token_is_refused(content: str, tmp_path: Path) -> None
     """It is not sent as a header."""
     (tmp_path / "token").write_text(content)
 
-    with pytest.raises(CredentialsError, match="holds no token"):
+    with pytest.raises(CredentialsError, match="does not contain a bearer token"):
         from_file(tmp_path / "token").token()
 
 

@@ -48,7 +48,7 @@ def request(
     response = transport.request(method, url, headers=headers, body=body, token=token, **options)
     if response.status != HTTPStatus.UNAUTHORIZED:
         return response
-    if not tokens.renewed(token.get_secret_value()):
+    if not tokens.renew_after_refusal(token.get_secret_value()):
         raise _ran_out(response)
     if start is not None:
         body.seek(start)  # type: ignore[union-attr]  # only a file has a start

@@ -63,12 +63,12 @@ class TokenSource:
                 self._renew()
             return self._token
 
-    def renewed(self, refused: str) -> bool:
-        """Say whether another token than the refused one is at hand, after fetching one where that is possible."""
+    def renew_after_refusal(self, refused: str) -> bool:
+        """Fetch a new token if ``refused`` is still the current one. Return whether a retry makes sense."""
         with self._lock:
             if self._token in {"", refused}:
                 self._renew()
-            # What a login gives counts as new: it is the login's word against the service's.
+            # A fresh login is always worth one retry, even if it returned the same token.
             return self._logs_in or self._token != refused
 
     def user_id(self) -> str | None:
@@ -99,17 +99,19 @@ def _read(file: Path) -> str:
         raise CredentialsError(f"The token in {file} cannot be read: {error}", operation="log in") from error
     if not re.fullmatch(r"[!-~]+", token):
         raise CredentialsError(
-            f"{file} holds no token.", operation="log in", next_step="Put the token there, alone, or give an API key."
+            f"{file} does not contain a bearer token.",
+            operation="log in",
+            next_step="Write only the token to that file, or use an API key.",
         )
     return token
 
 
 def _renewal_time(token: str) -> float:
-    """Return when to log in again, in seconds since the epoch: a fifth of the token's life before it ends."""
+    """When to renew, in epoch seconds: before expiry by a fifth of the remaining life, but at most five minutes."""
     try:
         expires = float(_claims(token)["exp"])
     except (KeyError, TypeError, ValueError):
-        # An opaque token says nothing of its end: a 401 will.
+        # An opaque token has no readable expiry; we find out from a 401.
         return float("inf")
     return expires - min(LONGEST_MARGIN_SECONDS, MARGIN_OF_LIFE * max(expires - time.time(), 0.0))
 

@@ -46,7 +46,7 @@ def sort_out(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]
         faults.append(Fault("kind", "unknown kind", f"one of {', '.join(TITLES)}"))
         kind = None
     if region is not None and "url" in values:
-        faults.append(Fault("region", "stands beside url", "one of the two"))
+        faults.append(Fault("region", "cannot be combined with url", "give only one of them"))
     elif region is not None:
         values["url"] = region
     kind = kind or ("cloud" if region else _recognise(values))

@@ -221,7 +221,7 @@ def _placed(
     """
     if not isinstance(credentials, CloudCredentials | SoftwareCredentials | LocalCredentials):
         raise CredentialsError(
-            f"A {type(credentials).__name__} is no credentials.",
+            f"Expected credentials, got {type(credentials).__name__}.",
             next_step="Open the project with Deployer.from_files(credentials, metadata) or Deployer.local(metadata), "
             "or give it CloudCredentials(...) or SoftwareCredentials(...).",
         )
