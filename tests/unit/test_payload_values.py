@@ -357,6 +357,18 @@ def test_offset_with_seconds_is_refused(nanoseconds: int, rows: int) -> None:
         encode(pd.DataFrame({"x": moments.tz_localize(LOCAL_MEAN_TIME)}))
 
 
+@pytest.mark.skipif(pd.__version__ < "2", reason="pandas 1 holds nanoseconds alone, which end in the year 2262")
+@pytest.mark.parametrize("rows", [2, 2_100])
+@pytest.mark.parametrize(("moment", "hours"), [("9999-12-31T23:30:00", 5), ("0001-01-01T00:30:00", -5)])
+def test_year_of_five_digits_in_its_own_zone_is_refused(moment: str, hours: int, rows: int) -> None:
+    """The local time is written, so its year counts."""
+    cells = pd.Series(np.array([moment, "2024-01-31"] * (rows // 2), dtype="M8[s]")).dt.tz_localize("UTC")
+
+    assert [[f"{moment}+00:00"]] == values(cells.to_frame("x"))[:1]
+    with pytest.raises(PayloadError, match=r"column 'x', rows? 0.*is a date outside the years"):
+        encode(cells.dt.tz_convert(timezone(timedelta(hours=hours))).to_frame("x"))
+
+
 @pytest.mark.parametrize("unit", ["ps", "as"])
 def test_what_is_finer_than_nanoseconds_is_refused(unit: Any) -> None:
     """Pandas would cut it off."""
