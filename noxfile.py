@@ -128,7 +128,7 @@ def matrix(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[:-1])
 def core(session: nox.Session) -> None:
     """Run what depends on the Python and on the client: the units, and the core of the contract on each client."""
-    run_suite(session, *WORKERS, "-m", "not thorough", "tests/unit")
+    run_suite(session, *WORKERS, "-m", "not thorough and not exhaustive", "tests/unit")
     session.run("pytest", *WORKERS, "-m", "core", "tests/contract")
 
 
@@ -158,6 +158,12 @@ def lowest(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Run the contract suite on both of IBM's clients, each on Cloud Pak for Data and in the cloud."""
     run_suite(session, *WORKERS, "-m", "not exhaustive", "tests/contract")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Kill verbs, spoil their answers, use two machines at once, and compare each step with a model: minutes."""
+    run_suite(session, *WORKERS, "-m", "slow and not exhaustive", "tests/contract")
 
 
 @nox.session

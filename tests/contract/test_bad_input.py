@@ -155,6 +155,9 @@ FILES: dict[str, tuple[type[WMLDeployerError], Deed]] = {
 
 CASES = {**MODELS, **ROWS, **FILES}
 
+LOOKED_UP = {"a stored model of no version", "rolling back to nowhere", "rolling back to an unknown version"}
+"""Versions that the files do not know: another machine may have stored them, which only the service can tell."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -182,10 +185,10 @@ def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, mode
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_bad_input_is_refused_with_nothing_sent_or_written(
+def test_bad_input_is_refused_with_nothing_changed(
     case: str, deployer: Deployer, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
 ) -> None:
-    """Not even a login reaches the service, and metadata.yaml stays as it is."""
+    """Not even a login reaches the service, unless it has to be asked for a version; metadata.yaml stays as it is."""
     kind, deed = CASES[case]
     project = deployed if case in ROWS else deployer
     before = project._file.path.read_bytes()
@@ -194,7 +197,9 @@ def test_bad_input_is_refused_with_nothing_sent_or_written(
     with pytest.raises(kind):
         deed(project, features.head(3) if case in ROWS else features, folder)
 
-    assert ([], before) == (server.requests, project._file.path.read_bytes())
+    looked_up = case in LOOKED_UP
+    sent = [one for one in server.requests if not (looked_up and (one.method == "GET" or "/ml/v4" not in one.path))]
+    assert ([], before) == (sent, project._file.path.read_bytes())
 
 
 def test_a_path_with_a_sample_is_not_deployed_unproven(

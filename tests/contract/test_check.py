@@ -91,7 +91,7 @@ def test_store_refuses_what_check_finds(deployer: Deployer, server: LocalServer,
     with pytest.raises(CheckError, match="wml_deployer is not among those of runtime"):
         deployer.store(foreign)
 
-    assert [] == [request for request in server.requests if request.path == "/ml/v4/models"]
+    assert [] == [request for request in server.requests if (request.method, request.path) == ("POST", "/ml/v4/models")]
 
 
 def test_strict_raises(deployer: Deployer, foreign: Any) -> None:

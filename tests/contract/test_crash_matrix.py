@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass

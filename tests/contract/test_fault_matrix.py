@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SECONDS = 60.0
 """Time of a verb, within which it must have ended; a call that stalls is silent for as long."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Verb = Callable[[Deployer, float], Any]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXPECTED = (ConflictError, VersionError, RolloutError)
 """How a call may end because of the other machine: told of a conflict, or that what it names is gone."""
