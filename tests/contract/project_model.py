@@ -5,8 +5,7 @@ Two checkouts share a deployment space; each knows what its own calls did, and w
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -69,11 +68,11 @@ class World:
 
     def store(self, at: int, content: Content, *, sample: bool = True) -> Revision:
         """Freeze a content once, whoever stored it first."""
-        return self._stored(self.checkouts[at], content, sample=sample)[0]
+        return self._stored(self.opened(at), content, sample=sample)[0]
 
     def deploy(self, at: int, content: Content, *, sample: bool = True, works: bool = True) -> None:
         """Make the first deployment; one that fails its verification leaves nothing behind."""
-        here = self.checkouts[at]
+        here = self.opened(at)
         if self.serving is None:
             return self._deploy(here, content, sample=sample, works=works)
         self._refuse_unknown(here)
@@ -84,12 +83,13 @@ class World:
 
     def update(self, at: int, content: Content, **options: bool) -> None:
         """Serve a content in place of what serves."""
+        self.opened(at)
         self._require_deployment()
         self.release(at, content, **options)
 
     def release(self, at: int, content: Content, *, sample: bool = True, works: bool = True) -> None:
         """Deploy the first time, then update."""
-        here = self.checkouts[at]
+        here = self.opened(at)
         if self.serving is None:
             return self._deploy(here, content, sample=sample, works=works)
         self._refuse_unknown(here)
@@ -110,7 +110,7 @@ class World:
 
     def start_candidate(self, at: int, content: Content, *, sample: bool = True, works: bool = True) -> None:
         """Deploy a content beside what is live, in place of an earlier candidate."""
-        here = self.checkouts[at]
+        here = self.opened(at)
         self._refuse_unknown(here, candidate=True)
         self.candidate, _ = self._stored(here, content, sample=sample)
         if not works and content in here.samples:
@@ -166,13 +166,12 @@ class World:
         here.interrupted, here.names_deployment = None, self.serving is not None
         here.log += self._missed(here.log)
 
-    def lose_file(self, at: int) -> None:
-        """Begin metadata.yaml anew."""
-        self.checkouts[at] = Checkout(samples=self.checkouts[at].samples)
-
-    def copy_file(self, source: int, target: int) -> None:
-        """Take the other machine's metadata.yaml; samples do not travel."""
-        self.checkouts[target] = replace(deepcopy(self.checkouts[source]), samples=self.checkouts[target].samples)
+    def opened(self, at: int) -> Checkout:
+        """Return a checkout that a model is brought to: one that knows nothing learns what the space knows."""
+        here = self.checkouts[at]
+        if not (here.versions or here.log) and (self.stored() or self.serving):
+            self.recover(at)
+        return here
 
     def stored(self) -> list[Revision]:
         """List what is on the service."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -22,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sklearn.dummy import DummyRegressor
 
 from tests.contract.interruptions import Killed, interruption
-from tests.contract.project_model import Content, Entry, Refused, Revision, World
+from tests.contract.project_model import Checkout, Content, Entry, Refused, Revision, World
 from wml_deployer import Deployer
 from wml_deployer._clients.door import connect
 from wml_deployer.errors import VersionError, WMLDeployerError
@@ -193,7 +194,7 @@ class ProjectMachine(RuleBasedStateMachine):
 
     @rule(at=machines, recovers=st.booleans())
     def lose_file(self, at: int, recovers: bool) -> None:
-        self.world.lose_file(at)
+        self.world.checkouts[at] = Checkout(samples=self.world.checkouts[at].samples)
         for file in self.folders[at].glob("metadata.*"):
             file.unlink()
         self.texts[at] = self.begun()
@@ -204,7 +205,11 @@ class ProjectMachine(RuleBasedStateMachine):
 
     @rule(at=machines)
     def copy_file(self, at: int) -> None:
-        self.world.copy_file(at, 1 - at)
+        files = self.world.checkouts
+        # Samples do not travel.
+        files[1 - at] = replace(copy.deepcopy(files[at]), samples=files[1 - at].samples)
+        for file in self.folders[1 - at].glob("metadata.*"):
+            file.unlink()
         for file in self.folders[at].glob("metadata.*"):
             shutil.copy(file, self.folders[1 - at])
         self.texts[1 - at] = self.texts[at]
@@ -266,7 +271,8 @@ class ProjectMachine(RuleBasedStateMachine):
         if event is None:
             assert isinstance(error, allowed) if allowed else error is None, (allowed, error, self.story)
             if verb == "prune" and error is None:
-                assert sorted(self.world.names[one] for one in removed or ()) == sorted(result), self.story
+                expected = sorted(self.world.names[one] for one in removed)
+                assert expected == sorted(result), (expected, result, self.story)
         else:
             self.said.append(f"  at {event}, {error!r}")
             ends, self.world = [self.world], before
@@ -275,6 +281,10 @@ class ProjectMachine(RuleBasedStateMachine):
                 failed.orders = ends[0].orders
                 self.expect(failed, at, verb, given, {**known, "works": False})
                 ends.append(failed)
+            ends.append(copy.deepcopy(before))
+            ends[-1].orders = ends[0].orders
+            if given and isinstance(given[0], Content):
+                ends[-1].opened(at)
             self.reopen(at)
             self.absorb(at, ends)
         self.check(at)

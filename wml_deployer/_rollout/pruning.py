@@ -66,13 +66,15 @@ def _forget(file: MetadataFile, model_id: str) -> None:
 
 def _kept(client: Client, metadata: Metadata, keep: int, named: Sequence[str]) -> set[str]:
     """Ids of the models that hold a version which stays."""
-    staying: list[Version | None] = [*_newest(metadata, keep), live_version(metadata)]
-    staying += [find_version(metadata, name, "prune") for name in named]
-    try:
-        staying.append(rollback_target(metadata, live_version(metadata), None, partial(is_gone, client)))
-    except VersionError:
-        _log.debug("%s has no earlier good version", metadata.project_name)
-    return {version.model_id for version in staying if version is not None}
+    staying = _newest(metadata, keep) + [find_version(metadata, name, "prune") for name in named]
+    live = live_version(metadata)
+    if live is not None:
+        staying.append(live)
+        try:
+            staying.append(rollback_target(metadata, live, None, partial(is_gone, client)))
+        except VersionError:
+            _log.debug("%s has no earlier good version", metadata.project_name)
+    return {version.model_id for version in staying}
 
 
 def _newest(metadata: Metadata, keep: int) -> list[Version]:
