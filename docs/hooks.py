@@ -1,4 +1,4 @@
-"""Fill the site's generated parts from the source, so that they cannot go stale: the map of the house, the routes."""
+"""Fill the site's generated parts from the source, so that they cannot go stale: the map of the modules, the routes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PACKAGE = Path(__file__).parents[1] / "wml_deployer"
-MAP = "<!-- map of the house -->"
+MAP = "<!-- map of the library -->"
 SERVER_MAP = "<!-- map of the embedded service -->"
 ROUTES = "<!-- routes of the embedded service -->"
 ABSENT = "<!-- what the embedded service does not have -->"

@@ -1,1 +1,1 @@
-"""IBM's two clients behind one protocol: what is called of them, and what is done in their place."""
+"""Reach the service through either of IBM's two clients, and make the calls that they get wrong."""

@@ -1,1 +1,1 @@
-"""What both credentials.yaml and metadata.yaml are read with: sources, checks, strict models, strict YAML."""
+"""Read credentials and other YAML strictly: sources, checks, typed models."""

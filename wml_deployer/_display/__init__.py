@@ -1,1 +1,1 @@
-"""Parts of the notebook views: what they say, once, and how that reads as HTML and as plain text."""
+"""Notebook views, each as HTML and as plain text."""

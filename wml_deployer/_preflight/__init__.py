@@ -1,1 +1,1 @@
-"""What would go wrong with a model, found before it is uploaded; a module for each concern."""
+"""Find what would go wrong with a model before it is uploaded."""

@@ -1,1 +1,1 @@
-"""How a version is stored, becomes the one that serves, proves itself, and is gone back from."""
+"""Store, deploy and roll back model versions, and resume what was interrupted."""

@@ -1,1 +1,1 @@
-"""How any number of rows is scored: in batches, several of them in flight, in order."""
+"""Score any number of rows in batches, several in flight, with the columns and classes of the version that answered."""

@@ -1,1 +1,1 @@
-"""Verified, pooled HTTPS whose every call ends, and what its answers mean."""
+"""HTTPS connections that are verified, pooled and bounded in time."""

@@ -1,1 +1,1 @@
-"""Groups of the facade's verbs, a module for each; the facade inherits them."""
+"""The methods of ``Deployer``, a module for each group."""
