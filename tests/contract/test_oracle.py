@@ -487,8 +487,10 @@ class ProjectMachine(RuleBasedStateMachine):
         fitting = [one.versions for one in (here, *then) if Counter(map(self.world.names.get, one.versions)) == names]
         assert fitting, (names, self.story)
         here.versions = [*fitting[0]]
-        action, *asset = (getattr(metadata, "pending", None) or "").split() or [None]
-        here.interrupted = (action, self.revisions[asset[0], asset[1]]) if action else None
+        pending = metadata.pending
+        here.interrupted = (
+            (pending.action, self.revisions[pending.model_id, pending.revision]) if pending is not None else None
+        )
         here.names_deployment = metadata.deployment_uid is not None
         samples = self.folders[at] / ".wml" / "samples"
         kept = {path.stem for path in samples.glob("*.json")}
