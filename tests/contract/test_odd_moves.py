@@ -33,7 +33,7 @@ def project(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Deplo
         deployer.deploy(model(0), sample=ROWS, version="v0")
         deployer.update(model(1), sample=ROWS, version="v1")
         yield deployer
-        if deployer.metadata.versions:
+        if metadata_path.exists() and deployer.metadata.versions:
             deployer.delete(cascade=True)
 
 
@@ -61,11 +61,12 @@ def test_a_folder_may_be_moved(project: Deployer, reached: SoftwareCredentials, 
     """Its samples go with it, and the deployment is the same."""
     moved = tmp_path / "moved"
     moved.mkdir()
-    for name in ("metadata.yaml", ".wml"):
+    for name in ("metadata.yaml", "metadata.lock", ".wml"):
         (tmp_path / name).rename(moved / name)
     with Deployer(reached, moved / "metadata.yaml") as deployer:
         back = deployer.rollback()
-        (moved / "metadata.yaml").rename(tmp_path / "metadata.yaml")
+        for name in ("metadata.yaml", "metadata.lock"):
+            (moved / name).rename(tmp_path / name)
 
     assert ("v0", "passed") == (back.version, project.history()["proof"].iloc[-1])
 

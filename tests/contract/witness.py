@@ -112,7 +112,12 @@ class Witness:
     def contents(self) -> None:
         """Compare what every revision holds with what the file says."""
         for version in self.metadata().versions:
-            facts = self.client.model(version.model_id, version.revision).custom.get(CUSTOM_KEY, {})
-            told = facts.get("digest"), facts.get("checksum")
-            if told != (version.digest, self.client.read_model(version.model_id, version.revision, checksum_of)):
+            revision = self.client.model(version.model_id, version.revision)
+            facts = revision.custom.get(CUSTOM_KEY, {})
+            holds_told = facts.get("checksum") == self.client.read_model(
+                version.model_id, version.revision, checksum_of
+            )
+            # Two uploads at once can mix one's content with the other's facts: then the commit message counts.
+            digest = facts.get("digest") if holds_told else str(revision.message).rpartition(" ")[2]
+            if digest != version.digest:
                 self.faults.append(f"{version.name} holds something else")
