@@ -162,7 +162,7 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Kill verbs, spoil their answers, use two machines at once, and compare each step with a model: minutes."""
+    """Kill verbs, spoil their answers, and use two machines at once: minutes."""
     run_suite(session, *WORKERS, "-m", "slow and not exhaustive", "tests/contract")
 
 

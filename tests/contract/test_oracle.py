@@ -545,7 +545,7 @@ def run_machine(place: Place, *, runs: int, steps: int, number: int) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 def test_the_library_does_what_the_documentation_says(place: Place) -> None:
     """Answers, status, history, what is stored and deployed, and the user's bytes are the model's at every step."""
