@@ -24,6 +24,7 @@ CLASSES = {"v1": ("a", "b", "c"), "v2": ("a", "b", "d"), "v3": ("a", "c", "d")}
 CERTAINTY = {"v1": 0.5, "v2": 0.625, "v3": 0.75}
 ROWS = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
 KINDS = ("deployer", "handle", "scorer", "second checkout")
+PATIENCE_SECONDS = 60.0
 
 
 def model_of(version: str) -> DecisionTreeClassifier:
@@ -66,7 +67,10 @@ class Found:
 
 
 def read(kind: str, credentials: dict[str, Any], path: Path, over: Path) -> Found:
-    """Score in one way until a file is there: rows of every class, and single ones once all versions are known."""
+    """Score in one way until a file is there: rows of every class, and single ones once all versions are known.
+
+    A file beside it tells of each version that answered.
+    """
     found = Found()
     with Deployer(SoftwareCredentials(**credentials), path) as deployer:
         endpoint = deployer._deployment("score")._endpoint
@@ -82,11 +86,18 @@ def read(kind: str, credentials: dict[str, Any], path: Path, over: Path) -> Foun
             if len(endpoint.revisions()) == len(CLASSES):
                 for row in range(3):
                     found.check(ROWS.iloc[[row]], way(ROWS.iloc[[row]]))
+            for version in found.versions:
+                answered(over, kind, version).touch()
     return found
 
 
-def write(credentials: dict[str, Any], path: Path, switches: int) -> None:
-    """Update, roll back and promote."""
+def answered(over: Path, kind: str, version: str) -> Path:
+    """The file that tells that a version answered to one way to score."""
+    return over.with_name(f"{kind} {version}")
+
+
+def write(credentials: dict[str, Any], path: Path, switches: int, over: Path) -> None:
+    """Update, roll back and promote; then let each version serve until it has answered to every way to score."""
     with Deployer(SoftwareCredentials(**credentials), path) as deployer:
         stored = {name: deployer.store(model_of(name), version=name) for name in ("v2", "v3")}
         for switch in range(switches):
@@ -97,6 +108,13 @@ def write(credentials: dict[str, Any], path: Path, switches: int) -> None:
                 deployer.promote()
             else:
                 deployer.rollback(to="v1")
+        for version in CLASSES:
+            if deployer.status().version != version:
+                deployer.rollback(to=version)
+            # A reader that failed never answers: the test is to show its error.
+            end = time.monotonic() + PATIENCE_SECONDS
+            while time.monotonic() < end and not all(answered(over, kind, version).exists() for kind in KINDS):
+                time.sleep(0.05)
 
 
 def second_checkout(path: Path) -> Path:
