@@ -20,6 +20,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
 from wml_deployer.__main__ import main
 
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 
     from wml_deployer.testing import LocalServer
 
-CREDENTIALS = """\
-url: {url}
-username: {username}
-apikey: {apikey}
-space_id: {space_id}
-ca_bundle: {ca_bundle}
-"""
 METADATA = """\
 author: Conceição  # quem treinou
 model_type: scikit-learn_1.6
@@ -54,18 +48,7 @@ class Story:
         self.metadata = self.project / "metadata.yaml"
         self.metadata.write_text(METADATA.format(name=self.name, version="v0.1"), encoding="utf-8")
         self.credentials = folder / "credentials.yaml"
-        self.credentials.touch(mode=0o600)
-        info = server.info
-        self.credentials.write_text(
-            CREDENTIALS.format(
-                url=info.url,
-                username=info.username,
-                apikey=info.apikey,
-                space_id=info.space_id,
-                ca_bundle=info.ca_bundle,
-            ),
-            encoding="utf-8",
-        )
+        write_credentials(self.credentials, server.info)
 
     def save(self, name: str, model: Any) -> Path:
         """Write a model as the training script does."""

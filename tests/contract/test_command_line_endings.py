@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import pytest
 
+from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
 from wml_deployer import __main__ as command_line
 from wml_deployer.__main__ import main
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wml_deployer.testing import LocalServer
-
-CREDENTIALS = "url: {url}\nusername: {username}\napikey: {apikey}\nspace_id: {space_id}\nca_bundle: {ca_bundle}\n"
 
 
 class Shell:
@@ -43,17 +42,7 @@ class Shell:
         self.metadata = folder / "metadata.yaml"
         self.metadata.write_text(f"project_name: {folder.name}\nproject_version: v0.1\nmodel_type: scikit-learn_1.6\n")
         self.credentials = folder / "credentials.yaml"
-        self.credentials.touch(mode=0o600)
-        info = server.info
-        self.credentials.write_text(
-            CREDENTIALS.format(
-                url=info.url,
-                username=info.username,
-                apikey=info.apikey,
-                space_id=info.space_id,
-                ca_bundle=info.ca_bundle,
-            )
-        )
+        write_credentials(self.credentials, server.info)
         self._capsys = capsys
 
     def words(self, command: str, *options: str, model: Any = None) -> list[str]:

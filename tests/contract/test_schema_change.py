@@ -10,6 +10,7 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from tests.credentials_file import write_credentials
 from wml_deployer.__main__ import main
 from wml_deployer.errors import SchemaError
 
@@ -108,17 +109,12 @@ def test_going_back_is_never_refused(deployed: Deployer) -> None:
     assert ["buy", "stay", "buy"] == deployed.score(ROWS)["prediction"].tolist()
 
 
-def test_the_command_line_has_a_flag(deployed: Deployer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_has_a_flag(
+    deployed: Deployer, server: LocalServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without it the command ends with the exit code of a model that cannot be used."""
-    info = deployed._credentials
-    assert info.kind == "software"
     credentials = tmp_path / "credentials.yaml"
-    credentials.touch(mode=0o600)
-    key = info.apikey.get_secret_value() if info.apikey else ""
-    credentials.write_text(
-        f"url: {info.url}\nusername: {info.username}\napikey: {key}\nca_bundle: {info.ca_bundle}\n"
-        f"space_id: {info.space_id}\n"
-    )
+    write_credentials(credentials, server.info)
     joblib.dump(number(), tmp_path / "model.joblib")
     command = ["update", str(tmp_path / "model.joblib"), str(tmp_path), str(credentials), "--unpickle"]
     codes = [main(command), main([*command, "--allow-schema-change"])]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
+from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
 from wml_deployer.testing import LocalServer
 
@@ -46,14 +47,10 @@ def rows() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def project(server: LocalServer, rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
     """Deploy a model that answers another number for nearly every row, from files that the workers can read."""
-    folder, info = tmp_path_factory.mktemp("project"), server.info
+    folder = tmp_path_factory.mktemp("project")
     (folder / "metadata.yaml").write_text("project_name: engines\nproject_version: v0.1\n", encoding="utf-8")
     credentials = folder / "credentials.yaml"
-    credentials.touch(mode=0o600)
-    credentials.write_text(
-        f"url: {info.url}\nusername: {info.username}\napikey: {info.apikey}\nca_bundle: {info.ca_bundle}\n"
-        f"space_id: {info.space_id}\n"
-    )
+    write_credentials(credentials, server.info)
     model = DecisionTreeRegressor(random_state=0).fit(rows[FIELDS], rows["width"] + 1 / 3)
     with Deployer.from_files(credentials, folder / "metadata.yaml") as deployer:
         deployer.deploy(model, sample=rows[FIELDS].head(5))

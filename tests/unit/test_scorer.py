@@ -147,27 +147,24 @@ def test_a_worker_opens_without_ibms_clients() -> None:
     assert b"[]" == subprocess.check_output([sys.executable, "-c", program], input=pickled).strip()
 
 
-def test_a_scorer_answers_with_the_columns_of_what_serves(
-    service: SwitchingService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever served when it was made."""
+@pytest.fixture
+def outdated(service: SwitchingService, monkeypatch: pytest.MonkeyPatch) -> Scorer:
+    """A scorer that was made before the deployment switched to other classes."""
     service.store("2", ("buy", "leave"))
     service.switch("2")
     monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: lambda body: service.score(DEPLOYMENT, body))
-    meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]}).iloc[:0]
-    scores = scorer_of(meta)(pd.DataFrame({"x": [1.0]}))
+    meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]})
+    return scorer_of(meta.iloc[:0])
+
+
+def test_a_scorer_answers_with_the_columns_of_what_serves(outdated: Scorer) -> None:
+    """Whatever served when it was made."""
+    scores = outdated(pd.DataFrame({"x": [1.0]}))
 
     assert ["prediction", "probability_buy", "probability_leave"] == scores.columns.tolist()
 
 
-def test_spark_is_not_handed_other_columns_than_it_was_told(
-    service: SwitchingService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_spark_is_not_handed_other_columns_than_it_was_told(outdated: Scorer) -> None:
     """Its schema is fixed before the first row; the message says what to do."""
-    service.store("2", ("buy", "leave"))
-    service.switch("2")
-    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: lambda body: service.score(DEPLOYMENT, body))
-    meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]}).iloc[:0]
-
     with pytest.raises(ConflictError, match="probability_leave"):
-        list(scorer_of(meta).map_in_pandas(iter([pd.DataFrame({"x": [1.0]})])))
+        list(outdated.map_in_pandas(iter([pd.DataFrame({"x": [1.0]})])))
