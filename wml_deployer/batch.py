@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import JobRecord
     from wml_deployer._display.frames import Scores
     from wml_deployer._scoring.platform import Asset
-    from wml_deployer._scoring.serving import Revision
+    from wml_deployer._scoring.revisions import Revision
 
 __all__ = ["Job"]
 
@@ -202,7 +202,7 @@ class Job:
 
     def _revision(self) -> Revision:
         """Return what is known of the revision that scored, asking the service at the first time."""
-        from wml_deployer._scoring.serving import Revision, described  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.revisions import Revision, described  # noqa: PLC0415 - pandas is slow to import
 
         if self._known is None and self._client is not None and self.model_id is not None:
             self._known = described(self._client, (self.model_id, self.revision))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.pace import Pace
-    from wml_deployer._scoring.serving import Endpoint, Revision
+    from wml_deployer._scoring.revisions import Revision
+    from wml_deployer._scoring.serving import Endpoint
     from wml_deployer._scoring.source import Source
     from wml_deployer.schema import Schema
 

@@ -14,7 +14,8 @@ from wml_deployer._clients.changes import changing
 from wml_deployer._scoring import serving
 from wml_deployer._scoring.labels import ClassNames, Verdict
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.serving import Endpoint, Revision
+from wml_deployer._scoring.revisions import Revision
+from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseError, TransportError
 from wml_deployer.schema import Field, Schema

@@ -25,16 +25,15 @@ from concurrent.futures import Future, wait
 from contextvars import Context
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from wml_deployer._clients.changes import change_count
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.labels import ClassNames, Verdict
+from wml_deployer._scoring.revisions import Revision, Served, described
 from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer.errors import (
@@ -42,11 +41,9 @@ from wml_deployer.errors import (
     ConflictError,
     DeadlineError,
     InvalidResponseError,
-    NotFoundError,
     SchemaError,
     WMLDeployerError,
 )
-from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,8 +57,9 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.options import Batching
     from wml_deployer._scoring.pace import Pace
     from wml_deployer.metadata import Version
+    from wml_deployer.schema import Schema
 
-__all__ = ["Endpoint", "Revision", "Served", "described"]
+__all__ = ["Endpoint"]
 
 TRUST_SECONDS = 10.0
 """How long a look is trusted, unless an answer speaks against it."""
@@ -77,58 +75,6 @@ UNSTEADY_SECONDS = 60.0
 """How long rows are scored again and again while the deployment keeps changing."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
-_UNSETTLED = frozenset({"initializing", "updating"})
-
-
-@dataclass(frozen=True)
-class Revision:
-    """A revision, as far as this process knows it.
-
-    Attributes:
-        version: Name of its version, where the project knows it.
-        schema: Its fields and classes; ``None`` where nobody told.
-
-    """
-
-    version: str | None
-    schema: Schema | None
-
-    @cached_property
-    def names(self) -> ClassNames:
-        """What its probabilities are called."""
-        return ClassNames(self.schema.classes if self.schema else ())
-
-    @cached_property
-    def reading(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What rows and answers are read with: the names of the columns, in and out."""
-        return tuple(field.name for field in self.schema.fields) if self.schema else (), self.names.columns
-
-
-class Served(NamedTuple):
-    """What a look at a deployment told.
-
-    Attributes:
-        record: The deployment.
-        revision: The revision that it serves, or is about to serve.
-        looked_at: When the look was sent, by the monotonic clock.
-        changes: How many changes of it this process had counted by then.
-
-    """
-
-    record: DeploymentRecord
-    revision: Revision
-    looked_at: float
-    changes: int
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it serves what it names: during an update, the version before answers."""
-        return self.record.state not in _UNSETTLED
-
-    def is_unchanged_in(self, later: Served) -> bool:
-        """Say whether nothing else served between this look and a later one."""
-        same = asset_of(self.record) == asset_of(later.record) and self.record.modified_at == later.record.modified_at
-        return same and self.is_settled and later.is_settled
 
 
 @dataclass
@@ -554,18 +500,6 @@ class _Attempt:
 def _facts_of(url: str, deployment_id: str) -> _Shared:
     with _sharing:
         return _shared.setdefault((url.rstrip("/"), deployment_id), _Shared())
-
-
-def described(client: Scoring, asset: tuple[str, str | None]) -> Revision:
-    """Send the service for what a stored revision says of its fields and classes."""
-    try:
-        model = client.model(*asset)
-    except NotFoundError:
-        return Revision(None, None)
-    facts = model.custom.get(CUSTOM_KEY)
-    if not isinstance(facts, dict) or not facts.get("digest"):
-        return Revision(None, None)
-    return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ()))))
 
 
 def _result_of(pending: Future[Served]) -> Served:

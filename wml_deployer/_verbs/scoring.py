@@ -198,7 +198,7 @@ class ScoringVerbs(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._scoring.serving import Revision  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.revisions import Revision  # noqa: PLC0415 - pandas is slow to import
 
         metadata = self.metadata
         name = metadata.project_name
