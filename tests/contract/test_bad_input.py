@@ -189,13 +189,13 @@ def test_bad_input_is_refused_with_nothing_changed(
     case: str, deployer: Deployer, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
 ) -> None:
     """Not even a login reaches the service, unless it has to be asked for a version; metadata.yaml stays as it is."""
-    kind, deed = CASES[case]
+    kind, call = CASES[case]
     project = deployed if case in ROWS else deployer
     before = project._file.path.read_bytes()
     server.clear_requests()
 
     with pytest.raises(kind):
-        deed(project, features.head(3) if case in ROWS else features, folder)
+        call(project, features.head(3) if case in ROWS else features, folder)
 
     looked_up = case in LOOKED_UP
     sent = [one for one in server.requests if not (looked_up and (one.method == "GET" or "/ml/v4" not in one.path))]

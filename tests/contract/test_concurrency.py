@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.witness import Witness, plain
+from tests.contract.observed_project import ObservedProject, plain
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
-def project(client: Client, tmp_path: Path) -> Iterator[Witness]:
+def project(client: Client, tmp_path: Path) -> Iterator[ObservedProject]:
     """Begin a project."""
-    project = Witness(client, tmp_path / "project")
+    project = ObservedProject(client, tmp_path / "project")
     project.new_project()
     yield project
     project.remove_project()
@@ -36,22 +36,24 @@ def release(credentials: SoftwareCredentials, folder: Path, number: int) -> dict
     return {**job, "folder": str(folder), "credentials": plain(credentials)}
 
 
-def test_twenty_releases_at_once_have_one_history(run: Run, project: Witness, reached: SoftwareCredentials) -> None:
+def test_twenty_releases_at_once_have_one_history(
+    run: Run, project: ObservedProject, reached: SoftwareCredentials
+) -> None:
     """Each process succeeds or is told of a conflict; each log entry begins where the one before it ended."""
     results = run([release(reached, project.folder, number % 5) for number in range(20)])
     metadata = MetadataFile(project.folder / "metadata.yaml").read()
     last = {"error": None, "version": metadata.log[-1].to_version, "number": project.live()}
-    project.look("after twenty releases", last)
-    project.contents()
+    project.check("after twenty releases", last)
+    project.check_contents()
 
     assert {result["error"] for result in results} <= {None, "ConflictError"}
     assert any(result["error"] is None for result in results)
     assert [entry.to_version for entry in metadata.log[:-1]] == [entry.from_version for entry in metadata.log[1:]]
-    assert [] == project.faults
+    assert [] == project.violations
 
 
 def test_machines_with_files_of_their_own_mix_nothing(
-    run: Run, project: Witness, client: Client, reached: SoftwareCredentials
+    run: Run, project: ObservedProject, client: Client, reached: SoftwareCredentials
 ) -> None:
     """One wins; the others are told of a conflict, and what each file says of a revision is what it holds."""
     project.new_project()
@@ -62,7 +64,7 @@ def test_machines_with_files_of_their_own_mix_nothing(
         (machine / "metadata.yaml").write_text(text, encoding="utf-8")
     results = run([release(reached, machine, number) for number, machine in enumerate(machines)])
     for machine in machines:
-        Witness(client, machine, faults=project.faults).contents()
+        ObservedProject(client, machine, violations=project.violations).check_contents()
     serving = [(d.model_id, d.revision) for d in client.deployments() if project.folder.name[:8] in d.name]
     files = [MetadataFile(machine / "metadata.yaml").read() for machine in machines]
     winners = [
@@ -75,11 +77,11 @@ def test_machines_with_files_of_their_own_mix_nothing(
     assert {result["error"] for result in results} <= {None, "ConflictError"}
     assert 1 == len(serving)
     assert serving[0] in winners
-    assert [] == project.faults
+    assert [] == project.violations
 
 
 def test_a_stale_file_is_refused_before_anything_is_stored(
-    run: Run, project: Witness, client: Client, reached: SoftwareCredentials
+    run: Run, project: ObservedProject, client: Client, reached: SoftwareCredentials
 ) -> None:
     """Whoever has yesterday's file is told so, and changes nothing."""
     run([release(reached, project.folder, 0)])
@@ -89,7 +91,7 @@ def test_a_stale_file_is_refused_before_anything_is_stored(
     (project.folder / "metadata.lock").write_bytes(stale)
     refused = run([release(reached, project.folder, 2)])[0]
     (project.folder / "metadata.lock").write_bytes(newest)
-    project.look("after the refusal", {"error": None, "version": "v1", "number": 1})
+    project.check("after the refusal", {"error": None, "version": "v1", "number": 1})
 
     assert ("ConflictError", True) == (refused["error"], "recover()" in refused["message"])
-    assert [] == project.faults
+    assert [] == project.violations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wml_deployer.testing import LocalServer
 
 SECONDS = 0.5
-MISDEEDS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+FAULTS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "never answers": ({"stall": 20}, DeadlineError),
     "answers a byte now and then": ({"slow": 20}, DeadlineError),
     "closes without an answer": ({"drop": "before"}, TransportError),
@@ -35,19 +35,19 @@ def prepared(deployer: Deployer, model: Any, better: Any, server: LocalServer) -
     server.clear_faults()
 
 
-@pytest.mark.parametrize("misdeed", MISDEEDS)
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("verb", verbs())
 def test_every_verb_ends(
     verb: str,
-    misdeed: str,
+    fault: str,
     prepared: Deployer,
     server: LocalServer,
     model: Any,
     features: pd.DataFrame,
 ) -> None:
     """A server that stalls, drips or closes is met with an error in time; the clean-up after it ends as well."""
-    fault, kind = MISDEEDS[misdeed]
-    server.fault(None, "^/(ml|v2)/", times=None, **fault)
+    options, kind = FAULTS[fault]
+    server.fault(None, "^/(ml|v2)/", times=None, **options)
 
     # A server that closes is tried a few times; where that takes too long, the deadline ends it.
     with pytest.raises((kind, DeadlineError)):

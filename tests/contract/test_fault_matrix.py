@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from tests.contract.calls import Call, calls_of
 from tests.contract.processes import ROWS, model, number_of
-from tests.contract.witness import Witness
+from tests.contract.observed_project import ObservedProject
 from wml_deployer import Deployer, errors
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SECONDS = 60.0
 """Time of a verb, within which it must have ended; a call that stalls is silent for as long."""
-PATIENCE = (1.5, 6.0, 24.0)
+STALLED_TIMEOUTS = (1.5, 6.0, 24.0)
 """Time of a verb whose call stalls: the first that takes it so far, which depends on how busy the machine is."""
 SHARE = 12
-"""The default run has one cell of so many."""
+"""The default run has one case of so many."""
 
 Error = type[errors.WMLDeployerError]
 
@@ -59,7 +59,7 @@ DEPLOYED_BEFORE = frozenset(VERBS) - {"deploy", "release at first"}
 
 
 @dataclass
-class Cells(Witness):
+class FaultScenario(ObservedProject):
     """A project whose verbs meet faults, one after the other."""
 
     credentials: SoftwareCredentials
@@ -76,17 +76,17 @@ class Cells(Witness):
         if self.verb not in self.known:
             self.prepare()
             self.server.clear_requests()
-            self.act()
+            self.run_verb()
             self.known[self.verb] = calls_of(self.server.requests)
         return self.known[self.verb]
 
-    def chosen(self, kind: str) -> list[Call]:
+    def selected_calls(self, kind: str) -> list[Call]:
         """List the calls that meet a fault: all, or other ones for each kind."""
         first, calls = list(KINDS).index(kind), self.calls()
         share = 1 if self.whole else min(SHARE, len(calls))
         return [call for n, call in enumerate(calls) if (n + first) % share == 0]
 
-    def begin(self) -> None:
+    def new_deployer(self) -> None:
         """Begin a project anew, not yet connected."""
         self.new_project()
         self.deployer = Deployer(self.credentials, self.folder / "metadata.yaml")
@@ -100,7 +100,7 @@ class Cells(Witness):
     def prepare(self) -> None:
         """See that the verb has all of its work before it."""
         if self.count == 0 or self.verb not in DEPLOYED_BEFORE - {"delete", "prune"}:
-            self.begin()
+            self.new_deployer()
         # Another content each time: what is stored already is not stored again.
         self.number = len(self.deployer.metadata.versions)
         if self.verb == "rollback":
@@ -119,7 +119,7 @@ class Cells(Witness):
         elif self.verb == "recover":
             (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
 
-    def act(self, timeout: float = SECONDS) -> None:
+    def run_verb(self, timeout: float = SECONDS) -> None:
         """Call the verb."""
         named = {"sample": ROWS, "version": f"v{self.number}", "timeout": timeout}
         if self.verb in {"deploy", "release at first", "update", "release", "candidate"}:
@@ -133,61 +133,61 @@ class Cells(Witness):
         else:
             getattr(self.deployer, self.verb)(timeout=timeout)
 
-    def cell(self, call: Call, kind: str) -> None:
+    def run_case(self, call: Call, kind: str) -> None:
         """Let one call go wrong, then call the verb again, and look at what is there."""
         where, allowed = f"{self.verb}, {call}, {kind}", KINDS[kind][1]
-        for patience in PATIENCE if kind == "stalled" else (SECONDS,):
+        for timeout in STALLED_TIMEOUTS if kind == "stalled" else (SECONDS,):
             self.prepare()
             self.count += 1
-            before = self.answers()
-            error, met = self.meet(where, call, kind, patience)
-            if met:
+            before = self.serving_number()
+            error, happened = self.run_with_fault(where, call, kind, timeout)
+            if happened:
                 break
-        self.compare(f"{where}: was met", True, met)
+        self.expect(f"{where}: the fault happened", True, happened)
         if error is not None:
-            self.compare(f"{where}: error {error!r}", True, isinstance(error, allowed))
+            self.expect(f"{where}: error {error!r}", True, isinstance(error, allowed))
             if self.verb != "delete":
                 serves = self.number if f"Version v{self.number} serves;" in str(error) else before
-                self.compare(f"{where}: what answers", serves, self.answers())
-            self.compare(f"{where}: then", None, self.attempt(SECONDS))
+                self.expect(f"{where}: what answers", serves, self.serving_number())
+            self.expect(f"{where}: then", None, self.error_of_verb(SECONDS))
         elif call.method == "DELETE" and kind == "409":
             # A service is believed that says of a thing that it is in use.
             return
-        self.look_at(where)
+        self.check_outcome(where)
 
-    def meet(self, where: str, call: Call, kind: str, timeout: float) -> tuple[Exception | None, bool]:
+    def run_with_fault(self, where: str, call: Call, kind: str, timeout: float) -> tuple[Exception | None, bool]:
         """Call the verb while one call goes wrong; return how the verb failed, and whether the fault happened."""
         fault = KINDS[kind][0]
         self.server.fault(call.method, call.path, skip=call.before, **fault)
         started = time.monotonic()
-        error = self.attempt(timeout)
-        self.compare(f"{where}: ends in time", True, time.monotonic() - started < SECONDS)
-        met = self.met(fault.get("times", 1))
+        error = self.error_of_verb(timeout)
+        self.expect(f"{where}: ends in time", True, time.monotonic() - started < SECONDS)
+        happened = self.fault_happened(fault.get("times", 1))
         self.server.clear_faults()
-        return error, met
+        return error, happened
 
-    def met(self, times: int) -> bool:
+    def fault_happened(self, times: int) -> bool:
         """Say whether the fault happened."""
         return bool(self.server._call("GET", "/faults")["resources"][0]["times"] < times)
 
-    def attempt(self, timeout: float) -> Exception | None:
+    def error_of_verb(self, timeout: float) -> Exception | None:
         """Call the verb; return how it failed."""
         try:
-            self.act(timeout)
+            self.run_verb(timeout)
         except Exception as error:  # noqa: BLE001 - which one is what is looked at
             return error
         return None
 
-    def answers(self) -> int | None:
+    def serving_number(self) -> int | None:
         """Say which model answers, if one is deployed."""
         return None if self.deployer.metadata.deployment_uid is None else number_of(self.deployer)
 
-    def look_at(self, where: str) -> None:
+    def check_outcome(self, where: str) -> None:
         """Compare what is there with what the verb is to leave."""
         if self.verb == "delete":
-            self.nothing_left(where)
+            self.check_nothing_is_left(where)
             return
-        self.look(
+        self.check(
             where,
             {
                 "error": None,
@@ -200,32 +200,32 @@ class Cells(Witness):
 
 @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["part", "whole"])
 def whole(request: pytest.FixtureRequest) -> bool:
-    """Say whether all cells are asked for; the default run has a part of them."""
+    """Say whether all cases run; the default run has a part of them."""
     return bool(request.param)
 
 
 @pytest.fixture(params=VERBS)
-def cells(
+def scenario(
     request: pytest.FixtureRequest,
     client: Client,
     server: LocalServer,
     reached: SoftwareCredentials,
     tmp_path: Path,
     whole: bool,
-) -> Iterator[Cells]:
+) -> Iterator[FaultScenario]:
     """Open the service for a verb."""
-    cells = Cells(client, tmp_path / "project", reached, server, whole, request.param)
-    yield cells
+    scenario = FaultScenario(client, tmp_path / "project", reached, server, whole, request.param)
+    yield scenario
     server.clear_faults()
-    cells.remove_project()
+    scenario.remove_project()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_verb_meets_a_fault(cells: Cells, kind: str) -> None:
+def test_a_verb_meets_a_fault(scenario: FaultScenario, kind: str) -> None:
     """It succeeds, or what served before serves and the error is the right one; the next call succeeds."""
-    chosen = cells.chosen(kind)
-    for call in chosen:
-        cells.cell(call, kind)
+    selected = scenario.selected_calls(kind)
+    for call in selected:
+        scenario.run_case(call, kind)
 
-    assert [] == cells.faults
-    assert cells.count >= len(chosen) > 0
+    assert [] == scenario.violations
+    assert scenario.count >= len(selected) > 0

@@ -1,4 +1,4 @@
-"""Every verb of a deployer, as a deed on a project with two versions."""
+"""Every verb of a deployer, as a call on a project with two versions."""
 
 from __future__ import annotations
 

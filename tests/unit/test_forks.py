@@ -28,12 +28,12 @@ pytestmark = [
 SECONDS = 10.0
 
 
-def comes_true_in_a_child(deed: Callable[[], bool]) -> bool:
+def comes_true_in_a_child(call: Callable[[], bool]) -> bool:
     """Fork, and tell whether the child finds it true in time; a child that hangs is ended."""
     child = os.fork()
     if child == 0:
         try:
-            os._exit(0 if deed() else 1)
+            os._exit(0 if call() else 1)
         except BaseException:  # noqa: BLE001 - nothing of the suite may run on in the child
             os._exit(2)
     end = time.monotonic() + SECONDS

@@ -148,10 +148,10 @@ def recorded(stage: Stage) -> Any:
             setattr(requests, name, function)
 
 
-def failure(deed: Callable[[], Any]) -> str:
-    """Name and text of what a deed raises; empty when it does not."""
+def failure(call: Callable[[], Any]) -> str:
+    """Name and text of what a call raises; empty when it does not."""
     try:
-        deed()
+        call()
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""

@@ -1,4 +1,4 @@
-"""Each defect of IBM's clients, shown on the real client; beside it, the same deed through this library."""
+"""Each defect of IBM's clients, shown on the real client; beside it, the same call through this library."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ class Misbehaving:
     """Does what the first value of its last row tells it to; answers the first value of each row."""
 
     def predict(self, rows: Any) -> list[Any]:
-        deed = rows[-1][0]
-        if isinstance(deed, str):
-            getattr(self, deed)()
+        action = rows[-1][0]
+        if isinstance(action, str):
+            getattr(self, action)()
         return [row[0] for row in rows]
 
     def print(self) -> None:

@@ -103,7 +103,7 @@ def test_wrong_number_of_features_is_refused_in_the_runtimes_words(served_pipeli
 
 
 @pytest.mark.parametrize(
-    ("deed", "code", "words"),
+    ("action", "code", "words"),
     [
         ("exit", "model_prediction_failed", "SystemExit: 3"),
         ("leave", "model_crashed", "exited with status 3"),
@@ -119,9 +119,9 @@ def test_wrong_number_of_features_is_refused_in_the_runtimes_words(served_pipeli
         ("send_nonsense", "model_crashed", "wrote into the socket"),
     ],
 )
-def test_misdeed_fails_its_own_request_alone(deed: str, code: str, words: str, served_misbehaving: Served) -> None:
+def test_bad_action_fails_its_own_request_alone(action: str, code: str, words: str, served_misbehaving: Served) -> None:
     """The request is refused with what happened, and the next one is answered."""
-    error = refused(served_misbehaving, [[deed]])
+    error = refused(served_misbehaving, [[action]])
     after = served_misbehaving.predict([[1.5]])
 
     assert (400, code) == (error.status, error.code)
@@ -129,10 +129,10 @@ def test_misdeed_fails_its_own_request_alone(deed: str, code: str, words: str, s
     assert [[1.5]] == after["predictions"][0]["values"]
 
 
-@pytest.mark.parametrize("deed", ["print", "change_directory"])
-def test_harmless_deed_is_answered(deed: str, served_misbehaving: Served) -> None:
+@pytest.mark.parametrize("action", ["print", "change_directory"])
+def test_harmless_action_is_answered(action: str, served_misbehaving: Served) -> None:
     """What a model prints or changes in its process does not reach the answer."""
-    assert [[deed]] == served_misbehaving.predict([[deed]])["predictions"][0]["values"]
+    assert [[action]] == served_misbehaving.predict([[action]])["predictions"][0]["values"]
 
 
 def test_an_answer_that_nobody_asked_for_is_not_the_next_ones(served_misbehaving: Served) -> None:

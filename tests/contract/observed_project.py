@@ -1,4 +1,4 @@
-"""Looks at what a project has on the service and in its file, and keeps what is not as it should be."""
+"""Check what a project has on the service and in its files, and collect what is not as it should be."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def plain(credentials: SoftwareCredentials) -> dict[str, Any]:
 
 
 @dataclass
-class Witness:
+class ObservedProject:
     """One project after another, each with a file and a deployment of its own."""
 
     client: Client
     folder: Path
-    faults: list[str] = field(default_factory=list, kw_only=True)
+    violations: list[str] = field(default_factory=list, kw_only=True)
 
     def remove_project(self) -> None:
         """Remove what the project has on the service, so that its processes end."""
@@ -58,10 +58,10 @@ class Witness:
         (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
         (self.folder / "metadata.lock").unlink(missing_ok=True)
 
-    def look(self, where: str, result: dict[str, Any]) -> None:
-        """Compare service and file with what the call says; what differs is kept as a fault."""
+    def check(self, where: str, result: dict[str, Any]) -> None:
+        """Compare service and file with what the call says; what differs is kept as a violation."""
         if result["error"]:
-            self.faults.append(f"{where}: {result}")
+            self.violations.append(f"{where}: {result}")
             return
         metadata = self.metadata()
         deployments = [d for d in self.client.deployments() if metadata.project_name in d.name]
@@ -85,14 +85,14 @@ class Witness:
             "left files": ([], [str(p) for p in self.folder.rglob("*") if p.suffix in {".tmp", ".partial"}]),
         }
         for name, (wanted, found) in seen.items():
-            self.compare(f"{where}: {name}", wanted, found)
+            self.expect(f"{where}: {name}", wanted, found)
 
-    def nothing_left(self, where: str) -> None:
+    def check_nothing_is_left(self, where: str) -> None:
         """See that neither service nor file have anything of the project but its history."""
         metadata = self.metadata()
         named = [d.name for d in self.client.deployments()] + [m.name for m in self.client.models()]
-        self.compare(f"{where}: left", [], [name for name in named if metadata.project_name in name])
-        self.compare(
+        self.expect(f"{where}: left", [], [name for name in named if metadata.project_name in name])
+        self.expect(
             f"{where}: file", (None, None, ()), (metadata.deployment_uid, metadata.model_uid, metadata.versions)
         )
 
@@ -104,12 +104,12 @@ class Witness:
         """Return the number of the version that the file says is live."""
         return int(str(self.metadata().log[-1].to_version)[1:])
 
-    def compare(self, where: str, expected: object, found: object) -> None:
-        """Keep as a fault what differs."""
+    def expect(self, where: str, expected: object, found: object) -> None:
+        """Keep what differs as a violation."""
         if expected != found:
-            self.faults.append(f"{where}: expected {expected}, found {found}")
+            self.violations.append(f"{where}: expected {expected}, found {found}")
 
-    def contents(self) -> None:
+    def check_contents(self) -> None:
         """Compare what every revision holds with what the file says."""
         for version in self.metadata().versions:
             revision = self.client.model(version.model_id, version.revision)
@@ -120,4 +120,4 @@ class Witness:
             # Two uploads at once can mix one's content with the other's facts: then the commit message counts.
             digest = facts.get("digest") if holds_told else str(revision.message).rpartition(" ")[2]
             if digest != version.digest:
-                self.faults.append(f"{version.name} holds something else")
+                self.violations.append(f"{version.name} holds something else")
