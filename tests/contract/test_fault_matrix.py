@@ -11,8 +11,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from tests.contract.calls import Call, calls_of
-from tests.contract.processes import ROWS, model, number_of
 from tests.contract.observed_project import ObservedProject
+from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer, errors
 
 if TYPE_CHECKING:
