@@ -57,7 +57,7 @@ def show(value: Any) -> View:
 
 
 def _frame(value: Any, columns: set[object]) -> View:
-    if {"when", "action", "to", "proof"} <= columns:
+    if {"when", "action", "to", "verification"} <= columns:
         return history_view(value)
     if "prediction" in columns:
         return scores_view(value)

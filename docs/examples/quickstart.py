@@ -111,7 +111,7 @@ def deploy_and_update(story: Story, deployer: Deployer, simple: Any, better: Any
     model = deployer.store(simple, sample=data.train.head(50))
     story.say(f"stored: {model.version} as {model.model_type} on {model.software_specification}")
     first = deployer.deploy(model, reason="first version")
-    story.say("deployed, and proven on 50 sample rows")
+    story.say("deployed, and verified on 50 sample rows")
     story.say(first.url)
     rows = [score(story, deployer, "deployed", simple, data)]
 
@@ -136,7 +136,7 @@ def sum_up(rows: list[tuple[str, ...]], history: pd.DataFrame) -> None:
     heads = ["", "version", "right", "tumours found", "row 1 sure at"]
     print("\n" + pd.DataFrame(rows, columns=heads).to_string(index=False))
     print("\nWhat was live, and why, as metadata.lock keeps it:\n")
-    print(history[["action", "from", "to", "proof", "why"]].fillna("-").to_string(index=False))
+    print(history[["action", "from", "to", "verification", "why"]].fillna("-").to_string(index=False))
 
 
 def tell(folder: Path, story: Story) -> None:

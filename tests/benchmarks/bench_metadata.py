@@ -68,7 +68,7 @@ def entry(number: int) -> LogEntry:
         from_version=f"v{number}",
         to_version=f"v{number + 1}",
         why="retrained",
-        proof="passed",
+        verification="passed",
     )
 
 
@@ -82,7 +82,7 @@ def append(file: MetadataFile) -> None:
 def load_and_dump(path: Path) -> None:
     """The tutorial's way, which also loses comments, and the file where it is interrupted."""
     metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
-    metadata["spaces"][0]["log"].append({"when": NOW, "action": "update", "proof": "passed"})
+    metadata["spaces"][0]["log"].append({"when": NOW, "action": "update", "verification": "passed"})
     with path.open("w+", encoding="utf-8") as stream:
         yaml.dump(metadata, stream, allow_unicode=True)
 

@@ -158,9 +158,9 @@ def test_a_sample_and_metrics_are_read(story: Story, model: Any, features: pd.Da
     options = ["--sample", story.folder / "sample.csv", "--metrics", story.folder / "metrics.json", "--unpickle"]
     story.run("deploy", story.save("model.joblib", model), *options)
     with Deployer.from_files(story.credentials, story.metadata) as deployer:
-        proofs, metrics = deployer.history()["proof"].tolist(), deployer.metadata.versions[0].metrics
+        verifications, metrics = deployer.history()["verification"].tolist(), deployer.metadata.versions[0].metrics
 
-    assert (["passed"], {"f1": 0.93}) == (proofs, metrics)
+    assert (["passed"], {"f1": 0.93}) == (verifications, metrics)
 
 
 def test_text_in_a_sample_stays_text(story: Story) -> None:
@@ -288,5 +288,5 @@ def test_history_is_a_table_to_read(story: Story, model: Any, capsys: pytest.Cap
     header, entry = capsys.readouterr().out.splitlines()
 
     assert (0, "Nothing was live yet.") == empty
-    assert ["when", "action", "version", "revision", "from", "to", "who", "why", "proof"] == header.split()
+    assert ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"] == header.split()
     assert "the first" in entry

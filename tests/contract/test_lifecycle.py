@@ -161,11 +161,11 @@ def test_ids_and_versions_land_in_the_metadata_file(
 def test_the_log_says_what_was_live_and_why(
     deployer: Deployer, model: Any, better: Any, features: pd.DataFrame
 ) -> None:
-    """Each change is one row with its proof and reason."""
+    """Each change is one row with its verification and reason."""
     deployer.deploy(model, sample=features.head(5))
     deployer.update(better, sample=features.head(5), version="v0.2", reason="less overfitting")
     deployer.rollback(reason="complaints")
-    rows = deployer.history()[["action", "from", "to", "why", "proof"]].to_numpy().tolist()
+    rows = deployer.history()[["action", "from", "to", "why", "verification"]].to_numpy().tolist()
 
     assert [
         ["deploy", None, "v0.1", None, "passed"],
@@ -175,10 +175,10 @@ def test_the_log_says_what_was_live_and_why(
 
 
 def test_without_a_sample_the_proof_is_skipped_and_the_log_says_so(deployer: Deployer, model: Any) -> None:
-    """A missing proof is no passed proof."""
+    """A missing verification is no passed verification."""
     deployer.deploy(model)
 
-    assert ["skipped"] == deployer.history()["proof"].tolist()
+    assert ["skipped"] == deployer.history()["verification"].tolist()
 
 
 def test_columns_are_put_in_the_models_order(deployer: Deployer, model: Any, features: pd.DataFrame) -> None:

@@ -68,7 +68,7 @@ def test_a_folder_may_be_moved(project: Deployer, reached: SoftwareCredentials, 
         for name in ("metadata.yaml", "metadata.lock"):
             (moved / name).rename(tmp_path / name)
 
-    assert ("v0", "passed") == (back.version, project.history()["proof"].iloc[-1])
+    assert ("v0", "passed") == (back.version, project.history()["verification"].iloc[-1])
 
 
 @pytest.mark.parametrize("verb", ["deploy", "update", "release", "rollback"])
@@ -145,7 +145,7 @@ def test_a_sample_that_cannot_be_read_proves_nothing(project: Deployer, tmp_path
     for path in (tmp_path / ".wml" / "samples").glob("*.json"):
         path.write_text('{"payload": ', encoding="utf-8")
 
-    assert ("v0", "skipped") == (project.rollback().version, project.history()["proof"].iloc[-1])
+    assert ("v0", "skipped") == (project.rollback().version, project.history()["verification"].iloc[-1])
 
 
 def test_a_sample_that_cannot_be_kept_is_our_error(project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_a_machine_without_the_samples_rolls_back_unproven(project: Deployer, tm
     for path in (tmp_path / ".wml" / "samples").glob("*.json"):
         path.unlink()
 
-    assert ("v0", "skipped") == (project.rollback().version, project.history()["proof"].iloc[-1])
+    assert ("v0", "skipped") == (project.rollback().version, project.history()["verification"].iloc[-1])
 
 
 def full(*_: object) -> None:

@@ -403,7 +403,7 @@ class ProjectMachine(RuleBasedStateMachine):
         text = (self.folders[at] / "metadata.yaml").read_text()
         assert self.texts[at] == written_by_hand(text), self.story
         history = deployer.history()
-        told = list(history[["action", "from", "to", "proof"]].itertuples(index=False, name=None))
+        told = list(history[["action", "from", "to", "verification"]].itertuples(index=False, name=None))
         assert [self.row(entry) for entry in here.log] == told, (at, self.story)
         versions = deployer.metadata.versions
         dead = [one for one in here.versions if one not in self.world.stored()]
@@ -471,7 +471,7 @@ class ProjectMachine(RuleBasedStateMachine):
         assert served[1] in {world.candidate, *(end.candidate for end in ends)}, (served, self.story)
         world.serving, world.candidate = served
         custom = live[0].custom.get(KEY, {}).get("log", []) if live else []
-        told = [(one["action"], one.get("from"), one.get("to"), one["proof"]) for one in custom]
+        told = [(one["action"], one.get("from"), one.get("to"), one["verification"]) for one in custom]
         world.service_log = self.fitting(told, [world.service_log, *(end.service_log for end in ends)])
         self.absorb_file(at, ends)
 
@@ -479,7 +479,7 @@ class ProjectMachine(RuleBasedStateMachine):
         """Find out what an interrupted call wrote down."""
         here, then = self.world.checkouts[at], [end.checkouts[at] for end in ends]
         metadata = MetadataFile(self.folders[at] / "metadata.yaml").read()
-        told = [(entry.action, entry.from_version, entry.to_version, entry.proof) for entry in metadata.log]
+        told = [(entry.action, entry.from_version, entry.to_version, entry.verification) for entry in metadata.log]
         # A call learns first what others did.
         learned = [one.log[:length] for one in then for length in range(len(here.log), len(one.log) + 1)]
         here.log = self.fitting(told, [here.log, *learned])

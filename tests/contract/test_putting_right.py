@@ -99,7 +99,7 @@ def test_an_update_that_takes_longer_than_its_time_says_how_to_go_back(project: 
 
 
 def test_an_interrupted_update_goes_back_and_says_so(project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the proof leaves the proven version, and its message tells which."""
+    """Ctrl-C in the verification leaves the proven version, and its message tells which."""
     client = project._project.client
 
     with monkeypatch.context() as patch:

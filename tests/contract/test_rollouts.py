@@ -66,7 +66,7 @@ def test_going_back_stands_in_the_history(
     deployer.deploy(model)
     with pytest.raises(RolloutError):
         deployer.update(changing, sample=features.head(50), version="v0.2")
-    rows = deployer.history()[["action", "from", "to", "proof"]].to_numpy().tolist()
+    rows = deployer.history()[["action", "from", "to", "verification"]].to_numpy().tolist()
 
     assert [["update", "v0.1", "v0.2", "failed"], ["revert", "v0.2", "v0.1", "skipped"]] == rows[1:]
 
@@ -123,7 +123,7 @@ def test_a_deploy_whose_answer_is_lost_goes_on(
     project = deployer.metadata.project_name
     ours = [d for d in deployer._project.client.deployments() if d.name.startswith(project)]
 
-    assert (1, ["passed"]) == (len(ours), deployer.history()["proof"].tolist())
+    assert (1, ["passed"]) == (len(ours), deployer.history()["verification"].tolist())
 
 
 def test_a_stalled_update_ends_at_its_deadline_and_goes_back(

@@ -185,5 +185,5 @@ def test_what_was_changed_in_a_console_stands_in_the_history(project: Deployer) 
     project.rollback()
 
     assert [["rollback", "C", "B", "skipped"], ["rollback", "B", "A", "passed"]] == (
-        project.history()[["action", "from", "to", "proof"]].tail(2).to_numpy().tolist()
+        project.history()[["action", "from", "to", "verification"]].tail(2).to_numpy().tolist()
     )

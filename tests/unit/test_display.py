@@ -63,7 +63,7 @@ def hostile_values() -> dict[str, Any]:
     """Make one of everything, each with markup wherever a caller or the service can put text."""
     evil = HOSTILE
     when = datetime(2026, 1, 31, tzinfo=timezone.utc)
-    columns = ["when", "action", "from", "to", "proof", "why", "who"]
+    columns = ["when", "action", "from", "to", "verification", "why", "who"]
     return {
         "deployment": deployment(name=evil, id=evil, state=evil, version=evil, model_id=evil, url=f"https://x/{evil}"),
         "model": StoredModel(evil, evil, evil, evil, evil, evil, Schema((Field(evil, evil),), (evil,))),
@@ -198,17 +198,17 @@ def test_project_is_shown_without_a_service(tmp_path: Path) -> None:
 
 
 def changes(*rows: tuple[int, str, str | None, str | None, str]) -> History:
-    """Make a history from minutes, action, from, to and proof."""
+    """Make a history from minutes, action, from, to and verification."""
     start = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
     records = [
-        (start + pd.Timedelta(minutes=minutes), action, before, after, proof, None, "ana")
-        for minutes, action, before, after, proof in rows
+        (start + pd.Timedelta(minutes=minutes), action, before, after, verification, None, "ana")
+        for minutes, action, before, after, verification in rows
     ]
-    return History(records, columns=["when", "action", "from", "to", "proof", "why", "who"])
+    return History(records, columns=["when", "action", "from", "to", "verification", "why", "who"])
 
 
 def test_history_says_what_was_live_for_how_long() -> None:
-    """A proof that failed made nothing live; each version's span ends where the next one's begins."""
+    """A verification that failed made nothing live; each version's span ends where the next one's begins."""
     history = changes(
         (0, "deploy", None, "v1", "passed"),
         (5, "update", "v1", "v2", "failed"),

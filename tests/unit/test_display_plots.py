@@ -85,7 +85,7 @@ def test_history_has_a_bar_for_each_span(axes: Axes) -> None:
     """A version that came back has two bars on its one line."""
     now = datetime.now(timezone.utc)
     when = [now - timedelta(hours=hours) for hours in (6, 4, 1)]
-    history = History({"when": when, "to": ["v1", "v2", "v1"], "proof": ["passed"] * 3})
+    history = History({"when": when, "to": ["v1", "v2", "v1"], "verification": ["passed"] * 3})
     drawn = history.plot(ax=axes)
 
     assert (3, ["v1", "v2"]) == (len(drawn.patches), [label.get_text() for label in drawn.get_yticklabels()])
@@ -95,7 +95,7 @@ def test_history_has_a_gap_where_nothing_was_live(axes: Axes) -> None:
     """Between a deletion and the next deployment no version has a bar."""
     now = datetime.now(timezone.utc)
     when = [now - timedelta(hours=hours) for hours in (6, 4, 1)]
-    drawn = History({"when": when, "to": ["v1", None, "v1"], "proof": ["passed"] * 3}).plot(ax=axes)
+    drawn = History({"when": when, "to": ["v1", None, "v1"], "verification": ["passed"] * 3}).plot(ax=axes)
 
     bars = [bar for bar in drawn.patches if isinstance(bar, Rectangle)]
 

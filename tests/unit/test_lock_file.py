@@ -39,7 +39,7 @@ def entry(to: str = "v1", **changes: Any) -> LogEntry:
     """Make an entry of the log for a version."""
     served = version(to)
     ids = {"model_id": served.model_id, "revision": served.revision, "digest": served.digest}
-    return LogEntry(**{"when": NOON, "action": "update", "to_version": to, "proof": "passed", **ids, **changes})
+    return LogEntry(**{"when": NOON, "action": "update", "to_version": to, "verification": "passed", **ids, **changes})
 
 
 def begun(folder: Path, space: Space | None = STAGING) -> MetadataFile:
@@ -194,7 +194,7 @@ MERGED = {
         "line 6, spaces[0].versions[0].name",
     ],
     SPACES + "  versions: 3\n  log: 4\n": ["line 5, spaces[0].versions", "line 6, spaces[0].log"],
-    SPACES + "  log:\n  - action: promote\n    proof: passed\n    when: 2026-01-31\n": [
+    SPACES + "  log:\n  - action: promote\n    verification: passed\n    when: 2026-01-31\n": [
         "line 8, spaces[0].log[0].when",
         "line 6, spaces[0].log[0].action",
     ],

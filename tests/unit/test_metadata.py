@@ -67,7 +67,7 @@ def version(name: str = "v0.1", **changes: Any) -> Version:
 
 def entry(**changes: Any) -> LogEntry:
     """A line of the log, changed here and there."""
-    values: dict[str, Any] = {"when": NOON, "action": "deploy", "to_version": "v0.1", "proof": "passed"}
+    values: dict[str, Any] = {"when": NOON, "action": "deploy", "to_version": "v0.1", "verification": "passed"}
     return LogEntry(**{**values, **changes})
 
 
@@ -246,7 +246,7 @@ def test_constructors_raise_our_error() -> None:
     with pytest.raises(MetadataError) as caught:
         Metadata(project_name="", project_version="1", log=[{"action": "deploy"}])
 
-    assert ["project_name", "log[0].when", "log[0].proof"] == [fault.where for fault in caught.value.faults]
+    assert ["project_name", "log[0].when", "log[0].verification"] == [fault.where for fault in caught.value.faults]
 
 
 # What is written
@@ -266,7 +266,14 @@ def test_both_files_as_they_are_written(write: Writer) -> None:
             ),
             "log": (
                 entry(model_id="9d0e-1", revision="1", digest="sha256:4f0a"),
-                entry(action="update", from_version="v0.1", to_version="v0.2", why="a\nb", who="ana", proof="skipped"),
+                entry(
+                    action="update",
+                    from_version="v0.1",
+                    to_version="v0.2",
+                    why="a\nb",
+                    who="ana",
+                    verification="skipped",
+                ),
             ),
         }
     )
@@ -328,13 +335,13 @@ spaces:
     model_id: 9d0e-1
     revision: '1'
     digest: sha256:4f0a
-    proof: passed
+    verification: passed
   - when: 2026-01-31T12:00:00Z
     action: update
     from: v0.1
     to: v0.2
     why: "a\\nb"
-    proof: skipped
+    verification: skipped
     who: ana
 """
     written = file.lock_path.read_text(encoding="utf-8")
@@ -466,7 +473,7 @@ ENTRIES = st.builds(
     from_version=st.none() | TEXT,
     to_version=st.none() | TEXT,
     why=st.none() | TEXT,
-    proof=st.sampled_from(["passed", "failed", "skipped"]),
+    verification=st.sampled_from(["passed", "failed", "skipped"]),
     who=st.none() | TEXT,
 )
 

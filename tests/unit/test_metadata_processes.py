@@ -29,7 +29,7 @@ file = MetadataFile(sys.argv[1], Space("local", "3fa2"))
 
 def append(*entries, file=file):
     metadata = file.read()
-    log = tuple(LogEntry(when=NOW, action="update", why=why, proof="passed") for why in entries)
+    log = tuple(LogEntry(when=NOW, action="update", why=why, verification="passed") for why in entries)
     file.write(metadata.model_copy(update={"log": (*metadata.log, *log)}))
 """
 
@@ -308,7 +308,7 @@ def test_a_missing_folder_is_our_error(tmp_path: Path) -> None:
 def test_an_entry_may_be_anything_printable(file: MetadataFile) -> None:
     """A reason with quotes, colons and line breaks is one line in the file."""
     why = "better: \"recall\" # 'é'\n- and more"
-    entry = LogEntry(when=datetime.now(timezone.utc), action="deploy", why=why, proof="passed")
+    entry = LogEntry(when=datetime.now(timezone.utc), action="deploy", why=why, verification="passed")
 
     file.write(file.read().model_copy(update={"log": (entry,)}))
 

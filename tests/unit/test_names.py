@@ -36,7 +36,9 @@ def test_next_name(begin: str, taken: str, expected: str) -> None:
 def entry(name: str, digest: str | None) -> LogEntry:
     """Make an entry of the log for a version."""
     when = datetime(2026, 1, 31, tzinfo=timezone.utc)
-    return LogEntry(when=when, action="update", from_version="v0", to_version=name, digest=digest, proof="passed")
+    return LogEntry(
+        when=when, action="update", from_version="v0", to_version=name, digest=digest, verification="passed"
+    )
 
 
 @pytest.mark.parametrize("where", ["the log here", "the log on the deployment", "a revision"])

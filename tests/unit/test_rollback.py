@@ -13,7 +13,7 @@ from wml_deployer.metadata import LogEntry, Metadata, Version
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 ACTIONS = {"<": "rollback", "=": "revert", "!": "update", "?": "update", "x": "delete"}
-PROOFS = {"!": "failed", "=": "skipped", "?": "skipped", "x": "skipped"}
+VERIFICATIONS = {"!": "failed", "=": "skipped", "?": "skipped", "x": "skipped"}
 
 
 def version(letter: str, **changes: Any) -> Version:
@@ -42,7 +42,7 @@ def entry(token: str, second: int, *, with_ids: bool = True) -> LogEntry:
         when=NOON + timedelta(seconds=second),
         action=ACTIONS.get(mark, "update"),
         to_version=name or None,
-        proof=PROOFS.get(mark, "passed"),
+        verification=VERIFICATIONS.get(mark, "passed"),
         **ids,
     )
 

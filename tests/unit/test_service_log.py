@@ -9,7 +9,7 @@ from wml_deployer.metadata import LogEntry
 def entry(to: str, second: int, why: str | None = None) -> LogEntry:
     """A change to a version at some second of a minute."""
     when = f"2026-01-31T12:00:{second:02}Z"
-    return LogEntry(when=when, action="update", to_version=to, proof="passed", why=why)
+    return LogEntry(when=when, action="update", to_version=to, verification="passed", why=why)
 
 
 def names(*log: LogEntry) -> list[str | None]:

@@ -100,7 +100,7 @@ class History(_Frame):
     Example:
         >>> from matplotlib.figure import Figure
         >>> when = pd.Timestamp("2026-01-31", tz="UTC")
-        >>> history = History({"when": [when], "action": ["deploy"], "to": ["v0.1"], "proof": ["passed"]})
+        >>> history = History({"when": [when], "action": ["deploy"], "to": ["v0.1"], "verification": ["passed"]})
         >>> history.plot(ax=Figure().add_subplot()).get_ylabel()
         'Version'
 

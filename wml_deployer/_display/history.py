@@ -17,8 +17,8 @@ __all__ = ["history_view", "spans_of"]
 MOST_SPANS = 6
 """How many spans the strip has; those before are one."""
 
-_PROOFS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
-_COLUMNS = ("When (UTC)", "Action", "From", "To", "Proof", "Why", "Who")
+_VERIFICATIONS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
+_COLUMNS = ("When (UTC)", "Action", "From", "To", "Verification", "Why", "Who")
 
 
 def history_view(history: pd.DataFrame) -> View:
@@ -58,15 +58,15 @@ def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str | None, flo
     Between a deletion and the next deployment it is None.
     """
     starts: list[tuple[str | None, datetime]] = []
-    for when, to, proof in zip(history["when"], history["to"], history["proof"], strict=True):
+    for when, to, verification in zip(history["when"], history["to"], history["verification"], strict=True):
         version = to if isinstance(to, str) else None
-        if proof != "failed" and (not starts or starts[-1][0] != version):
+        if verification != "failed" and (not starts or starts[-1][0] != version):
             starts.append((version, when))
     ends = [*(when for _, when in starts[1:]), now][: len(starts)]
     return [(name, max((end - begin).total_seconds(), 0.0)) for (name, begin), end in zip(starts, ends, strict=True)]
 
 
 def _row(change: dict[Any, Any]) -> tuple[str | Badge, ...]:
-    proof = Badge(str(change["proof"]), _PROOFS.get(str(change["proof"]), "neutral"))
+    verification = Badge(str(change["verification"]), _VERIFICATIONS.get(str(change["verification"]), "neutral"))
     texts = [change[name] or "" for name in ("action", "from", "to")]
-    return moment(change["when"]), *map(str, texts), proof, str(change["why"] or ""), str(change["who"] or "")
+    return moment(change["when"]), *map(str, texts), verification, str(change["why"] or ""), str(change["who"] or "")

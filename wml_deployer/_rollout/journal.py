@@ -83,13 +83,13 @@ class Journal:
         now: Version,
         *,
         why: str | None,
-        proof: Verification,
+        verification: Verification,
     ) -> None:
         """Write down that a version serves and how its verification ended."""
         try:
-            entry = log_entry(action, before, now, why, proof)
+            entry = log_entry(action, before, now, why, verification)
             self._add(entry, deployment_uid=record.id, model_uid=now.model_id)
-            _log.info("%s: %s is live (proof %s)", action, now.name, proof)
+            _log.info("%s: %s is live (verification %s)", action, now.name, verification)
             write_log(self._client(), record, self.read())
             self.end()
         except BaseException as error:
@@ -138,7 +138,7 @@ def observed(metadata: Metadata, serving: Version, why: str) -> tuple[LogEntry, 
 
 
 def log_entry(
-    action: Action, before: Version | None, now: Version | None, why: str | None, proof: Verification
+    action: Action, before: Version | None, now: Version | None, why: str | None, verification: Verification
 ) -> LogEntry:
     """Make the entry of a change that is over."""
     return LogEntry(
@@ -150,7 +150,7 @@ def log_entry(
         revision=now.revision if now else None,
         digest=now.digest if now else None,
         why=why,
-        proof=proof,
+        verification=verification,
         who=_user(),
     )
 

@@ -197,13 +197,13 @@ class Project:
             with stage("rollout", 2, "steps", f"waiting for {version.name}") as progress:
                 ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
                 progress.advance(detail=f"verifying {version.name}")
-                proof = verify(self.client, record.id, self.sample(version))
+                verification = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
             if not serves_another(self.client, record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
             raise
-        self._journal.served(ready, "deploy", None, version, why=reason, proof=proof)
+        self._journal.served(ready, "deploy", None, version, why=reason, verification=verification)
         return ready
 
     def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
@@ -232,12 +232,14 @@ class Project:
                 progress.advance(detail=f"waiting for {version.name}")
                 ready = wait_until_serving(self.client, started, version.model_id, version.revision, switch.served)
                 progress.advance(detail=f"verifying {version.name}")
-                proof = verify(self.client, record.id, self.sample(version))
+                verification = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
             put_right(self.client, self._journal, switch, error)
             raise
-        self._journal.served(ready, action, switch.before or switch.came_from, version, why=reason, proof=proof)
+        self._journal.served(
+            ready, action, switch.before or switch.came_from, version, why=reason, verification=verification
+        )
         return ready
 
     def serve(self, record: DeploymentRecord, version: Version, action: Action, reason: str | None) -> DeploymentRecord:

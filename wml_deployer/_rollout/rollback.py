@@ -43,7 +43,7 @@ class _Served(NamedTuple):
 
 def live_entry(metadata: Metadata) -> LogEntry | None:
     """Return the entry of the log that made live what is live; ``None`` where nothing is."""
-    last = next((entry for entry in reversed(metadata.log) if entry.proof != "failed"), None)
+    last = next((entry for entry in reversed(metadata.log) if entry.verification != "failed"), None)
     return None if last is None or last.action == "delete" else last
 
 
@@ -150,7 +150,7 @@ def _live_and_passed(metadata: Metadata) -> list[_Served]:
     listed: list[_Served] = []
     for entry in metadata.log:
         served = _served(metadata, entry)
-        if served is None or entry.proof == "failed":
+        if served is None or entry.verification == "failed":
             continue
         if entry.action in {"rollback", "revert"} and served in listed:
             while listed[-1] != served:

@@ -113,4 +113,12 @@ def _entry(document: Any) -> LogEntry | None:
 
 
 def _key(entry: LogEntry) -> tuple[object, ...]:
-    return entry.when, entry.action, entry.from_version, entry.to_version, entry.model_id, entry.revision, entry.proof
+    return (
+        entry.when,
+        entry.action,
+        entry.from_version,
+        entry.to_version,
+        entry.model_id,
+        entry.revision,
+        entry.verification,
+    )

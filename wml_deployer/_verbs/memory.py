@@ -31,7 +31,7 @@ class MemoryVerbs(OpenProject):
         Returns:
             One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
             ``version``, ``revision`` (null where the version is no longer stored), ``from``, ``to``, ``who``, ``why``,
-            ``proof``.
+            ``verification``.
 
         """
         return history_frame(self.metadata)

@@ -152,14 +152,14 @@ class LogEntry(_Record):
         revision: The asset's revision.
         digest: Digest of its content.
         why: The reason that the caller gave.
-        proof: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
+        verification: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
         who: Who did it.
 
     Raises:
         MetadataError: A key is missing or of a wrong type; ``faults`` has all of it.
 
     Example:
-        >>> LogEntry(when="2026-01-31T12:00:00Z", action="deploy", to_version="v0.1", proof="passed").to_version
+        >>> LogEntry(when="2026-01-31T12:00:00Z", action="deploy", to_version="v0.1", verification="passed").to_version
         'v0.1'
 
     """
@@ -176,7 +176,7 @@ class LogEntry(_Record):
     revision: str | None = None
     digest: str | None = None
     why: str | None = None
-    proof: Literal["passed", "failed", "skipped"]
+    verification: Literal["passed", "failed", "skipped"]
     who: str | None = None
 
 

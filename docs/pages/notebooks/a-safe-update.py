@@ -46,7 +46,7 @@ X.loc[changed.index].assign(live=changed["live"]["prediction"], candidate=change
 # %% [markdown]
 # ## Promote it
 #
-# The live deployment serves the candidate's version, under the id and URL that it always had. It proves itself there once more.
+# The live deployment serves the candidate's version, under the id and URL that it always had. It is verified there once more.
 
 # %%
 deployer.promote(reason="right more often")
@@ -66,7 +66,7 @@ deployer.history()
 # %% [markdown]
 # ## When an update is bad
 #
-# Somebody shuffles the labels and does not notice. The proof cannot know that: the deployment answers as the model does. That is what
+# Somebody shuffles the labels and does not notice. The verification cannot know that: the deployment answers as the model does. That is what
 # candidates are for. But a model that *answers differently there than here* never stays live. Here the local model is made to disagree:
 
 # %%
