@@ -54,12 +54,12 @@ def draw_routes() -> str:
 
 def draw_part(name: str) -> Iterator[str]:
     """The heading and the table of one part; nothing for a part without routes."""
-    if not (PACKAGE / "server" / name / "urls.py").is_file():
+    if not (PACKAGE / "server" / name / "responses.py").is_file():
         return
     package = import_module(f"wml_deployer.server.{name}")
     yield f"\n### {(package.__doc__ or '').partition(':')[0].rstrip('.')}\n"
     yield from ("| | | |", "| --- | --- | --- |")
-    for route in import_module(f"{package.__name__}.urls").ROUTES:
+    for route in import_module(f"{package.__name__}.responses").ROUTES:
         yield f"| {route.method} | `{route.path}` | {described(route)} |"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer.server import ServerStartError
-from wml_deployer.server.storage.format import FORMAT
+from wml_deployer.server.storage.store import FORMAT
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wml_deployer.server.deployments.serving import Serving, ServingSpec
 from wml_deployer.server.runtimes import LoadError, WorkerPool
-from wml_deployer.server.serving import Serving, ServingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

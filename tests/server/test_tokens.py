@@ -12,7 +12,7 @@ import pytest
 from tests.server.conftest import Client
 from wml_deployer.server.clock import Clock
 from wml_deployer.server.errors import AuthenticationError
-from wml_deployer.server.tokens.models import Account, Tokens
+from wml_deployer.server.http.tokens import Account, Tokens
 
 if TYPE_CHECKING:
     from wml_deployer.testing import LocalServer
@@ -109,16 +109,16 @@ def test_a_changed_token_is_refused(client: Client) -> None:
 def test_another_folders_token_is_refused() -> None:
     """Each folder has its own signing key."""
     clock = Clock()
-    token, _ = Tokens(b"one", clock).issue("admin", "software")
+    token, _ = Tokens(bytes(32), clock).issue("admin", "software")
 
     with pytest.raises(AuthenticationError):
-        Tokens(b"other", clock).verify(f"Bearer {token}")
+        Tokens(bytes([1] * 32), clock).verify(f"Bearer {token}")
 
 
 @pytest.mark.parametrize("flavour", ["software", "cloud"])
 def test_a_token_says_where_it_was_got(flavour: Any) -> None:
     """The answers that it gets depend on it."""
-    tokens = Tokens(b"key", Clock())
+    tokens = Tokens(bytes(32), Clock())
     token, expires = tokens.issue("admin", flavour)
 
     caller = tokens.verify(f"Bearer {token}")

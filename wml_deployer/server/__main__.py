@@ -149,7 +149,7 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
-    from wml_deployer.server.app.reset import reset  # noqa: PLC0415
+    from wml_deployer.server.storage.store import reset  # noqa: PLC0415
 
     try:
         removed = reset(Folder(options.data_dir.absolute()))

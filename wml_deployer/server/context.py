@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.models import Control
-from wml_deployer.server.semaphores import Semaphores
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -16,16 +15,38 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.clock import Clock
     from wml_deployer.server.console.sessions import Sessions
+    from wml_deployer.server.deployments.serving import Serving
     from wml_deployer.server.http.signatures import Signatures
-    from wml_deployer.server.identifiers import Identifiers
-    from wml_deployer.server.serving import Serving
+    from wml_deployer.server.http.tokens import Account, Tokens
     from wml_deployer.server.storage.blobs import Blobs
+    from wml_deployer.server.storage.records import Identifiers
     from wml_deployer.server.storage.store import Store
-    from wml_deployer.server.tokens.models import Account, Tokens
 
-__all__ = ["Context", "RequestLimits"]
+__all__ = ["Context", "RequestLimits", "Semaphores"]
 
 _LOGGER = logging.getLogger(__name__)
+
+
+class Semaphores:
+    """Limit how much goes on at once, for each key on its own; the others wait in the order of their coming.
+
+    Args:
+        limit: How many may hold the semaphore of a key at once.
+
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Start without any key."""
+        self._limit = limit
+        self._keys: dict[str, asyncio.Semaphore] = {}
+
+    def of(self, key: str) -> asyncio.Semaphore:
+        """Return the semaphore of a key."""
+        return self._keys.setdefault(key, asyncio.Semaphore(self._limit))
+
+    def forget(self, key: str) -> None:
+        """Let go of a key that is not used any more."""
+        self._keys.pop(key, None)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ __all__ = [
     "ServiceError",
     "TooLargeError",
     "TooManyRequestsError",
-    "UnsupportedMediaTypeError",
     "check_tags",
     "error_text",
     "object_in",
@@ -156,13 +155,6 @@ class TooLargeError(ServiceError):
 
     status = 413
     code = "request_entity_too_large"
-
-
-class UnsupportedMediaTypeError(ServiceError):
-    """415: the body is in a form that is not read here."""
-
-    status = 415
-    code = "unsupported_media_type"
 
 
 class TooManyRequestsError(ServiceError):

@@ -12,7 +12,7 @@ import urllib3
 
 from tests.server.console.conftest import Deployed, Visitor
 from wml_deployer.server import console_link
-from wml_deployer.server.console.urls import ROUTES
+from wml_deployer.server.console.responses import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,31 +15,27 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from wml_deployer.server.app.front import Front
-from wml_deployer.server.artifacts import urls as artifacts
-from wml_deployer.server.assets import urls as assets
-from wml_deployer.server.console import urls as console
-from wml_deployer.server.containers import SPACE
-from wml_deployer.server.control import urls as control
+from wml_deployer.server.artifacts import responses as artifacts
+from wml_deployer.server.assets import responses as assets
+from wml_deployer.server.console import responses as console
+from wml_deployer.server.control import responses as control
 from wml_deployer.server.deployments import models as deployments_state
-from wml_deployer.server.deployments import urls as deployments
-from wml_deployer.server.deployments.loading import resume
+from wml_deployer.server.deployments import responses as deployments
+from wml_deployer.server.deployments.changes import resume
 from wml_deployer.server.errors import NotFoundError, ServiceError
 from wml_deployer.server.http.not_served import NotServedError, missing_part
 from wml_deployer.server.http.openapi import openapi
-from wml_deployer.server.http.prefixes import CONTROL
-from wml_deployer.server.http.routing import Answer, Route, respond
+from wml_deployer.server.http.routing import CONTROL, Answer, Route, respond
 from wml_deployer.server.jobs import models as jobs_state
+from wml_deployer.server.jobs import responses as jobs
 from wml_deployer.server.jobs import running as jobs_running
-from wml_deployer.server.jobs import urls as jobs
-from wml_deployer.server.package_extensions import urls as package_extensions
-from wml_deployer.server.platform import urls as platform
+from wml_deployer.server.platform import responses as platform
 from wml_deployer.server.platform.responses import RELEASE
-from wml_deployer.server.projects import urls as projects
-from wml_deployer.server.spaces import activation
-from wml_deployer.server.spaces import urls as spaces
-from wml_deployer.server.specifications import urls as specifications
-from wml_deployer.server.tokens import urls as tokens
-from wml_deployer.server.transfers import urls as transfers
+from wml_deployer.server.projects import responses as projects
+from wml_deployer.server.spaces import models as spaces_state
+from wml_deployer.server.spaces import responses as spaces
+from wml_deployer.server.spaces.containers import SPACE
+from wml_deployer.server.specifications import responses as specifications
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,14 +52,11 @@ _LOGGER = logging.getLogger(__name__)
 ROUTES = (
     *deployments.ROUTES,
     *platform.ROUTES,
-    *tokens.ROUTES,
     *spaces.ROUTES,
     *specifications.ROUTES,
     *artifacts.ROUTES,
     *jobs.ROUTES,
     *assets.ROUTES,
-    *transfers.ROUTES,
-    *package_extensions.ROUTES,
     *projects.ROUTES,
 )
 """Everything that the service answers. Predictions stand first: they are asked for most."""
@@ -115,7 +108,7 @@ def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyn
         context.spawn(context.serving.warm_up())
         resume(context, deployed)
         jobs_running.resume(context, queued)
-        activation.resume(context, prepared)
+        spaces_state.resume(context, prepared)
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.storage.files import write_atomically
+from wml_deployer.server.storage.folder import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from wml_deployer.server.control.request_log import Entry
 from wml_deployer.server.errors import MORE_INFO
 from wml_deployer.server.http.connections import CONNECTION
-from wml_deployer.server.http.prefixes import CONSOLE, CONTROL
+from wml_deployer.server.http.request_log import Entry
+from wml_deployer.server.http.routing import CONSOLE, CONTROL
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

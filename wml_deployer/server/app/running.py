@@ -20,18 +20,17 @@ from wml_deployer.server.clock import Clock
 from wml_deployer.server.console.sessions import Sessions
 from wml_deployer.server.console.sign_in import link
 from wml_deployer.server.context import Context
-from wml_deployer.server.http.caller import Caller
+from wml_deployer.server.deployments.serving import Serving
 from wml_deployer.server.http.connections import HttpConnection
 from wml_deployer.server.http.signatures import Signatures
-from wml_deployer.server.identifiers import Identifiers
+from wml_deployer.server.http.tokens import Account, Caller, Tokens, signing_key
 from wml_deployer.server.platform.responses import RELEASE
-from wml_deployer.server.serving import Serving
 from wml_deployer.server.settings import ServerInfo, Settings
 from wml_deployer.server.spaces.models import ensure_default
 from wml_deployer.server.storage.blobs import Blobs
 from wml_deployer.server.storage.folder import Folder, FolderInUseError, ServerStartError
+from wml_deployer.server.storage.records import Identifiers
 from wml_deployer.server.storage.store import Store
-from wml_deployer.server.tokens.models import Account, Tokens, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models
-from wml_deployer.server.containers import container_of, named_container, require
+from wml_deployer.server.artifacts.models import KINDS, MODEL
 from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page, size_of
-from wml_deployer.server.http.routing import Answer, Download
+from wml_deployer.server.http.routing import Answer, Download, Route
+from wml_deployer.server.spaces.containers import container_of, named_container, require
 from wml_deployer.server.specifications.models import Specifications
 from wml_deployer.server.storage.records import Content
 
 if TYPE_CHECKING:
-    from wml_deployer.server.artifacts.kinds import Kind
+    from collections.abc import Iterator
+
+    from wml_deployer.server.artifacts.models import Kind
     from wml_deployer.server.http.routing import Call, Stream
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
 
+__all__ = ["ROUTES", "commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
 
 #: What a list can be narrowed by, and where the document has it.
 _FILTERS = {"name": "metadata.name", "tag.value": "metadata.tags[]", "type": "entity.type"}
@@ -116,3 +120,29 @@ def _addressed(kind: Kind, stream: Stream, transaction: Any) -> Record:
 
 def _document(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "system": {"warnings": []}}
+
+
+def _routes(kind: Kind) -> Iterator[Route]:
+    collection = f"/ml/v4/{kind.collection}"
+    one = f"{collection}/{{artifact_id}}"
+    new = "NewModel" if kind is MODEL else "NewArtifact" if kind.runs else "NewComposition"
+    shown, narrowed = "Artifact", "scope page name tag software_spec"
+    yield Route("POST", collection, partial(create, kind), query="scope", takes=new, gives=f"201 {shown}")
+    yield Route("GET", collection, partial(listing, kind), query=narrowed, gives="200 Artifacts")
+    yield Route("GET", one, partial(show, kind), query="scope rev", gives=f"200 {shown}")
+    patched = partial(update, kind)
+    yield Route("PATCH", one, patched, query="scope", takes="ArtifactPatch", gives=f"200 {shown}")
+    yield Route("DELETE", one, partial(delete, kind), query="scope", gives="204")
+    revisions = f"{one}/revisions"
+    yield Route("POST", revisions, partial(commit, kind), query="scope", takes="Commit", gives=f"201 {shown}")
+    listed = partial(list_revisions, kind)
+    yield Route("GET", revisions, listed, query="scope page", gives="200 Revisions")
+    if kind.content is not None:
+        receives, content = partial(upload, kind), f"{one}/{kind.content}"
+        yield Route("PUT", content, receives, query="scope content_format", takes="bytes", gives="201 Uploaded")
+        sends = partial(download, kind)
+        yield Route("GET", f"{one}/{kind.download}", sends, query="scope revision_id", gives="200 bytes")
+
+
+ROUTES = tuple(route for kind in KINDS.values() for route in _routes(kind))
+"""The routes of artifacts."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
-from wml_deployer.server.artifacts.kinds import KINDS
-from wml_deployer.server.containers import scope_of
+from wml_deployer.server.artifacts.models import KINDS
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_tags, wrong_field
 from wml_deployer.server.http.patch import Operation, apply
+from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
-from wml_deployer.server.artifacts.kinds import KINDS
-from wml_deployer.server.assets import models
-from wml_deployer.server.containers import container_of
+from wml_deployer.server.artifacts.models import KINDS
+from wml_deployer.server.assets import models, transfers
+from wml_deployer.server.assets.search import search
 from wml_deployer.server.errors import InvalidRequestError
 from wml_deployer.server.http import patch
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import Answer, Route
 from wml_deployer.server.http.signatures import Grant
-from wml_deployer.server.transfers.responses import signed_url
+from wml_deployer.server.spaces.containers import container_of
 
 if TYPE_CHECKING:
     from wml_deployer.server.assets.models import Attachment
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.storage.records import Record
 
 __all__ = [
+    "ROUTES",
     "attach",
     "commit",
     "complete",
@@ -156,9 +157,35 @@ def _own(call: Call) -> Record:
 
 def _url(call: Call, record: Record, attachment: Attachment, number: int = 0, *, writing: bool = False) -> str:
     grant = Grant(record.kind, record.id, models.slot(attachment.id), number, writing)
-    return signed_url(call, record.metadata["asset_type"], grant)
+    return call.signed_url(record.metadata["asset_type"], grant)
 
 
 def _shown(call: Call, document: dict[str, Any], record: Record) -> dict[str, Any]:
     href = models.href({**document["metadata"], "asset_id": record.id})
     return {**document, "href": href if call.caller.flavour == "software" else call.url + href}
+
+
+_ASSET = "/v2/assets/{asset_id}"
+_ATTACHMENT = f"{_ASSET}/attachments/{{attachment_id}}"
+
+ROUTES = (
+    Route("POST", "/v2/assets", create, query="scope", takes="NewAsset", gives="201 Asset"),
+    Route("GET", _ASSET, show, query="scope revision_id", gives="200 Asset"),
+    Route("PATCH", _ASSET, update, query="scope", takes="AssetPatch", gives="200 Asset"),
+    Route("DELETE", _ASSET, delete, query="scope", gives="204"),
+    Route(
+        *("PATCH", f"{_ASSET}/attributes/{{attribute}}", update_attributes),
+        query="scope",
+        takes="AttributePatch",
+        gives="200 Attributes",
+    ),
+    Route("POST", f"{_ASSET}/attachments", attach, query="scope", takes="NewAttachment", gives="201 Attachment"),
+    Route("GET", _ATTACHMENT, show_attachment, query="scope revision_id", gives="200 Attachment"),
+    Route("DELETE", _ATTACHMENT, detach, query="scope", gives="204"),
+    Route("POST", f"{_ATTACHMENT}/complete", complete, query="scope", gives="200 Attachment"),
+    Route("POST", f"{_ASSET}/revisions", commit, query="scope", takes="Commit", gives="201 Asset"),
+    Route("GET", f"{_ASSET}/revisions", list_revisions, query="scope", gives="200 AssetRevisions"),
+    Route("POST", "/v2/asset_types/{asset_type}/search", search, query="scope", takes="Search", gives="200 Found"),
+    *transfers.ROUTES,
+)
+"""The routes of assets."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server.assets import models
 from wml_deployer.server.errors import InvalidRequestError, wrong_field
+from wml_deployer.server.http.paging import LARGEST
+from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.spaces.containers import container_of
 
-__all__ = ["Matcher", "matcher"]
+if TYPE_CHECKING:
+    from typing import Any
+
+    from wml_deployer.server.http.routing import Call
+
+__all__ = ["Matcher", "matcher", "search"]
 
 _TERM = re.compile(r'(?:asset\.)?(?:metadata\.)?([a-z_]+):\s*(?:"([^"]*)"|(\S+))')
 _AND = re.compile(r"\s+AND\s+")
@@ -65,3 +74,28 @@ def matcher(query: Any) -> Matcher:
 def _holds(value: Any, pattern: str) -> bool:
     values = value if isinstance(value, list) else [value]
     return any(isinstance(each, str) and fnmatch.fnmatchcase(each, pattern) for each in values)
+
+
+def search(call: Call) -> Answer:
+    """Search the assets of a type."""
+    fields = call.fields
+    meant = matcher(fields.get("query"))
+    found = [
+        each for each in models.of_type(call.transaction, container_of(call), call.path["asset_type"]) if meant(each)
+    ]
+    limit, start = _number(fields, "limit", LARGEST), _number(fields, "bookmark", 0)
+    results = [{**document, "href": models.href(document["metadata"])} for document in found[start : start + limit]]
+    answer: dict[str, Any] = {"total_rows": len(found), "results": results}
+    if len(found) > start + limit:
+        answer["next"] = {"query": fields["query"], "limit": limit, "bookmark": str(start + limit)}
+    return Answer(200, answer)
+
+
+def _number(fields: dict[str, Any], key: str, otherwise: int) -> int:
+    """Return the limit, at most a page's size, or the bookmark."""
+    value = fields.get(key, otherwise)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise wrong_field(key, f"The {key} of a search is a number.")
+    return min(value, LARGEST) if key == "limit" else value

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.console import versions
-from wml_deployer.server.containers import PROJECT, SPACE
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments import snapshots
-from wml_deployer.server.deployments.errors import not_found
+from wml_deployer.server.deployments.models import not_found
 from wml_deployer.server.errors import NotFoundError
+from wml_deployer.server.spaces.containers import PROJECT, SPACE
 
 if TYPE_CHECKING:
     from wml_deployer.server.console.versions import Version

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from wml_deployer.server.console.models import KINDS, Deployment, Model, as_deployment, as_model
-from wml_deployer.server.containers import SPACE
 from wml_deployer.server.deployments.models import KIND as DEPLOYMENT
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError
+from wml_deployer.server.spaces.containers import SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from wml_deployer.server.console.pages import harden, render
 from wml_deployer.server.errors import ForbiddenError, ServiceError
-from wml_deployer.server.http.caller import Caller
-from wml_deployer.server.http.codings import form_fields
-from wml_deployer.server.http.prefixes import CONSOLE
-from wml_deployer.server.http.routing import Stream
+from wml_deployer.server.http.routing import CONSOLE, Stream, form_fields
+from wml_deployer.server.http.tokens import Caller
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -6,17 +6,41 @@ import time
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
-from wml_deployer.server.console import log, models, overview, rows, scores
+from wml_deployer.server.console import models, overview, rows, scores, sign_in
+from wml_deployer.server.console.pages import STATIC, harden
+from wml_deployer.server.console.request import SIGN_IN, ConsolePage, respond
 from wml_deployer.server.deployments.predictions import ask
 from wml_deployer.server.deployments.responses import update
 from wml_deployer.server.errors import NotFoundError, ServiceError
-from wml_deployer.server.http.routing import Call
+from wml_deployer.server.http import request_log
+from wml_deployer.server.http.routing import CONSOLE, Call
 
 if TYPE_CHECKING:
-    from wml_deployer.server.console.request import ConsoleRequest
+    from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["ask_to_roll_back", "home", "nothing", "requests", "roll_back", "score", "show_deployment", "show_model"]
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+    from starlette.types import Scope
+
+    from wml_deployer.server.console.request import ConsoleRequest
+    from wml_deployer.server.context import Context
+
+__all__ = [
+    "ROUTES",
+    "ask_to_roll_back",
+    "home",
+    "nothing",
+    "requests",
+    "roll_back",
+    "routes",
+    "score",
+    "show_deployment",
+    "show_model",
+]
 
 
 async def home(request: ConsoleRequest) -> Response:
@@ -94,8 +118,8 @@ async def requests(request: ConsoleRequest) -> Response:
     """Show the requests that the service answered, newest first."""
     chosen = request.http.query_params.get("only", "all")
     paused = "paused" in request.http.query_params
-    shown = log.newest(request.context.control.log, chosen)
-    return request.page("requests", log=shown, chosen=chosen, filters=list(log.FILTERS), paused=paused)
+    shown = request_log.newest(request.context.control.log, chosen)
+    return request.page("requests", log=shown, chosen=chosen, filters=list(request_log.FILTERS), paused=paused)
 
 
 async def nothing(request: ConsoleRequest) -> Response:
@@ -126,9 +150,61 @@ def _deployment(
         text=text if text is not None else rows.example(live.fields if live else ()),
         refusal=refusal,
         scored=scored,
-        log=log.of_deployment(request.context.control.log, deployment.id, deployment.serving_name),
+        log=request_log.of_deployment(request.context.control.log, deployment.id, deployment.serving_name),
     )
 
 
 async def _ready(body: bytes) -> bytes:
     return body
+
+
+def routes(context: Context) -> Iterator[BaseRoute]:
+    """Yield the console's routes for the application, the fixed ones before those with a variable part."""
+    for page in ROUTES:
+        yield Route(page.path, _endpoint(context, page), methods=[page.method])
+    yield Route(sign_in.LINKS, _links(context), methods=["POST"])
+    yield Mount(f"{CONSOLE}static", _Static(directory=STATIC))
+    # Whoever looks for a page is told by a page that there is none.
+    yield Route(f"{CONSOLE}{{path:path}}", _endpoint(context, ConsolePage("GET", CONSOLE, nothing)), methods=["GET"])
+
+
+class _Static(StaticFiles):
+    """The files, which browsers ask for anew each time: the next version of this package has others."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file."""
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return harden(response)
+
+
+def _endpoint(context: Context, page: ConsolePage) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await respond(page, context, request)
+
+    return endpoint
+
+
+def _links(context: Context) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await sign_in.give_link(context, request)
+
+    return endpoint
+
+
+_DEPLOYMENT = f"{CONSOLE}deployments/{{deployment_id}}"
+
+ROUTES = (
+    ConsolePage("GET", "/", home),
+    ConsolePage("GET", _DEPLOYMENT, show_deployment),
+    ConsolePage("POST", _DEPLOYMENT, score),
+    ConsolePage("GET", f"{_DEPLOYMENT}/rollback", ask_to_roll_back),
+    ConsolePage("POST", f"{_DEPLOYMENT}/rollback", roll_back),
+    ConsolePage("GET", f"{CONSOLE}models/{{model_id}}", show_model),
+    ConsolePage("GET", f"{CONSOLE}requests", requests),
+    ConsolePage("GET", sign_in.ENTER, sign_in.redeem, public=True),
+    ConsolePage("GET", SIGN_IN, sign_in.show_sign_in, public=True),
+    ConsolePage("POST", SIGN_IN, sign_in.sign_in, public=True),
+    ConsolePage("POST", f"{CONSOLE}sign-out", sign_in.sign_out),
+)
+"""The pages and forms of the console."""

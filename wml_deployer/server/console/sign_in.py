@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from wml_deployer.server.console.pages import render
 from wml_deployer.server.console.request import SIGN_IN
 from wml_deployer.server.errors import AuthenticationError
-from wml_deployer.server.http.prefixes import CONSOLE
+from wml_deployer.server.http.routing import CONSOLE
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -8,23 +8,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.faults import Fault
-from wml_deployer.server.control.limits import Quota, Rate
+from wml_deployer.server.control.models import Quota, Rate, Script
 from wml_deployer.server.control.pacing import KINDS, Pace
-from wml_deployer.server.control.scripts import Script
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.errors import not_found
+from wml_deployer.server.deployments.models import not_found
 from wml_deployer.server.errors import wrong_field
-from wml_deployer.server.http.caller import Caller
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import CONTROL, Answer, Route
+from wml_deployer.server.http.tokens import Caller
+from wml_deployer.server.platform.responses import authorize
 from wml_deployer.server.spaces.models import ensure_default
 from wml_deployer.server.specifications.models import Specifications, set_state
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
 
-_LARGEST = 1e9
-
 __all__ = [
+    "ROUTES",
     "add_fault",
     "clear_faults",
     "clear_log",
@@ -38,6 +37,8 @@ __all__ = [
     "set_seed",
     "set_specification",
 ]
+
+_LARGEST = 1e9
 
 
 def add_fault(call: Call) -> Answer:
@@ -164,3 +165,21 @@ def _moment(value: Any) -> datetime:
     except ValueError as error:
         raise wrong_field("stop", f"'{value}' is no moment in ISO 8601.") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+
+
+ROUTES = (
+    Route("POST", f"{CONTROL}/authorize", authorize, public=True),
+    Route("POST", f"{CONTROL}/faults", add_fault),
+    Route("GET", f"{CONTROL}/faults", list_faults),
+    Route("DELETE", f"{CONTROL}/faults", clear_faults),
+    Route("GET", f"{CONTROL}/requests", list_log),
+    Route("DELETE", f"{CONTROL}/requests", clear_log),
+    Route("PUT", f"{CONTROL}/paces/{{kind}}", set_pace),
+    Route("PUT", f"{CONTROL}/clock", set_clock),
+    Route("PUT", f"{CONTROL}/seed", set_seed),
+    Route("POST", f"{CONTROL}/predictions", script),
+    Route("PUT", f"{CONTROL}/limits", set_limits),
+    Route("PUT", f"{CONTROL}/software_specifications/{{name}}", set_specification),
+    Route("POST", f"{CONTROL}/reset", reset),
+)
+"""The routes of the control API."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from copy import deepcopy
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models, snapshots
-from wml_deployer.server.deployments.errors import BusyError, DeploymentError
-from wml_deployer.server.deployments.texts import message, scaling_text
+from wml_deployer.server.deployments.models import BusyError, DeploymentError
+from wml_deployer.server.deployments.snapshots import serving_spec_of
 from wml_deployer.server.errors import check_tags
 from wml_deployer.server.http.patch import Operation, apply
+from wml_deployer.server.runtimes import LoadError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wml_deployer.server.context import Context
+    from wml_deployer.server.runtimes import WorkerPool
     from wml_deployer.server.storage.records import Record
     from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["Following", "settle", "update"]
+__all__ = ["Following", "bring_up", "message", "resume", "scaling_text", "settle", "update"]
 
 _IN_METADATA = ("tags", "owner")
 _IN_BOTH = ("name", "description")
@@ -30,6 +35,7 @@ _PATCHABLE = (
     "hybrid_pipeline_hardware_specs",
     "online",
 )
+_LOGGER = logging.getLogger(__name__)
 
 
 class Following(Enum):
@@ -183,3 +189,77 @@ def _say_what_was_done(record: Record, previous: dict[str, Any] | None, scaling:
         status["message"] = message(scaling_text("completed", copies, copies))
     elif previous is not None:
         status["message"] = message("Successfully patched the asset.")
+
+
+def message(text: str) -> dict[str, str]:
+    """Return a message for the status; the service gives all of them the level warning."""
+    return {"level": "warning", "text": text}
+
+
+def scaling_text(state: str, requested: int, deployed: int) -> str:
+    """Return the message about scaling.
+
+    Example:
+        >>> scaling_text("inprogress", 2, 1)[:62]
+        'scaling_status: inprogress; requested_copies: 2; deployed_copi'
+
+    """
+    return (
+        f"scaling_status: {state}; requested_copies: {requested}; deployed_copies: {deployed};"
+        " more_info: Successfully patched the asset."
+    )
+
+
+async def bring_up(context: Context, deployment_id: str) -> None:
+    """Load what the deployment should serve, serve it, and record what came of it."""
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, deployment_id)
+    if record is None:
+        return
+    pool, failure = await _load(context, record)
+    arrived = False
+    try:
+        await context.control.pacing.hold(models.KIND, deployment_id)
+        arrived = _settle(context, record, failure)
+    finally:
+        # Also where the service ends meanwhile: nobody else knows of these workers yet.
+        if pool is not None and not arrived:
+            await pool.stop()
+    if pool is not None and arrived:
+        await context.serving.replace(deployment_id, pool)
+
+
+def resume(context: Context, records: Iterable[Record]) -> None:
+    """Resume the changes that the end of the last process interrupted."""
+    for record in records:
+        status = record.entity["status"]
+        if status["state"] in models.UNSETTLED or "scaling" in status:
+            context.spawn(bring_up(context, record.id))
+
+
+async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, dict[str, Any] | None]:
+    """Return the workers that have loaded what the deployment should serve, or why there are none."""
+    try:
+        slot = snapshots.PENDING if snapshots.PENDING in record.private else snapshots.SERVING
+        return await context.serving.start(serving_spec_of(context, record, slot)), None
+    except LoadError as error:
+        return None, _failure(context, error.code, error.message)
+    except Exception as error:
+        # Whatever it is: a deployment that never arrives is what no client can deal with.
+        _LOGGER.exception("deployment %s was not loaded", record.id)
+        message = f"The service failed to load the asset; its log says more: {type(error).__name__}: {error}"
+        return None, _failure(context, "model_load_failed", message)
+
+
+def _settle(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:
+    """Finish the change; tell whether the deployment is still there and still to serve what was loaded."""
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, loaded.id)
+        if record is None or record.entity["asset"] != loaded.entity["asset"]:
+            return False
+        settle(context, transaction, record, failure)
+        return True
+
+
+def _failure(context: Context, code: str, message: str) -> dict[str, Any]:
+    return {"trace": context.identifiers.trace(), "errors": [{"code": code, "message": message}]}

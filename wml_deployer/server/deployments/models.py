@@ -11,26 +11,25 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
-from wml_deployer.server.containers import require_runtime, scope_of
 from wml_deployer.server.deployments import snapshots
-from wml_deployer.server.deployments.errors import (
-    DeploymentError,
-    ServingNameTakenError,
-    invalid_serving_name,
-)
-from wml_deployer.server.errors import NotFoundError, check_tags
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_tags
 from wml_deployer.server.http.not_served import NotServedError
+from wml_deployer.server.spaces.containers import require_runtime, scope_of
 from wml_deployer.server.specifications import hardware
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [
     "KIND",
     "UNSETTLED",
+    "BusyError",
+    "DeploymentError",
+    "NotReadyError",
+    "ServingNameTakenError",
     "asset_reference",
     "check_copies",
     "check_name",
@@ -39,6 +38,8 @@ __all__ = [
     "deployed_type",
     "find",
     "hardware_of",
+    "invalid_serving_name",
+    "not_found",
     "serving_name_of",
     "with_serving_name",
 ]
@@ -70,6 +71,52 @@ _OTHER_METHODS = {
     "virtual": "Core ML models for download",
 }
 _MOST_COPIES = 10
+
+
+class DeploymentError(InvalidRequestError):
+    """400: the deployment cannot be as it is asked for."""
+
+    shows_status = False
+
+
+class _AbsentError(NotFoundError):
+    code = "deployment_does_not_exist"
+    shows_status = False
+
+
+class NotReadyError(ConflictError):
+    """409: the deployment does not answer predictions (yet)."""
+
+    code = "deployment_not_ready"
+    shows_status = False
+
+
+class BusyError(ConflictError):
+    """409: an earlier change of the deployment is still being made."""
+
+    code = "deployment_update_in_progress"
+    shows_status = False
+
+
+class ServingNameTakenError(ConflictError):
+    """409: another deployment has the serving name."""
+
+    code = "serving_name_exists"
+    shows_status = False
+
+
+def not_found(identifier: str) -> NotFoundError:
+    """Return the error for a deployment that is not there."""
+    return _AbsentError(f"Deployment with id '{identifier}' does not exist. Re-try with a valid deployment id.")
+
+
+def invalid_serving_name() -> DeploymentError:
+    """Return the error for a serving name that breaks the rule."""
+    return DeploymentError(
+        "Field 'serving_name' is either blank or has invalid characters in it. Serving name can be up to 36 characters"
+        " and can include _, a-z and 0-9. Try again with a valid serving name",
+        code="invalid_serving_name",
+    )
 
 
 def create(

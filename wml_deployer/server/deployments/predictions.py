@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from wml_deployer.server.deployments import models, snapshots
-from wml_deployer.server.deployments.errors import DeploymentError, NotReadyError, not_found
-from wml_deployer.server.deployments.serving_specs import serving_spec_of
+from wml_deployer.server.deployments.models import DeploymentError, NotReadyError, not_found
+from wml_deployer.server.deployments.snapshots import serving_spec_of
 from wml_deployer.server.errors import ServiceError
-from wml_deployer.server.http.codings import plain_body
 from wml_deployer.server.http.routing import Answer
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
@@ -36,12 +35,7 @@ class _PredictionRefusedError(ServiceError):
 
 async def predict(stream: Stream) -> Response:
     """Answer a prediction request, by the deployment's id or its serving name."""
-
-    async def body() -> bytes:
-        limit = stream.context.limits.document
-        return plain_body(await stream.body(limit), stream.request.headers.get("content-encoding", ""), limit)
-
-    return await ask(stream.context, stream.path["deployment_id"], body)
+    return await ask(stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document))
 
 
 async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:

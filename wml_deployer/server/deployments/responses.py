@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import container_of, require
 from wml_deployer.server.deployments import models
-from wml_deployer.server.deployments.changes import Following
+from wml_deployer.server.deployments.changes import Following, bring_up
 from wml_deployer.server.deployments.changes import update as update_deployment
-from wml_deployer.server.deployments.documents import document
-from wml_deployer.server.deployments.errors import ServingNameTakenError, not_found
-from wml_deployer.server.deployments.loading import bring_up
+from wml_deployer.server.deployments.models import ServingNameTakenError, not_found, serving_name_of
+from wml_deployer.server.deployments.predictions import predict
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.spaces.containers import container_of, require
 from wml_deployer.server.storage.records import PRESENT
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.http.tokens import Flavour
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["create", "delete", "listing", "show", "update"]
+__all__ = ["ROUTES", "create", "delete", "document", "listing", "show", "update"]
 
 #: What a list can be narrowed by, and where the document has it.
 _FILTERS = {
@@ -33,6 +33,13 @@ _FILTERS = {
 
 
 _METHODS = ("online", "batch")
+# Both texts are recorded; the old client fails on an empty list of warnings.
+_WARNINGS: dict[Flavour, str] = {
+    "software": "online_url is deprecated and will be removed in a future release. Use serving_urls instead.",
+    "cloud": (
+        "online_url and serving_urls are deprecated and will be removed in a future release. Use inference instead."
+    ),
+}
 
 
 def create(call: Call) -> Answer:
@@ -99,3 +106,47 @@ def _bring_up_afterwards(call: Call, record: Record) -> None:
 
 def _document(call: Call, record: Record) -> dict[str, Any]:
     return document(record, call.url, call.caller.flavour)
+
+
+def document(record: Record, url: str, flavour: Flavour) -> dict[str, Any]:
+    """Return a deployment's public document.
+
+    Args:
+        record: The deployment.
+        url: Where the caller reaches the service.
+        flavour: Whose answer it is: the cloud's says more.
+
+    """
+    if "online" not in record.entity:
+        return record.document
+    collection = f"{url}/ml/v4/deployments"
+    names = [name for name in (record.id, serving_name_of(record)) if name is not None]
+    urls = [f"{collection}/{name}/predictions" for name in names]
+    status = {**record.entity["status"], "online_url": {"url": urls[0]}, "serving_urls": urls}
+    if flavour == "cloud":
+        status["inference"] = [{"url": each} for each in urls]
+    return {
+        "metadata": record.metadata,
+        "entity": {**record.entity, "status": status},
+        "system": {"warnings": [{"id": "Deprecated", "message": _WARNINGS[flavour]}]},
+    }
+
+
+ROUTES = (
+    Route("POST", "/ml/v4/deployments/{deployment_id}/predictions", predict, takes="Rows", gives="200 Predictions"),
+    Route("POST", "/ml/v4/deployments", create, query="scope", takes="NewDeployment", gives="202 Deployment"),
+    Route(
+        *("GET", "/ml/v4/deployments", listing),
+        query="scope page name state tag asset_id",
+        gives="200 Deployments, 204",
+    ),
+    Route("GET", "/ml/v4/deployments/{deployment_id}", show, query="scope", gives="200 Deployment"),
+    Route(
+        *("PATCH", "/ml/v4/deployments/{deployment_id}", update),
+        query="scope",
+        takes="DeploymentPatch",
+        gives="200 Deployment, 202 Deployment",
+    ),
+    Route("DELETE", "/ml/v4/deployments/{deployment_id}", delete, query="scope", gives="204"),
+)
+"""The routes of deployments."""

@@ -12,13 +12,14 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.responses import Response, StreamingResponse
 
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError
-from wml_deployer.server.http.caller import Caller
-from wml_deployer.server.http.prefixes import CONTROL
+from wml_deployer.server.http.signatures import SIGNED_PATH
+from wml_deployer.server.http.tokens import Caller
 from wml_deployer.server.storage.records import can_be_kept
 
 if TYPE_CHECKING:
@@ -28,12 +29,29 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from wml_deployer.server.context import Context
+    from wml_deployer.server.http.signatures import Grant
     from wml_deployer.server.storage.transaction import Transaction
+
+__all__ = [
+    "CONSOLE",
+    "CONTROL",
+    "Answer",
+    "Call",
+    "Download",
+    "Route",
+    "Stream",
+    "form_fields",
+    "respond",
+]
+
+CONTROL = "/control/v1"
+"""Where the control API is."""
+CONSOLE = "/console/"
+"""Where the console is, beside ``/``."""
 
 _NOBODY = Caller("", "software")
 _CHUNK = 256 * 1024
-
-__all__ = ["Answer", "Call", "Download", "Route", "Stream", "respond"]
+_MOST_FIELDS = 20
 
 
 @dataclass(frozen=True)
@@ -174,6 +192,11 @@ class Call:
             raise InvalidRequestError("The request body must be a JSON object.")
         return self.body
 
+    def signed_url(self, folder: str, grant: Grant) -> str:
+        """Return a signed URL: relative for Cloud Pak for Data, absolute for the cloud, as the clients expect."""
+        path = f"{SIGNED_PATH}/{folder}/{self.context.signatures.seal(grant)}"
+        return path if self.caller.flavour == "software" else self.url + path
+
 
 PlainHandler: TypeAlias = Callable[[Call], "Answer | Download"]
 StreamHandler: TypeAlias = Callable[[Stream], Awaitable["Response | Answer"]]
@@ -253,3 +276,22 @@ def _parse(body: bytes) -> Any:
 
 def _location(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def form_fields(body: bytes) -> dict[str, str]:
+    """Return the fields of a URL-encoded form, the first where one is repeated.
+
+    Raises:
+        InvalidRequestError: There are more than any form of this service has.
+
+    Example:
+        >>> form_fields(b"apikey=k3y&grant_type=")
+        {'grant_type': '', 'apikey': 'k3y'}
+
+    """
+    text = body.decode("utf-8", errors="replace")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise InvalidRequestError(f"The form has more than {_MOST_FIELDS} fields.") from error
+    return dict(reversed(pairs))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments.errors import not_found as deployment_not_found
+from wml_deployer.server.deployments.models import not_found as deployment_not_found
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, error_text, wrong_field
 from wml_deployer.server.http.not_served import NotServedError
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["KIND", "OPEN", "cancel", "create", "finish", "not_found", "start", "status_of"]

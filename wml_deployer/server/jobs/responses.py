@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import container_of, require
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import Answer, Route
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.running import run
+from wml_deployer.server.spaces.containers import container_of, require
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["create", "delete", "listing", "show"]
+__all__ = ["ROUTES", "create", "delete", "listing", "show"]
 
 _FILTERS = {"deployment_id": "entity.deployment.id", "state": "entity.scoring.status.state", "name": "metadata.name"}
 
@@ -64,3 +64,16 @@ def _document(call: Call, record: Record) -> dict[str, Any]:
     names = {name.strip() for name in wanted.split(",")}
     scoring = {key: value for key, value in record.entity["scoring"].items() if key in names}
     return {"metadata": record.metadata, "entity": {**record.entity, "scoring": scoring}}
+
+
+ROUTES = (
+    Route("POST", "/ml/v4/deployment_jobs", create, query="scope", takes="NewJob", gives="202 Job"),
+    Route(
+        *("GET", "/ml/v4/deployment_jobs", listing),
+        query="scope page name state deployment_id include",
+        gives="200 Jobs",
+    ),
+    Route("GET", "/ml/v4/deployment_jobs/{job_id}", show, query="scope include", gives="200 Job"),
+    Route("DELETE", "/ml/v4/deployment_jobs/{job_id}", delete, query="scope hard_delete", gives="204"),
+)
+"""The routes of jobs."""

@@ -1,18 +1,24 @@
-"""The release of the service and its machine learning instance over HTTP."""
+"""Log in to the platform, and ask for its release and its machine learning instance."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.errors import AuthenticationError
+from wml_deployer.server.http.routing import Answer, Route, form_fields
+from wml_deployer.server.http.tokens import LIFETIME
 
 if TYPE_CHECKING:
-    from wml_deployer.server.http.routing import Call
+    from wml_deployer.server.http.routing import Call, Stream
 
-__all__ = ["RELEASE", "list_instances", "show_instance", "show_release"]
+__all__ = ["RELEASE", "ROUTES", "authorize", "exchange", "list_instances", "show_instance", "show_release"]
 
 RELEASE = "5.0.0"
 """The one release of Cloud Pak for Data that both clients speak."""
+
+_FORM = 64 * 1024
+# The identity service is not part of Watson Machine Learning and words its errors in its own way.
+_NOT_FOUND = {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."}
 
 _SINCE = "2020-01-01T00:00:00.000Z"
 _ID = "99999999-9999-9999-9999-999999999999"
@@ -47,3 +53,53 @@ def _document(identifier: str, call: Call) -> dict[str, Any]:
             },
         },
     }
+
+
+def authorize(call: Call) -> Answer:
+    """Log in to Cloud Pak for Data with a name and a key or a password."""
+    account = call.context.account
+    secret = call.fields.get("api_key") or call.fields.get("password")
+    if not account.owns(secret, call.fields.get("username", "")):
+        raise AuthenticationError("The user name or the key is wrong.", code="invalid_credentials")
+    token, _ = call.context.tokens.issue(account.username, "software")
+    return Answer(200, {"_messageCode_": "200", "message": "Success", "token": token}, compact=True)
+
+
+async def exchange(stream: Stream) -> Answer:
+    """Give IBM Cloud's token for an API key, as its identity service does: the key is in the form, or in the query."""
+    form = form_fields(await stream.body(_FORM))
+    context = stream.context
+    if not context.account.owns(form.get("apikey") or stream.query.get("apikey")):
+        return Answer(400, _NOT_FOUND)
+    token, expires = context.tokens.issue(context.account.username, "cloud")
+    return Answer(
+        200,
+        {
+            "access_token": token,
+            "refresh_token": "not_supported",
+            "token_type": "Bearer",
+            "expires_in": LIFETIME,
+            "expiration": expires,
+            "scope": "ibm openid",
+        },
+        compact=True,
+    )
+
+
+ROUTES = (
+    Route("GET", "/ml/wml_services/v2/version", show_release, public=True, gives="200 Release"),
+    Route("GET", "/ml/v4/instances", list_instances, gives="200 Instances"),
+    Route("GET", "/ml/v4/instances/{instance_id}", show_instance, gives="200 Instance"),
+    Route("POST", "/icp4d-api/v1/authorize", authorize, public=True, takes="Login", gives="200 Token"),
+    *(
+        Route(
+            *("POST", path, exchange),
+            public=True,
+            query="apikey",
+            takes="KeyForm",
+            gives="200 AccessToken, 400 IdentityError",
+        )
+        for path in ("/identity/token", "/oidc/token")
+    ),
+)
+"""The routes of the platform."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.artifacts.kinds import KINDS
-from wml_deployer.server.containers import PROJECT, scope_of
+from wml_deployer.server.artifacts.models import KINDS
 from wml_deployer.server.errors import InvalidRequestError, wrong_field
+from wml_deployer.server.spaces.containers import PROJECT, scope_of
 from wml_deployer.server.spaces.models import compute_of
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["create", "promote", "update"]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.artifacts.kinds import KINDS
+from wml_deployer.server.artifacts.models import KINDS
 from wml_deployer.server.assets import models as assets
-from wml_deployer.server.containers import PROJECT, SPACE, find_container, named_container, remove_container
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import Answer, Route
 from wml_deployer.server.projects import models
+from wml_deployer.server.spaces.containers import PROJECT, SPACE, find_container, named_container, remove_container
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["create", "delete", "listing", "promote", "promote_asset", "show", "update"]
+__all__ = ["ROUTES", "create", "delete", "listing", "promote", "promote_asset", "show", "update"]
 
 
 def create(call: Call) -> Answer:
@@ -68,3 +68,24 @@ def promote_asset(call: Call) -> Answer:
 
 def _project(call: Call) -> Record:
     return find_container(call.transaction, PROJECT, call.path["project_id"])
+
+
+ROUTES = (
+    Route("POST", "/transactional/v2/projects", create, takes="NewProject", gives="201 Located"),
+    Route("DELETE", "/transactional/v2/projects/{project_id}", delete, gives="204"),
+    Route("GET", "/v2/projects", listing, query="page name", gives="200 Projects"),
+    Route("GET", "/v2/projects/{project_id}", show, gives="200 Project"),
+    Route("PATCH", "/v2/projects/{project_id}", update, takes="ProjectChange", gives="200 Project"),
+    Route(
+        *("POST", "/v2/assets/{asset_id}/promote", promote_asset),
+        query="scope",
+        takes="Promotion",
+        gives="201 Asset",
+    ),
+    Route(
+        *("POST", "/projects/api/rest/catalogs/assets/{asset_id}/promote", promote),
+        takes="PromotionFrom",
+        gives="200 Promoted",
+    ),
+)
+"""The routes of projects."""

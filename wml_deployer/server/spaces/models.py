@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import SPACE
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, object_in, wrong_field
-from wml_deployer.server.http.caller import Caller
 from wml_deployer.server.http.patch import Operation, apply
+from wml_deployer.server.http.tokens import Caller
+from wml_deployer.server.spaces.containers import SPACE
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wml_deployer.server.context import Context
     from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "ensure_default", "update"]
+__all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "ensure_default", "mark_active", "resume", "update"]
 
 DEFAULT_NAME = "Default space"
 """Name of the space that the first start of a folder makes."""
@@ -56,7 +58,7 @@ def create(
     return record
 
 
-def activate(context: Context, transaction: Transaction, record: Record) -> None:
+def mark_active(context: Context, transaction: Transaction, record: Record) -> None:
     """Activate a space."""
     record.entity["status"] = {"state": "active"}
     record.metadata["updated_at"] = context.clock.stamp()
@@ -92,7 +94,7 @@ def ensure_default(context: Context, transaction: Transaction, caller: Caller) -
         cloud = Caller(caller.username, "cloud")
         if not taken:
             space.private["members"].append({**space.private["members"][0], "id": cloud.user_id})
-        activate(context, transaction, space)
+        mark_active(context, transaction, space)
         transaction.keep("default_space", space.id)
         return space.id
     return kept
@@ -124,3 +126,19 @@ def _free_name(transaction: Transaction, name: Any) -> str:
     if transaction.find(SPACE, where={"entity.name": name}, limit=1):
         raise ConflictError(f"A space with the name '{name}' exists already.", code="space_name_exists")
     return name
+
+
+async def activate(context: Context, space_id: str) -> None:
+    """Activate a space once its pace allows that."""
+    await context.control.pacing.hold(SPACE, space_id)
+    with context.store.transaction() as transaction:
+        record = transaction.get(SPACE, space_id)
+        if record is not None:
+            mark_active(context, transaction, record)
+
+
+def resume(context: Context, records: Iterable[Record]) -> None:
+    """Resume the activations that the end of the last process interrupted."""
+    for record in records:
+        if record.entity["status"]["state"] == "preparing":
+            context.spawn(activate(context, record.id))

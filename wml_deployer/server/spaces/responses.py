@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import SPACE, find_container, remove_container
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page, size_of
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import Answer, Route
 from wml_deployer.server.spaces import members, models
-from wml_deployer.server.spaces.activation import activate
+from wml_deployer.server.spaces.containers import SPACE, find_container, remove_container
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
     from wml_deployer.server.storage.records import Record
 
 __all__ = [
+    "ROUTES",
     "add_members",
     "create",
     "delete",
@@ -34,9 +34,9 @@ def create(call: Call) -> Answer:
     record = models.create(call.context, call.transaction, call.caller, call.fields)
     # Clients look again after ten seconds where a space is not active at once.
     if call.context.control.pacing.at_once(SPACE):
-        models.activate(call.context, call.transaction, record)
+        models.mark_active(call.context, call.transaction, record)
     else:
-        call.afterwards.append(lambda: call.context.spawn(activate(call.context, record.id)))
+        call.afterwards.append(lambda: call.context.spawn(models.activate(call.context, record.id)))
     return Answer(202, _with_members(record))
 
 
@@ -106,3 +106,20 @@ def _space(call: Call) -> Record:
 def _with_members(record: Record) -> dict[str, Any]:
     """Return the document as it is after a change: with the members, as recorded."""
     return {"metadata": record.metadata, "entity": {**record.entity, "members": record.private["members"]}}
+
+
+_MEMBERS = "/v2/spaces/{space_id}/members"
+
+ROUTES = (
+    Route("POST", "/v2/spaces", create, takes="NewSpace", gives="202 Space"),
+    Route("GET", "/v2/spaces", listing, query="page name", gives="200 Spaces"),
+    Route("GET", "/v2/spaces/{space_id}", show, gives="200 Space"),
+    Route("PATCH", "/v2/spaces/{space_id}", update, takes="SpacePatch", gives="200 Space"),
+    Route("DELETE", "/v2/spaces/{space_id}", delete, gives="202 Space"),
+    Route("POST", _MEMBERS, add_members, takes="NewMembers", gives="200 Members"),
+    Route("GET", _MEMBERS, list_members, query="page", gives="200 Members"),
+    Route("GET", f"{_MEMBERS}/{{member_id}}", show_member, gives="200 Member"),
+    Route("PATCH", f"{_MEMBERS}/{{member_id}}", update_member, takes="MemberPatch", gives="200 Member"),
+    Route("DELETE", f"{_MEMBERS}/{{member_id}}", remove_member, gives="204"),
+)
+"""The routes of spaces."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import ConflictError, ForbiddenError, NotFoundError, wrong_field
-from wml_deployer.server.package_extensions import models as extensions
+from wml_deployer.server.spaces.containers import scope_of
+from wml_deployer.server.specifications import package_extensions as extensions
 from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, Specifications
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["create", "extend", "find", "reduce", "show"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.specifications.catalogue import HARDWARE
 from wml_deployer.server.specifications.models import SINCE
 from wml_deployer.server.storage.records import Record

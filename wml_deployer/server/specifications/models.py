@@ -19,7 +19,7 @@ from wml_deployer.server.specifications.catalogue import (
 from wml_deployer.server.specifications.pairs import check_pair
 
 if TYPE_CHECKING:
-    from wml_deployer.server.http.caller import Flavour
+    from wml_deployer.server.http.tokens import Flavour
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = [

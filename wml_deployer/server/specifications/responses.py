@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import container_of
-from wml_deployer.server.http.routing import Answer
-from wml_deployer.server.specifications import derived, hardware, models
+from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.signatures import Grant
+from wml_deployer.server.spaces.containers import container_of
+from wml_deployer.server.specifications import derived, hardware, models, package_extensions
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
     from wml_deployer.server.storage.records import Record
 
 __all__ = [
+    "ROUTES",
+    "complete_extension",
+    "create_extension",
     "create_hardware",
     "create_software",
+    "delete_extension",
     "delete_hardware",
     "delete_software",
     "extend_software",
+    "list_extensions",
     "list_hardware",
     "list_software",
     "list_states",
     "reduce_software",
+    "show_extension",
     "show_hardware",
     "show_software",
 ]
@@ -122,3 +129,85 @@ def _state(software: Software) -> dict[str, Any]:
 
 def _collection(resources: list[dict[str, Any]]) -> Answer:
     return Answer(200, {"total_results": len(resources), "resources": resources})
+
+
+def create_extension(call: Call) -> Answer:
+    """Create a package extension; the answer has the URL to upload it to."""
+    record = package_extensions.create(
+        call.context, call.transaction, call.caller, call.fields, container=container_of(call)
+    )
+    return Answer(201, _extension_document(call, record, writing=True))
+
+
+def list_extensions(call: Call) -> Answer:
+    """List the package extensions of a space, or those of a name."""
+    where = {"metadata.name": call.query["name"]} if "name" in call.query else None
+    found = call.transaction.find(package_extensions.KIND, container_of(call).id, where=where)
+    return Answer(
+        200, {"total_results": len(found), "resources": [_extension_document(call, record) for record in found]}
+    )
+
+
+def show_extension(call: Call) -> Answer:
+    """Show a package extension; the answer has the URL to download it from."""
+    return Answer(200, _extension_document(call, _extension(call)))
+
+
+def complete_extension(call: Call) -> Answer:
+    """Complete a package extension once it is uploaded."""
+    package_extensions.complete(call.transaction, _extension(call))
+    return Answer(204)
+
+
+def delete_extension(call: Call) -> Answer:
+    """Delete a package extension."""
+    call.transaction.remove(_extension(call))
+    return Answer(204)
+
+
+def _extension(call: Call) -> Record:
+    return package_extensions.find(call.transaction, container_of(call).id, call.path["extension_id"])
+
+
+def _extension_document(call: Call, record: Record, *, writing: bool = False) -> dict[str, Any]:
+    """Return the document with a signed URL, whose last but one part must be the kind's name."""
+    url = call.signed_url(
+        package_extensions.KIND, Grant(record.kind, record.id, package_extensions.SLOT, writing=writing)
+    )
+    return {
+        "metadata": record.metadata,
+        "entity": {package_extensions.KIND: {**record.entity[package_extensions.KIND], "href": url}},
+    }
+
+
+_ONE_EXTENSION = "/v2/package_extensions/{extension_id}"
+_SOFTWARE = "/v2/software_specifications"
+_HARDWARE = "/v2/hardware_specifications"
+_EXTENSION = f"{_SOFTWARE}/{{specification_id}}/package_extensions/{{extension_id}}"
+
+ROUTES = (
+    Route("GET", _SOFTWARE, list_software, query="scope name", gives="200 Specifications"),
+    Route(
+        *("POST", _SOFTWARE, create_software),
+        query="scope",
+        takes="NewSpecification",
+        gives="201 Specification",
+    ),
+    Route("GET", f"{_SOFTWARE}/{{specification_id}}", show_software, query="scope", gives="200 Specification"),
+    Route("DELETE", f"{_SOFTWARE}/{{specification_id}}", delete_software, query="scope", gives="204"),
+    Route("PUT", _EXTENSION, extend_software, query="scope", gives="204"),
+    Route("DELETE", _EXTENSION, reduce_software, query="scope", gives="204"),
+    Route("GET", "/ml/v4/list/software_specifications", list_states, query="scope state", gives="200 States"),
+    Route("GET", _HARDWARE, list_hardware, query="scope name", gives="200 Hardwares"),
+    Route("POST", _HARDWARE, create_hardware, query="scope", takes="NewHardware", gives="201 Hardware"),
+    Route("GET", f"{_HARDWARE}/{{specification_id}}", show_hardware, query="scope", gives="200 Hardware"),
+    Route("DELETE", f"{_HARDWARE}/{{specification_id}}", delete_hardware, query="scope", gives="204"),
+    Route(
+        "POST", "/v2/package_extensions", create_extension, query="scope", takes="NewExtension", gives="201 Extension"
+    ),
+    Route("GET", "/v2/package_extensions", list_extensions, query="scope name", gives="200 Extensions"),
+    Route("GET", _ONE_EXTENSION, show_extension, query="scope", gives="200 Extension"),
+    Route("DELETE", _ONE_EXTENSION, delete_extension, query="scope", gives="204"),
+    Route("POST", f"{_ONE_EXTENSION}/upload_complete", complete_extension, query="scope", gives="204"),
+)
+"""The routes of specifications and package extensions."""

@@ -6,15 +6,23 @@ import fcntl
 import os
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from wml_deployer.server.settings import ServerInfo
-from wml_deployer.server.storage.files import write_atomically
 
-__all__ = ["Folder", "FolderInUseError", "FolderNotPrivateError", "InvalidKeyError", "Lock", "ServerStartError"]
+__all__ = [
+    "Folder",
+    "FolderInUseError",
+    "FolderNotPrivateError",
+    "InvalidKeyError",
+    "Lock",
+    "ServerStartError",
+    "write_atomically",
+]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -202,3 +210,18 @@ def _close_to_others(path: Path) -> None:
 
 def _is_key(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file atomically, readable by its owner only."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink()
+        raise

@@ -13,14 +13,89 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from wml_deployer.server.storage.format import prepare
+from wml_deployer.server.storage.blobs import Blobs
+from wml_deployer.server.storage.folder import FolderInUseError, ServerStartError
 from wml_deployer.server.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Store"]
+    from wml_deployer.server.storage.folder import Folder
+
+__all__ = ["FORMAT", "Store", "StoreFormatError", "prepare", "reset"]
+
+FORMAT = 3
+"""The format that this version reads and writes; another one for each change of tables or of what records hold."""
+
+
+class StoreFormatError(ServerStartError):
+    """The folder was written by another version of this service."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new database, or check the format of one that is there.
+
+    Raises:
+        StoreFormatError: Another version wrote it.
+
+    """
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found == FORMAT:
+            return
+        if found:
+            (_, _, path) = connection.execute("PRAGMA database_list").fetchone()
+            raise StoreFormatError(
+                f"{path} is in format {found}, which another version of wml_deployer wrote; this one reads format"
+                f" {FORMAT}. Use that version, or another folder, or delete this one and deploy again."
+            )
+        for statement in _TABLES:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={FORMAT}")
+
+
+_TABLES = (
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE records (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        container TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL,
+        private TEXT NOT NULL,
+        UNIQUE (kind, id)
+    )
+    """,
+    "CREATE INDEX records_in_container ON records (kind, container, sequence)",
+    "CREATE INDEX records_by_name ON records (kind, name)",
+    "CREATE INDEX records_inside ON records (container)",
+    """
+    CREATE TABLE revisions (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (kind, id, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE contents (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        slot TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        media_type TEXT NOT NULL,
+        PRIMARY KEY (kind, id, number, slot)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX contents_by_digest ON contents (digest)",
+)
 
 
 class Store:
@@ -77,3 +152,30 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def reset(folder: Folder) -> int:
+    """Remove all data; the key, the certificates, the port and the id of the default space stay.
+
+    Returns:
+        How many resources are gone.
+
+    Raises:
+        FolderInUseError: A server has the folder.
+        StoreFormatError: Another version of the service wrote the folder.
+
+    """
+    folder.prepare()
+    lock = folder.server_lock()
+    try:
+        if not lock.take():
+            raise FolderInUseError(f"A server has the folder {folder.path}; stop it first.")
+        store = Store(folder.database)
+        with store.transaction() as transaction:
+            removed = transaction.size()
+            transaction.clear()
+            Blobs(folder.blobs).collect(transaction.digests())
+        store.close()
+    finally:
+        lock.release()
+    return removed

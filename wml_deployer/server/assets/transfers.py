@@ -8,7 +8,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError
 from wml_deployer.server.http.not_served import NotServedError
-from wml_deployer.server.http.routing import Answer, Download
+from wml_deployer.server.http.routing import Answer, Download, Route
+from wml_deployer.server.http.signatures import SIGNED_PATH
 from wml_deployer.server.storage.records import Content
 
 if TYPE_CHECKING:
@@ -18,20 +19,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from wml_deployer.server.http.routing import Call, Stream
-    from wml_deployer.server.http.signatures import Grant
 
-__all__ = ["DRIVERS", "PATH", "list_drivers", "receive", "send", "signed_url"]
+__all__ = ["DRIVERS", "ROUTES", "list_drivers", "receive", "send"]
 
-PATH = "/v2/asset_files"
-"""Below what signed URLs are."""
 DRIVERS = "dbdrivers"
 """Where the real service keeps the drivers that connections need."""
-
-
-def signed_url(call: Call, folder: str, grant: Grant) -> str:
-    """Return a signed URL: relative for Cloud Pak for Data, absolute for the cloud, as the clients expect."""
-    path = f"{PATH}/{folder}/{call.context.signatures.seal(grant)}"
-    return path if call.caller.flavour == "software" else call.url + path
 
 
 async def receive(stream: Stream) -> Answer:
@@ -99,3 +91,11 @@ async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[byte
         raise InvalidRequestError(f"The form cannot be read: {error}.") from error
     if seen != ["part", "end"]:
         raise InvalidRequestError("The form has to hold one file, and its end.")
+
+
+ROUTES = (
+    Route("GET", f"{SIGNED_PATH}/{DRIVERS}", list_drivers, gives="200 Resources"),
+    Route("PUT", f"{SIGNED_PATH}/{{folder}}/{{sealed}}", receive, public=True, takes="bytes", gives="201 Size"),
+    Route("GET", f"{SIGNED_PATH}/{{folder}}/{{sealed}}", send, public=True, gives="200 bytes"),
+)
+"""The routes of signed URLs."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.containers import scope_of
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.caller import Caller
+    from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
 __all__ = ["KIND", "SLOT", "complete", "create", "find"]

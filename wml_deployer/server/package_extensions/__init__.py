@@ -1,1 +1,0 @@
-"""Package extensions: libraries that a derived software specification adds to its base."""

@@ -1,1 +1,0 @@
-"""Bearer tokens and how clients get them."""

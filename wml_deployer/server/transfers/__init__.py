@@ -1,1 +1,0 @@
-"""Contents that travel by signed URLs."""
