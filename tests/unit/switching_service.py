@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -94,6 +95,10 @@ class SwitchingService:
         answer = [self._row(int(row[0])) for row in block["values"]]
         self.after()
         return orjson.dumps({"predictions": [answer_block(answer)]})
+
+    def beside(self, work: Callable[[], None]) -> None:
+        """Run something on a thread of its own."""
+        threading.Thread(target=work, daemon=True).start()
 
     def _row(self, place: int) -> list[Any]:
         classes = self._classes[self._answering]

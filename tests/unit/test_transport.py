@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.unit.conftest import ScriptedServer
+    from wml_deployer._transport.responses import Response
 
 
 def reply(status: str = "200 OK", body: bytes = b"{}", headers: str = "") -> Callable[[ssl.SSLSocket, bytes], None]:
@@ -312,3 +314,24 @@ def test_no_http_library_is_imported() -> None:
     )
 
     assert b"[]" == subprocess.check_output([sys.executable, "-c", program]).strip()
+
+
+def test_closing_waits_for_the_requests_of_other_threads(scripted: ScriptedServer, transport: Transport) -> None:
+    """An iterator of scores that was given up has some under way."""
+    arrived = threading.Event()
+    responses: list[Response] = []
+
+    def answer_late(connection: ssl.SSLSocket, request: bytes) -> None:
+        arrived.set()
+        time.sleep(0.2)
+        reply()(connection, request)
+
+    scripted.behaviours = [answer_late]
+    thread = threading.Thread(target=lambda: responses.append(transport.request("GET", scripted.url)))
+    thread.start()
+    arrived.wait(10)
+    transport.close()
+    found = [response.status for response in responses]
+    thread.join()
+
+    assert [200] == found

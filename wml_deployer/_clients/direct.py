@@ -161,8 +161,12 @@ class DirectCalls(BatchCalls):
             self._call("GET", f"/ml/v4/instances/{instance_id}", "look up the runtime instance").document()
         )
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Run something on a thread of its own, until :meth:`close` ends it."""
+        self._transport.start(work)
+
     def close(self) -> None:
-        """Close every connection."""
+        """Wait for what runs beside the caller, and close every connection."""
         self._transport.close()
 
     def _pages(self, path: str, operation: str) -> Iterator[Document]:

@@ -41,6 +41,9 @@ class Scoring(Protocol):
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Run something on a thread of its own, which ends with the connections."""
+
 
 class Client(Protocol):
     """One deployment space of the service, or a project, through one of IBM's clients."""
@@ -136,5 +139,8 @@ class Client(Protocol):
     def cancel_job(self, job_id: str) -> None:
         """Stop a job and forget it."""
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Run something on a thread of its own, which ends with the connections."""
+
     def close(self) -> None:
-        """Close every connection."""
+        """Wait for what runs beside the caller, and close every connection."""

@@ -22,7 +22,6 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, wait
-from contextvars import Context
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain
@@ -321,9 +320,7 @@ class Endpoint:
                 return
             shared.pending, shared.pending_since = Future(), now
             pending = shared.pending
-        # A daemon, for no process shall wait at its end for a look; a context of its own, for other calls share it.
-        look = threading.Thread(target=Context().run, args=(self._look_for, pending), daemon=True)
-        look.start()
+        self.client.beside(lambda: self._look_for(pending))
 
     def _look_for(self, pending: Future[Served]) -> None:
         try:

@@ -7,6 +7,7 @@ import os
 import random
 import ssl
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import certifi
 from pydantic import SecretBytes, SecretStr
 
+from wml_deployer._transport.background import Background
 from wml_deployer._transport.body import DOWNLOAD_BYTES, RESPONSE_BYTES
 from wml_deployer._transport.connection import Address, Connection, connect
 from wml_deployer._transport.deadline import DeadlineSocket, deadline, hold, pause, remaining
@@ -44,6 +46,8 @@ REQUEST_SECONDS = 300.0
 """Time for a request with its retries, where the caller set no deadline."""
 PAUSES_SECONDS = (0.1, 0.2, 0.4)
 """Pauses between the attempts of a request, unless told otherwise."""
+CLOSE_SECONDS = 2.0
+"""How long closing waits for requests that are under way."""
 CONNECTIONS = 8
 """The most connections to a host, unless told otherwise."""
 HTTPS_PORT = 443
@@ -77,6 +81,7 @@ class Transport:
         self._pauses = pauses
         self._pools: dict[str, _Pool] = {}
         self._process = os.getpid()
+        self._background = Background()
 
     def request(
         self,
@@ -139,11 +144,20 @@ class Transport:
                     body.seek(start)  # type: ignore[union-attr]  # only a file has a start
         raise AssertionError("unreachable")  # pragma: no cover
 
+    def start(self, work: Callable[[], None]) -> None:
+        """Run something that sends requests on a thread of its own, until :meth:`close` ends it."""
+        self._background.start(work)
+
     def close(self) -> None:
-        """Close every idle connection; the next request opens new ones."""
+        """End what runs in the background, and close every connection; the next request opens new ones.
+
+        Requests of other threads, such as those of an iterator that was given up, have two seconds to end.
+        """
+        end = time.monotonic() + CLOSE_SECONDS
+        self._background.end(within=CLOSE_SECONDS)
         pools, self._pools = self._pools, {}
         for pool in pools.values():
-            pool.close()
+            pool.close(end)
 
     def _send(self, exchange: _Exchange) -> Response:
         """Send a request once, over an idle connection or a new one, and keep it if it can be reused."""
@@ -194,6 +208,7 @@ class _Pool:
 
     def __init__(self, key: str, connections: int) -> None:
         self.key = key
+        self.connections = connections
         self.places = threading.BoundedSemaphore(connections)
         self.idle: deque[Connection] = deque()
 
@@ -208,10 +223,13 @@ class _Pool:
                 return connection
             connection.close()
 
-    def close(self) -> None:
-        """Close every idle connection."""
+    def close(self, end: float) -> None:
+        """Wait until no connection is in use, at most until this moment, and close them."""
+        taken = [self.places.acquire(timeout=max(0.0, end - time.monotonic())) for _ in range(self.connections)]
         while self.idle:
             self.idle.pop().close()
+        for _ in range(sum(taken)):
+            self.places.release()
 
 
 @dataclass
