@@ -64,7 +64,8 @@ def project(history: str, stored: str | None = None, *, with_ids: bool = True, *
 def target(metadata: Metadata, to: str | None = None, serving: str | None = None) -> str:
     """Return the name of what a rollback serves."""
     served = metadata.version(serving) if serving else live_version(metadata)
-    return rollback_target(metadata, served, to, lambda *_: True).name
+    stored = {(each.model_id, each.revision) for each in metadata.versions}
+    return rollback_target(metadata, served, to, lambda *asset: asset not in stored).name
 
 
 TARGETS = {
@@ -120,6 +121,13 @@ def test_nothing_to_roll_back_to(history: str) -> None:
 def test_what_is_no_longer_stored_is_passed_over(history: str, stored: str, expected: str) -> None:
     """A pruned version is gone, whatever was named like it since."""
     assert expected == target(project(history, stored))
+
+
+def test_what_another_machine_removed_is_passed_over() -> None:
+    """This machine's metadata.lock lists it still."""
+    metadata = project("A B C")
+
+    assert "A" == rollback_target(metadata, live_version(metadata), None, lambda _, revision: revision == "2").name
 
 
 def test_a_name_that_other_content_has_now_means_nothing() -> None:

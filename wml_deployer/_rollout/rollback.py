@@ -96,18 +96,18 @@ def rollback_target(
 def _before_the_live_one(metadata: Metadata, is_gone: Callable[[str, str | None], bool]) -> Version:
     listed = _live_and_passed(metadata)
     for served in reversed(listed[:-1]):
-        version = _stored(metadata, served)
-        if served == listed[-1]:
+        # metadata.lock may still list what another machine removed from the service.
+        if served == listed[-1] or not served.model_id or is_gone(*served):
             continue
+        version = _stored(metadata, served)
         if version is not None:
             return version
-        if served.model_id and not is_gone(*served):
-            raise ConflictError(
-                f"The version before the live one is revision {served.revision} of model {served.model_id}, which "
-                "metadata.lock does not know: the file is not the newest.",
-                operation="rollback",
-                next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
-            )
+        raise ConflictError(
+            f"The version before the live one is revision {served.revision} of model {served.model_id}, which "
+            "metadata.lock does not know: the file is not the newest.",
+            operation="rollback",
+            next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
+        )
     raise VersionError(
         f"There is no earlier version of {metadata.project_name} to roll back to.",
         operation="rollback",
