@@ -9,6 +9,7 @@ import pytest
 from tests.contract.processes import ROWS, model, number_of
 from tests.contract.test_stale_file import wide
 from wml_deployer import Deployer
+from wml_deployer._rollout.service_log import read_retired, write_log
 from wml_deployer.errors import MetadataError, ModelError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -100,6 +101,34 @@ def test_pruned_names_are_not_given_again(project: Deployer) -> None:
     assert "C" == project.rollback().version
     with pytest.raises(VersionError, match="no earlier version"):
         project.rollback()
+
+
+def test_the_name_of_what_was_never_live_is_not_given_again(project: Deployer, metadata_path: Path) -> None:
+    """Not after it was pruned, and not where metadata.lock was lost after that."""
+    given = [project.store(wide(3)).version, *project.prune(keep=0)]
+    given += [project.store(wide(4)).version, *project.prune(keep=0)]
+    metadata_path.with_suffix(".lock").unlink()
+    project.recover()
+
+    assert ["v0.1", "v0.1", "v0.2", "v0.2", "v0.3"] == [*given, project.store(wide(5)).version]
+
+
+def test_the_name_of_what_was_never_live_outlasts_its_project(project: Deployer) -> None:
+    """Everything is deleted from the service, and metadata.lock remembers."""
+    project.store(wide(3), version="v7")
+    project.delete(cascade=True)
+
+    with pytest.raises(VersionError, match=r"'v7' is or was another content"):
+        project.store(wide(4), version="v7")
+
+
+def test_the_names_on_the_service_are_few(project: Deployer) -> None:
+    """They come with each look at the deployment."""
+    retired = {f"v{number}": "sha256:a" for number in range(100)}
+    record = project._project.required("test")
+    write_log(project._project.client, record, project.metadata.model_copy(update={"retired": retired}))
+
+    assert [f"v{number}" for number in range(60, 100)] == [*read_retired(project._project.required("test"))]
 
 
 def test_a_pruned_name_is_refused_for_other_content(project: Deployer, server: LocalServer) -> None:

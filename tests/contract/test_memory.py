@@ -150,6 +150,18 @@ def test_a_lost_file_is_rebuilt(
     )
 
 
+def test_the_space_tells_whether_a_model_takes_names(
+    deployer: Deployer, metadata_path: Path, features: pd.DataFrame, labels: pd.Series[Any]
+) -> None:
+    """One that was fitted on a bare array has the names of its sample, and does so where the file was lost."""
+    bare = DecisionTreeClassifier().fit(features.to_numpy(), labels)
+    stored = deployer.store(bare, sample=features.head())
+    metadata_path.with_suffix(".lock").unlink()
+    [version] = deployer.recover().versions
+
+    assert (False, stored.schema) == (version.named, version.schema)
+
+
 def test_a_stale_file_is_completed(
     deployer: Deployer, metadata_path: Path, model: Any, better: Any, features: pd.DataFrame
 ) -> None:

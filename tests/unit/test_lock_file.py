@@ -80,7 +80,7 @@ def test_spaces_do_not_mix(tmp_path: Path) -> None:
     ]
     assert [("m-staging", "d-staging", ["v1"], ["v1"]), ("m-prod", "d-prod", ["v2"], ["v2"])] == found
     assert "project_name: churn\nproject_version: v1\nmodel_uid: m-prod\ndeployment_uid: d-prod\n" == text
-    assert ([version("v2")], [version()]) == ([*staging.elsewhere()], [*production.elsewhere()])
+    assert ({"v2": version().digest}, {"v1": version().digest}) == (staging.elsewhere(), production.elsewhere())
 
 
 def test_the_order_of_the_spaces_is_fixed(tmp_path: Path) -> None:
@@ -122,6 +122,23 @@ def test_a_lost_metadata_yaml_is_read_as_it_was(tmp_path: Path) -> None:
     file.path.unlink()
 
     assert (entry(),) == file.read(lost=Metadata(project_name="churn", project_version="v1")).log
+
+
+def test_names_that_a_sample_gave_are_told_from_a_model_s_own(tmp_path: Path) -> None:
+    """A model that was fitted on a bare array takes no names."""
+    fill(begun(tmp_path), versions=(version(named=False), version("v2")))
+
+    assert [False, True] == [one.schema.named for one in begun(tmp_path).read().versions]
+
+
+def test_names_of_retired_versions_come_back(tmp_path: Path) -> None:
+    """As they are written, in their order; other spaces see them as well."""
+    staging, production = begun(tmp_path), begun(tmp_path, PRODUCTION)
+    fill(staging, retired={"1.10": "sha256:a", "1.9": "sha256:b"})
+    fill(production, log=(entry(),))
+
+    assert [("1.10", "sha256:a"), ("1.9", "sha256:b")] == [*begun(tmp_path).read().retired.items()]
+    assert staging.read().retired == production.elsewhere()
 
 
 def test_a_pending_change_comes_back(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -41,19 +42,30 @@ def entry(name: str, digest: str | None) -> LogEntry:
     )
 
 
-@pytest.mark.parametrize("where", ["the log here", "the log on the deployment", "a revision"])
+@pytest.mark.parametrize("where", ["the log here", "the log on the deployment", "a revision", "retired"])
 def test_a_name_is_given_once(where: str) -> None:
     """Whatever became of the version that had it."""
     log = (entry("v1", "sha256:a"),)
-    metadata = Metadata(project_name="churn", project_version="v1", log=log if where == "the log here" else ())
+    all_facts: dict[str, Any] = {"the log here": {"log": log}, "retired": {"retired": {"v1": "sha256:a"}}}
+    facts = all_facts.get(where, {})
+    metadata = Metadata(project_name="churn", project_version="v1", **facts)
     logged = log if where == "the log on the deployment" else ()
     names = TakenNames(metadata, logged, [("v1", "sha256:a")] if where == "a revision" else [])
 
     assert ("v2", False, True) == (
-        names.next("v1", "sha256:b"),
+        names.next("v1", "sha256:b", {}),
         names.is_free("v1", "sha256:b"),
         names.is_free("v1", "sha256:a"),
     )
+
+
+def test_the_same_content_has_the_name_of_another_space() -> None:
+    """Other content counts on from it."""
+    elsewhere = {"v7": "sha256:a"}
+    names = TakenNames(Metadata(project_name="churn", project_version="v1"), (), elsewhere.items())
+
+    assert ("v7", "v1") == (names.next("v1", "sha256:a", elsewhere), names.next("v1", "sha256:b", elsewhere))
+    assert "v8" == names.next("v7", "sha256:b", elsewhere)
 
 
 def test_an_entry_without_a_digest_takes_its_name() -> None:

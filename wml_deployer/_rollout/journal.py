@@ -7,8 +7,9 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
+from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.rollback import live_entry, missed_change
-from wml_deployer._rollout.service_log import merged, read_log, write_log
+from wml_deployer._rollout.service_log import merged, read_log, read_retired, write_log
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer.metadata import LogEntry, Pending
 
@@ -66,14 +67,18 @@ class Journal:
         self._file.write(self.read().model_copy(update={"pending": None}))
 
     def catch_up(self, record: DeploymentRecord, serving: Version | None) -> None:
-        """Write down what the deployment's own log has, and what serves where no log says so."""
+        """Write down what the deployment's own log and names have, and what serves where no log says so."""
         metadata = self.read()
         log = merged(metadata.log, read_log(record))
-        current = metadata.model_copy(update={"log": log})
+        retired = retired_names(metadata, metadata.versions, read_retired(record))
+        current = metadata.model_copy(update={"log": log, "retired": retired})
         if serving is not None and not (metadata.pending and metadata.pending.serves(serving)):
             log = (*log, *observed(current, serving, FOUND))
-        if log != metadata.log and live_entry(current) is not None:
-            self._file.write(metadata.model_copy(update={"log": log}))
+        if live_entry(current) is None:
+            log = metadata.log
+        caught_up = current.model_copy(update={"log": log})
+        if caught_up != metadata:
+            self._file.write(caught_up)
 
     def served(
         self,
@@ -120,7 +125,9 @@ class Journal:
 
     def forget_versions(self) -> None:
         """Write down that no version is stored any more."""
-        self._file.write(self.read().model_copy(update={"model_uid": None, "versions": ()}))
+        metadata = self.read()
+        left = {"model_uid": None, "versions": (), "retired": retired_names(metadata, ())}
+        self._file.write(metadata.model_copy(update=left))
 
     def _add(self, *entries: LogEntry, **changed: str | None) -> None:
         metadata = self.read()

@@ -1,6 +1,7 @@
 """Names of versions: checked before anything is sent, and given to one content only.
 
-A name stays taken whatever happens to its version: the log, here and on the deployment, goes on using it.
+A name stays taken whatever happens to its version: the log, here and on the deployment, goes on using it, and
+``retired`` in metadata.lock has the names of versions that are no longer stored.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from wml_deployer.errors import MetadataError, ModelError, VersionError
 from wml_deployer.metadata import unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from wml_deployer.metadata import LogEntry, Metadata, Version
 
-__all__ = ["TakenNames", "check_name", "check_reason", "next_name"]
+__all__ = ["TakenNames", "check_name", "check_reason", "next_name", "retired_names"]
 
 _NUMBER = re.compile(r"[0-9]+")
 
@@ -47,22 +48,36 @@ def check_reason(reason: str | None) -> None:
         raise MetadataError(f"The reason has {problem}.", next_step="Give it as plain text; nothing was done.")
 
 
+def retired_names(metadata: Metadata, left: Iterable[Version], told: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the names of the versions that are no longer stored, each with the digest of its content.
+
+    Args:
+        metadata: The project as it was.
+        left: The versions that are still stored.
+        told: Further such names, which the deployment keeps.
+
+    """
+    known = {**(told or {}), **metadata.retired, **{version.name: version.digest for version in metadata.versions}}
+    names = {version.name for version in left}
+    return {name: digest for name, digest in known.items() if name not in names}
+
+
 class TakenNames:
     """The names that a project has given out, each with the digest of its content where that is known.
 
     Args:
         metadata: The project.
         logged: The log that the deployment keeps.
-        frozen: Name and digest of each revision that the project's models have on the service.
+        given: Name and digest of what else the service or other spaces have, or had.
 
     """
 
-    def __init__(self, metadata: Metadata, logged: Sequence[LogEntry], frozen: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, metadata: Metadata, logged: Sequence[LogEntry], given: Iterable[tuple[str, str]]) -> None:
         """Collect them."""
         self._digests: dict[str, set[str | None]] = {}
         named = [(version.name, version.digest) for version in metadata.versions]
         log = [(entry.to_version, entry.digest) for entry in (*metadata.log, *logged) if entry.to_version]
-        for name, digest in (*named, *log, *frozen):
+        for name, digest in (*named, *metadata.retired.items(), *log, *given):
             self._digests.setdefault(name, set()).add(digest)
         # The oldest entry of a shortened log may name a version that no entry describes.
         for entry in logged:
@@ -86,18 +101,17 @@ class TakenNames:
                 next_step=f"Give another version=, such as {next_name(name, self._digests)!r}; a name is given once.",
             )
 
-    def next(self, project_version: str, digest: str, elsewhere: Iterable[Version] = ()) -> str:
+    def next(self, project_version: str, digest: str, elsewhere: Mapping[str, str]) -> str:
         """Return the name of a version that is given none.
 
         Args:
             project_version: The project's version.
             digest: Digest of the content.
-            elsewhere: The project's versions in other spaces: the same content has the same name in all of them.
+            elsewhere: Name -> digest in other spaces: the same content has the same name in all of them.
 
         """
-        others = list(elsewhere)
-        same = [version.name for version in others if version.digest == digest and self.is_free(version.name, digest)]
-        return same[-1] if same else next_name(project_version, {*self._digests, *(other.name for other in others)})
+        same = [name for name, other in elsewhere.items() if other == digest and self.is_free(name, digest)]
+        return same[-1] if same else next_name(project_version, self._digests)
 
 
 def next_name(begin: str, taken: Collection[str]) -> str:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import is_gone
 from wml_deployer._rollout.left_over import refuse_unknown_versions
+from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.removals import delete_model
 from wml_deployer._rollout.rollback import find_version, live_version, rollback_target
+from wml_deployer._rollout.service_log import write_log
 from wml_deployer.errors import ConflictError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata, MetadataFile, Version
 
 __all__ = ["prune"]
@@ -23,12 +26,15 @@ __all__ = ["prune"]
 _log = logging.getLogger(__name__)
 
 
-def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -> tuple[str, ...]:
-    """Delete the models that hold nothing but old versions, and forget those.
+def prune(
+    client: Client, file: MetadataFile, record: DeploymentRecord | None, keep: int, named: Sequence[str]
+) -> tuple[str, ...]:
+    """Delete the models that hold nothing but old versions, and forget those but for their names.
 
     Args:
         client: The deployment space.
         file: The project's metadata.yaml; its lock is held by the caller.
+        record: The project's deployment, if there is one.
         keep: How many of the newest versions stay.
         named: Further versions that stay.
 
@@ -51,13 +57,15 @@ def prune(client: Client, file: MetadataFile, keep: int, named: Sequence[str]) -
         if _delete(client, metadata, model_id):
             gone += [version.name for version in metadata.versions if version.model_id == model_id]
             _forget(file, model_id)
+    if gone and record is not None:
+        write_log(client, record, file.read())
     return tuple(gone)
 
 
 def _forget(file: MetadataFile, model_id: str) -> None:
     metadata = file.read()
     rest = tuple(version for version in metadata.versions if version.model_id != model_id)
-    left: dict[str, object] = {"versions": rest}
+    left: dict[str, object] = {"versions": rest, "retired": retired_names(metadata, rest)}
     if metadata.model_uid == model_id:
         live = live_version(metadata)
         left["model_uid"] = live.model_id if live else rest[-1].model_id if rest else None

@@ -23,9 +23,9 @@ from wml_deployer._rollout.left_over import (
     models_of,
     told_by,
 )
-from wml_deployer._rollout.names import TakenNames
+from wml_deployer._rollout.names import TakenNames, retired_names
 from wml_deployer._rollout.removals import find, revisions_left
-from wml_deployer._rollout.service_log import merged, read_log
+from wml_deployer._rollout.service_log import merged, read_log, read_retired
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import MetadataError, NotFoundError, PackagingError
 from wml_deployer.metadata import Metadata, Version
@@ -106,9 +106,12 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     metadata = file.read(lost=known)
     record = deployment_of(client, metadata)
     logged = read_log(record) if record else ()
-    versions = _versions(client, metadata, logged, record)
+    told = read_retired(record) if record else {}
+    versions = _versions(client, metadata.model_copy(update={"retired": told | metadata.retired}), logged, record)
     live = version_served(versions, record) if record else None
-    rebuilt = metadata.model_copy(update={"versions": versions, "log": merged(metadata.log, logged)})
+    retired = retired_names(metadata, versions, told)
+    log = merged(metadata.log, logged)
+    rebuilt = metadata.model_copy(update={"versions": versions, "retired": retired, "log": log})
     missed = observed(rebuilt, live, RECOVERED) if live else ()
     found = {
         "model_uid": live.model_id if live else (record.model_id if record else _last_model(versions)),
@@ -177,6 +180,7 @@ def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version 
             libraries=facts.get("libraries", {}),
             fields=revision.schema.fields,
             classes=tuple(facts.get("classes", ())),
+            named=revision.schema.named,
             parameters=facts.get("parameters", {}),
             metrics=facts.get("metrics", {}),
             stored_at=_frozen_at(revision),
@@ -214,6 +218,7 @@ def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
         model_type=model.model_type,
         software_specification=model.specification,
         fields=model.schema.fields,
+        named=model.schema.named,
         stored_at=datetime.now(timezone.utc),
     )
 

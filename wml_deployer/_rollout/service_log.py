@@ -1,4 +1,7 @@
-"""The log as the deployment on the service keeps it: what the log of a lost metadata.lock is rebuilt from."""
+"""The log as the deployment on the service keeps it: what the log of a lost metadata.lock is rebuilt from.
+
+The names of versions that are no longer stored stand beside it, for nothing else on the service tells them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.rollback import live_version
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import MetadataError, WMLDeployerError
@@ -18,18 +22,19 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata
 
-__all__ = ["merged", "read_log", "write_log"]
+__all__ = ["merged", "read_log", "read_retired", "write_log"]
 
 WRITE_SECONDS = 10.0
 MOST_BYTES = 16384
 """IBM documents no limit of ``custom``; it comes with every look at the deployment, and is to stay small."""
+MOST_NAMES = 40
 LONGEST_WHY = 200
 
 _log = logging.getLogger(__name__)
 
 
 def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> None:
-    """Write the newest part of the log, and what is live, to the deployment, beside what others wrote there.
+    """Write the newest part of log and retired names, and what is live, beside what others wrote to the deployment.
 
     One that cannot be written fails nothing: metadata.lock has it, and the next change writes all of it again.
 
@@ -40,7 +45,12 @@ def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> N
 
     """
     live = live_version(metadata)
-    facts = {"project": metadata.project_name, "log": _newest(merged(metadata.log, read_log(record)))}
+    retired = retired_names(metadata, metadata.versions, read_retired(record))
+    facts = {
+        "project": metadata.project_name,
+        "log": _newest(merged(metadata.log, read_log(record))),
+        "retired": dict([*retired.items()][-MOST_NAMES:]),
+    }
     facts |= {"version": live.name, "digest": live.digest} if live else {}
     custom = {**record.custom, CUSTOM_KEY: {**record.custom.get(CUSTOM_KEY, {}), **facts}}
     try:
@@ -55,6 +65,12 @@ def read_log(record: DeploymentRecord) -> tuple[LogEntry, ...]:
     listed = record.custom.get(CUSTOM_KEY, {}).get("log", ())
     found = map(_entry, listed) if isinstance(listed, list) else ()
     return tuple(entry for entry in found if entry is not None)
+
+
+def read_retired(record: DeploymentRecord) -> dict[str, str]:
+    """Read which names of versions that are no longer stored a deployment keeps, each with its content's digest."""
+    listed = record.custom.get(CUSTOM_KEY, {}).get("retired", {})
+    return {str(name): str(digest) for name, digest in listed.items()} if isinstance(listed, dict) else {}
 
 
 def merged(kept: tuple[LogEntry, ...], told: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:

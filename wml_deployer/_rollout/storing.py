@@ -154,7 +154,8 @@ def store(
     specification_name: str | None,
     metrics: Mapping[str, float],
     logged: Sequence[LogEntry],
-    elsewhere: Sequence[Version],
+    retired: Mapping[str, str],
+    elsewhere: Mapping[str, str],
 ) -> tuple[Version, bool]:
     """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
 
@@ -166,7 +167,8 @@ def store(
         specification_name: Name of a software specification; ``None`` chooses one.
         metrics: What the caller measured of it.
         logged: The log that the project's deployment keeps.
-        elsewhere: The project's versions in other spaces.
+        retired: Name -> digest of versions that are no longer stored, as the deployment keeps them.
+        elsewhere: Name -> digest of the project's versions in other spaces.
 
     Returns:
         The version, not yet written to metadata.lock, and whether its model was made now.
@@ -182,7 +184,8 @@ def store(
     refuse([*candidate.findings, *unfit], "store", candidate.cause)
     models = models_of(client, metadata)
     revisions = frozen_revisions(client, models)
-    taken = TakenNames(metadata, logged, ((one.name, one.digest) for one in revisions))
+    frozen_names = [(one.name, one.digest) for one in revisions]
+    taken = TakenNames(metadata, logged, [*frozen_names, *retired.items(), *elsewhere.items()])
     if name is not None:
         taken.check(name, package.digest)
     fitting = {model.id for model in models if can_hold(model, profile.model_type, profile.schema)}
@@ -213,6 +216,7 @@ def store(
         libraries=profile.libraries,
         fields=profile.schema.fields,
         classes=profile.schema.classes,
+        named=profile.schema.named,
         parameters=profile.parameters,
         metrics=dict(metrics),
         stored_at=datetime.now(timezone.utc),

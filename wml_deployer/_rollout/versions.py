@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.deploying import deployment_of
-from wml_deployer._rollout.names import check_name
+from wml_deployer._rollout.names import check_name, retired_names
 from wml_deployer._rollout.rollback import find_version
-from wml_deployer._rollout.service_log import read_log
+from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
 from wml_deployer.errors import ConflictError, ModelError
 from wml_deployer.metadata import Version
@@ -117,6 +117,7 @@ class Versions:
                 specification_name=wish.specification,
                 metrics=wish.metrics,
                 logged=read_log(record) if record else (),
+                retired=read_retired(record) if record else {},
                 elsewhere=self._file.elsewhere(),
             )
             self._write_down(version)
@@ -148,8 +149,8 @@ class Versions:
 
     def _write_down(self, version: Version) -> None:
         metadata = self._file.read()
-        others = tuple(other for other in metadata.versions if other.name != version.name)
-        added = {"versions": (*others, version), "model_uid": version.model_id}
+        versions = (*(other for other in metadata.versions if other.name != version.name), version)
+        added = {"versions": versions, "retired": retired_names(metadata, versions), "model_uid": version.model_id}
         self._file.write(metadata.model_copy(update=added))
 
 

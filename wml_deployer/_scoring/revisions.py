@@ -81,4 +81,4 @@ def described(client: Scoring, asset: tuple[str, str | None]) -> Revision:
     facts = model.custom.get(CUSTOM_KEY)
     if not isinstance(facts, dict) or not facts.get("digest"):
         return Revision(None, None)
-    return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ()))))
+    return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ())), model.schema.named))

@@ -95,5 +95,5 @@ class MemoryVerbs(OpenProject):
 
         """
         with self._changing(timeout) as project:
-            project.refuse_stale()
-            return prune(project.client, self._file, keep, named)
+            record = project.refuse_stale()
+            return prune(project.client, self._file, record, keep, named)

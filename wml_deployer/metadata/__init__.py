@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LogEntry", "Metadata", "MetadataFile", "Pending", "Space", "Version", "unwritable"]
 
+_STATE = ("pending", "versions", "retired", "log")
+"""What :class:`Metadata` has of a space in metadata.lock, beside the ids."""
+
 
 class Space(NamedTuple):
     """A deployment space, as far as it is known before anybody asked the service.
@@ -145,11 +148,13 @@ class MetadataFile:
             )
         return metadata
 
-    def elsewhere(self) -> tuple[Version, ...]:
-        """Return the versions that the project has in other spaces."""
+    def elsewhere(self) -> dict[str, str]:
+        """Return the names that versions have or had in other spaces, each with the digest of its content."""
         states = self._read_states()
         state = self._state(states)
-        return tuple(version for other in states if other is not state for version in other.versions)
+        others = [other for other in states if other is not state]
+        stored = {version.name: version.digest for other in others for version in other.versions}
+        return {name: digest for other in others for name, digest in other.retired.items()} | stored
 
     def write(self, metadata: Metadata) -> None:
         """Write versions, log and ids into metadata.lock, and the ids into metadata.yaml, where nothing else changes.
@@ -267,7 +272,7 @@ class MetadataFile:
     def _changed(self, metadata: Metadata, state: SpaceState | None) -> SpaceState | None:
         """Return the state that metadata make of the one before; ``None`` where there is nothing to be written."""
         found: dict[str, Any] = {"model_id": metadata.model_uid, "deployment_id": metadata.deployment_uid}
-        found |= {"pending": metadata.pending, "versions": metadata.versions, "log": metadata.log}
+        found |= {key: getattr(metadata, key) for key in _STATE}
         if state is not None:
             return state.model_copy(update={**found, "name": (self.space and self.space.name) or state.name})
         if not any(found.values()):
@@ -304,7 +309,7 @@ def _known(begun: Metadata, state: SpaceState | None, others: list[SpaceState]) 
         deployment_uid = state.deployment_id if state else None
     known: dict[str, object] = {"model_uid": model_uid, "deployment_uid": deployment_uid}
     if state is not None:
-        known |= {"pending": state.pending, "versions": state.versions, "log": state.log}
+        known |= {key: getattr(state, key) for key in _STATE}
     return known
 
 

@@ -19,6 +19,8 @@ stands in it once, and versions name it::
       - name: v0.1
         ...
         schema: 8c1f03d2
+      retired:
+        v0.0: sha256:...
       log:
       - when: 2026-01-31T12:00:00Z
         ...
@@ -51,9 +53,9 @@ __all__ = ["dump_states", "parse_states"]
 
 FORMAT = "1"
 _HEADER = "# Written by wml_deployer: commit it with metadata.yaml. Where it is lost, Deployer.recover() rebuilds it.\n"
-_TYPED = frozenset({"classes", "metrics"})
+_TYPED = frozenset({"classes", "named", "metrics"})
 """Keys below which YAML's types count; every other value is the text that is written."""
-_SCHEMA = ("fields", "classes")
+_SCHEMA = ("fields", "classes", "named")
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)(?= |$)", re.MULTILINE)
 _ADVICE = "Correct it, or delete it and call recover(); nothing was done."
 
@@ -71,16 +73,19 @@ def _space(state: SpaceState, schemas: dict[str, Any]) -> dict[str, Any]:
     said = state.model_dump(mode="json", by_alias=True, exclude_none=True)
     versions = [_version(version, schemas) for version in said.pop("versions")]
     log = [{**entry, "when": Moment(entry["when"])} for entry in said.pop("log")]
-    return {**said, "versions": versions, "log": log}
+    retired = {"retired": names} if (names := said.pop("retired")) else {}
+    return {**said, "versions": versions, **retired, "log": log}
 
 
 def _version(version: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """Arrange a version as it is written: short, and nothing about what it does not have."""
-    fields, classes = version.pop("fields"), version.pop("classes")
+    fields, classes, named = (version.pop(part) for part in _SCHEMA)
     if fields or classes:
-        schema = {"fields": [Flow([field["name"], field["dtype"]]) for field in fields], "classes": Flow(classes)}
+        listed = [Flow([field["name"], field["dtype"]]) for field in fields]
+        schema: dict[str, Any] = {"fields": listed, "classes": Flow(classes)}
+        schema |= {} if named else {"named": False}
         key = hashlib.sha256(json.dumps(schema).encode()).hexdigest()[:8]
-        schemas[key] = {part: value for part, value in schema.items() if value}
+        schemas[key] = {part: value for part, value in schema.items() if value != []}
         version["schema"] = key
     for name in ("libraries", "parameters", "metrics"):
         version[name] = Row(sorted(version[name].items()))
@@ -131,7 +136,7 @@ def _misshapen(document: Document, found: dict[str, Any]) -> Iterator[Fault]:
     for key, schema in schemas.items():
         fields = schema.get("fields") or [] if isinstance(schema, dict) else None
         if not isinstance(fields, list) or schema.keys() - set(_SCHEMA):
-            yield Fault(_line(document, f"schemas.{key}"), "is not a schema", "fields and classes")
+            yield Fault(_line(document, f"schemas.{key}"), "is not a schema", "fields, classes and named")
             continue
         for place, field in enumerate(fields):
             if not isinstance(field, list) or len(field) != len(("name", "dtype")):
@@ -176,6 +181,7 @@ def _with_schema(document: Document, where: str, version: Any, schemas: dict[str
     fields = schemas[key].get("fields") or []
     version["fields"] = [{"name": name or "", "dtype": dtype or ""} for name, dtype in fields]
     version["classes"] = schemas[key].get("classes") or []
+    version["named"] = schemas[key].get("named", True)
     return []
 
 

@@ -100,6 +100,7 @@ class Version(_Record):
         libraries: Library -> version that it was fitted with.
         fields: Its input columns, in order; empty where it was fitted without names.
         classes: Its labels in the order of the answered probabilities; empty where there are none.
+        named: Whether the model itself takes named columns; otherwise the names are those of its sample.
         parameters: Parameters of the fit that were set to something else than their default, as text.
         metrics: What the caller measured of it.
         stored_at: When it was stored; kept in UTC, to the second.
@@ -127,6 +128,7 @@ class Version(_Record):
     libraries: dict[str, str] = Key(default_factory=dict)
     fields: tuple[Field, ...] = ()
     classes: tuple[_Label, ...] = ()
+    named: bool = True
     parameters: dict[str, str] = Key(default_factory=dict)
     metrics: dict[str, float] = Key(default_factory=dict)
     stored_at: _Time
@@ -134,7 +136,7 @@ class Version(_Record):
     @property
     def schema(self) -> Schema:  # type: ignore[override]  # pydantic's deprecated method is not missed
         """What the version expects and what it answers."""
-        return Schema(fields=self.fields, classes=self.classes)
+        return Schema(self.fields, self.classes, self.named)
 
 
 class LogEntry(_Record):
@@ -226,6 +228,7 @@ class SpaceState(_Record):
         deployment_id: Id of the deployment.
         pending: A change of what is live that is not over.
         versions: What was stored, the oldest first.
+        retired: Name -> digest of versions that are no longer stored; a name is given once.
         log: What was live, the oldest first.
 
     """
@@ -237,6 +240,7 @@ class SpaceState(_Record):
     deployment_id: str | None = None
     pending: Pending | None = None
     versions: _Versions = ()
+    retired: dict[_Name, str] = Key(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
 
 
@@ -250,6 +254,7 @@ class Metadata(_Record):
         model_uid: Id of the model asset; None before the first deployment.
         deployment_uid: Id of the deployment; None before the first one.
         versions: What was stored, the oldest first.
+        retired: Name -> digest of versions that are no longer stored; a name is given once.
         log: What was live, the oldest first.
         pending: A change of what is live that is not over.
 
@@ -270,6 +275,7 @@ class Metadata(_Record):
     model_uid: str | None = None
     deployment_uid: str | None = None
     versions: _Versions = ()
+    retired: dict[_Name, str] = Key(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
     pending: Pending | None = None
 
