@@ -44,10 +44,11 @@ class Refused(Exception):  # noqa: N818 - an outcome, which tests expect
 
 @dataclass
 class Checkout:
-    """What one machine has: its metadata.yaml and its folder of samples."""
+    """What one machine has: its project's files and its folder of samples."""
 
     versions: list[Revision] = field(default_factory=list)
     log: list[Entry] = field(default_factory=list)
+    retired: set[Revision] = field(default_factory=set)  # no longer stored; their names stay taken
     samples: set[Content] = field(default_factory=set)
     interrupted: tuple[str, Revision] | None = None  # the action that began, and what it serves
     names_deployment: bool = False
@@ -62,7 +63,7 @@ class World:
     columns: dict[int, int] = field(default_factory=dict)
     serving: Revision | None = None
     candidate: Revision | None = None
-    service_log: list[Entry] = field(default_factory=list)
+    told: Checkout = field(default_factory=Checkout)  # the log and the retired versions that the deployment keeps
     orders: count[int] = field(default_factory=count)
     names: dict[Revision, str] = field(default_factory=dict)  # chosen by the library
 
@@ -73,13 +74,14 @@ class World:
     def deploy(self, at: int, content: Content, *, sample: bool = True, works: bool = True) -> None:
         """Make the first deployment; one that fails its verification leaves nothing behind."""
         here = self.opened(at)
-        if self.serving is None:
-            return self._deploy(here, content, sample=sample, works=works)
-        self._refuse_unknown(here)
-        known = self._find(here.versions, content)
-        if known is None or self._stored(here, content, sample=sample)[0] != self.serving:
-            raise Refused(ConflictError)
-        return self._switch(here, "update", known, works=works)
+        if self.serving is not None:
+            self._refuse_unknown(here)
+            if (
+                self._find(here.versions, content) is None
+                or self._stored(here, content, sample=sample)[0] != self.serving
+            ):
+                raise Refused(ConflictError)
+        self.release(at, content, sample=sample, works=works)
 
     def update(self, at: int, content: Content, **options: bool) -> None:
         """Serve a content in place of what serves."""
@@ -132,16 +134,17 @@ class World:
         """Delete the models that hold old versions alone."""
         here = self.checkouts[at]
         self._refuse_unknown(here, candidate=True)
-        newest = here.versions[max(0, len(here.versions) - keep) :]
-        kept = [*newest, self.serving, self.candidate]
+        kept = [*here.versions[max(0, len(here.versions) - keep) :], self.serving, self.candidate]
         kept += [live(here.log), self.rollback_target(here)] if live(here.log) else []
-        models = {revision.model for revision in kept if revision is not None}
+        models = {revision.model for revision in kept if revision}
         gone = [revision for revision in here.versions if revision.model not in models]
         removed = {revision.model for revision in gone}
         if not {revision for model in removed for revision in self.models.get(model, ())} <= set(gone):
             raise Refused(ConflictError)
         self.models = {model: revisions for model, revisions in self.models.items() if model not in removed}
-        here.versions = [revision for revision in here.versions if revision not in gone]
+        here.versions = [one for one in here.versions if one not in gone]
+        here.retired.update(gone)
+        self.told = self._known(here) if gone and self.serving else self.told
         return gone
 
     def delete(self, at: int, *, cascade: bool) -> None:
@@ -154,14 +157,16 @@ class World:
             raise Refused(ConflictError)
         if here.names_deployment and live(here.log):
             here.log = [*here.log, Entry(next(self.orders), "delete", live(here.log), None, "skipped")]
-        self.serving, self.service_log = None, []
+        self.serving, self.told = None, Checkout()
         here.names_deployment, here.interrupted = False, None
         if cascade:
+            here.retired.update(here.versions)
             self.models, self.candidate, here.versions = {}, None, []
 
     def recover(self, at: int) -> None:
         """Learn what the space knows."""
         here = self.checkouts[at]
+        here.retired |= self.told.retired | ({*here.versions} - {*self.stored()})
         here.log, here.versions = self._merged(here), sorted(self.stored())
         here.interrupted, here.names_deployment = None, self.serving is not None
         here.log += self._missed(here.log)
@@ -179,7 +184,8 @@ class World:
 
     def name_is_taken(self, here: Checkout, name: str, content: Content) -> bool:
         """Say whether a name belongs to another content, as far as a checkout and the service know."""
-        known = [*self.stored(), *here.versions, *(entry.now for entry in self._merged(here) if entry.now)]
+        logged = [entry.now for entry in self._merged(here) if entry.now]
+        known = [*self.stored(), *here.versions, *logged, *here.retired, *self.told.retired]
         return any(self.names.get(one) == name and one.content != content for one in known)
 
     def rollback_target(self, here: Checkout) -> Revision | None:
@@ -197,13 +203,13 @@ class World:
         return target
 
     def _merged(self, here: Checkout) -> list[Entry]:
-        return sorted({*here.log, *self.service_log})
+        return sorted({*here.log, *self.told.log})
 
     def _missed(self, log: list[Entry]) -> list[Entry]:
         """Return the entry that a history lacks because something was served without it."""
         action = "deploy" if live(log) is None else "rollback" if self.serving in served(log) else "update"
-        entry = Entry(next(self.orders), action, live(log), self.serving, "skipped")
-        return [entry] if self.serving not in {None, live(log)} else []
+        missed = self.serving not in {None, live(log)}
+        return [Entry(next(self.orders), action, live(log), self.serving, "skipped")] if missed else []
 
     def _refuse_unknown(self, here: Checkout, *, candidate: bool = False) -> None:
         """Refuse to act on what a file does not know; learn what the deployment says was live."""
@@ -211,10 +217,11 @@ class World:
             if self.serving not in here.versions:
                 raise Refused(ConflictError)
             log = self._merged(here)
+            here.retired |= self.told.retired
             if here.interrupted is None or here.interrupted[1] != self.serving:
                 log += self._missed(log) if live(log) else []
             here.log = log if live(log) else here.log
-        if candidate and self.candidate is not None and self.candidate not in here.versions:
+        if candidate and self.candidate not in {None, *here.versions}:
             raise Refused(ConflictError)
 
     def _require_deployment(self) -> None:
@@ -241,8 +248,7 @@ class World:
             numbered = self.models.setdefault(model, [])
             revision = Revision(next(self.orders), model, len(numbered) + 1, content)
             numbered.append(revision)
-        if revision not in here.versions:
-            here.versions.append(revision)
+        here.versions += [] if revision in here.versions else [revision]
         here.samples |= {content} if sample else set()
         return revision, made
 
@@ -260,14 +266,14 @@ class World:
         if self.serving == revision == proven:
             return
         action = "deploy" if proven is None and self.serving == revision else action
-        if works or revision.content not in here.samples:
+        sampled = revision.content in here.samples
+        if works or not sampled:
             before = None if action == "deploy" else proven or self.serving
-            verification = "passed" if revision.content in here.samples else "skipped"
-            self._write(here, action, before, revision, verification)
+            self._write(here, action, before, revision, "passed" if sampled else "skipped")
             self.serving = revision
             return
         if action == "deploy" and proven is None:
-            self.serving, self.service_log, here.names_deployment = None, [], False
+            self.serving, self.told, here.names_deployment = None, Checkout(), False
         else:
             goes_back = proven not in {None, revision}
             self._write(here, action, proven if goes_back else self.serving, revision, "failed")
@@ -277,8 +283,11 @@ class World:
         raise Refused(RolloutError)
 
     def _write(self, here: Checkout, *change: Any) -> None:
-        here.log = [*self._merged(here), Entry(next(self.orders), *change)]
-        self.service_log, here.names_deployment = [*here.log], True
+        here.log, here.names_deployment = [*self._merged(here), Entry(next(self.orders), *change)], True
+        self.told = self._known(here)
+
+    def _known(self, here: Checkout) -> Checkout:
+        return Checkout(log=self._merged(here), retired=self.told.retired | here.retired)
 
 
 def served(log: list[Entry]) -> list[Revision]:
