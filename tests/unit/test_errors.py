@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer import errors
-from wml_deployer._verbs.verb import check_arguments
+from wml_deployer.deployer._verb import check_arguments
 from wml_deployer.errors import ConfigurationError, Fault, PayloadError, RateLimitError, WMLDeployerError
 
 if TYPE_CHECKING:

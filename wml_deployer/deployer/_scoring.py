@@ -11,8 +11,8 @@ from wml_deployer._rollout.assets import asset_of
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._scoring.platform import Asset, asset_of_job, is_job_of, start_job
 from wml_deployer._transport.deadline import remaining
-from wml_deployer._verbs.candidates import CandidateVerbs
-from wml_deployer._verbs.verb import verb
+from wml_deployer.deployer._candidates import CandidateVerbs
+from wml_deployer.deployer._verb import verb
 from wml_deployer.batch import Job
 from wml_deployer.deployment import score_on_thread
 from wml_deployer.schema import Schema

@@ -9,8 +9,8 @@ from wml_deployer._rollout.history import history_frame
 from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
 from wml_deployer._rollout.rollback import find_version
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject
-from wml_deployer._verbs.verb import verb
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject
+from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.rollback import live_version
-from wml_deployer._verbs.memory import MemoryVerbs
-from wml_deployer._verbs.rollouts import RolloutVerbs
-from wml_deployer._verbs.scoring import ScoringVerbs
-from wml_deployer._verbs.storing import StoringVerbs
+from wml_deployer.deployer._history import MemoryVerbs
+from wml_deployer.deployer._rollouts import RolloutVerbs
+from wml_deployer.deployer._scoring import ScoringVerbs
+from wml_deployer.deployer._storing import StoringVerbs
 from wml_deployer.credentials import LocalCredentials, load_credentials
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._transport.deadline import deadline
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
-from wml_deployer._verbs.verb import verb
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import StoredModel
 
 if TYPE_CHECKING:

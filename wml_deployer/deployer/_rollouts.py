@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import deployed_already
-from wml_deployer._verbs.base import ROLLOUT_SECONDS, OpenProject, wished
-from wml_deployer._verbs.verb import verb
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

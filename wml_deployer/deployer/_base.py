@@ -13,7 +13,7 @@ from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._scoring.source import Source
 from wml_deployer._transport.deadline import deadline
-from wml_deployer._verbs.verb import verb
+from wml_deployer.deployer._verb import verb
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.deployment import Deployment, StoredModel

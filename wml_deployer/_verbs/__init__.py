@@ -1,1 +1,0 @@
-"""The methods of ``Deployer``, a module for each group."""
