@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.pace import Pace
     from wml_deployer._scoring.revisions import Revision
     from wml_deployer._scoring.serving import Endpoint
-    from wml_deployer._scoring.source import Source
+    from wml_deployer.credentials._location import Source
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
@@ -62,7 +62,7 @@ class Scorer:
 
     Example:
         >>> import pandas as pd
-        >>> from wml_deployer._scoring.source import Source
+        >>> from wml_deployer.credentials._location import Source
         >>> from wml_deployer.schema import Schema
         >>> meta = pd.DataFrame({"prediction": pd.Series(dtype="int64")})
         >>> Scorer(Source(), "3f2c", Schema(), meta).spark_schema

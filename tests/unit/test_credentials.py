@@ -15,7 +15,7 @@ import yaml
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from wml_deployer import Deployer
-from wml_deployer._configuration import yaml as our_yaml
+from wml_deployer import _yaml as our_yaml
 from wml_deployer.credentials import (
     CloudCredentials,
     Credentials,

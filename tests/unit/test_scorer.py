@@ -21,7 +21,7 @@ from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.pace import FIRST_ROWS
 from wml_deployer._scoring.serving import Endpoint
-from wml_deployer._scoring.source import Source
+from wml_deployer.credentials._location import Source
 from wml_deployer.errors import ConflictError, RateLimitError
 from wml_deployer.schema import Schema
 from wml_deployer.scoring import Scorer

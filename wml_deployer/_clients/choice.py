@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 from wml_deployer.errors import ClientNotInstalledError
-from wml_deployer.regions import find_region
+from wml_deployer.credentials._regions import find_region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Scoring
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.options import Batching
-    from wml_deployer._scoring.source import Source
+    from wml_deployer.credentials._location import Source
     from wml_deployer.credentials import Credentials
 
 __all__ = ["ask_from_worker", "endpoint_of_worker", "pace_of_worker"]

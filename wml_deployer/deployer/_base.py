@@ -11,7 +11,7 @@ from wml_deployer._clients.door import local_service
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.versions import Wish
-from wml_deployer._scoring.source import Source
+from wml_deployer.credentials._location import Source
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.deployer._verb import verb
 from wml_deployer._verification.sample import SampleFolder

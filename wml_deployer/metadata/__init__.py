@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from wml_deployer._configuration.yaml import Document, read
+from wml_deployer._yaml import Document, read
 from wml_deployer.errors import ConflictError, MetadataError
 from wml_deployer.metadata._atomic import replace_file
 from wml_deployer.metadata._document import IDS, edit, located, new_document, unfit, values

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from yaml import YAMLError
 from yaml.nodes import Node, ScalarNode
 
-from wml_deployer._configuration.yaml import children, construct, leaves, parse, plain, uses_aliases
+from wml_deployer._yaml import children, construct, leaves, parse, plain, uses_aliases
 from wml_deployer.errors import Fault, MetadataError
 from wml_deployer.metadata._dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wml_deployer._configuration.yaml import Document
+    from wml_deployer._yaml import Document
     from wml_deployer.metadata._records import Metadata
 
 __all__ = ["edit", "located", "new_document", "unfit", "values"]

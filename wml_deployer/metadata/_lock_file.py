@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from wml_deployer._configuration.yaml import parse, plain
+from wml_deployer._yaml import parse, plain
 from wml_deployer.errors import Fault, MetadataError
 from wml_deployer.metadata._dump import Flow, Moment, Row, dump
 from wml_deployer.metadata._records import SpaceState
@@ -47,7 +47,7 @@ from wml_deployer.metadata._records import SpaceState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wml_deployer._configuration.yaml import Document
+    from wml_deployer._yaml import Document
 
 __all__ = ["dump_states", "parse_states"]
 

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import PydanticCustomError
 
-from wml_deployer.regions import REGIONS, find_region, nearest_region, resembles_cloud_host
+from wml_deployer.credentials._regions import REGIONS, find_region, nearest_region, resembles_cloud_host
 
 if TYPE_CHECKING:
     from pathlib import Path

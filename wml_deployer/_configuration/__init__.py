@@ -1,1 +1,0 @@
-"""Read credentials and other YAML strictly: sources, checks, typed models."""
