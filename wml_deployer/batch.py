@@ -1,30 +1,52 @@
-"""Batch scoring on the platform: rows go up in one job, scores come back when it is done."""
+"""Batch scoring on the platform: rows go up in one job, scores come back when it is done.
+
+A batch deployment scores its jobs with what it serves when their turn comes, which may be long after they were started.
+So one is only switched to another version once its jobs are done; while some are waiting, another one is made. A job's
+name tells which revision it was started for: the service does not.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import orjson
 
+from wml_deployer._rollout.assets import asset_of
+from wml_deployer._rollout.deploying import batch_deployments_of
+from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._transport.deadline import deadline, pause
-from wml_deployer.errors import DeadlineError, InvalidResponseError, RolloutError
+from wml_deployer._transport.idempotency import send_once
+from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseError, RolloutError
 
 if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import JobRecord
-    from wml_deployer._display.frames import Scores
-    from wml_deployer._scoring.platform import Asset
+    from wml_deployer._clients.records import DeploymentRecord, JobRecord
     from wml_deployer._scoring.revisions import Revision
+    from wml_deployer.display._frames import Scores
 
-__all__ = ["Job"]
+__all__ = ["Asset", "Job", "asset_of_job", "is_job_of", "job_name", "start_job"]
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
-_OVER = frozenset({"completed", "failed", "canceled"})
+ATTEMPTS = 3
+
+_FINAL_STATES = frozenset({"completed", "failed", "canceled"})
+_ID = r"[0-9a-z-]{36}"
+_NAME = re.compile(rf"(?:(?P<model>{_ID})\.(?P<revision>[^.-]*)-)?{_ID}")
+
+
+class Asset(NamedTuple):
+    """A revision of a model."""
+
+    model_id: str
+    revision: str | None
 
 
 @dataclass
@@ -92,7 +114,7 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether it has come to an end, good or bad."""
-        return self.state in _OVER
+        return self.state in _FINAL_STATES
 
     def refresh(self, *, timeout: float | None = None) -> Self:
         """Look at the job again.
@@ -166,8 +188,8 @@ class Job:
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - pandas is slow to import
         from wml_deployer._scoring.labels import ClassNames, Verdict  # noqa: PLC0415
+        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - pandas is slow to import
         from wml_deployer.payload import decode  # noqa: PLC0415
 
         with deadline(timeout):
@@ -207,3 +229,77 @@ class Job:
         if self._known is None and self._client is not None and self.model_id is not None:
             self._known = described(self._client, (self.model_id, self.revision))
         return self._known or Revision(None, None)
+
+
+def start_job(client: Client, project: str, asset: Asset, body: bytes) -> JobRecord:
+    """Start a job on a batch deployment of the project that serves this revision; made or changed where needed.
+
+    Args:
+        client: The deployment space.
+        project: Name of the project.
+        asset: The revision that is to score.
+        body: The rows, as ``input_data`` bytes.
+
+    Raises:
+        ConflictError: Others switch the batch deployment all the time.
+
+    """
+    for _ in range(ATTEMPTS):
+        deployment = _batch_deployment(client, project, asset)
+        job = client.start_job(deployment.id, job_name(project, asset), body)
+        if asset_of(client.deployment(deployment.id)) == asset:
+            return job
+        # Somebody else found it idle at the same time.
+        client.cancel_job(job.id)
+    raise ConflictError(
+        f"The batch deployment of {project} was switched to another version again and again.",
+        operation="score in batch",
+        next_step="Score again once nobody else starts jobs for another version.",
+    )
+
+
+def _batch_deployment(client: Client, project: str, asset: Asset) -> DeploymentRecord:
+    ours = batch_deployments_of(client, project)
+    serving = [record for record in ours if asset_of(record) == asset]
+    if serving:
+        return wait_until_serving(client, serving[0], *asset, serving[0])
+    busy = {job.deployment_id for job in client.jobs() if job.state not in _FINAL_STATES} if ours else set()
+    idle = [record for record in ours if record.id not in busy]
+    if not idle:
+        created = _create(client, project, asset)
+        return wait_until_serving(client, created, *asset, created)
+    changed = client.serve(idle[0].id, asset.model_id, asset.revision or "")
+    return wait_until_serving(client, changed, *asset, idle[0])
+
+
+def _create(client: Client, project: str, asset: Asset) -> DeploymentRecord:
+    facts = {CUSTOM_KEY: {"project": project, "kind": "batch", "call": uuid4().hex}}
+    return send_once(
+        lambda: client.create_batch_deployment(f"{project}-Batch", asset.model_id, asset.revision or "", facts),
+        lambda: next((made for made in batch_deployments_of(client, project) if made.custom == facts), None),
+    )
+
+
+def job_name(project: str, asset: Asset) -> str:
+    """Make a name that no other job has: a lost answer's job is found by it.
+
+    Example:
+        >>> asset = Asset("0a5b5c6e-0c63-4f3b-9d2c-f6f0c1d2e3a4", "3")
+        >>> asset_of_job("churn", job_name("churn", asset)) == asset
+        True
+
+    """
+    return f"{project}-{asset.model_id}.{asset.revision or ''}-{uuid4()}"
+
+
+def is_job_of(project: str, name: str) -> bool:
+    """Say whether a job's name is one of this project's."""
+    return name.startswith(f"{project}-") and _NAME.fullmatch(name, len(project) + 1) is not None
+
+
+def asset_of_job(project: str, name: str) -> Asset | None:
+    """Return the revision that a job of the project was started for; ``None`` where its name does not tell."""
+    found = _NAME.fullmatch(name, len(project) + 1)
+    if found is None or found["model"] is None:
+        return None
+    return Asset(found["model"], found["revision"] or None)

@@ -14,6 +14,9 @@ from typing_extensions import Unpack
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline, remaining, stoppable
+from wml_deployer.display._handles import deployment_view, model_view
+from wml_deployer.display._view import View, view_of
+from wml_deployer.display._words import fingerprint
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,9 +26,8 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._display.frames import Scores
-    from wml_deployer._display.view import View
     from wml_deployer._scoring.serving import Endpoint
+    from wml_deployer.display._frames import Scores
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -74,20 +76,8 @@ class StoredModel:
             schema=version.schema,
         )
 
-    def _view(self) -> View:
-        from wml_deployer._display.handles import model_view  # noqa: PLC0415 - only notebooks need it
-        from wml_deployer._display.words import fingerprint  # noqa: PLC0415
-
-        facts = (
-            ("Model", f"{self.id} (revision {self.revision})"),
-            ("Model type", self.model_type),
-            ("Software specification", self.software_specification),
-            ("Digest", fingerprint(self.digest)),
-        )
-        return model_view(facts, self.version, self.schema)
-
     def _repr_html_(self) -> str:
-        return self._view().html
+        return view_of(self).html
 
 
 @dataclass
@@ -230,7 +220,7 @@ class Deployment:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
 
         """
-        from wml_deployer._display.frames import as_scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - importing this module is cheap
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
         if isinstance(X, Iterator):
@@ -257,14 +247,8 @@ class Deployment:
         """
         return await score_on_thread(self.score, X, timeout, batching)
 
-    def _view(self) -> View:
-        from wml_deployer._display.handles import deployment_view  # noqa: PLC0415 - only notebooks need it
-
-        facts = {name: getattr(self, name) for name in ("name", "id", "version", "model_id", "revision")}
-        return deployment_view(facts, self.url, self.state, self.raw, self._schema)
-
     def _repr_html_(self) -> str:
-        return self._view().html
+        return view_of(self).html
 
     @cached_property
     def _endpoint(self) -> Endpoint:
@@ -296,6 +280,23 @@ class Deployment:
         self.state, self.raw = record.state, record.raw
         self.model_id, self.revision = asset
         return self
+
+
+@view_of.register(StoredModel)
+def _(stored: StoredModel) -> View:
+    facts = (
+        ("Model", f"{stored.id} (revision {stored.revision})"),
+        ("Model type", stored.model_type),
+        ("Software specification", stored.software_specification),
+        ("Digest", fingerprint(stored.digest)),
+    )
+    return model_view(facts, stored.version, stored.schema)
+
+
+@view_of.register(Deployment)
+def _(deployment: Deployment) -> View:
+    facts = {name: getattr(deployment, name) for name in ("name", "id", "version", "model_id", "revision")}
+    return deployment_view(facts, deployment.url, deployment.state, deployment.raw, deployment.schema)
 
 
 async def score_on_thread(

@@ -36,13 +36,12 @@ from __future__ import annotations
 import linecache
 import traceback
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from wml_deployer._display.view import View
 
 __all__ = [
     "AuthenticationError",
@@ -157,17 +156,10 @@ class WMLDeployerError(Exception):
             lines.append(f"Next: {self.next_step}")
         return "\n".join(lines)
 
-    def _view(self) -> View:
-        from wml_deployer._display.findings import error_view  # noqa: PLC0415 - only notebooks need it
-
-        return error_view(type(self).__name__, self.message, self._facts(), self.faults)
-
-    def _facts(self) -> list[tuple[str, str | None]]:
-        said = [("Operation", self.operation), ("Status", str(self.status or "")), ("Code", self.code)]
-        return [*said, ("Trace", self.trace), ("Next", self.next_step)]
-
     def _repr_html_(self) -> str:
-        return self._view().html
+        # By its name, for views stand on errors, and not the other way round.
+        html: str = import_module("wml_deployer.display").show(self).html
+        return html
 
     def _render_traceback_(self) -> list[str]:
         """Show IPython the caller's own line and the message, not the frames of this library.
@@ -255,11 +247,6 @@ class RolloutError(WMLDeployerError, RuntimeError):
     """
 
     differing: pd.DataFrame | None = None
-
-    def _view(self) -> View:
-        from wml_deployer._display.findings import error_view  # noqa: PLC0415 - only notebooks need it
-
-        return error_view(type(self).__name__, self.message, self._facts(), self.faults, self.differing)
 
 
 class ServiceError(WMLDeployerError, RuntimeError):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-    from wml_deployer._display.view import View
 
 __all__ = ["CheckReport", "Comparison", "Finding", "Severity"]
 
@@ -17,8 +16,17 @@ Severity = Literal["error", "warning"]
 """An error stops ``store``; a warning is reported."""
 
 
+class _Drawn:
+    """A value that a notebook draws."""
+
+    def _repr_html_(self) -> str:
+        # By its name, for views stand on reports, and not the other way round.
+        html: str = import_module("wml_deployer.display").show(self).html
+        return html
+
+
 @dataclass(frozen=True)
-class Finding:
+class Finding(_Drawn):
     """One thing that would go wrong, or might.
 
     Attributes:
@@ -43,17 +51,9 @@ class Finding:
         """Two lines: what is wrong, and what to do."""
         return f"{self.severity:<7}  {self.subject}: {self.problem}\n{'':<7}  Next: {self.next_step}"
 
-    def _view(self) -> View:
-        from wml_deployer._display.findings import finding_view  # noqa: PLC0415 - only notebooks need it
-
-        return finding_view(self)
-
-    def _repr_html_(self) -> str:
-        return self._view().html
-
 
 @dataclass(frozen=True, repr=False)
-class CheckReport:
+class CheckReport(_Drawn):
     """What :meth:`wml_deployer.Deployer.check` found before anything was uploaded.
 
     Attributes:
@@ -95,17 +95,9 @@ class CheckReport:
         head = f"{what}{where}: {verdict}" + (f" ({count})" if self.findings else "")
         return "\n".join([head, *map(str, self.findings)])
 
-    def _view(self) -> View:
-        from wml_deployer._display.findings import report_view  # noqa: PLC0415 - only notebooks need it
-
-        return report_view(self.findings, self.model_type, self.specification)
-
-    def _repr_html_(self) -> str:
-        return self._view().html
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(_Drawn):
     """The live version and the candidate on the same rows; see :meth:`wml_deployer.Deployer.compare`.
 
     Attributes:
@@ -161,16 +153,5 @@ class Comparison:
             ConfigurationError: matplotlib is not installed.
 
         """
-        from wml_deployer._display.plots import comparison_plot  # noqa: PLC0415 - only plots need it
-
-        head = f"{self.candidate} beside {self.live}: {self.agreement:.2%} of {self.rows:,} rows agree"
-        return comparison_plot(head, self.changed, ax)
-
-    def _view(self) -> View:
-        from wml_deployer._display.comparison import comparison_view  # noqa: PLC0415 - only notebooks need it
-
-        names, parts = (self.live, self.candidate), {"changed": self.changed, "shift": self.shift}
-        return comparison_view(names, self.rows, agreement=self.agreement, seconds=self.seconds, **parts)
-
-    def _repr_html_(self) -> str:
-        return self._view().html
+        axes: Axes = import_module("wml_deployer.display._plots").comparison_plot(self, ax)
+        return axes

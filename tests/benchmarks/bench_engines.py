@@ -22,8 +22,8 @@ import pytest
 
 from tests.benchmarks.conftest import FIELDS, credentials_for, floats
 from wml_deployer._scoring.options import Batching
-from wml_deployer.credentials._location import Source
-from wml_deployer.scoring import Scorer
+from wml_deployer.credentials._location import CredentialsLocation
+from wml_deployer.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,9 @@ def scorer(
         encoding="utf-8",
     )
     meta = rows[["key"]].head(0).assign(prediction=np.empty(0, "int64"), probability_0=0.0, probability_1=0.0)
-    return lambda in_flight: Scorer(Source(file), deployment, schema, meta, ("key",), Batching(in_flight=in_flight))
+    return lambda in_flight: Scorer(
+        CredentialsLocation(file), deployment, schema, meta, ("key",), Batching(in_flight=in_flight)
+    )
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from wml_deployer import Deployer
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._transport.pool import Transport
-from wml_deployer.errors import CredentialsError
 from wml_deployer.credentials._regions import REGIONS
+from wml_deployer.errors import CredentialsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

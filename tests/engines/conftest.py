@@ -16,7 +16,7 @@ from wml_deployer.testing import LocalServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer.scoring import Scorer
+    from wml_deployer.scorer import Scorer
 
 FIELDS = ["length", "width"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer.scoring import Scorer
+    from wml_deployer.scorer import Scorer
     from wml_deployer.testing import LocalServer
 
 pytestmark = [

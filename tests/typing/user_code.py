@@ -31,7 +31,7 @@ from wml_deployer.display import Differences, History, Scores, View, show
 from wml_deployer.errors import Fault, RateLimitError, RolloutError
 from wml_deployer.progress import ProgressEvent, ProgressHook, automatic, set_progress
 from wml_deployer.schema import Field, Schema
-from wml_deployer.scoring import Scorer
+from wml_deployer.scorer import Scorer
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from wml_deployer._scoring.batch_size import FIRST_ROWS, AdaptiveBatchSizer
 from wml_deployer._scoring.batches import score_chunks, score_rows
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.pace import FIRST_ROWS, Pace
 from wml_deployer.errors import (
     AuthenticationError,
     InvalidResponseError,
@@ -188,7 +188,7 @@ def test_batches_that_do_not_fit_together_are_an_error(answer: Callable[[Any], A
 
 def test_requests_stay_small_after_one_that_was_too_large() -> None:
     """What the service refused once is not sent again, though small requests are answered quickly."""
-    service, pace = Service(float), Pace()
+    service, sizer = Service(float), AdaptiveBatchSizer()
 
     def ask(body: bytes) -> bytes:
         if len(json.loads(body)["input_data"][0]["values"]) > FIRST_ROWS // 2:
@@ -197,8 +197,8 @@ def test_requests_stay_small_after_one_that_was_too_large() -> None:
         return service(body)
 
     rows = pd.DataFrame({"id": np.arange(5 * FIRST_ROWS)})
-    scores = score_rows(rows, ask, Schema(), Batching(in_flight=1), pace)
+    scores = score_rows(rows, ask, Schema(), Batching(in_flight=1), sizer)
 
     # One more request is written before the first is answered.
-    assert (True, FIRST_ROWS // 2) == (service.sizes.count(-1) <= 2, pace.rows)
+    assert (True, FIRST_ROWS // 2) == (service.sizes.count(-1) <= 2, sizer.rows)
     assert list(range(5 * FIRST_ROWS)) == scores["prediction"].tolist()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from wml_deployer._display.frames import Scores
+from wml_deployer.display._frames import Scores
 from wml_deployer.payload import decode, encode
 
 if TYPE_CHECKING:

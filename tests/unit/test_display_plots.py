@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tests.unit.test_display import luminance
-from wml_deployer._display.plots import BINS, COLOURS, INK
-from wml_deployer._display.style import DARK, LIGHT
 from wml_deployer.display import History, Scores
+from wml_deployer.display._html import DARK, LIGHT
+from wml_deployer.display._plots import BINS, COLOURS, INK
 from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wml_deployer._scoring.ordered_pool import ordered_results
-from wml_deployer._scoring.pace import Pace
+from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.errors import DeadlineError
 
@@ -103,51 +103,51 @@ def test_what_nobody_waits_for_is_stopped() -> None:
 
 def test_rows_grow_while_answers_are_quick() -> None:
     """At most twice as many rows a time."""
-    pace = Pace()
-    pace.learn(rows=2_000, seconds=0.01)
+    sizer = AdaptiveBatchSizer()
+    sizer.learn(rows=2_000, seconds=0.01)
 
-    assert 4_000 == pace.rows
+    assert 4_000 == sizer.rows
 
 
 def test_rows_shrink_when_answers_are_slow() -> None:
     """At most half as many rows a time."""
-    pace = Pace()
-    pace.learn(rows=2_000, seconds=60)
+    sizer = AdaptiveBatchSizer()
+    sizer.learn(rows=2_000, seconds=60)
 
-    assert 1_000 == pace.rows
+    assert 1_000 == sizer.rows
 
 
 def test_rows_are_no_more_than_fit() -> None:
     """However quick they are answered, and in the next table too."""
-    pace = Pace(body_bytes=1_000)
-    pace.weigh(rows=50, size=5_000)
-    pace.learn(rows=10, seconds=0.01)
+    sizer = AdaptiveBatchSizer(body_bytes=1_000)
+    sizer.weigh(rows=50, size=5_000)
+    sizer.learn(rows=10, seconds=0.01)
 
-    assert 9 == pace.rows
+    assert 9 == sizer.rows
 
 
 def test_rows_fit_again_after_a_large_one() -> None:
     """One row that is larger than a whole body does not make all others travel alone."""
-    pace = Pace(body_bytes=1_000)
-    pace.weigh(rows=1, size=2_000)
-    pace.weigh(rows=1, size=10)
+    sizer = AdaptiveBatchSizer(body_bytes=1_000)
+    sizer.weigh(rows=1, size=2_000)
+    sizer.weigh(rows=1, size=10)
 
-    assert 90 == pace.rows
+    assert 90 == sizer.rows
 
 
 def test_the_next_request_is_smaller_than_one_that_was_too_large() -> None:
     """Before any answer has come."""
-    pace = Pace()
-    pace.too_large(2_000)
+    sizer = AdaptiveBatchSizer()
+    sizer.too_large(2_000)
 
-    assert 1_000 == pace.rows
+    assert 1_000 == sizer.rows
 
 
 def test_what_was_too_large_is_never_sent_again() -> None:
     """However quick the smaller requests are answered."""
-    pace = Pace()
-    pace.too_large(2_000)
+    sizer = AdaptiveBatchSizer()
+    sizer.too_large(2_000)
     for _ in range(10):
-        pace.learn(rows=1_000, seconds=0.01)
+        sizer.learn(rows=1_000, seconds=0.01)
 
-    assert 1_000 == pace.rows
+    assert 1_000 == sizer.rows

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from wml_deployer.credentials._regions import REGIONS, Region, find_region, is_cloud_host, nearest_region, resembles_cloud_host
+from wml_deployer.credentials._regions import (
+    REGIONS,
+    Region,
+    find_region,
+    is_cloud_host,
+    nearest_region,
+    resembles_cloud_host,
+)
 
 
 def test_the_table_has_the_hosts_of_the_clients() -> None:

@@ -15,16 +15,15 @@ import pytest
 
 from tests.unit.switching_service import DEPLOYMENT, SwitchingService
 from tests.unit.test_transport import reply
-from wml_deployer import scoring
-from wml_deployer._scoring import worker
+from wml_deployer import scorer as scorer_module
+from wml_deployer._scoring.batch_size import FIRST_ROWS
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.pace import FIRST_ROWS
 from wml_deployer._scoring.serving import Endpoint
-from wml_deployer.credentials._location import Source
+from wml_deployer.credentials._location import CredentialsLocation
 from wml_deployer.errors import ConflictError, RateLimitError
 from wml_deployer.schema import Schema
-from wml_deployer.scoring import Scorer
+from wml_deployer.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +47,12 @@ def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     service.url = f"https://{request.node.name}"
     service.store("1", ())
     service.switch("1")
-    monkeypatch.setattr(scoring, "endpoint_of_worker", lambda *_: Endpoint(service, DEPLOYMENT))
+    monkeypatch.setattr(scorer_module, "worker_endpoint", lambda *_: Endpoint(service, DEPLOYMENT))
     return service
 
 
 def scorer_of(meta: pd.DataFrame) -> Scorer:
-    return Scorer(Source(), "3f2c", Schema(), meta)
+    return Scorer(CredentialsLocation(), "3f2c", Schema(), meta)
 
 
 def test_column_names_are_quoted_for_spark() -> None:
@@ -95,7 +94,7 @@ def test_the_next_batch_is_read_while_one_is_answered(monkeypatch: pytest.Monkey
         second.set()
         yield pd.DataFrame({"x": [2.5]})
 
-    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: ask)
+    monkeypatch.setattr(scorer_module, "worker_send", lambda *_: ask)
     scorer = scorer_of(pd.DataFrame({"prediction": pd.Series(dtype="float64")}))
 
     assert [[1.5], [2.5]] == [scores["prediction"].tolist() for scores in scorer.map_in_pandas(batches())]
@@ -110,9 +109,9 @@ def test_a_partition_begins_with_what_the_last_one_learned(monkeypatch: pytest.M
         sizes.append(len(orjson.loads(body)["input_data"][0]["values"]))
         return orjson.dumps({"predictions": [{"fields": ["prediction"], "values": [[1.5]] * sizes[-1]}]})
 
-    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: ask)
+    monkeypatch.setattr(scorer_module, "worker_send", lambda *_: ask)
     meta = pd.DataFrame({"prediction": pd.Series(dtype="float64")})
-    scorer = Scorer(Source(), "of these partitions alone", Schema(), meta)
+    scorer = Scorer(CredentialsLocation(), "of these partitions alone", Schema(), meta)
     partition = pd.DataFrame({"x": np.arange(float(FIRST_ROWS + 1))})
     for _ in range(2):
         scorer(partition)
@@ -124,14 +123,14 @@ def test_a_busy_service_is_asked_five_times(
     scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is one layer of retries, and the service says how long it waits."""
-    monkeypatch.setattr(worker, "PAUSES_SECONDS", (60.0,) * 4)
+    monkeypatch.setattr(scorer_module, "PAUSES_SECONDS", (60.0,) * 4)
     path = tmp_path / "credentials.yaml"
     path.touch(mode=0o600)
     path.write_text(f"url: {scripted.url}\nkind: software\ntoken: t\nspace_id: s\nca_bundle: {scripted.ca}\n")
     scripted.behaviours = [reply("429 Too Many Requests", headers="retry-after-ms: 10\r\n")]
 
     with pytest.raises(RateLimitError) as caught:
-        worker.ask_from_worker(Source(path), "3f2c", Batching(in_flight=1))(b"{}")
+        scorer_module.worker_send(CredentialsLocation(path), "3f2c", Batching(in_flight=1))(b"{}")
 
     assert (5, 0.01) == (len(scripted.requests), caught.value.retry_after)
 
@@ -152,7 +151,7 @@ def outdated(service: SwitchingService, monkeypatch: pytest.MonkeyPatch) -> Scor
     """A scorer that was made before the deployment switched to other classes."""
     service.store("2", ("buy", "leave"))
     service.switch("2")
-    monkeypatch.setattr(scoring, "ask_from_worker", lambda *_: lambda body: service.score(DEPLOYMENT, body))
+    monkeypatch.setattr(scorer_module, "worker_send", lambda *_: lambda body: service.score(DEPLOYMENT, body))
     meta = pd.DataFrame({"prediction": ["buy"], "probability_buy": [1.0], "probability_stay": [0.0]})
     return scorer_of(meta.iloc[:0])
 

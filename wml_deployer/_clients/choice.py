@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-from wml_deployer.errors import ClientNotInstalledError
 from wml_deployer.credentials._regions import find_region
+from wml_deployer.errors import ClientNotInstalledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

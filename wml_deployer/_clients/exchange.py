@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from wml_deployer._clients.authorized import request
 from wml_deployer._clients.documents import parts_of, required
-from wml_deployer.errors import InvalidResponseError, TransportError, WMLDeployerError
 from wml_deployer.credentials._regions import is_cloud_host
+from wml_deployer.errors import InvalidResponseError, TransportError, WMLDeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,8 +14,8 @@ from pydantic import SecretBytes
 
 from wml_deployer._transport.responses import checked
 from wml_deployer.credentials import CloudCredentials
-from wml_deployer.errors import AuthenticationError, InvalidResponseError
 from wml_deployer.credentials._regions import find_region
+from wml_deployer.errors import AuthenticationError, InvalidResponseError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

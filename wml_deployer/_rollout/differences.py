@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wml_deployer._display.frames import Differences
+    from wml_deployer.display._frames import Differences
     from wml_deployer.metadata import Version
 
 __all__ = ["differences"]
@@ -24,7 +24,7 @@ def differences(one: Version, other: Version) -> Differences:
     """
     import pandas as pd  # noqa: PLC0415 - importing this module is cheap
 
-    from wml_deployer._display.frames import Differences  # noqa: PLC0415
+    from wml_deployer.display._frames import Differences  # noqa: PLC0415
 
     ours, theirs = _facts(one), _facts(other)
     keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]

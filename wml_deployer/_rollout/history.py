@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wml_deployer._rollout.rollback import logged_version
 
 if TYPE_CHECKING:
-    from wml_deployer._display.frames import History
+    from wml_deployer.display._frames import History
     from wml_deployer.metadata import Metadata
 
 __all__ = ["history_frame"]
@@ -15,7 +15,7 @@ __all__ = ["history_frame"]
 
 def history_frame(metadata: Metadata) -> History:
     """Return the log as a frame, oldest first."""
-    from wml_deployer._display.frames import History  # noqa: PLC0415 - deferred: pandas is slow to import
+    from wml_deployer.display._frames import History  # noqa: PLC0415 - deferred: pandas is slow to import
 
     columns = ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"]
     rows = []

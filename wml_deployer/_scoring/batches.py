@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
 from wml_deployer._scoring.ordered_pool import ordered_results
-from wml_deployer._scoring.pace import Pace
 from wml_deployer.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -41,7 +41,7 @@ Send = Callable[[bytes], bytes]
 
 
 def score_rows(
-    data: object, ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None = None
+    data: object, ask: Send, schema: Schema | None, batching: Batching, sizer: AdaptiveBatchSizer | None = None
 ) -> pd.DataFrame:
     """Score rows, however many, and return their scores in their order.
 
@@ -50,7 +50,7 @@ def score_rows(
         ask: Sends one request; called from several threads.
         schema: The model's fields and classes.
         batching: How rows are spread over requests.
-        pace: What earlier calls learned of the size of requests, if there were any.
+        sizer: What earlier calls learned of the size of requests, if there were any.
 
     Returns:
         n rows on the data's index. Rows that were not scored (``on_error="null"``) are null, in the nullable twin of
@@ -63,10 +63,10 @@ def score_rows(
 
     """
     table = prepare(data, schema=schema)
-    call = _Call(ask, schema, batching, pace)
-    if table.rows <= call.request.pace.rows:
+    call = _Call(ask, schema, batching, sizer)
+    if table.rows <= call.request.sizer.rows:
         body = table.encode()
-        if call.request.pace.fits(table.rows, len(body)):
+        if call.request.sizer.fits(table.rows, len(body)):
             # One request needs no threads.
             results = _score_batch(call.request, table, range(table.rows), body)
             call.raise_failures(results)
@@ -77,7 +77,11 @@ def score_rows(
 
 
 def score_chunks(
-    chunks: Iterator[object], ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None = None
+    chunks: Iterator[object],
+    ask: Send,
+    schema: Schema | None,
+    batching: Batching,
+    sizer: AdaptiveBatchSizer | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Score chunks one after another, reading ahead while fewer than ``in_flight`` requests are running.
 
@@ -86,14 +90,14 @@ def score_chunks(
         ask: Sends one request; called from several threads.
         schema: The model's fields and classes.
         batching: How rows are spread over requests, whose size is learned from all chunks.
-        pace: What earlier calls learned of it, if there were any.
+        sizer: What earlier calls learned of it, if there were any.
 
     Returns:
         The scores of each chunk, on its index. An error in a chunk is raised once the chunks before it have been
         yielded.
 
     """
-    call = _Call(ask, schema, batching, pace)
+    call = _Call(ask, schema, batching, sizer)
     with stage("scoring", unit="rows") as progress:
         yield from call.scores((prepare(chunk, schema=schema) for chunk in chunks), progress)
 
@@ -101,8 +105,8 @@ def score_chunks(
 class _Call:
     """What all batches of one call share."""
 
-    def __init__(self, ask: Send, schema: Schema | None, batching: Batching, pace: Pace | None) -> None:
-        learning = Pace(batching.rows, batching.body_bytes) if pace is None else pace
+    def __init__(self, ask: Send, schema: Schema | None, batching: Batching, sizer: AdaptiveBatchSizer | None) -> None:
+        learning = AdaptiveBatchSizer(batching.rows, batching.body_bytes) if sizer is None else sizer
         self.request = _ScoreRequest(ask, schema.classes if schema else (), learning)
         self._batching = batching
         self._rows_before = 0
@@ -112,7 +116,7 @@ class _Call:
         jobs = (
             partial(_score_batch, self.request, table, *batch)
             for table in tables
-            for batch in table.bodies(self.request.pace)
+            for batch in table.bodies(self.request.sizer)
         )
         results: list[_BatchResult] = []
         known: pd.DataFrame | None = None
@@ -153,13 +157,13 @@ class _ScoreRequest(NamedTuple):
     Attributes:
         send: Sends a request.
         classes: The model's labels.
-        pace: Learns from the responses how many rows a request takes.
+        sizer: Learns from the responses how many rows a request takes.
 
     """
 
     send: Send
     classes: tuple[ClassLabel, ...]
-    pace: Pace
+    sizer: AdaptiveBatchSizer
 
 
 class _BatchResult(NamedTuple):
@@ -196,7 +200,7 @@ def _score_batch(request: _ScoreRequest, table: Table | Document, rows: range, b
     begin = time.monotonic()
     try:
         response = request.send(body)
-        request.pace.learn(len(rows), time.monotonic() - begin)
+        request.sizer.learn(len(rows), time.monotonic() - begin)
         index = table.index if len(rows) == table.rows else pd.RangeIndex(len(rows))
         return [_BatchResult(table, rows, decode(response, classes=request.classes, index=index))]
     except PayloadTooLargeError as error:
@@ -204,7 +208,7 @@ def _score_batch(request: _ScoreRequest, table: Table | Document, rows: range, b
             return [_BatchResult(table, rows, error)]
     except WMLDeployerError as error:
         return [_BatchResult(table, rows, error)]
-    request.pace.too_large(len(rows))
+    request.sizer.too_large(len(rows))
     middle = rows.start + len(rows) // 2
     halves = (range(rows.start, middle), range(middle, rows.stop))
     bodies = ((half, table.encode(half.start, half.stop)) for half in halves)

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Scoring
     from wml_deployer._clients.records import DeploymentRecord
+    from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.options import Batching
-    from wml_deployer._scoring.pace import Pace
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -153,14 +153,16 @@ class Endpoint:
         self._keep(served)
         return served
 
-    def score(self, rows: object, batching: Batching, ask: Send, pace: Pace | None = None) -> pd.DataFrame:
+    def score(
+        self, rows: object, batching: Batching, ask: Send, sizer: AdaptiveBatchSizer | None = None
+    ) -> pd.DataFrame:
         """Score rows, however many.
 
         Args:
             rows: n rows × k fields.
             batching: How they are spread over requests.
             ask: Sends one request; called from several threads.
-            pace: What earlier calls learned of the size of requests, if there were any.
+            sizer: What earlier calls learned of the size of requests, if there were any.
 
         Raises:
             ConflictError: What serves is changed faster than the rows are scored, or its classes are not known.
@@ -171,7 +173,7 @@ class Endpoint:
         while True:
             attempt = _Attempt(self, ask, None, again=failures.any())
             try:
-                scores = score_rows(rows, attempt.ask, attempt.schema, batching, pace)
+                scores = score_rows(rows, attempt.ask, attempt.schema, batching, sizer)
                 if attempt.explains(scores):
                     return scores
             except (BadRequestError, SchemaError) as error:
@@ -184,7 +186,7 @@ class Endpoint:
         chunks: Iterator[object],
         batching: Batching,
         ask: Send,
-        pace: Pace | None = None,
+        sizer: AdaptiveBatchSizer | None = None,
         timeout: float | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Score chunk after chunk; each gets the columns of the version that scored it.
@@ -193,7 +195,7 @@ class Endpoint:
             chunks: Each n rows × k fields.
             batching: How their rows are spread over requests.
             ask: Sends one request; called from several threads.
-            pace: What earlier calls learned of the size of requests, if there were any.
+            sizer: What earlier calls learned of the size of requests, if there were any.
             timeout: Seconds for all of them.
 
         """
@@ -211,7 +213,7 @@ class Endpoint:
             # What was read ahead and not scored comes first when all begins anew.
             waiting = chain(tuple(unscored), taken())
             try:
-                for scores in score_chunks(waiting, attempt.ask, attempt.schema, batching, pace):
+                for scores in score_chunks(waiting, attempt.ask, attempt.schema, batching, sizer):
                     if not attempt.explains(scores):
                         break
                     unscored.popleft()

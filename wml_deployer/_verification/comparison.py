@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._display.frames import Scores
+    from wml_deployer.display._frames import Scores
 
 __all__ = ["Answered", "compared", "timed"]
 

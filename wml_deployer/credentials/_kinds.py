@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.errors import Fault
 from wml_deployer.credentials._regions import is_cloud_host, nearest_region, resembles_cloud_host
+from wml_deployer.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

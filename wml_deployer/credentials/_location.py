@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Source"]
+__all__ = ["CredentialsLocation"]
 
 
 @dataclass(frozen=True)
-class Source:
+class CredentialsLocation:
     """Where a worker finds its credentials.
 
     Attributes:
@@ -21,7 +21,7 @@ class Source:
         space_id: The deployment space, which a look at the deployment has to name.
 
     Example:
-        >>> Source() == Source(None, None)
+        >>> CredentialsLocation() == CredentialsLocation(None, None)
         True
 
     """

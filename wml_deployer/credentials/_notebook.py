@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.credentials._sources import Source
 from wml_deployer.credentials._regions import region_of_platform
+from wml_deployer.credentials._sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

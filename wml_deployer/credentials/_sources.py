@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
-from wml_deployer.credentials._kinds import LOCAL, service_of
 from wml_deployer._yaml import plain, read
+from wml_deployer.credentials._kinds import LOCAL, service_of
 from wml_deployer.errors import CredentialsError, Fault
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.rollback import live_version
+from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.deployer._history import MemoryVerbs
 from wml_deployer.deployer._rollouts import RolloutVerbs
 from wml_deployer.deployer._scoring import ScoringVerbs
 from wml_deployer.deployer._storing import StoringVerbs
-from wml_deployer.credentials import LocalCredentials, load_credentials
+from wml_deployer.display._handles import deployer_view
+from wml_deployer.display._view import View, view_of
 
 if TYPE_CHECKING:
     import os
 
     from typing_extensions import Self
-
-    from wml_deployer._display.view import View
 
 __all__ = ["Deployer"]
 
@@ -108,16 +108,16 @@ class Deployer(StoringVerbs, RolloutVerbs, ScoringVerbs, MemoryVerbs):
             return f"{name}.local({path!r}{elsewhere})"
         return f"{name}({given!r}, {path!r})"
 
+    def _repr_html_(self) -> str:
+        return view_of(self).html
+
     def _where(self) -> str:
         given = self._credentials
         return "the embedded service" if isinstance(given, LocalCredentials) else given.url
 
-    def _view(self) -> View:
-        from wml_deployer._display.handles import deployer_view  # noqa: PLC0415 - only notebooks need it
 
-        metadata = self.metadata
-        live = live_version(metadata)
-        return deployer_view(metadata, self._where(), live.name if live else None)
-
-    def _repr_html_(self) -> str:
-        return self._view().html
+@view_of.register(Deployer)
+def _(deployer: Deployer) -> View:
+    metadata = deployer.metadata
+    live = live_version(metadata)
+    return deployer_view(metadata, deployer._where(), live.name if live else None)  # noqa: SLF001 - its own module

@@ -11,11 +11,11 @@ from wml_deployer._clients.door import local_service
 from wml_deployer._clients.scope import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.versions import Wish
-from wml_deployer.credentials._location import Source
 from wml_deployer._transport.deadline import deadline
-from wml_deployer.deployer._verb import verb
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
+from wml_deployer.credentials._location import CredentialsLocation
+from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError
 from wml_deployer.metadata import MetadataFile, Space
@@ -56,7 +56,7 @@ class OpenProject:
         samples = SampleFolder(self._file.directory / ".wml" / "samples")
         self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[tuple[int, int], Deployment] | None = None
-        self._source = Source(
+        self._source = CredentialsLocation(
             file=None if credentials_file is None else Path(credentials_file).absolute(),
             directory=getattr(self._credentials, "directory", None),
         )

@@ -10,9 +10,9 @@ from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
+from wml_deployer._verification.comparison import Answered, compared, timed
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
 from wml_deployer.deployer._verb import verb
-from wml_deployer._verification.comparison import Answered, compared, timed
 
 if TYPE_CHECKING:
     from wml_deployer.deployment import Deployment

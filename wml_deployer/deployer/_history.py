@@ -15,7 +15,7 @@ from wml_deployer.deployer._verb import verb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wml_deployer._display.frames import Differences, History
+    from wml_deployer.display._frames import Differences, History
     from wml_deployer.metadata import Metadata
 
 __all__ = ["MemoryVerbs"]

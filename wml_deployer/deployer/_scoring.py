@@ -9,11 +9,10 @@ from typing_extensions import Unpack
 
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
-from wml_deployer._scoring.platform import Asset, asset_of_job, is_job_of, start_job
 from wml_deployer._transport.deadline import remaining
+from wml_deployer.batch import Asset, Job, asset_of_job, is_job_of, start_job
 from wml_deployer.deployer._candidates import CandidateVerbs
 from wml_deployer.deployer._verb import verb
-from wml_deployer.batch import Job
 from wml_deployer.deployment import score_on_thread
 from wml_deployer.schema import Schema
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._display.frames import Scores
-    from wml_deployer.scoring import Scorer
+    from wml_deployer.display._frames import Scores
+    from wml_deployer.scorer import Scorer
 
 __all__ = ["ScoringVerbs"]
 
@@ -126,7 +125,7 @@ class ScoringVerbs(CandidateVerbs):
         """
         from wml_deployer._scoring.kept import beside, split  # noqa: PLC0415 - pandas is slow to import
         from wml_deployer._scoring.options import Batching  # noqa: PLC0415
-        from wml_deployer.scoring import Scorer  # noqa: PLC0415
+        from wml_deployer.scorer import Scorer  # noqa: PLC0415
 
         deployment = self._deployment("score")
         names = (keep,) if isinstance(keep, str) else tuple(keep)

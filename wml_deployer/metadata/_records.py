@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, AwareDatetime, BeforeValidator, ConfigDict, PlainValidator
 from pydantic import Field as Key
 
-from wml_deployer.credentials._checks import wrong
 from wml_deployer._strict import StrictModel, kind_of
+from wml_deployer.credentials._checks import wrong
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 

@@ -1,18 +1,20 @@
 """Notebook views of handles, history, scores, reports and errors, each with a plain-text twin.
 
 What the library hands out draws itself in a notebook; :func:`show` does it where nothing draws by itself. Nothing here
-asks the service, and no view holds a token or key.
+asks the service, and no view holds a token or key. Views are registered by type, so that errors and reports need not
+know how they are drawn.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from wml_deployer._display.frames import Differences, History, Scores
-from wml_deployer._display.history import history_view
-from wml_deployer._display.scores import scores_view
-from wml_deployer._display.view import View
-from wml_deployer.errors import ConfigurationError
+from wml_deployer.display import _comparison, _findings  # noqa: F401 - they register their views
+from wml_deployer.display._view import View, view_of
+
+if TYPE_CHECKING:
+    from wml_deployer.display._frames import Differences, History, Scores
 
 __all__ = ["Differences", "History", "Scores", "View", "show"]
 
@@ -47,22 +49,13 @@ def show(value: Any) -> View:
           1    1           ███░░░░░░░ 0.300  ███████░░░ 0.700
 
     """
-    if isinstance(value, View):
-        return value
-    own = getattr(type(value), "_view", None)
-    if own is not None:
-        view: View = own(value)
-        return view
-    return _frame(value, set(getattr(value, "columns", ())))
+    from wml_deployer.display import _frames  # noqa: F401, PLC0415 - registers its views; pandas is slow to import
+
+    return view_of(value)
 
 
-def _frame(value: Any, columns: set[object]) -> View:
-    if {"when", "action", "to", "verification"} <= columns:
-        return history_view(value)
-    if "prediction" in columns:
-        return scores_view(value)
-    raise ConfigurationError(
-        f"There is no view of a {type(value).__name__}.",
-        operation="show",
-        next_step="Give a Deployer, a Deployment, a StoredModel, a CheckReport, a history, scores, or an error.",
-    )
+def __getattr__(name: str) -> Any:
+    """Import the frames when they are first used: pandas is slow to import."""
+    if name not in {"Differences", "History", "Scores"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}._frames"), name)

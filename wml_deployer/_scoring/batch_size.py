@@ -7,14 +7,14 @@ import threading
 from wml_deployer._scoring.options import BATCH_BYTES
 from wml_deployer.payload._table import BatchSizer
 
-__all__ = ["Pace"]
+__all__ = ["AdaptiveBatchSizer"]
 
 FIRST_ROWS = 2_000
 MOST_ROWS = 100_000
 WANTED_SECONDS = 0.5
 
 
-class Pace(BatchSizer):
+class AdaptiveBatchSizer(BatchSizer):
     """Learns from answer times and from the size of bodies; safe to share between threads.
 
     Args:
@@ -22,12 +22,12 @@ class Pace(BatchSizer):
         body_bytes: Bytes of a body at most.
 
     Example:
-        >>> pace = Pace()
-        >>> pace.learn(rows=2_000, seconds=0.1)
-        >>> pace.rows
+        >>> sizer = AdaptiveBatchSizer()
+        >>> sizer.learn(rows=2_000, seconds=0.1)
+        >>> sizer.rows
         4000
-        >>> pace.weigh(rows=2_000, size=2_000_000)
-        >>> pace.rows
+        >>> sizer.weigh(rows=2_000, size=2_000_000)
+        >>> sizer.rows
         3600
 
     """

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._display.parts import Badge, Bar, Card, Cell, Note, Table
-from wml_deployer._display.view import View
-from wml_deployer._display.words import cell, figure
+from wml_deployer.display._card import Badge, Bar, Card, Cell, Note, Table
+from wml_deployer.display._view import View, view_of
+from wml_deployer.display._words import cell, figure, fingerprint
+from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SHOWN_ROWS", "became", "comparison_view", "two_sided"]
+__all__ = ["SHOWN_ROWS", "became", "comparison_view", "differences_view", "two_sided"]
 
 SHOWN_ROWS = 10
 """Further rows are counted, not shown."""
@@ -19,34 +21,19 @@ SHOWN_ROWS = 10
 SHOWN_COLUMNS = 7
 
 
-def comparison_view(
-    names: tuple[str, str],
-    rows: int,
-    *,
-    agreement: float,
-    changed: pd.DataFrame,
-    shift: pd.DataFrame,
-    seconds: dict[str, float],
-) -> View:
-    """Show a comparison.
-
-    Args:
-        names: The live version and the candidate.
-        rows: How many rows both scored.
-        agreement: Share of rows with the same prediction.
-        changed: The rows with another prediction, ``("live", ...)`` beside ``("candidate", ...)``.
-        shift: One row for each column of the answer, with how far it moved.
-        seconds: How long each took for all rows.
-
-    """
+@view_of.register(Comparison)
+def comparison_view(comparison: Comparison) -> View:
+    """Show how the candidate compares with the live version."""
+    rows, agreement, changed, seconds = comparison.rows, comparison.agreement, comparison.changed, comparison.seconds
     latency = f"{seconds['live']:.3f} s live, {seconds['candidate']:.3f} s candidate"
     facts = (("Rows", f"{rows:,}"), ("Time for all of them", latency))
     counted = Table("Predictions", ("Live → candidate", "Rows"), _agreement(rows, agreement, changed))
-    moved = (_shift_table(shift),) if len(shift) else ()
+    moved = (_shift_table(comparison.shift),) if len(comparison.shift) else ()
     caption = f"The first {min(len(changed), SHOWN_ROWS)} changed rows, live → candidate"
     swapped = (two_sided(caption, changed),) if len(changed) else (Note("No prediction changed."),)
     badge = Badge(f"{agreement:.2%} agree", "good" if agreement == 1 else "neutral")
-    return View(Card("Comparison", f"{names[1]} beside {names[0]}", badge, facts, (counted, *moved, *swapped)))
+    title = f"{comparison.candidate} beside {comparison.live}"
+    return View(Card("Comparison", title, badge, facts, (counted, *moved, *swapped)))
 
 
 def two_sided(caption: str, both: pd.DataFrame) -> Table:
@@ -109,3 +96,30 @@ def _shift_table(shift: pd.DataFrame) -> Table:
 def _moved(value: float) -> str:
     """Write how far something moved: what is smaller than anybody cares for is nought."""
     return f"{value:.4f}".replace("-0.0000", "0.0000") if abs(value) < 1 else figure(value)
+
+
+def differences_view(differences: pd.DataFrame) -> View:
+    """Show differences.
+
+    Args:
+        differences: n differences, indexed by part and name, one column for each of the two versions.
+
+    """
+    one, other = map(str, differences.columns)
+    names = [(str(part), str(name)) for part, name in differences.index]
+    values = differences.itertuples(index=False, name=None)
+    rows = tuple(
+        (*name, *(_difference(name[0], value) for value in each)) for name, each in zip(names, values, strict=True)
+    )
+    table = Table("What differs", ("Part", "Name", one, other), rows)
+    badge = Badge(f"{len(rows)} differences" if len(rows) != 1 else "1 difference")
+    part = table if rows else Note("They differ in nothing that is known of them.")
+    return View(Card("Differences", f"{one} and {other}", badge, (), (part,)))
+
+
+def _difference(part: str, value: Any) -> str:
+    if value is None and part == "parameters":
+        # Only what was set to something else than its default is known of a version.
+        return "default"
+    text = cell(value)
+    return fingerprint(text) if re.fullmatch("[0-9a-f]{32,}", text) else text

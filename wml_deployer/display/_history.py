@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._display.parts import Badge, Card, Note, Strip, Table, Tone
-from wml_deployer._display.view import View
-from wml_deployer._display.words import moment, span
+from wml_deployer.display._card import Badge, Card, Note, Strip, Table, Tone
+from wml_deployer.display._view import View
+from wml_deployer.display._words import moment, span
 
 if TYPE_CHECKING:
     import pandas as pd

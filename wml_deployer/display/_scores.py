@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wml_deployer._display.parts import Bar, Card, Cell, Note, Table
-from wml_deployer._display.view import View
-from wml_deployer._display.words import figure
+from wml_deployer.display._card import Bar, Card, Cell, Note, Table
+from wml_deployer.display._view import View
+from wml_deployer.display._words import figure
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -6,13 +6,20 @@ environment (``WML_APIKEY`` ...), or in the embedded service's folder.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
+from wml_deployer._clients.door import open_scoring
+from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
 from wml_deployer._scoring.kept import beside, split
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.worker import ask_from_worker, endpoint_of_worker, pace_of_worker
+from wml_deployer._scoring.serving import Endpoint
+from wml_deployer._transport.deadline import hold
+from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -20,14 +27,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._clients.protocol import Scoring
     from wml_deployer._scoring.batches import Send
-    from wml_deployer._scoring.pace import Pace
     from wml_deployer._scoring.revisions import Revision
-    from wml_deployer._scoring.serving import Endpoint
-    from wml_deployer.credentials._location import Source
+    from wml_deployer.credentials import Credentials
+    from wml_deployer.credentials._location import CredentialsLocation
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
+
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
+"""Pauses before a batch is sent again. A service that restarts takes seconds, and an engine whose partition fails
+scores all of it again."""
 
 _SPARK_TYPES = {
     "b": "boolean",
@@ -62,15 +73,15 @@ class Scorer:
 
     Example:
         >>> import pandas as pd
-        >>> from wml_deployer.credentials._location import Source
+        >>> from wml_deployer.credentials._location import CredentialsLocation
         >>> from wml_deployer.schema import Schema
         >>> meta = pd.DataFrame({"prediction": pd.Series(dtype="int64")})
-        >>> Scorer(Source(), "3f2c", Schema(), meta).spark_schema
+        >>> Scorer(CredentialsLocation(), "3f2c", Schema(), meta).spark_schema
         '`prediction` bigint'
 
     """
 
-    source: Source
+    source: CredentialsLocation
     deployment_id: str
     schema: Schema
     meta: pd.DataFrame
@@ -97,7 +108,7 @@ class Scorer:
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
         kept, rows = self._split(frame)
-        return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._pace))
+        return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._sizer))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
@@ -121,7 +132,7 @@ class Scorer:
                     waiting.append(kept)
                     yield rows
 
-        for scores in self._endpoint.score_chunks(sent(), self.batching, self._ask, self._pace):
+        for scores in self._endpoint.score_chunks(sent(), self.batching, self._ask, self._sizer):
             whole = self._beside(waiting.popleft(), scores)
             if whole.columns.tolist() != self.meta.columns.tolist():
                 raise ConflictError(
@@ -134,18 +145,18 @@ class Scorer:
 
     @property
     def _endpoint(self) -> Endpoint:
-        endpoint = endpoint_of_worker(self.source, self.deployment_id)
+        endpoint = worker_endpoint(self.source, self.deployment_id)
         for asset, revision in self.revisions:
             endpoint.learn_revision(asset, revision)
         return endpoint
 
     @property
     def _ask(self) -> Send:
-        return ask_from_worker(self.source, self.deployment_id, self.batching)
+        return worker_send(self.source, self.deployment_id, self.batching)
 
     @property
-    def _pace(self) -> Pace:
-        return pace_of_worker(self.deployment_id, self.batching)
+    def _sizer(self) -> AdaptiveBatchSizer:
+        return worker_sizer(self.deployment_id, self.batching)
 
     def _split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:
         return split(frame, self.keep) if self.keep else (None, frame)
@@ -163,3 +174,77 @@ class Scorer:
         names = [str(name).replace("`", "``") for name in self.meta]
         types = [_SPARK_TYPES.get(dtype.kind, "string") for dtype in self.meta.dtypes]
         return ", ".join(f"`{name}` {kind}" for name, kind in zip(names, types, strict=True))
+
+
+def worker_send(source: CredentialsLocation, deployment_id: str, batching: Batching) -> Send:
+    """Return the function by which a worker asks for scores.
+
+    Args:
+        source: Where it finds its credentials.
+        deployment_id: What to score on.
+        batching: How many requests all threads of this process together have at the same time.
+
+    Returns:
+        A function that sends a body and returns the response. What a busy or absent service did not answer is sent
+        again, up to five times in about a quarter of a minute: scoring changes nothing, so that does no harm.
+
+    Raises:
+        CredentialsError: There are none at the source.
+
+    """
+    with hold(_opening):
+        client = _scoring_client(source, batching.in_flight)
+    return partial(client.score, deployment_id)
+
+
+@lru_cache(maxsize=8)
+def worker_sizer(deployment_id: str, batching: Batching) -> AdaptiveBatchSizer:  # noqa: ARG001 - each has its own
+    """What this process learned of the size of requests: a partition is not to begin with cautious ones again.
+
+    Args:
+        deployment_id: Whose answers it learns from.
+        batching: What bounds the requests.
+
+    """
+    return AdaptiveBatchSizer(batching.rows, batching.body_bytes)
+
+
+@lru_cache(maxsize=8)
+def worker_endpoint(source: CredentialsLocation, deployment_id: str) -> Endpoint:
+    """Return what this process knows of a deployment, which it looks up on a connection beside those that score.
+
+    Args:
+        source: Where it finds its credentials.
+        deployment_id: What to score on.
+
+    Raises:
+        CredentialsError: There are none at the source.
+
+    """
+    return Endpoint(open_scoring(_credentials(source), 1, space_id=source.space_id), deployment_id)
+
+
+_opening = threading.Lock()
+
+
+@lru_cache(maxsize=8)
+def _scoring_client(source: CredentialsLocation, in_flight: int) -> Scoring:
+    return open_scoring(_credentials(source), in_flight, PAUSES_SECONDS)
+
+
+def _credentials(source: CredentialsLocation) -> Credentials:
+    return (
+        LocalCredentials(directory=source.directory) if source.directory is not None else load_credentials(source.file)
+    )
+
+
+def _reset_after_fork() -> None:
+    """Leave to the parent, after a fork, the locks that one of its threads may hold."""
+    global _opening  # noqa: PLW0603 - the process's own
+    _opening = threading.Lock()
+    _scoring_client.cache_clear()
+    worker_endpoint.cache_clear()
+    worker_sizer.cache_clear()
+
+
+os.register_at_fork(after_in_child=_reset_after_fork)

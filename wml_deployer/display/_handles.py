@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from wml_deployer._display.calls import curl_call, python_call
-from wml_deployer._display.parts import Badge, Card, Code, Note, Table, Tone
-from wml_deployer._display.view import View
-from wml_deployer._display.words import moment
+from wml_deployer._clients.direct import API_VERSION
+from wml_deployer.display._card import Badge, Card, Code, Note, Table, Tone
+from wml_deployer.display._view import View
+from wml_deployer.display._words import moment
 
 if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Version
@@ -69,7 +72,7 @@ def deployment_view(
         ("Copies", str(copies)),
         *_schema_facts(schema),
     )
-    calls = (Code("Call it with curl", curl_call(url, schema)), Code("Call it with Python", python_call(url, schema)))
+    calls = (Code("Call it with curl", _curl_call(url, schema)), Code("Call it with Python", _python_call(url, schema)))
     return View(Card("Deployment", facts["name"] or "", Badge(state, _TONES.get(state, "neutral")), shown, calls))
 
 
@@ -98,3 +101,62 @@ def _schema_facts(schema: Schema | None) -> tuple[tuple[str, str], ...]:
         return ()
     fields = ("Input", f"{len(schema.fields)} fields" if schema.fields else "fields without names")
     return (fields, ("Classes", ", ".join(map(str, schema.classes)))) if schema.classes else (fields,)
+
+
+_EXAMPLE_VALUES: dict[str, object] = {"f": 0.0, "i": 0, "u": 0, "U": 0, "I": 0, "F": 0.0, "b": False}
+"""First letter of a dtype -> a value of it; text for all others."""
+
+
+def _curl_call(url: str, schema: Schema | None) -> str:
+    """Write the scoring request for a shell.
+
+    Args:
+        url: Where predictions are asked for.
+        schema: The model's fields, where known.
+
+    Returns:
+        A command that takes the bearer token from ``WML_TOKEN`` and, away from IBM Cloud, the certificate
+        authority's file from ``WML_CA_BUNDLE``.
+
+    """
+    public = (urlsplit(url).hostname or "").endswith(".cloud.ibm.com")
+    target = url if "version=" in urlsplit(url).query else f"{url}?version={API_VERSION}"
+    names, row = _example(schema)
+    body = json.dumps({"input_data": [{**({"fields": names} if names else {}), "values": [row]}]}, ensure_ascii=False)
+    lines = [
+        f"curl -X POST {shlex.quote(target)}",
+        *([] if public else ['--cacert "$WML_CA_BUNDLE"']),
+        '-H "Authorization: Bearer $WML_TOKEN"',
+        '-H "Content-Type: application/json"',
+        f"--data {shlex.quote(body)}",
+    ]
+    return " \\\n  ".join(lines)
+
+
+def _python_call(url: str, schema: Schema | None) -> str:
+    """Write the same with this library.
+
+    Args:
+        url: Where predictions are asked for; on this machine it is the embedded service's.
+        schema: The model's fields, where known.
+
+    """
+    local = urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    made = 'Deployer.local("metadata.yaml")' if local else 'Deployer.from_files("credentials.yaml", "metadata.yaml")'
+    names, row = _example(schema)
+    columns = f", columns={names!r}" if names else ""
+    return "\n".join(
+        [
+            "import pandas as pd",
+            "from wml_deployer import Deployer",
+            "",
+            f"rows = pd.DataFrame([{row!r}]{columns})",
+            f"{made}.score(rows)",
+        ]
+    )
+
+
+def _example(schema: Schema | None) -> tuple[list[str], list[object]]:
+    fields = schema.fields if schema else ()
+    names = [field.name for field in fields]
+    return names, [_EXAMPLE_VALUES.get(field.dtype[:1], "text") for field in fields] or [0.0]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._display.comparison import became
-from wml_deployer._display.history import spans_of
-from wml_deployer._display.scores import PROBABILITY, probability_columns
+from wml_deployer.display._comparison import became
+from wml_deployer.display._history import spans_of
+from wml_deployer.display._scores import PROBABILITY, probability_columns
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from wml_deployer.reports import Comparison
 
 __all__ = ["comparison_plot", "history_plot", "scores_plot"]
 
@@ -75,15 +77,10 @@ def history_plot(history: pd.DataFrame, ax: Axes | None) -> Axes:
     return _labelled(drawn, "What was live", "Time (UTC)", "Version")
 
 
-def comparison_plot(title: str, changed: pd.DataFrame, ax: Axes | None) -> Axes:
-    """Draw what changed: which labels became which, or a regression's predictions one against the other.
-
-    Args:
-        title: Which versions, and how far they agree.
-        changed: The rows with another prediction, ``("live", ...)`` beside ``("candidate", ...)``.
-        ax: Where to draw; a new figure if not given.
-
-    """
+def comparison_plot(comparison: Comparison, ax: Axes | None) -> Axes:
+    """Draw what changed: which labels became which, or a regression's predictions one against the other."""
+    versions, changed = f"{comparison.candidate} beside {comparison.live}", comparison.changed
+    title = f"{versions}: {comparison.agreement:.2%} of {comparison.rows:,} rows agree"
     pairs = became(changed)
     if len(changed) and pairs is None and ("live", "prediction") in changed.columns:
         drawn = _axes(ax)

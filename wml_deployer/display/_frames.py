@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import pandas as pd
 from pandas.plotting import PlotAccessor
 
-from wml_deployer._display.differences import differences_view
-from wml_deployer._display.history import history_view
-from wml_deployer._display.plots import history_plot, scores_plot
-from wml_deployer._display.scores import scores_view
+from wml_deployer.display._comparison import differences_view
+from wml_deployer.display._history import history_view
+from wml_deployer.display._plots import history_plot, scores_plot
+from wml_deployer.display._scores import scores_view
+from wml_deployer.display._view import View, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.axes import Axes
-
-    from wml_deployer._display.view import View
 
 __all__ = ["Differences", "History", "Scores", "as_scores"]
 
@@ -29,11 +28,8 @@ class _Frame(pd.DataFrame):
     def _constructor(self) -> Callable[..., pd.DataFrame]:
         return pd.DataFrame
 
-    def _view(self) -> View:
-        raise NotImplementedError
-
     def _repr_html_(self) -> str:
-        return self._view().html
+        return view_of(self).html
 
 
 class _OwnPlot(PlotAccessor):
@@ -70,9 +66,6 @@ class Scores(_Frame):
     def plot(self) -> _OwnPlot:
         """Plot the distribution of the probabilities, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
         return _OwnPlot(self, scores_plot)
-
-    def _view(self) -> View:
-        return scores_view(self)
 
     def _repr_html_(self) -> str:
         """Draw the view; several predictions to a row are a table as every frame is."""
@@ -111,9 +104,6 @@ class History(_Frame):
         """Plot which version was live when, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
         return _OwnPlot(self, history_plot)
 
-    def _view(self) -> View:
-        return history_view(self)
-
 
 class Differences(_Frame):
     """What two versions differ in: one row for each difference, indexed by part and name, one column for each version.
@@ -125,5 +115,15 @@ class Differences(_Frame):
 
     """
 
-    def _view(self) -> View:
-        return differences_view(self)
+
+view_of.register(Scores, scores_view)
+view_of.register(History, history_view)
+view_of.register(Differences, differences_view)
+
+
+@view_of.register(pd.DataFrame)
+def _(frame: pd.DataFrame) -> View:
+    """Show a plain frame, which may be a copy of one of the above, by its columns."""
+    if {"when", "action", "to", "verification"} <= set(frame.columns):
+        return history_view(frame)
+    return scores_view(frame) if "prediction" in frame.columns else view_of.dispatch(object)(frame)

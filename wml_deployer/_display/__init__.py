@@ -1,1 +1,0 @@
-"""Notebook views, each as HTML and as plain text."""
