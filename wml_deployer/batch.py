@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.revisions import Revision
     from wml_deployer.display._frames import Scores
 
-__all__ = ["Asset", "Job", "asset_of_job", "is_job_of", "job_name", "start_job"]
+__all__ = ["Job"]
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
