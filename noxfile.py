@@ -137,7 +137,7 @@ def core(session: nox.Session) -> None:
 def alone(session: nox.Session, client: str) -> None:
     """Run the contract suite with one of IBM's clients where the other one is not installed."""
     other = ({"ibm-watson-machine-learning", "ibm-watsonx-ai"} - {client}).pop()
-    run_suite(session, *WORKERS, "tests/contract", "tests/unit/test_choice.py", also=[client], without=[other])
+    run_suite(session, *WORKERS, "tests/contract", "tests/unit/clients/test_choice.py", also=[client], without=[other])
 
 
 @nox.session(python="3.13", tags=["versions"])
@@ -184,7 +184,7 @@ def ibm_suite(session: nox.Session) -> None:
 @nox.session
 def engines(session: nox.Session) -> None:
     """Score on real clusters of Dask and Spark, whose workers are killed; Spark needs Java 17."""
-    files = ("tests/engines", "tests/unit/test_payload_arrow.py")
+    files = ("tests/engines", "tests/unit/payload/test_arrow.py")
     run_suite(session, "-m", "engines or not engines", *files, extras="local,dask,spark")
 
 

@@ -13,8 +13,8 @@ import orjson
 import pandas as pd
 import pytest
 
-from tests.unit.switching_service import DEPLOYMENT, SwitchingService
-from tests.unit.test_transport import reply
+from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
+from tests.unit.transport.test_transport import reply
 from wml_deployer import scorer as scorer_module
 from wml_deployer._scoring.batch_size import FIRST_ROWS
 from wml_deployer._scoring.batches import score_rows

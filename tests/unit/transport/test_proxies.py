@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.connect_proxy import ConnectProxy
-from tests.unit.test_tokens import login
+from tests.unit.clients.test_tokens import login
 from wml_deployer._transport.pool import Transport
 from wml_deployer._transport.proxies import Proxy, proxy_for
 from wml_deployer.errors import TransportError

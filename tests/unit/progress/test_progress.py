@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from tests.unit.test_transport import reply
+from tests.unit.transport.test_transport import reply
 from wml_deployer._transport.pool import Transport
 from wml_deployer.packaging import pack
 from wml_deployer.progress import ProgressEvent, automatic, set_progress

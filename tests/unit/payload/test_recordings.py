@@ -25,7 +25,7 @@ def names(text: str) -> list[str]:
     return text.split(",")
 
 
-RECORDINGS = Path(__file__).parents[1] / "data" / "wire" / "scoring"
+RECORDINGS = Path(__file__).parents[2] / "data" / "wire" / "scoring"
 
 PAIR = ["prediction", "probability_0", "probability_1"]
 DIGITS = [f"prediction_{digit}" for digit in range(10)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.test_tokens import login, source, token_of
+from tests.unit.clients.test_tokens import login, source, token_of
 from wml_deployer._clients.isolation import isolated
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.test_transport import reply
+from tests.unit.transport.test_transport import reply
 from wml_deployer._transport.deadline import (
     CLEANUP_SECONDS,
     POLL_SECONDS,

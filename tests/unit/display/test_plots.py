@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from tests.unit.test_display import luminance
+from tests.unit.display.test_views import luminance
 from wml_deployer.display import History, Scores
 from wml_deployer.display._html import DARK, LIGHT
 from wml_deployer.display._plots import BINS, COLOURS, INK

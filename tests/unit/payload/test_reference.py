@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.payload_reference import (
+from tests.unit.payload.reference import (
     COLUMNS,
     columns_of,
     damaged,

@@ -9,7 +9,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from tests.unit.switching_service import DEPLOYMENT, SwitchingService
+from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from wml_deployer._clients.changes import changing
 from wml_deployer._scoring import serving
 from wml_deployer._scoring.labels import ClassNames, Verdict

@@ -193,4 +193,4 @@ def test_requirements_are_those_of_the_package() -> None:
 
 def pyproject() -> str:
     """Read the project's file, which stands beside the suite."""
-    return (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
