@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sklearn.dummy import DummyRegressor
 
+from tests.contract.interruptions import requests_watched
 from tests.contract.observed_project import ObservedProject, plain
+from wml_deployer import Deployer
+from wml_deployer.errors import ConflictError
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -78,6 +82,26 @@ def test_machines_with_files_of_their_own_mix_nothing(
     assert 1 == len(serving)
     assert serving[0] in winners
     assert [] == project.violations
+
+
+def test_a_version_that_another_machine_removed_is_forgotten(
+    project: ObservedProject, client: Client, reached: SoftwareCredentials
+) -> None:
+    """The machine that made the model takes it back, as its call failed, after this one stored its version there."""
+
+    def remove_model(request: str) -> None:
+        if request == "POST /ml/v4/deployments":
+            client.delete_model(project.metadata().versions[0].model_id)
+
+    model = DummyRegressor().fit([[0.0], [1.0]], [0, 1])
+    with (
+        Deployer(reached, project.folder / "metadata.yaml") as deployer,
+        requests_watched(remove_model),
+        pytest.raises(ConflictError, match="Somebody else removed"),
+    ):
+        deployer.release(model)
+
+    assert (None, ()) == (project.metadata().model_uid, project.metadata().versions)
 
 
 def test_a_stale_file_is_refused_before_anything_is_stored(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.names import check_name, retired_names
+from wml_deployer._rollout.removals import revisions_left
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
@@ -67,7 +68,8 @@ class Versions:
         self._client = client
         self._file = file
         self._samples = samples
-        self._made: Version | None = None
+        self._stored: Version | None = None
+        self._made_model = False
 
     @contextmanager
     def prepared(self, wish: Wish) -> Iterator[Candidate | Version]:
@@ -98,7 +100,7 @@ class Versions:
             SpecificationError: No software specification of the service fits.
 
         """
-        self._made = None
+        self._stored = None
         if isinstance(candidate, Version):
             return self._measured(candidate, wish.metrics)
         metadata, client = self._file.read(), self._client()
@@ -109,7 +111,7 @@ class Versions:
             refuse(candidate.findings, "store", candidate.cause)
         else:
             record = deployment_of(client, metadata) if client.scope.kind == "space" else None
-            version, made = store(
+            version, self._made_model = store(
                 client,
                 metadata,
                 candidate,
@@ -121,18 +123,26 @@ class Versions:
                 elsewhere=self._file.elsewhere(),
             )
             self._write_down(version)
-            self._made = version if made else None
+            self._stored = version
         version = self._measured(version, wish.metrics)
         if candidate.sample is not None:
             self._samples.keep(version.digest, candidate.sample)
         return version
 
     def take_back(self, version: Version) -> None:
-        """Remove a version that the last :meth:`get` stored in a model of its own, where nothing came of it."""
-        client = self._client()
-        if version != self._made or len(client.revisions(version.model_id)) > 1:
+        """Remove a version that the last :meth:`get` stored in a model of its own, where nothing came of it.
+
+        A model that another machine stored in as well stays. If that machine has removed the model meanwhile, as its
+        own call failed, the version is no longer there, and is forgotten here.
+        """
+        if version != self._stored:
             return
-        client.delete_model(version.model_id)
+        client = self._client()
+        revisions = revisions_left(client, version.model_id)
+        if revisions and (not self._made_model or len(revisions) > 1):
+            return
+        if revisions:
+            client.delete_model(version.model_id)
         metadata = self._file.read()
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
