@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wml_deployer import SoftwareCredentials
+    from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
 SECONDS = 1.0
 OVERTIME_SECONDS = 0.5
 STALL_SECONDS = 30.0
+ATTEMPTS = 3
+"""A call that is late on a busy machine is made again; one that is late by itself is late each time."""
 VERBS: dict[str, Callable[..., object]] = {
     "check": lambda deployer, model, rows, **time: deployer.check(model, sample=rows, **time),
     "store": lambda deployer, model, rows, **time: deployer.store(model, sample=rows, **time),
@@ -59,6 +64,7 @@ class Service:
 
     Args:
         server: The service.
+        client: Looks at the space.
         project: Opens a new project.
         models: The versions to deploy, and one more.
         rows: Rows to score and verify with.
@@ -66,15 +72,22 @@ class Service:
     """
 
     def __init__(
-        self, server: LocalServer, project: Callable[[], Deployer], models: list[Any], rows: pd.DataFrame
+        self,
+        server: LocalServer,
+        client: Client,
+        project: Callable[[], Deployer],
+        models: list[Any],
+        rows: pd.DataFrame,
     ) -> None:
         self.server = server
+        self.client = client
         self.project = project
         self.models = models
         self.rows = rows
 
     def prepared(self, verb: str) -> Deployer:
-        """Return a project that the verb has something to do on."""
+        """Return a project that the verb has something to do on, the only one that is deployed."""
+        self.stop_workers()
         deployer = self.project()
         if verb == "deploy":
             deployer.store(self.models[0], version="v0.1")
@@ -85,6 +98,11 @@ class Service:
             deployer.candidate(self.models[2], version="v0.3")
         return deployer
 
+    def stop_workers(self) -> None:
+        """Delete what earlier projects deployed: the workers of hundreds of them would slow the machine down."""
+        for deployment in (*self.client.deployments(), *self.client.batch_deployments()):
+            self.client.delete_deployment(deployment.id)
+
     def run(self, verb: str, deployer: Deployer, **time: float) -> None:
         """Call the verb."""
         VERBS[verb](deployer, self.models[2], self.rows, **time)
@@ -92,9 +110,22 @@ class Service:
     def calls(self, verb: str) -> list[Call]:
         """Return the requests that the verb makes."""
         deployer = self.prepared(verb)
-        before = len(self.server.requests)
+        # The service logs a request once it is over, which may be after its response was read.
+        self.server.clear_requests()
         self.run(verb, deployer)
-        return calls_of(self.server.requests[before:])
+        return calls_of(self.server.requests)
+
+    def timed_run(self, verb: str, call: Call) -> tuple[float, str]:
+        """Call the verb with a timeout while one of its requests stalls; return how long it took, and what it said."""
+        deployer, said = self.stalled(verb, call), "returned"
+        start = time.monotonic()
+        try:
+            self.run(verb, deployer, timeout=SECONDS)
+        except WMLDeployerError as error:
+            said = str(error)
+        taken = time.monotonic() - start
+        self.server.clear_faults()
+        return taken, said
 
     def stalled(self, verb: str, call: Call) -> Deployer:
         """Return a project on a service that does not answer one of the verb's requests."""
@@ -107,6 +138,7 @@ class Service:
 def service(
     server: LocalServer,
     reached: SoftwareCredentials,
+    client: Client,
     tmp_path: Path,
     fit: Callable[[float], Any],
     features: pd.DataFrame,
@@ -121,14 +153,18 @@ def service(
         opened.append(Deployer(reached, folder / "metadata.yaml"))
         return opened[-1]
 
-    yield Service(server, project, [fit(strength) for strength in (1.0, 0.01, 0.3)], features.head(3))
+    service = Service(server, client, project, [fit(strength) for strength in (1.0, 0.01, 0.3)], features.head(3))
+    yield service
     server.clear_faults()
+    service.stop_workers()
     for deployer in opened:
         deployer.close()
 
 
 class Interrupt:
     """Ctrl-C, some time after the beginning of a ``with`` block that must not end before.
+
+    Python drops an interrupt that comes during a finalizer or a callback of a weak reference: then it is pressed again.
 
     Args:
         delay: Seconds until it is pressed.
@@ -137,21 +173,30 @@ class Interrupt:
 
     def __init__(self, delay: float) -> None:
         self._timer = threading.Timer(delay, self._press)
-        self._pressed_at = 0.0
+        self._pressed_at: float | None = None
 
     def __enter__(self) -> Self:
         """Start the clock."""
+        self._usual_hook, sys.unraisablehook = sys.unraisablehook, self._press_again
         self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop it, so that a block that ended by itself is not followed by an interrupt."""
         self._timer.cancel()
-        self.seconds = time.monotonic() - self._pressed_at
+        sys.unraisablehook = self._usual_hook
+        self.seconds = math.nan if self._pressed_at is None else time.monotonic() - self._pressed_at
 
     def _press(self) -> None:
         self._pressed_at = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
+
+    def _press_again(self, dropped: sys.UnraisableHookArgs) -> None:
+        if dropped.exc_type is not KeyboardInterrupt:
+            self._usual_hook(dropped)
+            return
+        self._timer = threading.Timer(0.01, self._press)
+        self._timer.start()
 
 
 def first(calls: list[Call]) -> list[Call]:
@@ -184,19 +229,13 @@ def test_a_verb_keeps_its_time_on_a_service_that_stalls(
     service: Service, verb: str, chosen: Callable[[list[Call]], list[Call]]
 ) -> None:
     """A second, and half of one more, whichever request is not answered."""
-    late: list[tuple[str, float, str]] = []
+    late: list[tuple[str, list[tuple[float, str]]]] = []
     for call in chosen(service.calls(verb)):
-        deployer = service.stalled(verb, call)
-        said = "returned"
-        start = time.monotonic()
-        try:
-            service.run(verb, deployer, timeout=SECONDS)
-        except WMLDeployerError as error:
-            said = str(error)
-        taken = time.monotonic() - start
-        service.server.clear_faults()
-        if taken > SECONDS + OVERTIME_SECONDS:
-            late.append((str(call), taken, said))
+        runs: list[tuple[float, str]] = []
+        while len(runs) < ATTEMPTS and (not runs or runs[-1][0] > SECONDS + OVERTIME_SECONDS):
+            runs.append(service.timed_run(verb, call))
+        if runs[-1][0] > SECONDS + OVERTIME_SECONDS:
+            late.append((str(call), runs))
 
     assert [] == late
 
@@ -216,7 +255,7 @@ def test_ctrl_c_ends_a_verb_and_says_what_serves(
             except KeyboardInterrupt as pressed:
                 said = str(pressed)
         service.server.clear_faults()
-        if interrupt.seconds > 1 or not re.search("serve|deployed|left", said):
+        if not interrupt.seconds < 1 or not re.search("serves?|deployed|left|stays", said):
             wrong.append((str(call), interrupt.seconds, said))
 
     assert [] == wrong
