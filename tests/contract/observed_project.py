@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
 from wml_deployer._rollout.left_over import CUSTOM_KEY, checksum_of
 from wml_deployer.metadata import MetadataFile
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from wml_deployer import SoftwareCredentials
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata
 
 
@@ -35,7 +37,7 @@ class ObservedProject:
 
     def remove_project(self) -> None:
         """Remove what the project has on the service, so that its processes end."""
-        for deployment in self.client.deployments():
+        for deployment in (*self.client.deployments(), *self.client.batch_deployments()):
             if self.folder.name[:8] in deployment.name:
                 self.client.delete_deployment(deployment.id)
         for model in self.client.models():
@@ -64,7 +66,7 @@ class ObservedProject:
             self.violations.append(f"{where}: {result}")
             return
         metadata = self.metadata()
-        deployments = [d for d in self.client.deployments() if metadata.project_name in d.name]
+        deployments = self.deployments()
         models = [m for m in self.client.models() if metadata.project_name in m.name]
         live = metadata.version(metadata.log[-1].to_version)
         candidates = [d for d in deployments if CANDIDATE_KEY in d.custom.get(CUSTOM_KEY, {})]
@@ -82,7 +84,7 @@ class ObservedProject:
                 sorted((r.revision or "", r.message or "") for m in models for r in self.client.revisions(m.id)),
             ),
             "comment": (True, "# kept\n" in (self.folder / "metadata.yaml").read_text(encoding="utf-8")),
-            "left files": ([], [str(p) for p in self.folder.rglob("*") if p.suffix in {".tmp", ".partial"}]),
+            "left files": ([], self.left_files()),
         }
         for name, (wanted, found) in seen.items():
             self.expect(f"{where}: {name}", wanted, found)
@@ -90,11 +92,44 @@ class ObservedProject:
     def check_nothing_is_left(self, where: str) -> None:
         """See that neither service nor file have anything of the project but its history."""
         metadata = self.metadata()
-        named = [d.name for d in self.client.deployments()] + [m.name for m in self.client.models()]
-        self.expect(f"{where}: left", [], [name for name in named if metadata.project_name in name])
+        models = [m.name for m in self.client.models() if metadata.project_name in m.name]
+        self.expect(f"{where}: left", [], [*(d.name for d in self.deployments()), *models])
         self.expect(
             f"{where}: file", (None, None, ()), (metadata.deployment_uid, metadata.model_uid, metadata.versions)
         )
+
+    def check_agreement(self, where: str) -> None:
+        """See that the files know what the service has, that it is there once, and that nothing else is left."""
+        metadata, deployments = self.metadata(), self.deployments()
+        candidates = [d for d in deployments if CANDIDATE_KEY in d.custom.get(CUSTOM_KEY, {})]
+        live = [d for d in deployments if d not in candidates]
+        models = [m for m in self.client.models() if metadata.project_name in m.name]
+        stored = {(m.id, r.revision): r.message for m in models for r in self.client.revisions(m.id)}
+        known = {(v.model_id, v.revision): f"wml_deployer {v.name} {v.digest}" for v in metadata.versions}
+        served = [v.name for d in live for v in metadata.versions if (v.model_id, v.revision) == asset_of(d)]
+        logged = metadata.log[-1].to_version if metadata.log and live else None
+        names = [v.name for v in metadata.versions]
+        self.expect(f"{where}: candidates", True, len(candidates) <= 1)
+        self.expect(f"{where}: deployment", [d.id for d in live], [metadata.deployment_uid] if live else [])
+        self.expect(f"{where}: no deployment", None, None if live else metadata.deployment_uid)
+        self.expect(f"{where}: versions", known, stored)
+        self.expect(f"{where}: names", sorted(set(names)), sorted(names))
+        self.expect(f"{where}: models", {model_id for model_id, _ in stored}, {m.id for m in models})
+        self.expect(f"{where}: what serves", served, [logged] if live else [])
+        self.expect(f"{where}: pending", None, metadata.pending)
+        self.expect(f"{where}: left files", [], self.left_files())
+
+    def deployments(self) -> list[DeploymentRecord]:
+        """List what the project has deployed."""
+        return [d for d in self.client.deployments() if self.metadata().project_name in d.name]
+
+    def batch_deployments(self) -> list[DeploymentRecord]:
+        """List what scores for the project in batch."""
+        return [d for d in self.client.batch_deployments() if self.metadata().project_name in d.name]
+
+    def left_files(self) -> list[str]:
+        """List files of writes that did not come to their end."""
+        return [str(p) for p in self.folder.rglob("*") if p.suffix in {".tmp", ".partial"}]
 
     def metadata(self) -> Metadata:
         """Read the project's file."""

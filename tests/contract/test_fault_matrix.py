@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sklearn.dummy import DummyClassifier
 
-from tests.contract.calls import Call, calls_of
-from tests.contract.observed_project import ObservedProject
-from tests.contract.processes import ROWS, model, number_of
-from wml_deployer import Deployer, errors
+from tests.contract.verb_scenario import TIMEOUT_SECONDS, VERBS, VerbScenario
+from wml_deployer import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.contract.calls import Call
     from wml_deployer import SoftwareCredentials
     from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-SECONDS = 60.0
-"""Time of a verb, within which it must have ended; a call that stalls is silent for as long."""
 STALLED_TIMEOUTS = (1.5, 6.0, 24.0)
 """Time of a verb whose call stalls: the first that takes it so far, which depends on how busy the machine is."""
 SHARE = 12
@@ -49,36 +44,15 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[Error, ...]]] = {
     "dropped before the work": ({"drop": "before"}, (errors.TransportError,)),
     "dropped after the work": ({"drop": "after"}, (errors.TransportError,)),
     "cut off in the body": ({"drop": "within"}, (errors.TransportError,)),
-    "stalled": ({"stall": SECONDS}, (errors.DeadlineError,)),
+    "stalled": ({"stall": TIMEOUT_SECONDS}, (errors.DeadlineError,)),
 }
-VERBS = (
-    *("deploy", "release at first", "update", "release", "rollback"),
-    *("candidate", "promote", "discard", "prune", "recover", "delete"),
-)
-DEPLOYED_BEFORE = frozenset(VERBS) - {"deploy", "release at first"}
 
 
-@dataclass
-class FaultScenario(ObservedProject):
-    """A project whose verbs meet faults, one after the other."""
+@dataclass(kw_only=True)
+class FaultScenario(VerbScenario):
+    """A project whose verb meets faults, one after the other."""
 
-    credentials: SoftwareCredentials
-    server: LocalServer
     whole: bool
-    verb: str
-    deployer: Deployer = field(init=False)
-    number: int = 0
-    count: int = 0
-    known: ClassVar[dict[str, list[Call]]] = {}
-
-    def calls(self) -> list[Call]:
-        """Find out what the verb asks when all goes well."""
-        if self.verb not in self.known:
-            self.prepare()
-            self.server.clear_requests()
-            self.run_verb()
-            self.known[self.verb] = calls_of(self.server.requests)
-        return self.known[self.verb]
 
     def selected_calls(self, kind: str) -> list[Call]:
         """List the calls that meet a fault: all, or other ones for each kind."""
@@ -86,57 +60,10 @@ class FaultScenario(ObservedProject):
         share = 1 if self.whole else min(SHARE, len(calls))
         return [call for n, call in enumerate(calls) if (n + first) % share == 0]
 
-    def new_deployer(self) -> None:
-        """Begin a project anew, not yet connected."""
-        self.new_project()
-        self.deployer = Deployer(self.credentials, self.folder / "metadata.yaml")
-        if self.verb in DEPLOYED_BEFORE:
-            self.release(0)
-
-    def release(self, number: int) -> None:
-        """Serve the model of this number."""
-        self.deployer.release(model(number), sample=ROWS, version=f"v{number}")
-
-    def prepare(self) -> None:
-        """See that the verb has all of its work before it."""
-        if self.count == 0 or self.verb not in DEPLOYED_BEFORE - {"delete", "prune"}:
-            self.new_deployer()
-        # Another content each time: what is stored already is not stored again.
-        self.number = len(self.deployer.metadata.versions)
-        if self.verb == "rollback":
-            if self.number == 1:
-                self.release(1)
-            self.number = 1 - self.live()
-        elif self.verb in {"promote", "discard"}:
-            self.deployer.candidate(model(self.number), sample=ROWS, version=f"v{self.number}")
-        elif self.verb == "prune":
-            # Another schema takes a model of its own, which nobody needs.
-            self.deployer.store(DummyClassifier().fit([[0], [1]], [0, 1]), version="old")
-            self.deployer.store(model(self.number), version=f"v{self.number}")
-        elif self.verb == "candidate":
-            with suppress(errors.VersionError):
-                self.deployer.discard()
-        elif self.verb == "recover":
-            (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
-
-    def run_verb(self, timeout: float = SECONDS) -> None:
-        """Call the verb."""
-        named = {"sample": ROWS, "version": f"v{self.number}", "timeout": timeout}
-        if self.verb in {"deploy", "release at first", "update", "release", "candidate"}:
-            getattr(self.deployer, self.verb.partition(" ")[0])(model(self.number), **named)
-        elif self.verb == "rollback":
-            self.deployer.rollback(f"v{self.number}", timeout=timeout)
-        elif self.verb == "prune":
-            self.deployer.prune(keep=1, timeout=timeout)
-        elif self.verb == "delete":
-            self.deployer.delete(cascade=True, timeout=timeout)
-        else:
-            getattr(self.deployer, self.verb)(timeout=timeout)
-
     def run_case(self, call: Call, kind: str) -> None:
         """Let one call go wrong, then call the verb again, and look at what is there."""
         where, allowed = f"{self.verb}, {call}, {kind}", KINDS[kind][1]
-        for timeout in STALLED_TIMEOUTS if kind == "stalled" else (SECONDS,):
+        for timeout in STALLED_TIMEOUTS if kind == "stalled" else (TIMEOUT_SECONDS,):
             self.prepare()
             self.count += 1
             before = self.serving_number()
@@ -146,10 +73,10 @@ class FaultScenario(ObservedProject):
         self.expect(f"{where}: the fault happened", True, happened)
         if error is not None:
             self.expect(f"{where}: error {error!r}", True, isinstance(error, allowed))
-            if self.verb != "delete":
+            if self.verb not in {"delete", "cascade"}:
                 serves = self.number if f"Version v{self.number} serves;" in str(error) else before
                 self.expect(f"{where}: what answers", serves, self.serving_number())
-            self.expect(f"{where}: then", None, self.error_of_verb(SECONDS))
+            self.expect(f"{where}: then", None, self.error_of_verb())
         elif call.method == "DELETE" and kind == "409":
             # A service is believed that says of a thing that it is in use.
             return
@@ -161,7 +88,7 @@ class FaultScenario(ObservedProject):
         self.server.fault(call.method, call.path, skip=call.before, **fault)
         started = time.monotonic()
         error = self.error_of_verb(timeout)
-        self.expect(f"{where}: ends in time", True, time.monotonic() - started < SECONDS)
+        self.expect(f"{where}: ends in time", True, time.monotonic() - started < TIMEOUT_SECONDS)
         happened = self.fault_happened(fault.get("times", 1))
         self.server.clear_faults()
         return error, happened
@@ -169,33 +96,6 @@ class FaultScenario(ObservedProject):
     def fault_happened(self, times: int) -> bool:
         """Say whether the fault happened."""
         return bool(self.server._call("GET", "/faults")["resources"][0]["times"] < times)
-
-    def error_of_verb(self, timeout: float) -> Exception | None:
-        """Call the verb; return how it failed."""
-        try:
-            self.run_verb(timeout)
-        except Exception as error:  # noqa: BLE001 - which one is what is looked at
-            return error
-        return None
-
-    def serving_number(self) -> int | None:
-        """Say which model answers, if one is deployed."""
-        return None if self.deployer.metadata.deployment_uid is None else number_of(self.deployer)
-
-    def check_outcome(self, where: str) -> None:
-        """Compare what is there with what the verb is to leave."""
-        if self.verb == "delete":
-            self.check_nothing_is_left(where)
-            return
-        self.check(
-            where,
-            {
-                "error": None,
-                "version": self.deployer.status().version,
-                "number": number_of(self.deployer),
-                "candidates": [f"v{self.number}"] if self.verb == "candidate" else [],
-            },
-        )
 
 
 @pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["part", "whole"])
@@ -214,7 +114,7 @@ def scenario(
     whole: bool,
 ) -> Iterator[FaultScenario]:
     """Open the service for a verb."""
-    scenario = FaultScenario(client, tmp_path / "project", reached, server, whole, request.param)
+    scenario = FaultScenario(client, tmp_path / "project", reached, server, request.param, whole=whole)
     yield scenario
     server.clear_faults()
     scenario.remove_project()

@@ -86,4 +86,9 @@ def translated(error: Exception, exchange: Exchange, operation: str) -> errors.W
     if kind is None and isinstance(error, _OF_ANOTHER_SHAPE):
         message = f"The service's answer has another shape than promised: {error!r}"
         return errors.InvalidResponseError(message, operation=operation)
-    return (kind or errors.ServiceError)(str(error) or type(error).__name__, operation=operation)
+    message = str(error) or type(error).__name__
+    changed = [response for method, response in exchange.responses[-1:] if method != "GET"]
+    if kind is errors.ServiceError and changed:
+        # The client was promised another success, such as a 204: the work may be done.
+        return errors.InvalidResponseError(message, operation=operation, status=changed[0].status)
+    return (kind or errors.ServiceError)(message, operation=operation)
