@@ -132,6 +132,16 @@ def core(session: nox.Session) -> None:
     session.run("pytest", *WORKERS, "-m", "core", "tests/contract")
 
 
+@nox.session(python=["3.12", "3.13"])
+def install(session: nox.Session) -> None:
+    """Install the wheel beside the newest data libraries, and see that pip leaves them as they are."""
+    session.install("--upgrade", "numpy", "packaging", "pandas", "scikit-learn")
+    check = str(Path("tests/installation.py").resolve())
+    before = session.run("python", check, silent=True)
+    install_wheel(session)
+    session.run("python", check, str(before))
+
+
 @nox.session(python=["3.11", "3.12"], tags=["versions"])
 @nox.parametrize("client", ["ibm-watson-machine-learning", "ibm-watsonx-ai"])
 def alone(session: nox.Session, client: str) -> None:

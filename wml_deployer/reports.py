@@ -147,7 +147,7 @@ class Comparison(_Drawn):
             ax: Where to draw; a new figure if not given.
 
         Returns:
-            The axes. They need matplotlib (``pip install 'wml_deployer[plot]'``).
+            The axes. They need matplotlib (``pip install matplotlib``).
 
         Raises:
             ConfigurationError: matplotlib is not installed.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_missing_packages_are_named(metadata_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next step is a command that works from any index."""
+    """The next step is a command that installs them from where the package came from."""
     monkeypatch.setattr(launch, "_NEEDED", ("starlette", "not_installed_here"))
 
     with pytest.raises(ClientNotInstalledError, match="not_installed_here") as caught:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from wml_deployer._install import install_command
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 from wml_deployer.credentials._regions import find_region
 from wml_deployer.errors import ClientNotInstalledError
@@ -39,6 +40,7 @@ class Candidate:
         name: What users call it.
         package: What Python calls it.
         requirement: What pip calls it.
+        extra: The extra of this package that brings it.
         first: The first Python that it runs on.
         end: The first Python that it no longer runs on.
 
@@ -47,6 +49,7 @@ class Candidate:
     name: Name
     package: str
     requirement: str
+    extra: str
     first: tuple[int, int]
     end: tuple[int, int]
 
@@ -72,9 +75,9 @@ class Candidate:
 
 CLIENTS = (
     Candidate(
-        "machine-learning", "ibm_watson_machine_learning", "ibm-watson-machine-learning>=1.0.370", (3, 10), (3, 13)
+        "machine-learning", "ibm_watson_machine_learning", "ibm-watson-machine-learning>=1.0.370", "wml", (3, 10), (3, 13)
     ),
-    Candidate("watsonx", "ibm_watsonx_ai", "ibm-watsonx-ai>=1.3", (3, 11), (3, 15)),
+    Candidate("watsonx", "ibm_watsonx_ai", "ibm-watsonx-ai>=1.3", "watsonx", (3, 11), (3, 15)),
 )
 """The one to prefer first; from Python 3.13 on it does not exist."""
 
@@ -172,7 +175,7 @@ def _none_fits(
         return ClientNotInstalledError(
             f"{able[0].requirement} is needed for {here}, and it is not installed.",
             operation="connect",
-            next_step=f'pip install "{able[0].requirement}"',
+            next_step=install_command(able[0].extra),
         )
     which = "None of IBM's clients" if asked == "auto" else f"The client {asked!r}, which was asked for, does not"
     knows = " reaches " if asked == "auto" else " reach "

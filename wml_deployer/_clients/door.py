@@ -11,6 +11,7 @@ from wml_deployer._clients.machine_learning import MachineLearningClient
 from wml_deployer._clients.scope import Scope
 from wml_deployer._clients.tokens import TokenSource
 from wml_deployer._clients.watsonx import WatsonxClient
+from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import remaining
 from wml_deployer._transport.pool import CONNECTIONS, PAUSES_SECONDS, Transport
 from wml_deployer.credentials import LocalCredentials, SoftwareCredentials
@@ -113,8 +114,7 @@ def local_service(folder: Path) -> ServerInfo:
         raise ClientNotInstalledError(
             f"The embedded service cannot be started: {error}",
             operation="connect",
-            next_step="Install its packages: python -m pip install starlette uvicorn trustme jinja2 httptools uvloop "
-            "python-multipart setuptools",
+            next_step=install_command("local"),
         ) from error
     except (OSError, ServerStartError, ValueError) as error:
         remaining()

@@ -25,6 +25,7 @@ from wml_deployer._clients.records import (
 )
 from wml_deployer._clients.scope import Scope, refuse_project
 from wml_deployer._clients.translation import translated
+from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer.errors import (
     AuthorizationError,
@@ -59,7 +60,7 @@ class IBMClient(DirectCalls):
     """
 
     package: ClassVar[str]
-    requirement: ClassVar[str]
+    extra: ClassVar[str]
 
     def __init__(
         self, credentials: CloudCredentials | SoftwareCredentials, transport: Transport, tokens: TokenSource
@@ -256,5 +257,5 @@ class IBMClient(DirectCalls):
         except ImportError as error:
             raise ClientNotInstalledError(
                 f"The IBM client for this platform cannot be imported: {error}",
-                next_step=f'pip install "{self.requirement}"',
+                next_step=install_command(self.extra),
             ) from error

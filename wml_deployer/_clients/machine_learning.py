@@ -19,7 +19,7 @@ class MachineLearningClient(IBMClient):
     """One deployment space through ``ibm_watson_machine_learning.APIClient``."""
 
     package = "ibm_watson_machine_learning"
-    requirement = "ibm-watson-machine-learning>=1.0.370"
+    extra = "wml"
 
     def _constructed(self, credentials: CloudCredentials | SoftwareCredentials) -> Any:
         from ibm_watson_machine_learning import APIClient  # noqa: PLC0415 - takes a second to import

@@ -18,7 +18,7 @@ class WatsonxClient(IBMClient):
     """One deployment space through ``ibm_watsonx_ai.APIClient``."""
 
     package = "ibm_watsonx_ai"
-    requirement = "ibm-watsonx-ai>=1.3"
+    extra = "watsonx"
 
     def _constructed(self, credentials: CloudCredentials | SoftwareCredentials) -> Any:
         from ibm_watsonx_ai import APIClient, Credentials  # noqa: PLC0415 - takes a second to import

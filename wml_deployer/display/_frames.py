@@ -64,7 +64,7 @@ class Scores(_Frame):
 
     @property
     def plot(self) -> _OwnPlot:
-        """Plot the distribution of the probabilities, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
+        """Plot the distribution of the probabilities, with matplotlib (``pip install matplotlib``)."""
         return _OwnPlot(self, scores_plot)
 
     def _repr_html_(self) -> str:
@@ -101,7 +101,7 @@ class History(_Frame):
 
     @property
     def plot(self) -> _OwnPlot:
-        """Plot which version was live when, with matplotlib (``pip install 'wml_deployer[plot]'``)."""
+        """Plot which version was live when, with matplotlib (``pip install matplotlib``)."""
         return _OwnPlot(self, history_plot)
 
 

@@ -12,6 +12,7 @@ import tomli
 
 from wml_deployer import CloudCredentials, SoftwareCredentials
 from wml_deployer._clients.choice import CLIENTS, Candidate, choose, release_of
+from wml_deployer._install import install_command
 from wml_deployer._transport.pool import Transport
 from wml_deployer._transport.responses import Response
 from wml_deployer.errors import ClientNotInstalledError, InvalidResponseError
@@ -85,14 +86,16 @@ def test_the_one_that_is_installed_is_taken() -> None:
 
 @pytest.mark.parametrize(
     ("credentials", "release", "needed"),
-    [(cloud("au-syd"), None, "ibm-watsonx-ai"), (software(), (4, 8), "ibm-watson-machine-learning")],
+    [(cloud("au-syd"), None, "watsonx"), (software(), (4, 8), "wml")],
 )
-def test_a_missing_client_is_named_with_its_command(
+def test_a_missing_client_is_named_with_its_extra(
     credentials: CloudCredentials | SoftwareCredentials, release: tuple[int, ...] | None, needed: str
 ) -> None:
-    """The message can be pasted into a shell."""
-    with pytest.raises(ClientNotInstalledError, match=f'pip install "{needed}>='):
+    """The next step can be pasted into a shell."""
+    with pytest.raises(ClientNotInstalledError) as caught:
         choose(credentials, release, (3, 12), lambda _: False)
+
+    assert install_command(needed) == caught.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -184,11 +187,12 @@ def test_a_given_release_is_not_asked_for() -> None:
 
 
 def test_requirements_are_those_of_the_package() -> None:
-    """What the message tells to install is what the package itself asks for."""
+    """What the message tells to install is what the package itself asks for, on some Pythons or by an extra."""
     project = tomli.loads(pyproject())["project"]
-    declared = [line.split(";")[0] for line in project["dependencies"]]
+    offered = {"": project["dependencies"], **project["optional-dependencies"]}
+    declared = {extra: [line.split(";")[0] for line in lines] for extra, lines in offered.items()}
 
-    assert [] == [one.requirement for one in CLIENTS if one.requirement not in declared]
+    assert [] == [one.name for one in CLIENTS for extra in ("", one.extra) if one.requirement not in declared[extra]]
 
 
 def pyproject() -> str:

@@ -36,13 +36,13 @@ def require_extra() -> None:
     """Check that the packages of the embedded service are installed.
 
     Raises:
-        ImportError: One is missing; says how to install them.
+        ImportError: One is missing.
 
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
-            f'The embedded service needs {", ".join(missing)}. Install it with: pip install "wml_deployer[local]"'
+            f"The embedded service needs {', '.join(missing)}, which the extra 'local' of wml_deployer brings."
         )
 
 
