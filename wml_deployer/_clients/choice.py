@@ -75,7 +75,12 @@ class Candidate:
 
 CLIENTS = (
     Candidate(
-        "machine-learning", "ibm_watson_machine_learning", "ibm-watson-machine-learning>=1.0.370", "wml", (3, 10), (3, 13)
+        "machine-learning",
+        "ibm_watson_machine_learning",
+        "ibm-watson-machine-learning>=1.0.370",
+        "wml",
+        (3, 10),
+        (3, 13),
     ),
     Candidate("watsonx", "ibm_watsonx_ai", "ibm-watsonx-ai>=1.3", "watsonx", (3, 11), (3, 15)),
 )
