@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
-    from wml_deployer.metadata import Version
+    from wml_deployer.metadata import Route, Version
     from wml_deployer.schema import Schema
 
 __all__ = ["Deployment", "StoredModel"]
@@ -48,6 +48,7 @@ class StoredModel:
         model_type: Framework and version (``"scikit-learn_1.6"``).
         software_specification: Name of the specification that runs it.
         schema: Input fields and classes.
+        route: How it goes live: ``"native"``, ``"derived"`` or ``"function"``.
 
     Example:
         >>> StoredModel("v0.1", "3f2c", "1", "sha256:9a", "scikit-learn_1.6", "runtime-25.1-py3.12").revision
@@ -62,6 +63,7 @@ class StoredModel:
     model_type: str
     software_specification: str
     schema: Schema | None = field(default=None, repr=False)
+    route: Route = "native"
 
     @classmethod
     def from_version(cls, version: Version) -> Self:
@@ -74,6 +76,7 @@ class StoredModel:
             model_type=version.model_type,
             software_specification=version.software_specification,
             schema=version.schema,
+            route=version.route,
         )
 
     def _repr_html_(self) -> str:
@@ -287,6 +290,7 @@ def _(stored: StoredModel) -> View:
     facts = (
         ("Model", f"{stored.id} (revision {stored.revision})"),
         ("Model type", stored.model_type),
+        ("Route", stored.route),
         ("Software specification", stored.software_specification),
         ("Digest", fingerprint(stored.digest)),
     )

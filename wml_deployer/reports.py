@@ -60,6 +60,8 @@ class CheckReport(_Drawn):
         findings: Everything found, errors first.
         model_type: The type that the model would be stored as; ``None`` where it cannot be stored.
         specification: Name of the software specification that would run it; ``None`` where there is none.
+        route: The way on which it would go live: ``"native"``, ``"derived"`` or ``"function"``.
+        why: Why not natively, in one line.
 
     Example:
         >>> CheckReport((), "scikit-learn_1.6", "runtime-25.1-py3.12")
@@ -70,6 +72,8 @@ class CheckReport(_Drawn):
     findings: tuple[Finding, ...]
     model_type: str | None = None
     specification: str | None = None
+    route: str | None = None
+    why: str = ""
 
     @property
     def ok(self) -> bool:
@@ -93,7 +97,8 @@ class CheckReport(_Drawn):
         count = f"errors: {len(self.errors)}, warnings: {len(self.warnings)}"
         verdict = "ready to be stored" if self.ok else "not to be stored"
         head = f"{what}{where}: {verdict}" + (f" ({count})" if self.findings else "")
-        return "\n".join([head, *map(str, self.findings)])
+        way = [f"route    {self.route}: {self.why}"] if self.why else []
+        return "\n".join([head, *way, *map(str, self.findings)])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -20,7 +20,7 @@ from wml_deployer.frameworks._registry import FRAMEWORKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LifeCycle", "Specification", "choose_specification", "fits"]
+__all__ = ["LifeCycle", "Specification", "choose_function_specification", "choose_specification", "fits"]
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,47 @@ def choose_specification(
     if chosen.state == "deprecated":
         logger.warning("%s is deprecated: %s", chosen.name, _successor(chosen))
     return chosen
+
+
+def choose_function_specification(
+    python: str, specifications: Sequence[Specification], *, name: str | None = None
+) -> Specification:
+    """Choose the software specification that a Python function runs on.
+
+    Among IBM's general runtimes, a supported one comes before a deprecated one, one with the same Python before one
+    with another, and a newer one before an older one.
+
+    Args:
+        python: Version of the Python that packs the function.
+        specifications: What the service offers.
+        name: The specification to use; chosen if not given.
+
+    Returns:
+        One of the specifications.
+
+    Raises:
+        SpecificationError: None runs functions, or the named one is unknown or takes no new ones.
+
+    Example:
+        >>> offered = [Specification("f47a", "runtime-25.1-py3.12"), Specification("d0b5", "onnxruntime_opset_21")]
+        >>> choose_function_specification("3.11.4", offered).name
+        'runtime-25.1-py3.12'
+
+    """
+    if name is not None:
+        found = next((each for each in specifications if each.name == name), None)
+        if found is None:
+            raise _unknown(name, specifications)
+        if found.state not in _PREFERENCE:
+            raise SpecificationError(f"{name} is {found.state} and takes no new models", next_step=_successor(found))
+        return found
+    usable = [each for each in specifications if _RUNTIME.fullmatch(each.name) and each.state in _PREFERENCE]
+    if not usable:
+        raise SpecificationError(
+            "no runtime here runs Python functions", next_step="name one with specification=, derived from a runtime"
+        )
+    own = f"-py{major_minor(python)}"
+    return min(usable, key=lambda each: (_PREFERENCE[each.state], not each.name.endswith(own), *_rank(each)[1:]))
 
 
 def fits(model_type: str, specification: Specification) -> bool | None:

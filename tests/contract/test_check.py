@@ -120,19 +120,22 @@ def test_a_stored_model_is_checked_by_its_specification(deployer: Deployer, mode
 
 
 def test_a_lambda_is_found(deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]) -> None:
-    """It cannot be pickled at all, and the finding says where it is."""
+    """It cannot be pickled natively, and the finding says where it is."""
     model = make_pipeline(FunctionTransformer(lambda rows: rows), DummyClassifier())
-    [finding] = deployer.check(model.fit(features, labels)).errors
+    [finding] = deployer.check(model.fit(features, labels), route="native").errors
 
     assert ("model", True) == (finding.subject, "<lambda>" in finding.problem)
 
 
-def test_a_model_of_texts_is_refused_without_a_sample(deployer: Deployer) -> None:
-    """No row of columns can be scored on it."""
+def test_a_model_of_texts_goes_live_as_a_function(deployer: Deployer) -> None:
+    """No runtime makes a series of rows, and a function does."""
     texts = pd.Series(["red wine", "white wine", "beer"])
     model = make_pipeline(TfidfVectorizer(), DummyClassifier()).fit(texts, [0, 1, 0])
 
-    assert ["input"] == [finding.subject for finding in deployer.check(model).errors]
+    report = deployer.check(model)
+
+    assert ("function", True) == (report.route, report.ok)
+    assert "fitted on a list of texts" in report.why
 
 
 class Silent(DummyClassifier):  # type: ignore[misc]

@@ -5,6 +5,7 @@ Each stands here because IBM's clients break the contract on it; the defect is n
 
 from __future__ import annotations
 
+import contextlib
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -14,11 +15,20 @@ from wml_deployer._clients.authorized import request
 from wml_deployer._clients.changes import changing
 from wml_deployer._clients.documents import is_document
 from wml_deployer._clients.jobs import BatchCalls
-from wml_deployer._clients.records import DeploymentRecord, ModelRecord, PlanRecord
-from wml_deployer._transport.deadline import remaining
+from wml_deployer._clients.records import (
+    ARRAY_TYPE,
+    FRAME_TYPE,
+    UNKNOWN_TYPE,
+    AssetKind,
+    DeploymentRecord,
+    ModelProperties,
+    ModelRecord,
+    PlanRecord,
+)
+from wml_deployer._transport.deadline import cleanup_deadline, remaining
 from wml_deployer._transport.pool import READ_SECONDS
 from wml_deployer._transport.responses import Response, checked
-from wml_deployer.errors import InvalidResponseError
+from wml_deployer.errors import InvalidResponseError, NotFoundError, WMLDeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +38,9 @@ if TYPE_CHECKING:
     from wml_deployer._clients.scope import Scope
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
+    from wml_deployer.schema import Schema
 
-__all__ = ["DirectCalls"]
+__all__ = ["DirectCalls", "input_schemas"]
 
 API_VERSION = "2026-08-17"
 PAGE = 200
@@ -54,27 +65,78 @@ class DirectCalls(BatchCalls):
         self.scope = scope
         self._transport = transport
         self._tokens = tokens
+        self._kinds: dict[str, AssetKind] = {}
 
     def replace_content(self, model_id: str, archive: Path) -> None:
         """Upload new content. IBM's clients do this without verifying TLS, and repeat a dropped upload as empty."""
-        with archive.open("rb") as file:
-            self._call(
-                "PUT",
-                f"/ml/v4/models/{model_id}/content",
-                "upload the model",
-                params={"content_format": "native"},
-                headers={"Content-Type": "application/octet-stream"},
-                body=file,
-                repeatable=True,
-            )
+
+        def replace(kind: AssetKind) -> None:
+            with archive.open("rb") as file:
+                self._call(
+                    "PUT",
+                    f"/ml/v4/{kind}s/{model_id}/{'content' if kind == 'model' else 'code'}",
+                    f"upload the {kind}",
+                    params={"content_format": "native"} if kind == "model" else {},
+                    headers={"Content-Type": "application/octet-stream"},
+                    body=file,
+                    repeatable=True,
+                )
+
+        self._of_its_kind(model_id, replace)
+
+    def store_function(self, content: Path, properties: ModelProperties) -> ModelRecord:
+        """Store a new function; when it fails nothing is left behind. IBM's clients take the text of a function's own
+        code, without what it refers to, and leave a function without content where the upload fails.
+        """
+        document = {
+            "name": properties.name,
+            "software_spec": {"id": properties.specification_id},
+            "type": "python",
+            "custom": properties.custom,
+            "tags": list(properties.tags),
+            **self.scope.query,
+        }
+        if properties.schema.fields:
+            document["schemas"] = {"input": input_schemas(properties.schema), "output": []}
+        made = self._call("POST", "/ml/v4/functions", "store the function", json=document).document()
+        record = ModelRecord.from_document(made, "function")
+        self._kinds[record.id] = "function"
+        try:
+            self.replace_content(record.id, content)
+        except WMLDeployerError:
+            with cleanup_deadline(), contextlib.suppress(WMLDeployerError):
+                self._call("DELETE", f"/ml/v4/functions/{record.id}", "delete the function")
+            raise
+        return record
+
+    def change_function(self, function_id: str, content: Path, properties: ModelProperties) -> None:
+        """Give a function new content and new facts; its revisions stay as they are."""
+        values = {
+            "name": properties.name,
+            "software_spec": {"id": properties.specification_id},
+            "custom": properties.custom,
+            "tags": list(properties.tags),
+        }
+        # Replacing what is there and adding what is not is the same operation in a JSON patch.
+        patch = [{"op": "add", "path": f"/{name}", "value": value} for name, value in values.items()]
+        self._call("PATCH", f"/ml/v4/functions/{function_id}", "change the function", json=patch, repeatable=True)
+        self.replace_content(function_id, content)
+
+    def functions(self) -> Sequence[ModelRecord]:
+        """List every function of the space. IBM's clients stop at 200 unless asked for all."""
+        listed = self._pages("/ml/v4/functions", "list the functions")
+        return [self._known(ModelRecord.from_document(item, "function")) for item in listed]
 
     def freeze_model(self, model_id: str, message: str) -> str:
         """Freeze a revision. IBM's clients cannot give it a commit message."""
-        document = self._call(
-            "POST",
-            f"/ml/v4/models/{model_id}/revisions",
-            "freeze the model",
-            json={**self.scope.query, "commit_message": message},
+        document = self._of_its_kind(
+            model_id,
+            lambda kind: self._call(
+                "POST",
+                f"/ml/v4/{kind}s/{model_id}/revisions",
+                f"freeze the {kind}",
+                json={**self.scope.query, "commit_message": message},
+            ),
         ).document()
         revision = ModelRecord.from_document(document).revision
         if revision is None:
@@ -83,27 +145,40 @@ class DirectCalls(BatchCalls):
 
     def revisions(self, model_id: str) -> Sequence[ModelRecord]:
         """List all revisions, newest first. IBM's clients return the creation time for each and drop the message."""
-        path = f"/ml/v4/models/{model_id}/revisions"
-        return [ModelRecord.from_document(item) for item in self._pages(path, "list the model's revisions")]
+
+        def listed(kind: AssetKind) -> Sequence[ModelRecord]:
+            pages = self._pages(f"/ml/v4/{kind}s/{model_id}/revisions", f"list the {kind}'s revisions")
+            return [ModelRecord.from_document(item, kind) for item in pages]
+
+        return self._of_its_kind(model_id, listed)
 
     def read_model(self, model_id: str, revision: str | None, read: Callable[[Iterator[bytes]], Result]) -> Result:
         """Download content. IBM's older client writes it to a path that it reports wrongly."""
-        params = {"content_format": "native"} | ({} if revision is None else {"revision_id": revision})
+        frozen = {} if revision is None else {"revision_id": revision}
         found: list[Result] = []
-        self._call(
-            "GET",
-            f"/ml/v4/models/{model_id}/download",
-            "download the model",
-            params=params,
-            read=lambda chunks: found.append(read(chunks)),
-        )
-        return found[-1]
+
+        def download(kind: AssetKind) -> Result:
+            self._call(
+                "GET",
+                f"/ml/v4/{kind}s/{model_id}/{'download' if kind == 'model' else 'code'}",
+                f"download the {kind}",
+                # The cloud calls a function's revision otherwise.
+                params={"content_format": "native", **frozen} if kind == "model" else {**frozen, **_rev(revision)},
+                read=lambda chunks: found.append(read(chunks)),
+            )
+            return found[-1]
+
+        return self._of_its_kind(model_id, download)
 
     def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
         """Ask for a model or a revision. IBM's clients ask up to six times, and take turns within a process."""
-        params = {} if revision is None else {"rev": revision}
-        path = f"/ml/v4/models/{model_id}"
-        return ModelRecord.from_document(self._call("GET", path, "look up the model", params=params).document())
+
+        def look(kind: AssetKind) -> ModelRecord:
+            path = f"/ml/v4/{kind}s/{model_id}"
+            found = self._call("GET", path, f"look up the {kind}", params=_rev(revision)).document()
+            return ModelRecord.from_document(found, kind)
+
+        return self._of_its_kind(model_id, look)
 
     def deployment(self, deployment_id: str) -> DeploymentRecord:
         """Ask for a deployment. IBM's clients take turns within a process; a look beside a score cannot wait."""
@@ -169,6 +244,28 @@ class DirectCalls(BatchCalls):
         """Wait for what runs beside the caller, and close every connection."""
         self._transport.close()
 
+    def _known(self, record: ModelRecord) -> ModelRecord:
+        """Remember in which of the service's two collections a model is."""
+        self._kinds[record.id] = record.kind
+        return record
+
+    def _of_its_kind(self, model_id: str, call: Callable[[AssetKind], Result]) -> Result:
+        """Make a call for a model that may be a function: which one is found out with the first call."""
+        kind = self._kinds.get(model_id)
+        if kind is not None:
+            return call(kind)
+        try:
+            found = call("model")
+        except NotFoundError as error:
+            try:
+                found = call("function")
+            except NotFoundError:
+                raise error from None
+            self._kinds[model_id] = "function"
+        else:
+            self._kinds[model_id] = "model"
+        return found
+
     def _pages(self, path: str, operation: str) -> Iterator[Document]:
         params: dict[str, str] = {"limit": str(PAGE)}
         while True:
@@ -201,6 +298,16 @@ class DirectCalls(BatchCalls):
         return checked(
             request(self._transport, self._tokens, method, url, headers=headers, body=body, **options), operation
         )
+
+
+def input_schemas(schema: Schema) -> list[Document]:
+    """Write the input schema that is stored with a model."""
+    fields = [{"name": field.name, "type": field.dtype or UNKNOWN_TYPE} for field in schema.fields]
+    return [{"id": "input", "type": FRAME_TYPE if schema.named else ARRAY_TYPE, "fields": fields}]
+
+
+def _rev(revision: str | None) -> dict[str, str]:
+    return {} if revision is None else {"rev": revision}
 
 
 def _start_of(href: str) -> str:

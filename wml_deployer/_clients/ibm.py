@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wml_deployer._clients.catalogue import entity, packages, specification_of
 from wml_deployer._clients.changes import changing
-from wml_deployer._clients.direct import DirectCalls
+from wml_deployer._clients.direct import DirectCalls, input_schemas
 from wml_deployer._clients.documents import text_of
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.records import (
-    ARRAY_TYPE,
-    FRAME_TYPE,
-    UNKNOWN_TYPE,
     DeploymentRecord,
     ModelProperties,
     ModelRecord,
@@ -114,11 +111,15 @@ class IBMClient(DirectCalls):
 
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind (IBM's client leaves a model without content)."""
+        if properties.kind == "function":
+            return self.store_function(archive, properties)
         made: list[str] = []
         try:
             with self._calling("store the model", made):
-                return ModelRecord.from_document(
-                    self._client.repository.store_model(str(archive), self._properties(properties, new=True))
+                return self._known(
+                    ModelRecord.from_document(
+                        self._client.repository.store_model(str(archive), self._properties(properties, new=True))
+                    )
                 )
         except WMLDeployerError:
             for model_id in made:
@@ -127,15 +128,18 @@ class IBMClient(DirectCalls):
 
     def change_model(self, model_id: str, archive: Path, properties: ModelProperties) -> None:
         """Give a model new content and new facts; its revisions stay as they are."""
+        if properties.kind == "function":
+            self.change_function(model_id, archive, properties)
+            return
         with self._calling("change the model"):
             self._client.repository.update_model(model_id, self._properties(properties, new=False))
         self.replace_content(model_id, archive)
 
     def models(self) -> Sequence[ModelRecord]:
-        """List every model of the space; unless asked for all, IBM's client stops at 200 without a word."""
+        """List every model and function of the space; unless asked for all, IBM's client stops silently at 200."""
         with self._calling("list the models"):
             listed = self._client.repository.get_model_details(get_all=True)["resources"]
-            return [ModelRecord.from_document(item) for item in listed]
+        return [*(self._known(ModelRecord.from_document(item)) for item in listed), *self.functions()]
 
     def delete_model(self, model_id: str) -> None:
         """Delete a model and all its revisions; IBM's client refuses what is deployed with an error of no kind."""
@@ -192,11 +196,7 @@ class IBMClient(DirectCalls):
             # The service keeps type and schema for a model's whole life: a patch of them is refused.
             given[names.TYPE] = properties.model_type
             if properties.schema.fields:
-                fields = [
-                    {"name": field.name, "type": field.dtype or UNKNOWN_TYPE} for field in properties.schema.fields
-                ]
-                kind = FRAME_TYPE if properties.schema.named else ARRAY_TYPE
-                given[names.INPUT_DATA_SCHEMA] = [{"id": "input", "type": kind, "fields": fields}]
+                given[names.INPUT_DATA_SCHEMA] = input_schemas(properties.schema)
         return given
 
     def _chosen(self, credentials: CloudCredentials | SoftwareCredentials) -> Scope:

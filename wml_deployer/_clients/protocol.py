@@ -81,10 +81,10 @@ class Client(Protocol):
         """Freeze the model's content and facts as a revision and return its number."""
 
     def model(self, model_id: str, revision: str | None = None) -> ModelRecord:
-        """Ask for a model, or one of its revisions."""
+        """Ask for a model, or one of its revisions; it may be a function that carries one."""
 
     def models(self) -> Sequence[ModelRecord]:
-        """List every model of the space."""
+        """List every model of the space, and every function."""
 
     def revisions(self, model_id: str) -> Sequence[ModelRecord]:
         """List a model's revisions, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from wml_deployer._clients.documents import Document, failure_of, parts_of, reading, required, text_of
 from wml_deployer.schema import Field, Schema
@@ -12,6 +12,7 @@ __all__ = [
     "ARRAY_TYPE",
     "FRAME_TYPE",
     "UNKNOWN_TYPE",
+    "AssetKind",
     "DeploymentRecord",
     "JobRecord",
     "ModelProperties",
@@ -30,6 +31,10 @@ UNKNOWN_TYPE = "object"
 """What is said of a column whose dtype is not known: the service wants a type for each."""
 
 
+AssetKind = Literal["model", "function"]
+"""What the service takes a stored model for: a model of one of its types, or a Python function that carries it."""
+
+
 @dataclass(frozen=True)
 class ModelProperties:
     """What is said of a model when it is stored.
@@ -41,6 +46,7 @@ class ModelProperties:
         schema: Input fields and classes.
         custom: Free facts kept with the model; this library's stand under one key.
         tags: Words to search by.
+        kind: Whether it is stored as a model, or as a Python function.
 
     """
 
@@ -50,11 +56,18 @@ class ModelProperties:
     schema: Schema
     custom: Document
     tags: tuple[str, ...] = ()
+    kind: AssetKind = "model"
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A stored model, or one of its revisions, as the service tells it."""
+    """A stored model, or one of its revisions, as the service tells it.
+
+    Attributes:
+        model_type: Framework and version; ``python`` for every function.
+        kind: Whether the service has it as a model, or as a Python function.
+
+    """
 
     id: str
     name: str
@@ -65,11 +78,12 @@ class ModelRecord:
     schema: Schema
     custom: Document
     raw: Document = field(repr=False, compare=False)
+    kind: AssetKind = "model"
 
     @classmethod
     @reading("model")
-    def from_document(cls, document: Document) -> ModelRecord:
-        """Read a model's document; listed revisions come without an entity."""
+    def from_document(cls, document: Document, kind: AssetKind = "model") -> ModelRecord:
+        """Read a model's or a function's document; listed revisions come without an entity."""
         metadata, entity = parts_of(document)
         specification = entity.get("software_spec", {})
         return cls(
@@ -82,6 +96,7 @@ class ModelRecord:
             schema=_schema(entity),
             custom=_facts(entity.get("custom")),
             raw=document,
+            kind=kind,
         )
 
 

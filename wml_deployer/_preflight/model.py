@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from wml_deployer._preflight.pickled import pickled_findings
 from wml_deployer._preflight.skew import skew_findings
 from wml_deployer.errors import CheckError, Fault
-from wml_deployer.packaging._pickles import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,12 +28,10 @@ def model_findings(profile: ModelProfile, package: Package, specification: Speci
         specification: The runtime, with its packages.
 
     """
-    yield from skew_findings(profile.libraries, specification, lambda: _packages_in_pickle(package))
-    yield from pickled_findings(package, specification)
-
-
-def _packages_in_pickle(package: Package) -> set[str]:
-    return {module.partition(".")[0] for module, _ in scan_pickles(package).globals}
+    yield from skew_findings(
+        profile.libraries, specification, lambda: {module.partition(".")[0] for module, _ in package.scan().globals}
+    )
+    yield from pickled_findings(package.scan(), specification)
 
 
 def refuse(findings: Iterable[Finding], operation: str, cause: BaseException | None = None) -> None:

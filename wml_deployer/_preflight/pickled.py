@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from wml_deployer.frameworks._distributions import distributions_of_modules
 from wml_deployer.frameworks._registry import FRAMEWORKS
-from wml_deployer.packaging._pickles import scan_pickles
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
+    from wml_deployer.packaging._pickles import PickleScan
     from wml_deployer.specifications import Specification
 
 __all__ = ["pickled_findings"]
@@ -21,16 +20,16 @@ __all__ = ["pickled_findings"]
 _SHOWN = 5
 
 
-def pickled_findings(archive: str | os.PathLike[str], specification: Specification) -> Iterator[Finding]:
-    """Look through the pickles of an archive without loading them.
+def pickled_findings(scan: PickleScan, specification: Specification) -> Iterator[Finding]:
+    """Look for what a model's pickles import and a runtime does not have.
 
     Args:
-        archive: The packed model.
+        scan: What they import.
         specification: The runtime, with its packages where it lists them.
 
     """
     by_root: dict[str, list[str]] = {}
-    for module, name in sorted(scan_pickles(archive).globals):
+    for module, name in sorted(scan.globals):
         if "<" in name:  # <lambda> and <locals> are how Python names what cannot be imported
             yield _nameless(module, name)
         else:

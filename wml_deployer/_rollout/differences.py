@@ -36,6 +36,7 @@ def differences(one: Version, other: Version) -> Differences:
 def _facts(version: Version) -> dict[tuple[str, str], Any]:
     facts: dict[tuple[str, str], Any] = {
         ("model", "type"): version.model_type,
+        ("model", "route"): version.route,
         ("model", "software specification"): version.software_specification,
         ("model", "digest"): version.digest,
     }

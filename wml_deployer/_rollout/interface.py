@@ -10,7 +10,7 @@ from wml_deployer.frameworks._sklearn import takes_any_columns
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._rollout.storing import Candidate
+    from wml_deployer._rollout.preparing import Candidate
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 

@@ -151,12 +151,14 @@ def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecor
 
 
 def archive_digest(client: Client, model_id: str, revision: str | None) -> str:
-    """Download what a revision holds, or the current content of the model, and digest its files.
+    """Download what a revision holds, or the current content of the model, and digest its files; or a function's text.
 
     Raises:
         PackagingError: It is not a whole archive.
 
     """
+    if client.model(model_id, revision).kind == "function":
+        return client.read_model(model_id, revision, checksum_of)
     with TemporaryDirectory(prefix="wml_deployer-") as folder:
         archive = Path(folder) / "model.tar.gz"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import ModelProperties, ModelRecord
+    from wml_deployer._clients.records import AssetKind, ModelProperties, ModelRecord
     from wml_deployer.metadata import Metadata
     from wml_deployer.packaging import Package
     from wml_deployer.schema import Schema
@@ -58,7 +58,7 @@ def upload(
         ConflictError: Somebody else stored or removed a model of this project at the same time.
 
     """
-    fitting = [model for model in models if can_hold(model, properties.model_type, properties.schema)]
+    fitting = [model for model in models if can_hold(model, properties.kind, properties.model_type, properties.schema)]
     with removal_as_conflict("store"):
         if frozen is not None and _runs_on(client, frozen, properties):
             return frozen, False
@@ -127,12 +127,13 @@ def _take_back(client: Client, properties: ModelProperties, message: str, error:
         add_note(error, f"A model may be left in {client.scope}; the next call goes on from it.")
 
 
-def can_hold(record: ModelRecord, model_type: str, schema: Schema) -> bool:
+def can_hold(record: ModelRecord, kind: AssetKind, model_type: str, schema: Schema) -> bool:
     """Say whether a model can take this content: the service keeps type and schema for its whole life."""
     ours, theirs = schema.fields, record.schema.fields
     same_names = [field.name for field in ours] == [field.name for field in theirs]
     known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
-    same_kind = record.model_type == model_type and record.schema.named == schema.named
+    same_kind = record.kind == kind and (kind == "function" or record.model_type == model_type)
+    same_kind = same_kind and record.schema.named == schema.named
     return same_kind and same_names and all(a == b for a, b in known)
 
 

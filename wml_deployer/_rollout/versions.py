@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.names import check_name, retired_names
+from wml_deployer._rollout.preparing import Candidate, prepared
 from wml_deployer._rollout.removals import revisions_left
 from wml_deployer._rollout.rollback import find_version
+from wml_deployer._rollout.routing import Placement, place
 from wml_deployer._rollout.service_log import read_log, read_retired
-from wml_deployer._rollout.storing import Candidate, prepared, store, stored_already
+from wml_deployer._rollout.storing import refuse_taken, store, stored_already
 from wml_deployer.errors import ConflictError, ModelError
 from wml_deployer.metadata import Version
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import SampleFolder
-    from wml_deployer.metadata import MetadataFile
+    from wml_deployer.metadata import Metadata, MetadataFile, Route
 
 __all__ = ["Versions", "Wish", "deployed_already"]
 
@@ -39,6 +41,7 @@ class Wish:
     specification: str | None = None
     unpickle: bool = False
     metrics: Mapping[str, float] = field(default_factory=dict)
+    route: Route | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name or metrics that cannot be written, before anything is sent."""
@@ -84,7 +87,7 @@ class Versions:
         if wish.stored is not None:
             yield find_version(metadata, wish.stored, "store")
         else:
-            with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle) as candidate:
+            with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle, route=wish.route) as candidate:
                 yield candidate
 
     def get(self, candidate: Candidate | Version, wish: Wish, *, upload: bool = True) -> Version:
@@ -105,25 +108,17 @@ class Versions:
             return self._measured(candidate, wish.metrics)
         metadata, client = self._file.read(), self._client()
         version = stored_already(client, metadata, candidate, wish.version, wish.specification)
-        if version is None and not upload:
-            raise deployed_already(metadata.project_name)
+        if version is None:
+            placement = place(client, candidate, wish.specification)
+            candidate = placement.candidate
+            version = stored_already(client, metadata, candidate, wish.version, wish.specification)
         if version is not None:
             refuse(candidate.findings, "store", candidate.cause)
         else:
-            record = deployment_of(client, metadata) if client.scope.kind == "space" else None
-            version, self._made_model = store(
-                client,
-                metadata,
-                candidate,
-                name=wish.version,
-                specification_name=wish.specification,
-                metrics=wish.metrics,
-                logged=read_log(record) if record else (),
-                retired=read_retired(record) if record else {},
-                elsewhere=self._file.elsewhere(),
-            )
-            self._write_down(version)
-            self._stored = version
+            refuse_taken(metadata, candidate.package.digest, wish.version, wish.specification)
+            if not upload:
+                raise deployed_already(metadata.project_name)
+            version = self._store(client, metadata, placement, wish)
         version = self._measured(version, wish.metrics)
         if candidate.sample is not None:
             self._samples.keep(version.digest, candidate.sample)
@@ -146,6 +141,22 @@ class Versions:
         metadata = self._file.read()
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
+
+    def _store(self, client: Client, metadata: Metadata, placement: Placement, wish: Wish) -> Version:
+        record = deployment_of(client, metadata) if client.scope.kind == "space" else None
+        version, self._made_model = store(
+            client,
+            metadata,
+            placement,
+            name=wish.version,
+            metrics=wish.metrics,
+            logged=read_log(record) if record else (),
+            retired=read_retired(record) if record else {},
+            elsewhere=self._file.elsewhere(),
+        )
+        self._write_down(version)
+        self._stored = version
+        return version
 
     def _measured(self, version: Version, metrics: Mapping[str, float]) -> Version:
         """Add what was measured of a version since it was stored."""

@@ -10,12 +10,14 @@ holds the two together.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import pandas as pd
+
+from wml_deployer._functions.loader import outputs, values_of
+from wml_deployer.frameworks import default_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,6 @@ __all__ = [
     "array_of",
     "arrays_of",
     "frame_of",
-    "outputs",
     "written",
 ]
 
@@ -55,12 +56,13 @@ class NativeRuntime:
     Args:
         model: The fitted estimator.
         schema: The input schema that is stored with it.
+        call: How it is asked, as its framework says.
 
     """
 
-    def __init__(self, model: Any, schema: Schema) -> None:
-        """Keep both; nothing is called yet."""
-        self._model = model
+    def __init__(self, model: Any, schema: Schema, call: str = "predict") -> None:
+        """Keep them; nothing is called yet."""
+        self._model, self._call = model, call
         self._names = [field.name for field in schema.fields]
         self._as_frame = bool(schema.fields) and schema.named
         self._dtypes = {field.name: field.dtype for field in schema.fields} if self._as_frame else {}
@@ -80,6 +82,15 @@ class NativeRuntime:
         if self._as_frame or (fields is not None and hasattr(self._model, "feature_names_in_")):
             return frame_of(block["values"], fields or self._names, self._dtypes)
         return array_of(block["values"])
+
+    def answer(self, body: bytes, arrived: Any) -> bytes:
+        """Return what the runtime answers to the rows of a request that it has read.
+
+        A runtime starts with the library's own settings, whatever this process has set.
+        """
+        del body
+        with default_settings():
+            return answer(self._model, arrived, self._call)
 
 
 def frame_of(values: Sequence[Sequence[Any]], columns: Sequence[str], dtypes: Mapping[str, str]) -> pd.DataFrame:
@@ -138,18 +149,19 @@ def array_of(values: Sequence[Sequence[Any]]) -> np.ndarray[Any, Any]:
     return objects.astype(np.float64) if type(None) in kinds else np.array(values)
 
 
-def answer(model: Any, given: Any) -> bytes:
-    """Call a model and write its answer as a native runtime does.
+def answer(model: Any, given: Any, call: str = "predict") -> bytes:
+    """Call a model and write its answer as a runtime does.
 
     Args:
         model: The fitted estimator, or a bare ``xgboost.Booster``.
         given: n rows × k columns. They are copied first: a model may change what it is given.
+        call: How it is asked, as its framework says.
 
     Returns:
         The answer's JSON: ``prediction`` and, from classifiers with probabilities, ``probability``.
 
     """
-    return written(outputs(model, given))
+    return written(outputs(model, given, call))
 
 
 def written(columns: Mapping[str, Any]) -> bytes:
@@ -159,37 +171,9 @@ def written(columns: Mapping[str, Any]) -> bytes:
         columns: What a model returned for n rows, by the field of the answer.
 
     """
-    # NaN and infinities have no form in JSON, and become null.
-    values = list(zip(*(_plain_values(column) for column in columns.values()), strict=True))
+    values = list(zip(*map(values_of, columns.values()), strict=True))
     document = {"predictions": [{"fields": list(columns), "values": values}]}
-    return orjson.dumps(document, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-
-
-def _plain(value: Any) -> Any:
-    """Turn what stands in an array of objects into what JSON has."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, set | frozenset):
-        return list(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    if value is pd.NA or value is pd.NaT:
-        return None
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-
-def outputs(model: Any, given: Any) -> dict[str, Any]:
-    """Call a model: what it predicts and, if it says, the probabilities, by their field in an answer."""
-    if type(model).__name__ == "Booster":
-        import xgboost  # noqa: PLC0415 - the object's own library, loaded already
-
-        return {"prediction": model.predict(xgboost.DMatrix(given, enable_categorical=True))}
-    columns = {"prediction": model.predict(given.copy())}
-    if hasattr(model, "predict_proba"):
-        columns["probability"] = model.predict_proba(given.copy())
-    return columns
+    return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 
 def arrays_of(column: Any) -> list[np.ndarray[Any, Any]]:
@@ -198,16 +182,3 @@ def arrays_of(column: Any) -> list[np.ndarray[Any, Any]]:
     return [
         np.asarray(part.toarray() if hasattr(part, "toarray") else part) for part in (column if several else [column])
     ]
-
-
-def _plain_values(column: Any) -> list[Any]:
-    """Turn what a model returned into one Python value a row."""
-    arrays = arrays_of(column)
-    if len(arrays) > 1:
-        return [list(row) for row in zip(*map(_plain_values, arrays), strict=True)]
-    array = arrays[0]
-    if array.dtype.kind in "mM":
-        array = array.astype(str)
-    # A float32 is written as the double of the same value.
-    values: list[Any] = (array.astype(np.float64) if array.dtype.kind == "f" else array).tolist()
-    return values

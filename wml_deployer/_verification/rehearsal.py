@@ -18,20 +18,22 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import orjson
 import pandas as pd
 
+from wml_deployer._functions.description import as_fitted, form_of
+from wml_deployer._functions.loader import outputs
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.changes import changed_columns, reason_of
 from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
-from wml_deployer._verification.native import NativeRuntime, UnreadableColumnError, answer, arrays_of, outputs, written
+from wml_deployer._verification.native import NativeRuntime, UnreadableColumnError, answer, arrays_of, written
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import InvalidResponseError, ModelError
-from wml_deployer.frameworks._schema import takes_names
+from wml_deployer.frameworks import recognise
 from wml_deployer.payload import decode
 from wml_deployer.reports import Finding
 
@@ -55,20 +57,31 @@ NO_GAPS = "Score no row with a gap in it, or let the pipeline fill them: SimpleI
 CORRECT_SAMPLE = "Give as sample= rows that the model can answer, in the form that it was fitted on."
 
 
-def rehearse(model: Any, rows: SampleRows, schema: Schema) -> Rehearsal:
-    """Rehearse how a native runtime would answer a sample.
+class Runtime(Protocol):
+    """What answers requests: a native runtime, or a function."""
+
+    def read(self, body: bytes) -> Any:
+        """Return what the model is called with, or raise a ``ValueError``."""
+
+    def answer(self, body: bytes, arrived: Any) -> bytes:
+        """Return the answer to a request, of which the rows were read."""
+
+
+def rehearse(model: Any, rows: SampleRows, schema: Schema, runtime: Runtime | None = None) -> Rehearsal:
+    """Rehearse how the service would answer a sample.
 
     Args:
         model: The fitted estimator.
         rows: n rows × k columns.
         schema: The model's input as it will be stored, and its classes.
+        runtime: What answers; a native runtime if not given.
 
     """
     with warnings.catch_warnings():
         # A model fitted on an array complains about names; only what it answers counts.
         warnings.simplefilter("ignore")
         try:
-            run = _Run(model, rows, schema)
+            run = _Run(model, rows, schema, runtime)
         except (ModelError, InvalidResponseError) as error:
             # The answer itself may be of a shape that no answer of the service has.
             finding = Finding("error", "sample", error.message, error.next_step or CORRECT_SAMPLE)
@@ -121,17 +134,19 @@ class _Run:
         model: The fitted estimator.
         rows: n rows × k columns.
         schema: The model's input and classes.
+        runtime: What answers.
 
     Raises:
         ModelError: The model cannot answer the sample.
 
     """
 
-    def __init__(self, model: Any, rows: SampleRows, schema: Schema) -> None:
+    def __init__(self, model: Any, rows: SampleRows, schema: Schema, runtime: Runtime | None) -> None:
         self._model, self._rows, self._schema = model, rows, schema
-        self._runtime = NativeRuntime(model, schema)
-        self._takes_names = takes_names(model)
-        body = local_answer(model, self._as_fitted(rows.frame))
+        self._call = recognise(model).call
+        self._runtime = runtime or NativeRuntime(model, schema, self._call)
+        self._form = form_of(model, named=rows.named)
+        body = local_answer(model, as_fitted(rows.frame, self._form), self._call)
         self._answered_values = orjson.loads(body)["predictions"][0]
         self._expected = self._decoded(body)
         self.parts: list[Part] = []
@@ -173,8 +188,8 @@ class _Run:
             # The gap comes first: the rows after it are the sample's own.
             nullable = "UInt64" if frame[name].dtype.kind == "u" else "Int64"
             holed = with_gaps(pd.concat([frame.head(1), frame]).astype({name: nullable}), [name], len(frame) + 1)
-            arrived = self._sent("rows beside a gap", holed).arrived
-            answered = self._asked(arrived)
+            rows = self._sent("rows beside a gap", holed)
+            arrived, answered = rows.arrived, self._remote(rows)
             if isinstance(answered, pd.DataFrame):
                 answered = answered.iloc[1:].reset_index(drop=True)
                 theirs = _as_frame(arrived, frame.columns).iloc[1:].reset_index(drop=True)
@@ -190,7 +205,7 @@ class _Run:
         answered: Any = expected
         # What arrives as it was sent is answered as it was; parts of the sample show whether rows depend on others.
         if isinstance(rows.arrived, Exception) or rows.changed or len(positions) < len(self._rows.frame):
-            answered = self._asked(rows.arrived)
+            answered = self._remote(rows)
         if isinstance(answered, pd.DataFrame) and agree(answered, expected):
             values = [self._answered_values["values"][position] for position in positions]
             block = {**self._answered_values, "values": values}
@@ -200,16 +215,16 @@ class _Run:
 
     def _keep_if_harmless(self, rows: _Rows) -> bool:
         """Make rows with gaps a part of the sample, if the model answers them the same way here and there."""
-        expected, answered = self._asked(rows.local), self._asked(rows.arrived)
+        expected, answered = self._asked(rows.local), self._remote(rows)
         if isinstance(expected, Exception) or isinstance(answered, Exception) or not agree(answered, expected):
             return False
-        self.parts.append(Part(rows.part, rows.body, answer(self._model, rows.local)))
+        self.parts.append(Part(rows.part, rows.body, answer(self._model, rows.local, self._call)))
         return True
 
     def _play_gap(self, name: Any, count: int) -> bool:
         """Play a gap in one column: an answer that differs is an error, one that fails is a warning."""
         rows = self._sent("a row with a gap", with_gaps(self._rows.frame, [name], count))
-        expected, answered = self._asked(rows.local), self._asked(rows.arrived)
+        expected, answered = self._asked(rows.local), self._remote(rows)
         if isinstance(expected, Exception):
             return False  # The model was not made for gaps there.
         if isinstance(answered, UnreadableColumnError) and answered.column != name:
@@ -265,29 +280,27 @@ class _Run:
             arrived = self._runtime.read(body)
         except ValueError as error:  # what the encoder refuses is one, too
             arrived = error
-        return _Rows(part, frame, self._as_fitted(frame), body, arrived)
+        return _Rows(part, frame, as_fitted(frame, self._form), body, arrived)
+
+    def _remote(self, rows: _Rows) -> pd.DataFrame | Exception:
+        """Return what the runtime answers, or what it raised."""
+        if isinstance(rows.arrived, Exception):
+            return rows.arrived
+        try:
+            return self._decoded(self._runtime.answer(rows.body, rows.arrived))
+        except Exception as error:  # noqa: BLE001 - the model's own code, on what it may not have been made for
+            return error
 
     def _asked(self, given: Any) -> pd.DataFrame | Exception:
-        """Return the model's answer, or what it raised; nothing is asked if reading the rows raised already."""
-        if isinstance(given, Exception):
-            return given
+        """Return the local model's answer, or what it raised."""
         try:
-            return self._decoded(answer(self._model, given))
+            return self._decoded(answer(self._model, given, self._call))
         except Exception as error:  # noqa: BLE001 - the model's own code, on what it may not have been made for
             return error
 
     def _decoded(self, body: bytes) -> pd.DataFrame:
         frame: pd.DataFrame = decode(body, classes=self._schema.classes)
         return frame
-
-    def _as_fitted(self, frame: pd.DataFrame) -> Any:
-        """Bring rows into the form that the model was fitted on: named columns, or a bare array."""
-        if self._takes_names:
-            return frame
-        # Mixed numbers would make an array of objects, which no model was fitted on.
-        numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes)
-        array = frame.to_numpy()
-        return np.array(array.tolist()) if numbers and array.dtype == object else array
 
     def _add_column(self, name: Any, ours: pd.Series[Any], theirs: pd.Series[Any], example: str) -> None:
         reason = reason_of(name, ours, theirs)
@@ -299,19 +312,20 @@ class _Run:
             self.findings[subject] = Finding(severity, subject, problem, next_step)
 
 
-def local_answer(model: Any, given: Any) -> bytes:
+def local_answer(model: Any, given: Any, call: str) -> bytes:
     """Let the local model answer, and write the answer as the service does.
 
     Args:
         model: The fitted estimator.
         given: n rows × k columns, as it was fitted on.
+        call: How it is asked, as its framework says.
 
     Raises:
         ModelError: It raises, or does not answer one finite value a row.
 
     """
     with user_code("The model's predict", CORRECT_SAMPLE):
-        columns = outputs(model, given)
+        columns = outputs(model, given, call)
     for name, values in columns.items():
         _check_output(name, values, len(given))
     with user_code("Writing the model's answer as JSON", "Fit the model on text, numbers or booleans as labels."):
@@ -334,7 +348,7 @@ def _check_output(name: str, values: Any, count: int) -> None:
 
 
 def _as_frame(rows: Any, columns: pd.Index[Any]) -> pd.DataFrame:
-    frame: pd.DataFrame = pd.DataFrame(rows) if isinstance(rows, np.ndarray) else rows
+    frame: pd.DataFrame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     return frame.set_axis(columns, axis=1)
 
 

@@ -56,7 +56,7 @@ class SampleRows:
         return encode(rows if self.named or schema.fields else rows.to_numpy(), schema=schema)
 
 
-def read_rows(data: Any, schema: Schema) -> SampleRows:
+def read_rows(data: Any, schema: Schema, *, texts: bool = False) -> SampleRows:
     """Read the rows of a sample.
 
     Of more than a thousand rows a thousand are taken, evenly spread over all of them.
@@ -64,12 +64,16 @@ def read_rows(data: Any, schema: Schema) -> SampleRows:
     Args:
         data: n rows × k fields, in any form that ``score`` takes.
         schema: The columns that the model was fitted on, if it names any.
+        texts: Whether the model takes a series of texts: then a series or a flat list is n rows of one column.
 
     Raises:
         SchemaError: The columns are not those of the model.
         PayloadError: It holds no rows, or values that cannot be sent.
 
     """
+    if texts and not isinstance(data, pd.DataFrame):
+        series = pd.Series(data)
+        data = series.to_frame("text" if series.name is None else series.name)
     data = _thin_out(data)
     document = orjson.loads(prepare(data, schema=schema).encode())
     blocks = document["input_data"]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.storing import Candidate
-    from wml_deployer.metadata import Metadata, Version
+    from wml_deployer._rollout.preparing import Candidate
+    from wml_deployer.metadata import Metadata, Route, Version
 
 __all__ = ["ROLLOUT_SECONDS", "OpenProject", "wished"]
 
@@ -171,6 +171,7 @@ def wished(
     version: str | None = None,
     specification: str | None = None,
     *,
+    route: Route | None = None,
     unpickle: bool = False,
     metrics: Mapping[str, float] | None = None,
 ) -> Wish:
@@ -181,17 +182,28 @@ def wished(
 
     """
     if not isinstance(model, StoredModel):
-        return Wish(model, None, sample, version, specification, unpickle, metrics or {})
-    _refuse_changes(model, sample, version, specification)
+        return Wish(model, None, sample, version, specification, unpickle, metrics or {}, _known_route(route))
+    _refuse_changes(model, sample, version, specification, route)
     return Wish(model, model.version, metrics=metrics or {})
 
 
-def _refuse_changes(stored: StoredModel, sample: Any, version: str | None, specification: str | None) -> None:
+def _known_route(route: Route | None) -> Route | None:
+    if route not in {None, "native", "function"}:
+        raise ModelError(
+            f"There is no route {route!r}.", next_step="Give 'native' or 'function', or leave it out to have it chosen."
+        )
+    return route
+
+
+def _refuse_changes(
+    stored: StoredModel, sample: Any, version: str | None, specification: str | None, route: Route | None
+) -> None:
     """Refuse what can no longer be done with a version; without the model, nobody knows what a sample should give."""
     refused = {
         "sample": sample is not None,
         "version": version not in {None, stored.version},
         "specification": specification not in {None, stored.software_specification},
+        "route": route not in {None, stored.route},
     }
     names = [f"{name}=" for name, is_refused in refused.items() if is_refused]
     if names:

@@ -16,6 +16,7 @@ from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
     from wml_deployer.deployment import Deployment
+    from wml_deployer.metadata import Route
     from wml_deployer.reports import Comparison
 
 __all__ = ["CandidateVerbs"]
@@ -32,6 +33,7 @@ class CandidateVerbs(OpenProject):
         sample: Any = None,
         version: str | None = None,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
@@ -44,6 +46,7 @@ class CandidateVerbs(OpenProject):
             sample: n rows × k fields to verify it with, as ``store`` takes them.
             version: Name of the version, as ``store`` takes it.
             specification: Name of the software specification, as ``store`` takes it.
+            route: The way to go live, as ``store`` takes it.
             unpickle: Whether a path may be loaded into this process, as ``store`` takes it.
             timeout: Seconds for the whole call.
 
@@ -56,7 +59,7 @@ class CandidateVerbs(OpenProject):
             ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
 
         """
-        wish = wished(model, sample, version, specification, unpickle=unpickle)
+        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle)
         with self._preparing(wish, timeout) as (project, prepared):
             project.refuse_stale()
             chosen = project.versions.get(prepared, wish)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.journal import Action
     from wml_deployer._rollout.project import Project
     from wml_deployer.deployment import Deployment
-    from wml_deployer.metadata import Version
+    from wml_deployer.metadata import Route, Version
 
 __all__ = ["RolloutVerbs"]
 
@@ -33,6 +33,7 @@ class RolloutVerbs(OpenProject):
         sample: Any = None,
         version: str | None = None,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -47,6 +48,7 @@ class RolloutVerbs(OpenProject):
             sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
+            route: The way to go live, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -62,7 +64,7 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
@@ -84,6 +86,7 @@ class RolloutVerbs(OpenProject):
         sample: Any = None,
         version: str | None = None,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -97,6 +100,7 @@ class RolloutVerbs(OpenProject):
             sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
+            route: The way to go live, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -115,7 +119,7 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.at_rest(project.required("update"))
             if not allow_schema_change:
@@ -131,6 +135,7 @@ class RolloutVerbs(OpenProject):
         sample: Any = None,
         version: str | None = None,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -144,6 +149,7 @@ class RolloutVerbs(OpenProject):
             sample: n rows × k fields to verify it with, as :meth:`store` takes them.
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
+            route: The way to go live, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -160,7 +166,7 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:

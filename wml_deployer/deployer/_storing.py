@@ -14,6 +14,7 @@ from wml_deployer.deployment import StoredModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wml_deployer.metadata import Route
     from wml_deployer.reports import CheckReport
 
 __all__ = ["StoringVerbs"]
@@ -30,6 +31,7 @@ class StoringVerbs(OpenProject):
         sample: Any = None,
         strict: bool = False,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> CheckReport:
@@ -46,6 +48,7 @@ class StoringVerbs(OpenProject):
             sample: n rows × k fields, as :meth:`store` takes them.
             strict: Whether errors are raised instead of returned.
             specification: Name of the software specification, as :meth:`store` takes it.
+            route: The way to go live, as :meth:`store` takes it.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             timeout: Seconds for the whole call.
 
@@ -68,7 +71,7 @@ class StoringVerbs(OpenProject):
             ['schema', 'sample']
 
         """
-        wish = wished(model, sample, None, specification, unpickle=unpickle)
+        wish = wished(model, sample, None, specification, route=route, unpickle=unpickle)
         with deadline(timeout):
             report = check(lambda: self._project.client, self.metadata, wish)
         if strict:
@@ -83,6 +86,7 @@ class StoringVerbs(OpenProject):
         sample: Any = None,
         version: str | None = None,
         specification: str | None = None,
+        route: Route | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         timeout: float = ROLLOUT_SECONDS,
@@ -96,6 +100,9 @@ class StoringVerbs(OpenProject):
                 machine. The column names of a frame are the schema of a model that was fitted on a bare array.
             version: Name of the version; the project's version, counted up where it is taken, if not given.
             specification: Name of the software specification; the best supported one if not given.
+            route: The way to go live: ``"native"``, as a model that a runtime of the service serves, or ``"function"``,
+                as a Python function that carries the model and rebuilds its rows as they were at the fit. If not given,
+                natively where a runtime answers as the model does here, as a function otherwise.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
                 pickle runs code that it brings along.
             metrics: What you measured of it, such as ``{"f1": 0.93}``; :meth:`diff` sets it side by side.
@@ -109,7 +116,7 @@ class StoringVerbs(OpenProject):
             ConflictError: Somebody else stored a model of this project at the same time.
 
         """
-        wish = wished(model, sample, version, specification, unpickle=unpickle, metrics=metrics)
+        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
         with self._storing(timeout) as project, self._prepared(project, wish) as candidate:
             stored = project.versions.get(candidate, wish)
         return StoredModel.from_version(stored)

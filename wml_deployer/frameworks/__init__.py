@@ -11,15 +11,15 @@ import os
 import platform
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import UnsupportedModelError, WMLDeployerError
 from wml_deployer.frameworks._distributions import distributions_of_modules
 from wml_deployer.frameworks._inspection import parts, roots
-from wml_deployer.frameworks._registry import FRAMEWORKS
+from wml_deployer.frameworks._registry import FALLBACKS, FRAMEWORKS
 from wml_deployer.frameworks._schema import class_labels, input_fields, takes_names
 from wml_deployer.frameworks._sklearn import set_parameters
 from wml_deployer.schema import Schema
@@ -29,11 +29,19 @@ if TYPE_CHECKING:
 
     from wml_deployer.frameworks._framework import Framework
 
-__all__ = ["ModelProfile", "major_minor", "profile", "recognise"]
+__all__ = [
+    "ModelProfile",
+    "default_settings",
+    "major_minor",
+    "process_settings",
+    "profile",
+    "recognise",
+    "unserved",
+]
 
 _STORABLE = (
     "a fitted scikit-learn estimator or pipeline (XGBoost's scikit-learn API included), a trained xgboost.Booster, "
-    "or a path to a .joblib or .pkl file, a directory or a .tar.gz"
+    "any other object with predict, or a path to a .joblib or .pkl file, a directory or a .tar.gz"
 )
 
 
@@ -89,7 +97,7 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
     IBM's samples do (xgboost's version is in ``libraries``), and a bare ``xgboost.Booster`` as ``xgboost_*``.
 
     Args:
-        estimator: A fitted scikit-learn estimator or pipeline, or a trained ``xgboost.Booster``.
+        estimator: A fitted scikit-learn estimator or pipeline, or anything else with ``predict``.
         sample: Some rows as the model gets them, n rows x k fields. Where it is a DataFrame, the dtypes of the fields
             come from it, and so do the names where the model was fitted on a bare array; otherwise dtypes are ``""``,
             which says unknown.
@@ -115,7 +123,7 @@ def profile(estimator: object, sample: object = None) -> ModelProfile:
     framework = recognise(estimator)
     with _code_of(estimator):
         fields = input_fields(estimator, sample)
-        libraries = _libraries(estimator, named=bool(fields))
+        libraries = _libraries(estimator, framework, named=bool(fields))
         return ModelProfile(
             model_type=f"{framework.name}_{major_minor(libraries[framework.name])}",
             libraries=libraries,
@@ -144,8 +152,7 @@ def recognise(estimator: object) -> Framework:
     """
     _refuse_what_is_no_model(estimator)
     with _code_of(estimator):
-        _refuse_unserved(estimator)
-        for framework in FRAMEWORKS:
+        for framework in (*FRAMEWORKS, *FALLBACKS):
             if framework.is_model(estimator):
                 framework.refuse_unfitted(estimator)
                 return framework
@@ -154,6 +161,39 @@ def recognise(estimator: object) -> Framework:
         f"A {kind.__module__}.{kind.__qualname__} is not a model of a framework that can be stored.",
         next_step=f"Pass {_STORABLE}.",
     )
+
+
+def process_settings() -> dict[str, dict[str, Any]]:
+    """Return what was set of the loaded frameworks for this process and changes what models answer, by package.
+
+    Example:
+        >>> import sklearn
+        >>> with sklearn.config_context(transform_output="pandas"):
+        ...     process_settings()
+        {'sklearn': {'transform_output': 'pandas'}}
+
+    """
+    loaded = [framework for framework in FRAMEWORKS if framework.package in sys.modules]
+    found = {framework.package: dict(framework.settings()) for framework in loaded}
+    return {package: settings for package, settings in found.items() if settings}
+
+
+@contextmanager
+def default_settings() -> Iterator[None]:
+    """Use the loaded frameworks as they are imported, whatever was set for this process, within a block.
+
+    Example:
+        >>> import sklearn
+        >>> with sklearn.config_context(transform_output="pandas"), default_settings():
+        ...     process_settings()
+        {}
+
+    """
+    with ExitStack() as stack:
+        for framework in FRAMEWORKS:
+            if framework.package in sys.modules and framework.settings():
+                stack.enter_context(framework.default_settings())
+        yield
 
 
 def major_minor(version: str) -> str:
@@ -202,28 +242,37 @@ def _refuse_what_is_no_model(estimator: object) -> None:
         )
 
 
-def _refuse_unserved(estimator: object) -> None:
-    """Refuse libraries that no runtime carries, wherever in a pipeline they are."""
-    for part in parts(estimator, _is_model):
-        for framework in FRAMEWORKS:
-            if not framework.is_served and framework.package in roots(part):
-                title = type(framework).__name__
-                raise UnsupportedModelError(
-                    f"{type(part).__name__} comes from {title}, which no runtime of the service carries.",
-                    next_step="Convert the model to ONNX (onnxmltools) and store it as onnxruntime_*, or fit an "
-                    "XGBoost model instead.",
-                )
+def unserved(estimator: object) -> str | None:
+    """Say why no model type of the service fits an estimator, or one inside it; ``None`` where one does.
+
+    Args:
+        estimator: Whatever :func:`recognise` knows.
+
+    Example:
+        >>> from sklearn.dummy import DummyClassifier
+        >>> unserved(DummyClassifier().fit([[0], [1]], [0, 1])) is None
+        True
+
+    """
+    if recognise(estimator) in FALLBACKS:
+        return f"the service has no model type for a {type(estimator).__name__}"
+    with _code_of(estimator):
+        for part in parts(estimator, _is_model):
+            for framework in FRAMEWORKS:
+                if not framework.is_served and framework.package in roots(part):
+                    return f"{type(part).__name__} comes from {type(framework).__name__}, which no runtime carries"
+    return None
 
 
 def _is_model(value: object) -> bool:
     return any(framework.is_model(value) for framework in FRAMEWORKS)
 
 
-def _libraries(estimator: object, *, named: bool) -> dict[str, str]:
+def _libraries(estimator: object, framework: Framework, *, named: bool) -> dict[str, str]:
     """Versions of everything that the runtime needs to load and run the model."""
     used = {root for part in parts(estimator, _is_model) for root in roots(part)}
     used -= {"__main__", *sys.stdlib_module_names}
-    used |= {"numpy", "sklearn"} | ({"pandas"} if named else set())
+    used |= {"numpy"} | ({framework.package} if framework.package else set()) | ({"pandas"} if named else set())
     found = {"python": platform.python_version()}
     for root, name in _distributions(used).items():
         found[name] = getattr(sys.modules.get(root), "__version__", None) or metadata.version(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 __all__ = ["Framework"]
 
@@ -21,7 +23,8 @@ class Framework:
         aliases: Other names that runtimes list it by.
         bundled: Other packages that every runtime with this framework has, listed or not.
         file_name: What IBM's client calls the pickle in the archive.
-        is_served: Whether a runtime of the service carries it.
+        is_served: Whether a runtime of the service has a model type for it; others go live as functions.
+        call: How a function asks a model for predictions: a name in ``CALLS`` of its loader.
         needs_same_release: Whether models are only sure to load in the minor release that saved them.
         volatile_attributes: Attributes that change with use, or say how to run and not what to answer: a digest leaves
             them out.
@@ -36,6 +39,7 @@ class Framework:
     bundled: ClassVar[tuple[str, ...]] = ()
     file_name: ClassVar[str] = "scikit_model.pkl"
     is_served: ClassVar[bool] = True
+    call: ClassVar[str] = "predict"
     needs_same_release: ClassVar[bool] = True
     volatile_attributes: ClassVar[frozenset[str]] = frozenset()
     reducers: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
@@ -61,6 +65,14 @@ class Framework:
     def as_stored(self, model: Any) -> object:
         """Return what is pickled in place of a model."""
         return model
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what was set of the library for this process, and changes what its models answer."""
+        return {}
+
+    def default_settings(self) -> AbstractContextManager[object]:
+        """Set what :meth:`settings` returns to the defaults within a block."""
+        return nullcontext()
 
     def field_names(self, model: Any) -> Sequence[str] | None:
         """Return the names of the columns that a model was fitted on, in order, if it knows them."""

@@ -1,14 +1,15 @@
-"""LightGBM, which no runtime of the service carries."""
+"""LightGBM, which no runtime of the service carries: it goes live as a function."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.frameworks._framework import Framework
 from wml_deployer.frameworks._inspection import roots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["LightGBM"]
 
@@ -39,3 +40,22 @@ class LightGBM(Framework):
     def is_model(self, value: object) -> bool:
         """Whether it is one of LightGBM's models."""
         return "lightgbm" in roots(value)
+
+    def refuse_unfitted(self, model: Any) -> None:
+        """Refuse a Booster without trees; LightGBM's estimators are scikit-learn's kind."""
+        if not model.num_trees():
+            raise UnsupportedModelError("The Booster is not trained.", next_step="Train it first: lightgbm.train(...).")
+
+    def field_names(self, model: Any) -> Sequence[str] | None:
+        """Return the names of the training data; LightGBM numbers the columns of an array."""
+        booster = getattr(model, "booster_", model)
+        names: list[str] = booster.feature_name()
+        return None if names == [f"Column_{place}" for place in range(len(names))] else names
+
+    def categorical(self, step: Any) -> Sequence[bool]:
+        """Say which columns had pandas categories: the Booster keeps these as lists, in the order of the columns."""
+        booster = getattr(step, "booster_", step)
+        if not self.is_model(booster) or not getattr(booster, "pandas_categorical", None):
+            return ()
+        infos = booster.dump_model(num_iteration=1)["feature_infos"]
+        return [bool(infos.get(name, {}).get("values")) for name in booster.feature_name()]

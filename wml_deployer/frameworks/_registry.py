@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 from wml_deployer.frameworks._catboost import CatBoost
 from wml_deployer.frameworks._lightgbm import LightGBM
+from wml_deployer.frameworks._predictor import Predictor
 from wml_deployer.frameworks._sklearn import ScikitLearn
+from wml_deployer.frameworks._statsmodels import Statsmodels
 from wml_deployer.frameworks._xgboost import XGBoost
 
 if TYPE_CHECKING:
     from wml_deployer.frameworks._framework import Framework
 
-__all__ = ["FRAMEWORKS"]
+__all__ = ["FALLBACKS", "FRAMEWORKS"]
 
 FRAMEWORKS: list[Framework] = [
     ScikitLearn(),
     XGBoost(),
     LightGBM(),
     CatBoost(),
+    Statsmodels(),
 ]
 """One row each; an object belongs to the first one that recognises it."""
+
+FALLBACKS: list[Framework] = [Predictor()]
+"""What an object is if no framework recognises it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from wml_deployer.errors import Fault, SchemaError, UnsupportedModelError
 from wml_deployer.frameworks._inspection import roots
-from wml_deployer.frameworks._registry import FRAMEWORKS
+from wml_deployer.frameworks._registry import FALLBACKS, FRAMEWORKS
 from wml_deployer.frameworks._sklearn import first_step, may_select_by_name
 from wml_deployer.schema import ClassLabel, Field
 
@@ -34,7 +34,7 @@ def takes_names(estimator: object) -> bool:
 
 def fitted_names(estimator: Any) -> tuple[str, ...]:
     """Return the columns of the fit, in order; none if it was fitted on bare arrays."""
-    framework = next((each for each in FRAMEWORKS if each.is_model(estimator)), FRAMEWORKS[0])
+    framework = next((each for each in (*FRAMEWORKS, *FALLBACKS) if each.is_model(estimator)), FRAMEWORKS[0])
     names = framework.field_names(estimator)
     return () if names is None else tuple(str(name) for name in names)
 

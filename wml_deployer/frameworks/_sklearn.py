@@ -11,6 +11,7 @@ from wml_deployer.frameworks._inspection import descends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "ScikitLearn",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 _LONGEST_PARAMETER = 200
+
+_SETTINGS = {"array_api_dispatch": False, "enable_metadata_routing": False, "transform_output": "default"}
+"""What ``sklearn.set_config`` sets for a process and changes what models answer, with the defaults."""
 
 _KEEPS_CONVENTIONS = frozenset({"sklearn", "xgboost"})
 """Packages whose estimators keep what they learnt, and the names of their columns, as scikit-learn does."""
@@ -91,6 +95,20 @@ class ScikitLearn(Framework):
             last = last_step(model)
             if not is_users_own(last) or hasattr(last, "__sklearn_is_fitted__"):
                 raise UnsupportedModelError(f"{name} is not fitted.", next_step="Fit it first: .fit(X, y).") from error
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what was set with ``sklearn.set_config``, where it is not the default."""
+        from sklearn import get_config  # noqa: PLC0415 - the object's own library, loaded already
+
+        config = get_config()
+        return {name: config[name] for name, default in _SETTINGS.items() if config.get(name, default) != default}
+
+    def default_settings(self) -> AbstractContextManager[object]:
+        """Use scikit-learn as it is imported."""
+        from sklearn import config_context  # noqa: PLC0415 - the object's own library, loaded already
+
+        context: AbstractContextManager[object] = config_context(**{name: _SETTINGS[name] for name in self.settings()})
+        return context
 
     def field_names(self, model: Any) -> Sequence[str] | None:
         """Return what the estimator recorded, or its first step."""

@@ -33,6 +33,7 @@ class XGBoost(Framework):
     package = "xgboost"
     aliases = ("py-xgboost", "libxgboost", "xgboost-cpu")
     file_name = "xgboost_model.pkl"
+    call = "xgboost"
     reducers: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"xgboost.core.Booster": _booster_by_its_trees}
 
     def is_model(self, value: object) -> bool:

@@ -21,12 +21,12 @@ from wml_deployer.errors import ConflictError, MetadataError
 from wml_deployer.metadata._atomic import replace_file
 from wml_deployer.metadata._document import IDS, edit, located, new_document, unfit, values
 from wml_deployer.metadata._lock_file import dump_states, parse_states
-from wml_deployer.metadata._records import LogEntry, Metadata, Pending, SpaceState, Version, unwritable
+from wml_deployer.metadata._records import LogEntry, Metadata, Pending, Route, SpaceState, Version, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LogEntry", "Metadata", "MetadataFile", "Pending", "Space", "Version", "unwritable"]
+__all__ = ["LogEntry", "Metadata", "MetadataFile", "Pending", "Route", "Space", "Version", "unwritable"]
 
 _STATE = ("pending", "versions", "retired", "log")
 """What :class:`Metadata` has of a space in metadata.lock, beside the ids."""

@@ -90,7 +90,7 @@ def _version(version: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
     for name in ("libraries", "parameters", "metrics"):
         version[name] = Row(sorted(version[name].items()))
     version["stored_at"] = Moment(version["stored_at"])
-    return {key: value for key, value in version.items() if value != {}}
+    return {key: value for key, value in version.items() if value != {} and (key, value) != ("route", "native")}
 
 
 def parse_states(data: bytes, name: str) -> tuple[SpaceState, ...]:

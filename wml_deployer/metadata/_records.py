@@ -14,7 +14,12 @@ from wml_deployer.credentials._checks import wrong
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 
-__all__ = ["LogEntry", "Metadata", "Pending", "SpaceState", "Version", "unwritable"]
+__all__ = ["LogEntry", "Metadata", "Pending", "Route", "SpaceState", "Version", "unwritable"]
+
+Route = Literal["native", "derived", "function"]
+"""How a model goes live: as one of the service's model types, the same on a software specification of the caller's own
+packages, or as a Python function that carries it.
+"""
 
 
 def unwritable(text: str, *, lines: bool = False) -> str | None:
@@ -95,7 +100,9 @@ class Version(_Record):
         model_id: Id of the model asset.
         revision: The asset's revision that holds this version.
         digest: Digest of its content.
-        model_type: The service's name for the kind of model (``"scikit-learn_1.3"``).
+        model_type: The service's name for the kind of model (``"scikit-learn_1.3"``); of a function that carries one,
+            what the model is.
+        route: How it goes live.
         software_specification: Name of the software specification that it runs on.
         libraries: Library -> version that it was fitted with.
         fields: Its input columns, in order; empty where it was fitted without names.
@@ -124,6 +131,7 @@ class Version(_Record):
     revision: _Text
     digest: str
     model_type: str
+    route: Route = "native"
     software_specification: str
     libraries: dict[str, str] = Key(default_factory=dict)
     fields: tuple[Field, ...] = ()

@@ -19,7 +19,7 @@ from wml_deployer.frameworks import recognise
 from wml_deployer.packaging._archive import check_archive, write_archive
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._files import files_of, is_text, read_head
-from wml_deployer.packaging._pickles import scan_pickles
+from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,11 @@ class Package:
     checksum: str
     size: int
     _folder: TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
+    _scan: PickleScan | None = field(default=None, repr=False, compare=False)
+
+    def scan(self) -> PickleScan:
+        """Read what its pickles import, without loading them."""
+        return self._scan or scan_pickles(self.path)
 
     def close(self) -> None:
         """Remove the temporary folder; an archive of the user's own stays."""

@@ -20,7 +20,9 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import pickle
-from types import FunctionType
+import sys
+from operator import attrgetter
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import PackagingError
@@ -53,11 +55,13 @@ _PLAIN = frozenset({bool, complex, float, int, str, type(None)})
 _PROTOCOL = 4
 
 
-def digest(estimator: object) -> str:
+def digest(estimator: object, *, by_value: bool = False) -> str:
     """Digest an estimator by its content.
 
     Args:
         estimator: Anything that can be pickled; it is not changed.
+        by_value: Whether classes and functions that cannot be imported are digested by their code, as cloudpickle
+            takes them along.
 
     Returns:
         A SHA-256, 64 hexadecimal digits.
@@ -73,7 +77,7 @@ def digest(estimator: object) -> str:
         True
 
     """
-    walk = _Walk()
+    walk = _Walk(by_value=by_value)
     try:
         return walk.node(estimator)
     except Exception as error:
@@ -88,15 +92,19 @@ def digest(estimator: object) -> str:
 class _Walk:
     """One walk over an object graph.
 
+    Args:
+        by_value: Whether classes and functions that cannot be imported are digested by their code.
+
     Attributes:
         current: The object that the walk is at, which is the culprit when something is raised.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_value: bool) -> None:
         import numpy as np  # noqa: PLC0415 - deferred: only estimators need it
 
         self.current: object = None
+        self._by_value = by_value
         self._np = np
         self._rules = dict(_RULES)
         self._volatile = set(_VOLATILE_ATTRIBUTES)
@@ -139,6 +147,9 @@ class _Walk:
         elif kind in {bytes, bytearray}:
             write(b"%s %d\n" % (kind.__name__.encode(), len(value)))
             write(value)
+        elif isinstance(value, type | FunctionType) and self._by_value and not _is_imported(value):
+            _line(write, "code", value.__qualname__)
+            self._all(write, _code_of(value))
         elif isinstance(value, type | FunctionType):
             pickle.dumps(value, _PROTOCOL)  # raises where it cannot be imported by its name
             _line(write, "global", value.__module__, value.__qualname__)
@@ -291,6 +302,44 @@ def _describe_dtype(dtype: Any) -> Any:
     if dtype.subdtype:
         return _describe_dtype(dtype.base), dtype.shape
     return dtype.newbyteorder("<").str
+
+
+def _is_imported(value: Any) -> bool:
+    """Whether another process finds a class or function by its name."""
+    if value.__module__ in {"__main__", "__mp_main__"}:
+        return False
+    try:
+        return attrgetter(value.__qualname__)(sys.modules[value.__module__]) is value
+    except (KeyError, AttributeError):
+        return False
+
+
+def _code_of(value: Any) -> list[Any]:
+    """List what a class or function consists of: bytecode, constants, and what it refers to in its module."""
+    if isinstance(value, type):
+        own = {name: member for name, member in vars(value).items() if name not in _OF_EVERY_CLASS}
+        return [list(value.__bases__), *own, *(_member(member) for member in own.values())]
+    cells = [cell.cell_contents for cell in value.__closure__ or ()]
+    code = value.__code__
+    named = [value.__globals__[name] for name in code.co_names if name in value.__globals__]
+    return [_instructions(code), value.__defaults__, value.__kwdefaults__, cells, *map(_member, named)]
+
+
+def _instructions(code: CodeType) -> list[Any]:
+    nested = [_instructions(constant) if isinstance(constant, CodeType) else constant for constant in code.co_consts]
+    return [code.co_code, nested, code.co_names, code.co_varnames, code.co_freevars]
+
+
+def _member(value: Any) -> Any:
+    """Return what counts of a member of a class, or of a name in a module."""
+    if isinstance(value, ModuleType):
+        return f"module {value.__name__}"
+    if isinstance(value, property):
+        return [value.fget, value.fset, value.fdel]
+    return value.__func__ if isinstance(value, classmethod | staticmethod) else value
+
+
+_OF_EVERY_CLASS = frozenset({"__dict__", "__doc__", "__module__", "__weakref__", "_abc_impl", "__firstlineno__"})
 
 
 def _reduced(value: Any) -> Any:

@@ -53,8 +53,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -73,6 +75,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
 
+_ROWS = (list, tuple, Mapping, np.ndarray, pd.Series, pd.Index)
+
 FEW_BYTES = 512
 """Up to this size, making a list for each row costs less than what :mod:`~wml_deployer.payload._fast_answer` does."""
 
@@ -87,7 +91,8 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
 
     Args:
         data: n rows x k fields as a DataFrame, a numpy array (structured and masked ones too), a list of rows or of
-            mappings; a single row as a mapping, a Series or a flat list; or a finished ``{"input_data": [...]}``,
+            mappings; a single row as a mapping, a Series or a flat list (of a model with one column, these are the
+            values of that column); or a finished ``{"input_data": [...]}``,
             whose values are checked and which is otherwise left as it is. It is read again when the rows are
             written, and never changed.
         schema: The model's input. Columns are put in its order; rows without names are taken to be in it.
@@ -109,9 +114,20 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
         b'{"input_data":[{"values":[[3,null]]}]}'
 
     """
+    if schema is not None and len(schema.fields) == 1:
+        data = _one_column(data, schema.fields[0].name)
     if isinstance(data, pd.DataFrame):
         return frame_table(data, schema)
     return read_document(data) if is_document(data) else rows_table(data, schema)
+
+
+def _one_column(data: object, name: str) -> object:
+    """Make n rows of a series or a flat list of the values of a model's only column."""
+    if isinstance(data, pd.Series) and data.index.tolist() != [name]:
+        return data.to_frame(name)
+    if isinstance(data, list) and data and not any(isinstance(value, _ROWS) for value in data):
+        return [[value] for value in data]
+    return data
 
 
 def to_input_data(data: object, *, schema: Schema | None = None) -> dict[str, Any]:

@@ -75,4 +75,4 @@ def test_a_runtime_that_lists_it_by_another_name_is_chosen() -> None:
     assert [] == list(skew_findings({"toy": "2.5.1"}, RUNTIME))
     assert ["error"] == [finding.severity for finding in skew_findings({"toy": "2.6.0"}, RUNTIME)]
     with pack(MODEL) as package:
-        assert [] == list(pickled_findings(package, RUNTIME))
+        assert [] == list(pickled_findings(package.scan(), RUNTIME))

@@ -22,6 +22,7 @@ from wml_deployer._preflight.skew import skew, skew_findings
 from wml_deployer._preflight.space import space_findings
 from wml_deployer._preflight.specification import life_findings
 from wml_deployer.errors import CheckError
+from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 from wml_deployer.reports import CheckReport, Finding
 from wml_deployer.schema import Field, Schema
 from wml_deployer.specifications import LifeCycle, Specification
@@ -58,10 +59,10 @@ class Place:
         return PlanRecord("lite", self._used, 20.0)
 
 
-def pickled(path: Path, model: Any, pickler: Any = pickle) -> Path:
-    """Write a model as a .pkl."""
+def scanned(path: Path, model: Any, pickler: Any = pickle) -> PickleScan:
+    """What a model's .pkl imports."""
     (path / "model.pkl").write_bytes(pickler.dumps(model))
-    return path / "model.pkl"
+    return scan_pickles(path / "model.pkl")
 
 
 def told(findings: Any) -> list[tuple[str, str]]:
@@ -132,7 +133,7 @@ def test_scikit_learn_is_found_in_the_runtime(tmp_path: Path) -> None:
     """A plain estimator has no finding."""
     model = DummyClassifier().fit([[0], [1]], [0, 1])
 
-    assert [] == list(pickled_findings(pickled(tmp_path, model), RUNTIME))
+    assert [] == list(pickled_findings(scanned(tmp_path, model), RUNTIME))
 
 
 def test_a_function_of_the_script_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_a_function_of_the_script_is_an_error(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys.modules["__main__"], "helper", helper, raising=False)
     model = FunctionTransformer(helper)
 
-    assert [("error", "__main__.helper")] == told(pickled_findings(pickled(tmp_path, model), RUNTIME))
+    assert [("error", "__main__.helper")] == told(pickled_findings(scanned(tmp_path, model), RUNTIME))
 
 
 @pytest.mark.parametrize(("extensions", "severity"), [((), "error"), (("my packages",), "warning")])
@@ -153,14 +154,14 @@ def test_a_module_of_ones_own_needs_an_extension(
     monkeypatch.setitem(sys.modules, "my_features", module)
     module.Shift = type("Shift", (), {"__module__": "my_features"})  # type: ignore[attr-defined]  # made for this test
     runtime = Specification("1", "mine", packages=RUNTIME.packages, extensions=extensions)
-    found = pickled_findings(pickled(tmp_path, module.Shift()), runtime)
+    found = pickled_findings(scanned(tmp_path, module.Shift()), runtime)
 
     assert [(severity, "my_features.Shift")] == told(found)
 
 
 def test_a_package_that_the_runtime_does_not_list_is_an_error(tmp_path: Path) -> None:
     """The finding names the package, not only the class."""
-    [finding] = pickled_findings(pickled(tmp_path, Field("age", "int64")), RUNTIME)
+    [finding] = pickled_findings(scanned(tmp_path, Field("age", "int64")), RUNTIME)
 
     assert "the package wml_deployer is not among those of runtime-25.1-py3.12" == finding.problem
 
@@ -169,13 +170,13 @@ def test_a_package_is_not_missed_where_the_runtime_lists_none(tmp_path: Path) ->
     """Releases that do not tell their packages are given the benefit of the doubt."""
     silent = Specification("1", "silent")
 
-    assert [] == list(pickled_findings(pickled(tmp_path, cloudpickle.CloudPickler), silent))
+    assert [] == list(pickled_findings(scanned(tmp_path, cloudpickle.CloudPickler), silent))
 
 
 def test_a_lambda_saved_by_cloudpickle_is_an_error(tmp_path: Path) -> None:
     """Only cloudpickle loads it, and the runtime lists none."""
     model = FunctionTransformer(lambda rows: rows)
-    [finding] = pickled_findings(pickled(tmp_path, model, cloudpickle), RUNTIME)
+    [finding] = pickled_findings(scanned(tmp_path, model, cloudpickle), RUNTIME)
 
     assert ("error", True) == (finding.severity, "cloudpickle" in finding.problem)
 

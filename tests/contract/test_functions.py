@@ -1,0 +1,185 @@
+"""Models that no runtime serves faithfully go live as Python functions, and do everything that models do."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from wml_deployer._functions import content
+from wml_deployer.errors import CheckError, ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wml_deployer import Deployer
+    from wml_deployer.testing import LocalServer
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ROWS = pd.DataFrame(
+    {"plan": pd.Series(["a", "b", np.nan, "c"] * 10, dtype=object), "age": np.arange(40.0)}, index=range(100, 140)
+)
+
+
+class Mean:
+    """A model of the user's own, which follows nobody's conventions."""
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        """Answer the mean of each row."""
+        return rows.mean(axis=1)
+
+
+@pytest.fixture
+def model() -> Any:
+    """A pipeline to which NaN is a category: a request has none, and natively it gets None."""
+    return fit(1.0)
+
+
+def fit(strength: float) -> Any:
+    """Fit the pipeline."""
+    encoder = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+    return make_pipeline(encoder, Ridge(strength)).fit(ROWS, np.arange(40.0) % 7)
+
+
+def uploads(server: LocalServer) -> list[str]:
+    """What was sent to the service, other than questions."""
+    return [
+        f"{one.method} {one.path}" for one in server.requests if one.method != "GET" and "authorize" not in one.path
+    ]
+
+
+@pytest.mark.core
+def test_a_model_that_a_runtime_would_misread_goes_live_as_a_function(deployer: Deployer, model: Any) -> None:
+    """By itself, and it answers as it does here."""
+    deployer.release(model, sample=ROWS)
+
+    pd.testing.assert_series_equal(
+        pd.Series(model.predict(ROWS), index=ROWS.index, name="prediction"), deployer.score(ROWS)["prediction"]
+    )
+    assert "function" == deployer.metadata.versions[-1].route
+
+
+def test_check_says_which_way_and_why(deployer: Deployer, model: Any) -> None:
+    """In one line."""
+    report = deployer.check(model, sample=ROWS)
+
+    assert (True, "function") == (report.ok, report.route)
+    assert "route    function: column 'plan': a gap in text arrives as None" in repr(report)
+
+
+def test_a_function_is_updated_and_rolled_back_under_one_id(deployer: Deployer, model: Any) -> None:
+    """Its revisions are frozen as those of models are."""
+    first = deployer.release(model, sample=ROWS)
+    second = deployer.update(fit(9.0), sample=ROWS)
+    updated = deployer.score(ROWS)["prediction"].tolist()
+    deployer.rollback()
+
+    assert first.id == second.id
+    assert (fit(9.0).predict(ROWS).tolist(), model.predict(ROWS).tolist()) == (
+        updated,
+        deployer.score(ROWS)["prediction"].tolist(),
+    )
+
+
+def test_an_update_changes_the_way_under_one_url(deployer: Deployer, model: Any) -> None:
+    """From a function to a model that a runtime serves, and back."""
+    numbers = ROWS.assign(plan=1.0)
+    native = Ridge().fit(numbers, np.arange(40.0))
+    url = deployer.release(model, sample=ROWS).url
+    deployer.update(native, sample=numbers)
+    answered = deployer.score(numbers)["prediction"].tolist()
+    back = deployer.rollback()
+
+    assert ["function", "native"] == [version.route for version in deployer.metadata.versions]
+    assert (native.predict(numbers).tolist(), url) == (answered, back.url)
+    assert model.predict(ROWS).tolist() == deployer.score(ROWS)["prediction"].tolist()
+
+
+def test_the_same_function_is_stored_once(deployer: Deployer, server: LocalServer, model: Any) -> None:
+    """Whatever rows its sample has."""
+    deployer.release(model, sample=ROWS)
+    server.clear_requests()
+    deployer.release(fit(1.0), sample=ROWS.head(7))
+
+    assert [] == [one for one in uploads(server) if "predictions" not in one]
+
+
+def test_a_lost_lock_file_is_rebuilt(deployer: Deployer, metadata_path: Path, model: Any) -> None:
+    """The function itself tells what it is."""
+    deployer.release(model, sample=ROWS)
+    before = deployer.metadata.versions
+    metadata_path.with_name("metadata.lock").unlink()
+    deployer.recover()
+
+    assert before == deployer.metadata.versions
+
+
+def test_the_way_can_be_chosen(deployer: Deployer, model: Any) -> None:
+    """What was refused stays refused, and what needs no function becomes one."""
+    plain = Ridge().fit(ROWS[["age"]], np.arange(40.0))
+    with pytest.raises(CheckError, match="a gap in text arrives as None"):
+        deployer.store(model, sample=ROWS, route="native")
+
+    assert "function" == deployer.store(plain, sample=ROWS[["age"]], route="function").route
+
+
+def test_the_two_ways_of_one_model_are_two_versions(deployer: Deployer) -> None:
+    """They answer in different environments, so that each has a digest of its own."""
+    plain = Ridge().fit(ROWS[["age"]], np.arange(40.0))
+    stored = [deployer.store(plain, sample=ROWS[["age"]], route=route) for route in ("native", "function", "native")]
+
+    assert (stored[0], False) == (stored[2], stored[0].digest == stored[1].digest)
+
+
+def test_an_unknown_way_is_refused(deployer: Deployer, model: Any) -> None:
+    """The next step names the ways."""
+    with pytest.raises(ModelError, match="no route 'magic'"):
+        deployer.store(model, route="magic")  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_model_that_is_too_large_is_refused(
+    deployer: Deployer, server: LocalServer, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is sent, and the error says what else to do."""
+    monkeypatch.setattr(content, "LARGEST_CONTENT", 100)
+    server.clear_requests()
+    with pytest.raises(ModelError, match="a function carries at most") as caught:
+        deployer.release(model, sample=ROWS, route="function")
+
+    assert ([], True) == (uploads(server), "Fit a smaller model" in (caught.value.next_step or ""))
+
+
+def test_a_class_that_the_service_cannot_import_is_refused(deployer: Deployer, server: LocalServer) -> None:
+    """It stands in a module that nobody distributes."""
+    server.clear_requests()
+    with pytest.raises(CheckError, match=f"the package {__name__.partition('.')[0]} is not among those"):
+        deployer.release(Mean(), sample=ROWS[["age"]])
+
+    assert [] == uploads(server)
+
+
+def test_a_class_of_the_script_goes_along(deployer: Deployer) -> None:
+    """By value: nothing has to be installed anywhere."""
+    script: dict[str, Any] = {"__name__": "__main__"}
+    exec("class Mean:\n    def predict(self, rows):\n        return rows.mean(axis=1)\n", script)
+    deployer.release(script["Mean"](), sample=ROWS[["age"]])
+
+    assert ROWS["age"].tolist() == deployer.score(ROWS[["age"]])["prediction"].tolist()
+
+
+def test_what_is_stored_is_the_loader_with_the_model(deployer: Deployer, model: Any) -> None:
+    """One readable module, of which the last statement defines score."""
+    version = deployer.store(model, sample=ROWS)
+    source = deployer._project.client.read_model(version.id, version.revision, b"".join)
+    text = gzip.decompress(source).decode()
+
+    assert text.startswith('"""Serve a model as a Python function of the service.')
+    assert "\nscore = ModelFunction(\n" in text

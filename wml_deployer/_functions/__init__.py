@@ -1,0 +1,1 @@
+"""Make Python functions that carry models, and rebuild in them the rows that a model was fitted on."""

@@ -1,0 +1,288 @@
+"""From what a caller hands in as a model to what can be uploaded, on one of the ways to go live.
+
+Natively a model is stored under one of the service's model types, and a runtime rebuilds its rows from JSON as well as
+it can. As a function it carries a loader that rebuilds them as they were at the fit. A model goes natively where the
+rehearsal finds no difference, and as a function otherwise:
+
+    a model type? --yes--> the rehearsal agrees? --yes--> a runtime with its libraries? --yes--> native
+         |no                        |no                                |no
+         +--------------------------+----------------------------------+-----------------------> function
+
+Only the last question is for the service, so that a model that cannot be stored fails before a login.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._preflight.content import input_findings
+from wml_deployer._verification.sample import Rehearsal
+from wml_deployer._verification.sample_file import SampleFile
+from wml_deployer._verification.user_code import user_code
+from wml_deployer.errors import ModelError, UnsupportedModelError
+from wml_deployer.frameworks import ModelProfile, unserved
+from wml_deployer.frameworks import profile as profile_of
+from wml_deployer.packaging import Package, pack
+from wml_deployer.packaging._digest import digest
+from wml_deployer.packaging._pickles import load_estimator, scan_pickles
+from wml_deployer.schema import Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from wml_deployer._verification.rows import SampleRows
+    from wml_deployer._verification.sample import Sample
+    from wml_deployer.metadata import Metadata, Route
+    from wml_deployer.reports import Finding
+
+__all__ = ["Candidate", "prepared"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that is ready to be stored.
+
+    Attributes:
+        profile: What is known of it.
+        package: What is uploaded.
+        sample: What to verify a deployment with, if there is a sample that the model can answer.
+        findings: What would go wrong with its input or was found by its rehearsal.
+        cause: What the model's own code raised, if it did.
+        route: The way on which it goes live.
+        why: Why on this one, where another one was possible.
+        as_function: Makes a function of it, where it may become one, and takes the reason.
+
+    """
+
+    profile: ModelProfile
+    package: Package
+    sample: Sample | None = None
+    findings: tuple[Finding, ...] = ()
+    cause: BaseException | None = None
+    route: Route = "native"
+    why: str = ""
+    as_function: Callable[[str], Candidate] | None = None
+
+    @property
+    def obstacle(self) -> str | None:
+        """What keeps it from being stored on this way, in one line."""
+        errors = [finding for finding in self.findings if finding.severity == "error"]
+        return f"{errors[0].subject}: {errors[0].problem}" if errors else None
+
+
+@contextmanager
+def prepared(
+    model: Any, metadata: Metadata, rows: Any, *, unpickle: bool, route: Route | None = None
+) -> Iterator[Candidate]:
+    """Find out what a model is and pack it, before anything is sent.
+
+    Args:
+        model: A fitted estimator, or a path to one.
+        metadata: The project: it names the type of a model that is only a path.
+        rows: n rows × k fields to rehearse and verify the deployment with, or ``None``.
+        unpickle: Whether a path may be loaded into this process.
+        route: The way to go live; chosen if not given.
+
+    Raises:
+        ModelError: It cannot be stored.
+
+    """
+    is_path = isinstance(model, str | os.PathLike)
+    if is_path:
+        _refuse_missing(Path(model))
+    if is_path and not unpickle:
+        if route == "function":
+            raise ModelError(
+                f"{os.fspath(model)} is a path, and a function carries the model itself.",
+                operation="store",
+                next_step="Pass unpickle=True, or the fitted estimator.",
+            )
+        profile = _profile_of_path(model, metadata, rows)
+        with pack(model) as package:
+            yield Candidate(profile, package)
+        return
+    versions = _saved_with(model) if is_path else {}
+    estimator = load_estimator(model, versions) if is_path else model
+    with ExitStack() as stack:
+        ways = _Ways(stack, estimator, metadata, rows, versions=versions, path=model if is_path else None)
+        yield ways.choose(route)
+
+
+class _Ways:
+    """The ways of one model to go live.
+
+    Args:
+        stack: Removes what is packed.
+        estimator: The model.
+        metadata: The project.
+        rows: n rows × k fields, or ``None``.
+        versions: Versions of the libraries that saved it, where it came as a path.
+        path: Where it came from, if from a path.
+
+    """
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        estimator: Any,
+        metadata: Metadata,
+        rows: Any,
+        *,
+        versions: Mapping[str, str],
+        path: str | os.PathLike[str] | None,
+    ) -> None:
+        self._estimator, self._versions, self._path, self._stack = estimator, versions, path, stack
+        with user_code(
+            "Describing the model", "See that get_params() and classes_ of the model work, and store it again."
+        ):
+            self._profile = profile_of(estimator)
+            self._unserved = unserved(estimator)
+            self._input_findings = tuple(input_findings(estimator))
+        named = self._profile.saved_with(versions).model_type
+        if metadata.model_type not in {None, named}:
+            raise ModelError(
+                f"metadata.yaml says model_type: {metadata.model_type}, but the model is {named}.",
+                operation="store",
+                next_step=f"Set model_type: {named}, or remove the key, or fit with the version it names.",
+            )
+        self._rows: SampleRows | None = None if rows is None else self._read(rows)
+        if self._rows is not None:
+            self._profile = profile_of(estimator, self._rows.frame if self._rows.named else None)
+
+    def choose(self, route: Route | None) -> Candidate:
+        """Take the native way unless something stands in it, or another one is asked for."""
+        if route == "native" and self._unserved is not None:
+            raise UnsupportedModelError(
+                f"The model cannot be stored natively: {self._unserved}.",
+                next_step="Leave out route=: it then goes live as a function.",
+            )
+        if route == "native":
+            return self._native()
+        if route == "function" or self._unserved is not None:
+            return self._function(self._unserved or "it was asked for")
+        try:
+            native = self._native()
+        except ModelError as error:
+            return self._function(error.message, instead_of=error)
+        if native.obstacle is None:
+            return replace(native, as_function=self._function if self._is_of_this_process else None)
+        return self._function_instead(native) if self._is_of_this_process else native
+
+    def _function_instead(self, native: Candidate) -> Candidate:
+        """Make a function of a model that would answer otherwise natively, if that helps."""
+        try:
+            function = self._function(native.obstacle or "")
+        except ModelError:
+            return native
+        return native if function.obstacle else function
+
+    @property
+    def _is_of_this_process(self) -> bool:
+        """Whether the model was saved with the libraries that are here, if it was saved at all."""
+        return self._versions.items() <= self._profile.libraries.items()
+
+    def _native(self) -> Candidate:
+        findings = self._input_findings
+        profile = self._profile.saved_with(self._versions)
+        rehearsal = Rehearsal(None, findings)
+        if self._rows is not None and not findings:
+            from wml_deployer._verification.rehearsal import rehearse  # noqa: PLC0415 - deferred: pandas is slow to import
+
+            rehearsal = rehearse(self._estimator, self._rows, profile.schema)
+        package = self._stack.enter_context(pack(self._estimator if self._path is None else self._path))
+        if self._path is not None and self._is_of_this_process:
+            # Saved with the libraries of this process, it is the version that the estimator itself would be.
+            package = replace(package, digest=digest(self._estimator))
+        return Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
+
+    def _function(self, why: str, instead_of: ModelError | None = None) -> Candidate:
+        """Make a function of the model, and rehearse with the very module that is stored."""
+        # Deferred: pandas is slow to import.
+        from wml_deployer._functions.content import pack_function  # noqa: PLC0415
+        from wml_deployer._functions.description import describe, form_of  # noqa: PLC0415
+        from wml_deployer._verification.function import FunctionRuntime  # noqa: PLC0415
+        from wml_deployer._verification.rehearsal import rehearse  # noqa: PLC0415
+
+        rows, profile = self._rows, self._profile
+        named = rows is None or rows.named
+        try:
+            description = describe(self._estimator, None if rows is None else rows.frame, profile.schema, named=named)
+            identity = digest(self._estimator, by_value=True)
+            package = self._stack.enter_context(pack_function(self._estimator, description, identity))
+        except ModelError as error:
+            if instead_of is None or instead_of is error:
+                raise
+            raise instead_of from instead_of.__cause__
+        runtime = FunctionRuntime(package)
+        form = form_of(self._estimator, named=named)
+        schema = replace(profile.schema, named=form == "frame")
+        if form == "series" and not schema.fields:
+            schema = replace(schema, fields=(Field("text", "object"),))
+        profile = replace(profile, schema=schema)
+        # A function makes a series of texts, which no runtime does.
+        findings = () if form == "series" else self._input_findings
+        rehearsal = Rehearsal(None, findings)
+        if rows is not None and not findings:
+            rehearsal = rehearse(self._estimator, rows, schema, runtime)
+        return Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause, "function", why)
+
+    def _read(self, rows: Any) -> SampleRows:
+        from wml_deployer._functions.description import form_of  # noqa: PLC0415 - deferred: pandas is slow to import
+        from wml_deployer._verification.rows import read_rows  # noqa: PLC0415
+
+        if isinstance(rows, SampleFile):
+            rows = rows.typed(self._estimator)
+        return read_rows(rows, self._profile.schema, texts=form_of(self._estimator) == "series")
+
+
+def _saved_with(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read which versions of which libraries saved a model, where its pickles say so."""
+    found = scan_pickles(path).versions
+    for library, versions in found.items():
+        if len(versions) > 1:
+            raise ModelError(
+                f"{os.fspath(path)} was saved by several versions of {library}: {', '.join(sorted(versions))}.",
+                operation="store",
+                next_step=f"Save the whole model with one version of {library}.",
+            )
+    return {library: version for library, (version,) in found.items()}
+
+
+def _refuse_missing(path: Path) -> None:
+    if path.exists():
+        return
+    there = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, n=1)
+    raise ModelError(
+        f"There is no file or folder {path}.",
+        operation="store",
+        next_step=f"Did you mean {path.with_name(near[0])}?" if near else "Save the model first, or correct the path.",
+    )
+
+
+def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any) -> ModelProfile:
+    if metadata.model_type is not None and rows is None:
+        versions = _saved_with(path)
+        profile = ModelProfile(metadata.model_type, versions, Schema(()))
+        saved = profile.saved_with(versions)
+        if saved == profile:
+            return profile
+        raise ModelError(
+            f"metadata.yaml says model_type: {metadata.model_type}, but {os.fspath(path)} was saved by "
+            f"{' and '.join(map(' '.join, versions.items()))}.",
+            operation="store",
+            next_step=f"Set model_type: {saved.model_type}, or save the model with the version that the file names.",
+        )
+    unknown = "what it should answer to the sample" if metadata.model_type else "its framework"
+    raise ModelError(
+        f"{os.fspath(path)} is a path, and a path is not unpickled unasked: {unknown} is not known.",
+        operation="store",
+        next_step=(
+            "Pass unpickle=True; or set model_type in metadata.yaml (such as scikit-learn_1.6), and give no sample."
+        ),
+    )
