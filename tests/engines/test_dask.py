@@ -124,7 +124,7 @@ def test_a_refused_partition_says_why(frame: Any, scorer: Scorer, server: LocalS
     """The error of the worker is that of the caller."""
     server.fault("POST", "/predictions", status=400, times=None)
 
-    with pytest.raises(BadRequestError, match="asked for by a test"):
+    with pytest.raises(BadRequestError, match="A test asked for this"):
         frame.map_partitions(scorer, meta=scorer.meta).compute()
 
 

@@ -124,7 +124,7 @@ def test_a_refused_partition_says_why(frame: Any, scorer: Scorer, server: LocalS
 
     server.fault("POST", "/predictions", status=400, times=None)
 
-    with pytest.raises(PythonException, match="asked for by a test"):
+    with pytest.raises(PythonException, match="A test asked for this"):
         scored(frame, scorer)
 
 

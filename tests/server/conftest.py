@@ -136,14 +136,14 @@ class Client:
         answer = self("POST", "/ml/v4/deployments", document)
         assert answer.status == 202, answer.content
         deployment_id = str(answer.json["metadata"]["id"])
-        self.settled(deployment_id)
+        self.wait_until_idle(deployment_id)
         return deployment_id
 
     def deployment(self, deployment_id: str) -> Any:
         """Return a deployment's document."""
         return self("GET", f"/ml/v4/deployments/{deployment_id}?{self.scope}").json
 
-    def settled(self, deployment_id: str) -> Any:
+    def wait_until_idle(self, deployment_id: str) -> Any:
         """Wait until the deployment has arrived; return its document."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -102,7 +102,7 @@ class World:
         metadata = {"name": self.name(), "asset_type": "data_asset"}
         made = self.make(f"/v2/assets?{scope}", metadata=metadata, entity={"data_asset": {}})
         values = {"asset_id": made["metadata"]["asset_id"], "attribute": "data_asset"}
-        if "attachment_id" in path or "sealed" in path:
+        if "attachment_id" in path or "token" in path:
             attached = self.make(f"/v2/assets/{values['asset_id']}/attachments?{scope}", name="a")
             values["attachment_id"] = attached["attachment_id"]
             self.session.put(self.url + attached["url1"], data=b"bytes").raise_for_status()
@@ -112,9 +112,9 @@ class World:
         return values
 
     def signed(self, method: str) -> dict[str, str]:
-        self.asset("sealed")
-        _, folder, sealed = (self.last_upload if method == "PUT" else self.last_download).rsplit("/", 2)
-        return {"folder": folder, "sealed": sealed}
+        self.asset("token")
+        _, folder, token = (self.last_upload if method == "PUT" else self.last_download).rsplit("/", 2)
+        return {"folder": folder, "token": token}
 
     def extension(self) -> dict[str, str]:
         made = self.make(f"/v2/package_extensions?space_id={self.space}", name=self.name(), type="conda_yml")
@@ -151,7 +151,7 @@ class World:
             "deployment_id": lambda: self.deployment(path),
             "job_id": self.job,
             "asset_id": lambda: self.asset(path),
-            "sealed": lambda: self.signed(method),
+            "token": lambda: self.signed(method),
             "specification_id": lambda: self.specification(method, path),
             "extension_id": self.extension,
             "space_id": lambda: self.container(path),

@@ -79,10 +79,10 @@ def deployment_details(client: Client, recorded: dict[str, Any], content: bytes)
     text = status.get("message", {}).get("text", "")
     if "patched" in text or rev:
         _patch(client, deployment_id, "/asset", {"id": model_id, **rev})
-        client.settled(deployment_id)
+        client.wait_until_idle(deployment_id)
     if "scaling_status" in text:
         answer = _patch(client, deployment_id, "/hardware_spec", {"name": "S", "num_nodes": 2})
-        return answer if "scaling" in status else client.settled(deployment_id)
+        return answer if "scaling" in status else client.wait_until_idle(deployment_id)
     return client.deployment(deployment_id)
 
 

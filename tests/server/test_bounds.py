@@ -86,7 +86,7 @@ def test_a_connection_that_asks_nothing_is_dropped(
     said: bytes, server: LocalServer, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while, whatever it began to say."""
-    monkeypatch.setattr(HttpConnection, "patience", 0.2)
+    monkeypatch.setattr(HttpConnection, "head_timeout", 0.2)
     with connect(server, trust) as connection:
         connection.sendall(said)
         started = time.monotonic()
@@ -103,7 +103,7 @@ def test_a_body_may_take_longer_than_a_head(
     client: Client, server: LocalServer, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Uploads over slow lines go on."""
-    monkeypatch.setattr(HttpConnection, "patience", 0.2)
+    monkeypatch.setattr(HttpConnection, "head_timeout", 0.2)
     head = f"POST /v2/spaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.token}\r\nContent-Length: 2\r\n\r\n{{"
     with connect(server, trust) as connection:
         connection.sendall(head.encode())

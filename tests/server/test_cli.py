@@ -107,13 +107,13 @@ def test_console_gives_a_link(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_console_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is no console without a service."""
     assert 2 == main(["console", "--data-dir", str(folder)])
-    assert "No service runs" in capsys.readouterr().err
+    assert "No service is running" in capsys.readouterr().err
 
 
 def test_info_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With a status of its own, and without making the folder."""
     assert 2 == main(["info", "--data-dir", str(folder)])
-    assert "No service runs" in capsys.readouterr().err
+    assert "No service is running" in capsys.readouterr().err
     assert not folder.exists()
 
 
@@ -140,4 +140,4 @@ def test_reset_leaves_a_running_service_alone(folder: Path, capsys: pytest.Captu
         status = main(["reset", "--data-dir", str(folder)])
 
     assert 2 == status
-    assert "stop it first" in capsys.readouterr().err
+    assert "Stop it first" in capsys.readouterr().err

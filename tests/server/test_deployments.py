@@ -76,7 +76,7 @@ def test_scaling_is_told_while_it_goes_on(client: Client, archives: tuple[bytes,
     deployment_id = client.deploy({"id": client.store(archives[0])})
 
     answer = patch(client, deployment_id, "/hardware_spec", {"name": "S", "num_nodes": 2})
-    later = client.settled(deployment_id)["entity"]
+    later = client.wait_until_idle(deployment_id)["entity"]
 
     assert (202, 1, 2) == (
         answer.status,
@@ -96,7 +96,7 @@ def test_a_number_of_copies_is_made_true(
     deployment_id = client.deploy({"id": client.store(archives[0])})
     change = [{"op": "replace", "path": path, "value": value}]
     answer = client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change)
-    nodes = client.settled(deployment_id)["entity"]["hardware_spec"]["num_nodes"]
+    nodes = client.wait_until_idle(deployment_id)["entity"]["hardware_spec"]["num_nodes"]
     limit = server._server._context.serving._served[deployment_id].pool._limit
 
     assert ((400, 1) if value == 3 and path == "/hardware_spec" else (202, 3)) == (answer.status, nodes)
@@ -123,7 +123,7 @@ def test_a_patch_inside_the_asset_goes_back_where_it_fails(client: Client, archi
     change = [{"op": "replace", "path": "/asset/rev", "value": "2"}]
 
     assert 202 == client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change).status
-    assert {"id": model_id, "rev": "1"} == client.settled(deployment_id)["entity"]["asset"]
+    assert {"id": model_id, "rev": "1"} == client.wait_until_idle(deployment_id)["entity"]["asset"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_one_change_of_the_asset_at_a_time(
 
     refused = patch(client, deployment_id, "/asset", {"id": first})
     server.pace("deployment")
-    client.settled(deployment_id)
+    client.wait_until_idle(deployment_id)
 
     assert (202, "updating", 409) == (changed.status, changed.json["entity"]["status"]["state"], refused.status)
     assert before == meanwhile
@@ -229,7 +229,7 @@ def test_an_asset_that_may_have_to_come_back_is_not_deleted(
 
     refused = client("DELETE", f"/v2/assets/{first}?{client.scope}")
     server.pace("deployment")
-    settled = client.settled(deployment_id)["entity"]
+    settled = client.wait_until_idle(deployment_id)["entity"]
 
     assert (409, "asset_has_deployments") == (refused.status, refused.code)
     assert ({"id": first}, "ready") == (settled["asset"], settled["status"]["state"])
@@ -256,7 +256,7 @@ def test_answers_that_are_under_way_survive_an_update(client: Client, archives: 
         asked = [threads.submit(client.predict, deployment_id, [[1]]) for _ in range(3)]
         time.sleep(0.1)
         patch(client, deployment_id, "/asset", {"id": client.store(archives[0])})
-        client.settled(deployment_id)
+        client.wait_until_idle(deployment_id)
         statuses = [answer.result().status for answer in asked]
 
     assert [200, 200, 200] == statuses
@@ -269,7 +269,7 @@ def test_a_failed_deployment_can_be_given_another_asset(
     deployment_id = client.deploy({"id": client.store(b"broken")})
 
     state = patch(client, deployment_id, "/asset", {"id": client.store(archives[0])}).json["entity"]["status"]["state"]
-    client.settled(deployment_id)
+    client.wait_until_idle(deployment_id)
 
     assert "initializing" == state
     assert 200 == client.predict(deployment_id, rows).status
@@ -337,7 +337,7 @@ def test_what_a_restart_interrupts_goes_on(tmp_path: Path, archives: tuple[bytes
         deployment_id = client("POST", "/ml/v4/deployments", document).json["metadata"]["id"]
     with LocalServer(tmp_path) as server:
         client.server = server
-        state = client.settled(deployment_id)["entity"]["status"]["state"]
+        state = client.wait_until_idle(deployment_id)["entity"]["status"]["state"]
         client.close()
 
     assert "ready" == state

@@ -96,7 +96,7 @@ class Hammer:
         target = f"/ml/v4/deployments/{deployment_id}?{self.client.scope}"
         answer = self.client("PATCH", target, [{"op": "replace", "path": path, "value": value}])
         # A deployment of a model that had no content yet has failed, and is not scaled.
-        if answer.status != 400 or "nothing to scale" not in answer.message:
+        if answer.status != 400 or "cannot be scaled" not in answer.message:
             self.note("patch", answer)
 
     def delete(self) -> None:
@@ -125,7 +125,7 @@ def inconsistent(client: Client, shared: list[str]) -> Iterator[str]:
     if {deployment["metadata"]["id"] for deployment in deployments} != set(shared):
         yield "what is listed is not what was made and not deleted"
     for deployment in deployments:
-        entity = client.settled(deployment["metadata"]["id"])["entity"]
+        entity = client.wait_until_idle(deployment["metadata"]["id"])["entity"]
         if entity["asset"]["id"] not in models:
             yield f"deployment {deployment['metadata']['id']} is of a model that is gone"
         if "online" in entity and entity["status"]["state"] == "ready":

@@ -74,7 +74,7 @@ def test_files_are_read_from_and_written_to_data_assets(client: Client, batch: s
     [
         ({"input_data": [{"values": [[1.0]]}]}, "X has 1 features"),
         ({"input_data_references": [{"type": "connection_asset", "location": {}}]}, "no connections"),
-        ({"input_data_references": [{"type": "data_asset", "location": {"href": "/v2/assets/x"}}]}, "no data asset"),
+        ({"input_data_references": [{"type": "data_asset", "location": {"href": "/v2/assets/x"}}]}, "not a data asset"),
     ],
 )
 def test_a_job_that_cannot_be_done_fails(scoring: Any, said: str, client: Client, batch: str) -> None:
@@ -214,7 +214,7 @@ def test_an_input_that_is_no_table_fails_the_job(client: Client, batch: str) -> 
 
     status = client.finished(job["metadata"]["id"])["entity"]["scoring"]["status"]
 
-    assert "no CSV file" in status["failure"]["errors"][0]["message"]
+    assert "CSV file" in status["failure"]["errors"][0]["message"]
 
 
 def test_two_jobs_of_a_deployment_run_at_once(client: Client) -> None:

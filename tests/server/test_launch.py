@@ -103,7 +103,7 @@ def test_a_second_server_is_refused(folder: Path) -> None:
     command = [sys.executable, "-m", "wml_deployer.server", "--data-dir", str(folder)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (2, True) == (second.returncode, "Another server has the folder" in second.stderr)
+    assert (2, True) == (second.returncode, "Another server is using the folder" in second.stderr)
 
 
 def test_a_public_address_needs_a_word(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_update_and_rollback_change_what_serves(
     for revision in ("2", "1"):
         change = [{"op": "replace", "path": "/asset", "value": {"id": model_id, "rev": revision}}]
         assert client("PATCH", f"/ml/v4/deployments/{deployment_id}?{client.scope}", change).status == 202
-        client.settled(deployment_id)
+        client.wait_until_idle(deployment_id)
         answers.append(client.predict(deployment_id, rows).json["predictions"][0]["values"])
 
     assert [expected(classifiers[1], rows), expected(classifiers[0], rows)] == answers
@@ -67,7 +67,7 @@ def test_an_asset_that_does_not_load_is_reverted(
         [{"op": "replace", "path": "/asset", "value": {"id": bad}}],
     )
 
-    entity = client.settled(deployment_id)["entity"]
+    entity = client.wait_until_idle(deployment_id)["entity"]
     values = client.predict(deployment_id, rows).json["predictions"][0]["values"]
 
     assert ("ready", {"id": good}, True) == (entity["status"]["state"], entity["asset"], "failure" in entity["status"])

@@ -104,7 +104,7 @@ def test_a_file_system_without_permissions_is_refused(folder: Path, monkeypatch:
     folder.mkdir(mode=0o755)
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
 
-    with pytest.raises(FolderNotPrivateError, match="keeps permissions"):
+    with pytest.raises(FolderNotPrivateError, match="supports permissions"):
         Folder(folder).prepare()
 
 
@@ -117,13 +117,13 @@ def test_the_key_can_be_chosen(way: str, folder: Path) -> None:
     document, shown, said = serve(folder, *arguments, **environment)
 
     assert f"from-the-{way}" == document["apikey"]
-    assert (way == "option") == (document["apikey"] in shown) == ("warning: every user" in said)
+    assert (way == "option") == (document["apikey"] in shown) == ("Warning: every user" in said)
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "clé", "line\nbreak"])
 def test_what_is_no_key_is_refused(key: str, folder: Path) -> None:
     """An empty key would let everybody in."""
-    with pytest.raises(ServerStartError, match="key is one or more printable"):
+    with pytest.raises(ServerStartError, match="key must be one or more printable"):
         EmbeddedServer(Settings(folder, apikey=key))
 
     assert not (folder / "apikey").exists()

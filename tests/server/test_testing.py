@@ -130,7 +130,7 @@ def test_a_reset_leaves_the_first_day(user: Client, own: LocalServer, archives: 
 
 def test_what_cannot_be_asked_for_is_told(own: LocalServer) -> None:
     """A wrong fault is the test's own mistake, and raised at once."""
-    with pytest.raises(ValueError, match="not a regular expression"):
+    with pytest.raises(ValueError, match="must be a regular expression"):
         own.fault("GET", "(")
 
 

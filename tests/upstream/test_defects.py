@@ -173,7 +173,7 @@ def test_a_dropped_upload_leaves_nothing(deployer: Deployer, server: LocalServer
 def test_a_failed_upload_keeps_its_status(deployer: Deployer, server: LocalServer, model: DummyClassifier) -> None:
     """The error tells of the upload, not of the clean-up after it."""
     server.fault("PUT", "/content$", status=500, times=None)
-    with pytest.raises(ServerError, match="asked for by a test") as caught:
+    with pytest.raises(ServerError, match="A test asked for this") as caught:
         deployer.store(model)
 
     assert (500, []) == (caught.value.status, models(deployer))

@@ -1,6 +1,6 @@
 """The embedded service: Watson Machine Learning on this machine, for development, tests and quickstarts.
 
-It answers IBM's clients over HTTPS as the real service does, and runs the models. Needs the extra ``local``.
+It responds to IBM's clients over HTTPS as the real service does, and runs the models. Needs the extra ``local``.
 """
 
 from __future__ import annotations

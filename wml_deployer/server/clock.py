@@ -1,4 +1,4 @@
-"""The service's clock, for times in answers and the expiry of tokens and links."""
+"""The clock of the service, for timestamps in responses and the expiry of tokens and links."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from datetime import datetime, timedelta, timezone
 __all__ = ["Clock", "stamp"]
 
 
-def stamp(moment: datetime) -> str:
-    """Return the moment as the service writes times, always with three digits of milliseconds.
+def stamp(time: datetime) -> str:
+    """Format a time as the service does, always with milliseconds.
 
     Example:
         >>> stamp(datetime(2025, 2, 21, 10, 31, 50, 12_000, tzinfo=timezone.utc))
         '2025-02-21T10:31:50.012Z'
 
     """
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{time.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 
 class Clock:
-    """Tells the time, which a test may move or stop."""
+    """A clock that tests can advance or stop."""
 
     def __init__(self) -> None:
-        """Tell the real time."""
+        """Start with the real time."""
         self._offset = timedelta()
         self._stopped_at: datetime | None = None
 
     def now(self) -> datetime:
-        """Return the present moment, in UTC."""
+        """Return the current time in UTC."""
         return self._stopped_at or datetime.now(timezone.utc) + self._offset
 
     def stamp(self) -> str:
-        """Return the present moment as the service writes times."""
+        """Return the current time, formatted."""
         return stamp(self.now())
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by so many seconds."""
+        """Advance the clock by the given number of seconds."""
         if self._stopped_at is not None:
             self._stopped_at += timedelta(seconds=seconds)
         else:
             self._offset += timedelta(seconds=seconds)
 
-    def stop(self, moment: datetime) -> None:
-        """Stop the clock at a moment."""
-        self._stopped_at = moment
+    def stop(self, time: datetime) -> None:
+        """Stop the clock at the given time."""
+        self._stopped_at = time
 
     def reset(self) -> None:
-        """Tell the real time again."""
+        """Return to the real time."""
         self._offset, self._stopped_at = timedelta(), None

@@ -1,4 +1,4 @@
-"""The state that all parts of the running service share."""
+"""The state that all parts of the running service share: database, contents, tokens, worker pools."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Semaphores:
-    """Limit how much goes on at once, for each key on its own; the others wait in the order of their coming.
+    """A semaphore for each key; those who wait for one are served in order.
 
     Args:
-        limit: How many may hold the semaphore of a key at once.
+        limit: How many may hold the semaphore of a key at the same time.
 
     """
 
     def __init__(self, limit: int) -> None:
-        """Start without any key."""
+        """Start without keys."""
         self._limit = limit
         self._keys: dict[str, asyncio.Semaphore] = {}
 
@@ -45,17 +45,17 @@ class Semaphores:
         return self._keys.setdefault(key, asyncio.Semaphore(self._limit))
 
     def forget(self, key: str) -> None:
-        """Let go of a key that is not used any more."""
+        """Forget a key that is no longer used."""
         self._keys.pop(key, None)
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """How much the service takes in one request, in bytes.
+    """Largest requests that the service accepts.
 
     Attributes:
-        document: A JSON body.
-        content: An uploaded content.
+        document: Bytes of a JSON body.
+        content: Bytes of an upload.
 
     """
 
@@ -68,20 +68,20 @@ class Context:
     """The running service.
 
     Attributes:
-        directory: Its folder.
-        url: Where it answers, without a slash at the end.
-        store: Its database.
-        blobs: Its contents.
-        clock: Its time.
-        identifiers: Its ids.
-        account: The one account it knows.
-        tokens: The tokens it issues.
-        signatures: The signed URLs it gives out.
-        serving: The pools that serve deployments.
-        sessions: Who may see the console.
-        limits: What it takes.
-        control: What tests asked it to do.
-        job_slots: Where jobs run: two of a deployment at a time.
+        directory: The data folder.
+        url: URL of the service, without a trailing slash.
+        store: The database.
+        blobs: The uploaded contents.
+        clock: The clock.
+        identifiers: The generator of ids.
+        account: The only account.
+        tokens: Issues and verifies bearer tokens.
+        signatures: Signs and verifies URLs.
+        serving: The worker pools of the deployments.
+        sessions: The sessions of the console.
+        limits: Largest requests that it accepts.
+        control: What tests have set through the control API.
+        job_slots: Limits the jobs that run at a time: two for each deployment.
 
     """
 
@@ -102,19 +102,19 @@ class Context:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine in the background."""
+        """Run a coroutine as a background task."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def end_deployment(self, deployment_id: str) -> None:
-        """Stop everything that runs for a deleted deployment."""
+        """Stop the worker pool and the jobs of a deleted deployment."""
         self.control.pacing.forget(deployment_id)
         self.job_slots.forget(deployment_id)
         self.spawn(self.serving.stop(deployment_id))
 
     async def close(self) -> None:
-        """Stop everything that runs."""
+        """Stop the background tasks and the worker pools, and close the database."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -124,4 +124,4 @@ class Context:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _LOGGER.error("a background task failed", exc_info=task.exception())
+            _LOGGER.error("A background task failed.", exc_info=task.exception())

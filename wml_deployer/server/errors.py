@@ -1,7 +1,7 @@
-"""Errors of the service: each renders itself as the service's error body.
+"""Errors that the service responds with; each renders the service's error body.
 
-``{"trace": ..., "errors": [{"code", "message", "more_info"?, "target"?}], "status_code"?}``, as recorded. Where a
-recording exists, code and text are the recorded ones; the others are this service's own and stay as they are.
+``{"trace": ..., "errors": [{"code", "message", "more_info"?, "target"?}], "status_code"?}``, as recorded. Codes
+and texts are those of recorded responses where there are any; the others are made up here, and are kept stable.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ MORE_INFO = "https://cloud.ibm.com/apidocs/machine-learning"
 
 
 def error_text(text: str) -> str:
-    r"""Return the text as an answer can hold it.
+    r"""Return the text in a form that a response can contain.
 
-    Halves of surrogate pairs, which no encoding has, become question marks, and what is far too long is cut off.
+    Lone surrogates, which UTF-8 cannot encode, become question marks, and a very long text is truncated.
 
     Example:
         >>> error_text("caf\u00e9 \ud800")
@@ -43,19 +43,19 @@ def error_text(text: str) -> str:
 
 
 class ServiceError(Exception):
-    """A request that the service refuses.
+    """A request that the service refuses; the subclasses have their status and code.
 
     Args:
         message: What happened, to what, and why.
-        code: The service's snake_case code; the class's own unless given.
-        target: The field it is about, as ``{"type": "field", "name": ...}``.
-        headers: HTTP headers that go with the answer.
+        code: Error code in snake_case; that of the class by default.
+        target: The field that is wrong, as ``{"type": "field", "name": ...}``.
+        headers: HTTP headers of the response.
 
     """
 
     status = 500
     code = "internal_server_error"
-    #: The repository's errors carry ``status_code`` as a string, the deployments' carry none (both recorded).
+    #: Errors of the repository contain ``status_code`` as a string, those of deployments do not (both recorded).
     shows_status = True
 
     def __init__(
@@ -74,7 +74,7 @@ class ServiceError(Exception):
         self.headers = headers or {}
 
     def body(self, trace: str) -> dict[str, Any]:
-        """Return the error body as the service sends it, under the given trace id."""
+        """Return the error body with the given trace id."""
         error: dict[str, Any] = {"code": self.code, "message": self.message, "more_info": MORE_INFO}
         if self.target is not None:
             error["target"] = self.target
@@ -85,80 +85,80 @@ class ServiceError(Exception):
 
 
 class InvalidRequestError(ServiceError):
-    """400: the request itself is wrong."""
+    """400: the request is invalid."""
 
     status = 400
     code = "invalid_request_entity"
 
 
 def wrong_field(name: str, message: str) -> InvalidRequestError:
-    """Return the error for a field of the request that is missing or wrong."""
+    """Return the error for a missing or invalid field of the request."""
     return InvalidRequestError(message, target={"type": "field", "name": name})
 
 
 def object_in(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return a member of the request that is an object, or an empty one where it is not there.
+    """Return a field of the request that must be an object; an empty one if the field is missing.
 
     Raises:
-        InvalidRequestError: It is something else.
+        InvalidRequestError: The field is not an object.
 
     """
     value = fields.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise wrong_field(name, f"The {name} is an object.")
+        raise wrong_field(name, f"The field {name} must be an object.")
     return value
 
 
 def check_tags(tags: Any, name: str = "tags") -> None:
-    """Refuse tags that are not words in a list.
+    """Check that tags, if there are any, are a list of strings.
 
     Raises:
-        InvalidRequestError: They are something else; none at all are fine.
+        InvalidRequestError: They are not.
 
     """
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
-        raise wrong_field(name, "The tags are a list of texts.")
+        raise wrong_field(name, "The tags must be a list of strings.")
 
 
 class AuthenticationError(ServiceError):
-    """401: no token, or one that is not valid here."""
+    """401: the token is missing or invalid."""
 
     status = 401
     code = "authentication_token_not_valid"
 
 
 class ForbiddenError(ServiceError):
-    """403: not allowed."""
+    """403: the request is not allowed."""
 
     status = 403
     code = "authorization_rejected"
 
 
 class NotFoundError(ServiceError):
-    """404: nothing there."""
+    """404: the resource does not exist."""
 
     status = 404
     code = "does_not_exist"
 
 
 class ConflictError(ServiceError):
-    """409: in conflict with what is there."""
+    """409: the request conflicts with the current state."""
 
     status = 409
     code = "conflict"
 
 
 class TooLargeError(ServiceError):
-    """413: the body is larger than the service takes."""
+    """413: the body is too large."""
 
     status = 413
     code = "request_entity_too_large"
 
 
 class TooManyRequestsError(ServiceError):
-    """429: over the rate or the quota."""
+    """429: too many requests."""
 
     status = 429
     code = "too_many_requests"

@@ -1,4 +1,4 @@
-"""The settings of a server, and the information that its users need."""
+"""The settings of a server, and the information that clients need to reach it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class ServerInfo:
     """How to reach a running service.
 
     Attributes:
-        url: Where it answers, without a slash at the end.
-        ca_bundle: The certificate of its authority, which clients are to trust.
-        username: The account's name.
-        apikey: The account's key; it is also the password.
-        space_id: The space that its first start made.
-        version: The release of Cloud Pak for Data that it speaks.
+        url: URL of the service, without a trailing slash.
+        ca_bundle: Certificate of its authority, which clients must trust.
+        username: User name of the account.
+        apikey: API key of the account; also its password.
+        space_id: Id of the default space.
+        version: Release of Cloud Pak for Data that it emulates.
 
     Example:
         >>> from pathlib import Path
@@ -38,7 +38,7 @@ class ServerInfo:
     version: str
 
     def document(self) -> dict[str, str]:
-        """Return it as JSON data, the key included."""
+        """Return the information as JSON data, including the key."""
         return {
             "url": self.url,
             "ca_bundle": str(self.ca_bundle),
@@ -54,14 +54,14 @@ class Settings:
     """Settings of a server.
 
     Attributes:
-        directory: The folder that it keeps everything in.
-        host: The address that it listens on.
-        port: The port; 0 takes the one it had last time, or else any that is free.
-        username: The account's name.
-        apikey: The account's key; None takes the folder's own, which is made at the first start.
-        allow_remote: Whether it may listen on an address that others reach.
-        until_unused: Whether it stops by itself when no process uses the folder any more.
-        controllable: Whether it has the control API.
+        directory: Data folder.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes the port of the last run if it is free, else any free one.
+        username: User name of the account.
+        apikey: API key of the account; None takes the key of the folder, which is created at the first start.
+        allow_remote: Whether other machines may reach the address.
+        until_unused: Whether to stop when no process uses the folder any more.
+        controllable: Whether to offer the control API.
 
     Example:
         >>> from pathlib import Path

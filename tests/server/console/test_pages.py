@@ -164,12 +164,12 @@ def test_pasted_rows_stay_in_the_form(visitor: Visitor, deployed: Deployed) -> N
     shown = visitor.send(deployed.path, rows="a,b\n<1>,2\n3\n")
 
     assert 400 == shown.status
-    assert "Not scored. Line 3 is not of 2 cells" in shown.text
+    assert "Not scored. Line 3 is not of the same length as the first line, which has 2 cells" in shown.text
     assert "&lt;1&gt;,2\n3" in shown.html
     assert 'aria-invalid="true"' in shown.html
 
 
-def test_the_models_own_refusal_is_told(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+def test_the_error_of_the_model_is_shown(visitor: Visitor, client: Client, deployed: Deployed) -> None:
     """In the words that the API has for it."""
     shown = visitor.send(deployed.path, rows="[[1, 2]]")
     answer = client.predict(deployed.deployment_id, [[1, 2]])
@@ -207,7 +207,7 @@ def test_rolling_back_lets_the_other_revision_answer(
 ) -> None:
     """Under the same id, as after the patch of the API."""
     sent = visitor.send(f"{deployed.path}/rollback", revision="1")
-    document = client.settled(deployed.deployment_id)
+    document = client.wait_until_idle(deployed.deployment_id)
     answer = client.predict(deployed.deployment_id, rows).json["predictions"][0]["values"]
 
     assert (303, deployed.path) == (sent.status, sent.headers["location"])
@@ -223,7 +223,7 @@ def test_what_is_loading_is_told(server: LocalServer, visitor: Visitor, client: 
         visitor.send(f"{deployed.path}/rollback", revision="1")
         during = visitor("GET", deployed.path)
         refused = visitor.send(f"{deployed.path}/rollback", revision="1")
-        client.settled(deployed.deployment_id)
+        client.wait_until_idle(deployed.deployment_id)
     finally:
         server.pace("deployment")
 
@@ -238,7 +238,7 @@ def test_a_version_that_does_not_load_is_gone_back_from(visitor: Visitor, client
     replace(client, deployed.model_id, b"no archive", {})
     freeze(client, deployed.model_id, "broken")
     visitor.send(f"{deployed.path}/rollback", revision="3")
-    client.settled(deployed.deployment_id)
+    client.wait_until_idle(deployed.deployment_id)
     text = visitor("GET", deployed.path).text
 
     assert "ready Serves v0.2 , revision 2" in text

@@ -75,23 +75,23 @@ def test_rows_without_a_header_are_the_models_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "no rows"),
         (" \n", "no rows"),
         ("n", "no row below"),
         (",n\n0,1", "Column 1 has no name"),
-        ("a,b\n1,2\n3\n4\n5,6\n7", "Lines 3, 4, 6 are not of 2 cells"),
-        ('a\n"open', "no CSV"),
+        ("a,b\n1,2\n3\n4\n5,6\n7", "Lines 3, 4, 6 are not of the same length as the first line, which has 2 cells"),
+        ('a\n"open', "not valid CSV"),
         ("{", "starts like JSON"),
-        ("[]", "no rows"),
-        ("[1]", "an object for each row"),
-        ('[{"a": 1}, {"b": 1}, {"a": 1}, {}]', "Rows 2, 4 are of other members"),
+        ("[]", "list is empty"),
+        ("[1]", "objects only, or lists only"),
+        ('[{"a": 1}, {"b": 1}, {"a": 1}, {}]', "Rows 2, 4 are different from the first one, which has a"),
     ],
 )
-def test_faults_are_told_all_at_once(text: str, told: str) -> None:
+def test_all_faults_are_reported_together(text: str, message: str) -> None:
     """With the lines that have them."""
-    with pytest.raises(InvalidRequestError, match=told):
+    with pytest.raises(InvalidRequestError, match=message):
         to_body(text, [])
 
 

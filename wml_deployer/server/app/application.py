@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of all parts, with error handling."""
+"""The ASGI application: the routes of all packages, and error handling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from wml_deployer.server.app.front import Front
+from wml_deployer.server.app.middleware import Middleware
 from wml_deployer.server.artifacts import responses as artifacts
 from wml_deployer.server.assets import responses as assets
 from wml_deployer.server.console import responses as console
@@ -25,7 +25,7 @@ from wml_deployer.server.deployments.changes import resume
 from wml_deployer.server.errors import NotFoundError, ServiceError
 from wml_deployer.server.http.not_served import NotServedError, missing_part
 from wml_deployer.server.http.openapi import openapi
-from wml_deployer.server.http.routing import CONTROL, Answer, Route, respond
+from wml_deployer.server.http.routing import CONTROL, JsonResponse, Route, respond
 from wml_deployer.server.jobs import models as jobs_state
 from wml_deployer.server.jobs import responses as jobs
 from wml_deployer.server.jobs import running as jobs_running
@@ -59,7 +59,7 @@ ROUTES = (
     *assets.ROUTES,
     *projects.ROUTES,
 )
-"""Everything that the service answers. Predictions stand first: they are asked for most."""
+"""All routes of the API. Predictions come first, since they are requested most often."""
 
 
 class _MethodError(ServiceError):
@@ -67,9 +67,9 @@ class _MethodError(ServiceError):
     code = "method_not_allowed"
 
 
-def show_openapi(call: Call) -> Answer:
+def show_openapi(call: Call) -> JsonResponse:
     """Describe the service as OpenAPI 3.1."""
-    return Answer(200, openapi(ROUTES, call.url, RELEASE))
+    return JsonResponse(200, openapi(ROUTES, call.url, RELEASE))
 
 
 def build(context: Context, *, controllable: bool) -> ASGIApp:
@@ -93,9 +93,9 @@ def build(context: Context, *, controllable: bool) -> ASGIApp:
         exception_handlers={HTTPException: _unrouted(context, routes)},
         lifespan=_lifespan(context),
     )
-    # A path with a slash too many is another path here, not a redirect, which would lose the body.
+    # A trailing slash makes a different path; a redirect would lose the body.
     app.router.redirect_slashes = False
-    return Front(app, context)
+    return Middleware(app, context)
 
 
 def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
@@ -119,7 +119,7 @@ def _lifespan(context: Context) -> Callable[[Starlette], contextlib.AbstractAsyn
 
 def _endpoint(context: Context, table: dict[str, Route]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        # Starlette answers HEAD wherever there is a GET.
+        # Starlette routes HEAD requests to the GET handler.
         route = table["GET" if request.method == "HEAD" else request.method]
         try:
             return await respond(route, context, request)
@@ -129,7 +129,7 @@ def _endpoint(context: Context, table: dict[str, Route]) -> Callable[[Request], 
             return Response(status_code=499)
         except Exception:
             _LOGGER.exception("%s %s failed", request.method, request.url.path)
-            return _refusal(context, ServiceError("The service failed to answer; its log says why."))
+            return _refusal(context, ServiceError("The service failed to respond. Its log contains the reason."))
 
     return endpoint
 
@@ -140,16 +140,16 @@ def _unrouted(context: Context, routes: tuple[Route, ...]) -> Callable[[Request,
     def handler(request: Request, error: Exception) -> Response:
         asked = f"{request.method} {request.url.path}"
         near = difflib.get_close_matches(asked, templates, n=3, cutoff=0.4)
-        hint = f" Near it are: {'; '.join(near)}." if near else ""
-        absent = missing_part(request.url.path)
+        hint = f" Similar operations: {'; '.join(near)}." if near else ""
+        missing = missing_part(request.url.path)
         if isinstance(error, HTTPException) and error.status_code == _MethodError.status:
             refusal: ServiceError = _MethodError(
-                f"The service does not answer {asked}.{hint}", headers=dict(error.headers or {})
+                f"The service has no operation {asked}.{hint}", headers=dict(error.headers or {})
             )
-        elif absent is not None:
-            refusal = NotServedError(f"The embedded service does not serve {asked} ({absent.name}). {absent.reason}")
+        elif missing is not None:
+            refusal = NotServedError(f"The embedded service does not serve {asked} ({missing.name}). {missing.reason}")
         else:
-            refusal = NotFoundError(f"The service does not answer {asked}.{hint}", code="operation_does_not_exist")
+            refusal = NotFoundError(f"The service has no operation {asked}.{hint}", code="operation_does_not_exist")
         return _refusal(context, refusal)
 
     return handler

@@ -1,4 +1,4 @@
-"""The service's own certificate authority, and the certificate it shows on loopback."""
+"""The certificate authority of the service, and the certificate that it uses on loopback."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Certificates", "ensure_certificates"]
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where the certificates of a folder are.
+    """Paths of the certificates in a folder.
 
     Attributes:
-        ca_bundle: The authority's certificate, which clients are to trust.
-        server: The server's key and chain; readable by the owner only.
+        ca_bundle: Certificate of the authority, which clients must trust.
+        server: Key and certificate chain of the server; readable by the owner only.
 
     """
 
@@ -29,10 +29,10 @@ class Certificates:
 
 
 def ensure_certificates(directory: Path, hosts: Iterable[str]) -> Certificates:
-    """Return the folder's certificates, making them the first time.
+    """Return the certificates of the folder, creating them the first time.
 
-    The authority's key is not kept: it signs this one certificate and is gone, so that nobody who reads the folder can
-    make certificates that its users trust.
+    The key of the authority is discarded once it has signed this certificate, so that nobody who can read the folder
+    can issue certificates that its users trust.
     """
     certificates = Certificates(directory / "ca.pem", directory / "server.pem")
     if not (certificates.ca_bundle.exists() and certificates.server.exists()):
@@ -41,7 +41,7 @@ def ensure_certificates(directory: Path, hosts: Iterable[str]) -> Certificates:
 
 
 def _make(certificates: Certificates, hosts: Iterable[str]) -> None:
-    # Only the first start of a folder pays for loading the cryptography behind it.
+    # Deferred: slow to import, and needed only the first time.
     import trustme  # noqa: PLC0415
 
     authority = trustme.CA(organization_name="wml_deployer embedded service")

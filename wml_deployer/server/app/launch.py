@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
     from wml_deployer.server.settings import ServerInfo
 
-__all__ = ["answering", "console_link", "join_or_start", "require_extra"]
+__all__ = ["console_link", "find_running", "join_or_start", "require_extra"]
 
 _NEEDED = ("starlette", "uvicorn", "trustme", "jinja2")
 _PAUSE = 0.02
 
-# What this process uses: the locks stay taken until it ends, and forked children go on holding them.
-_USED: dict[str, Lock] = {}
+# Locks of the folders that this process uses. They are held until it ends, also by its forked children.
+_USERS_LOCKS: dict[str, Lock] = {}
 
 
 def require_extra() -> None:
     """Check that the packages of the embedded service are installed.
 
     Raises:
-        ImportError: One is missing.
+        ImportError: A package is missing.
 
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
@@ -49,11 +49,11 @@ def require_extra() -> None:
 def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> ServerInfo:
     """Return the running service of a folder, starting it where none runs.
 
-    The service is a process of its own. It goes on as long as any process that called this function is alive, and ends
-    by itself within a second or two after the last one.
+    The service is a separate process. It runs as long as any process that called this function is alive, and stops
+    within a second or two after the last one has ended.
 
     Args:
-        directory: The folder that the service keeps everything in; made when it is not there.
+        directory: The data folder of the service; created if missing.
         timeout: How long to wait for it, in seconds.
 
     Returns:
@@ -61,8 +61,8 @@ def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> 
 
     Raises:
         ImportError: Its packages are not installed.
-        ServerStartError: It did not start in time, or ended at once; the message holds the end of its log. Or other
-            users can read the folder, and that cannot be changed.
+        ServerStartError: The service did not start in time, or stopped immediately (the message contains the end of
+            its log), or other users can read the folder and that cannot be changed.
 
     Example:
         >>> import tempfile
@@ -76,33 +76,33 @@ def join_or_start(directory: str | os.PathLike[str], *, timeout: float = 30) -> 
     folder.prepare()
     deadline = time.monotonic() + timeout
     with _locked(folder.start_lock(), deadline, folder):
-        _use(folder, deadline)
-        return answering(folder) or _start(folder, deadline)
+        _take_users_lock(folder, deadline)
+        return find_running(folder) or _start(folder, deadline)
 
 
-def _use(folder: Folder, deadline: float) -> None:
-    """Hold the folder's users' lock, shared, until this process ends."""
+def _take_users_lock(folder: Folder, deadline: float) -> None:
+    """Take the shared users' lock of the folder, and hold it until this process ends."""
     key = os.path.realpath(folder.path)
-    if key not in _USED:
+    if key not in _USERS_LOCKS:
         lock = folder.users_lock()
-        # A server that is about to stop holds it alone, until it is gone.
+        # A server that is stopping holds it exclusively until it has ended.
         _wait(lambda: lock.take(shared=True), deadline, folder)
-        _USED[key] = lock
+        _USERS_LOCKS[key] = lock
 
 
-def answering(folder: Folder) -> ServerInfo | None:
-    """Return how to reach the folder's server, if it answers with a certificate of the folder's own authority."""
+def find_running(folder: Folder) -> ServerInfo | None:
+    """Return how to reach the server of the folder, if it responds with a certificate of the folder's authority."""
     info = folder.announced()
     if info is None:
         return None
     try:
         connection = _connection(info)
         connection.request("GET", "/ml/wml_services/v2/version")
-        answers = connection.getresponse().status == http.client.OK
+        responds = connection.getresponse().status == http.client.OK
         connection.close()
     except (OSError, http.client.HTTPException):
         return None
-    return info if answers else None
+    return info if responds else None
 
 
 def console_link(info: ServerInfo) -> str:
@@ -112,8 +112,8 @@ def console_link(info: ServerInfo) -> str:
         info: How to reach the service.
 
     Raises:
-        OSError: It does not answer.
-        RuntimeError: It refuses.
+        OSError: The service does not respond.
+        RuntimeError: The service refused the request.
 
     Example:
         >>> import tempfile
@@ -125,12 +125,12 @@ def console_link(info: ServerInfo) -> str:
     connection = _connection(info)
     try:
         connection.request("POST", "/console/links", headers={"Authorization": f"ApiKey {info.apikey}"})
-        answer = connection.getresponse()
-        content = answer.read()
+        response = connection.getresponse()
+        content = response.read()
     finally:
         connection.close()
-    if answer.status != http.client.CREATED:
-        raise RuntimeError(f"The embedded service gave no link to its console: status {answer.status}.")
+    if response.status != http.client.CREATED:
+        raise RuntimeError(f"The embedded service refused to create a link to its console (status {response.status}).")
     link: str = json.loads(content)["url"]
     return link
 
@@ -145,7 +145,7 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
     folder.withdraw()
     command = [sys.executable, "-m", "wml_deployer.server", "serve", "--data-dir", str(folder.path), "--until-unused"]
     with os.fdopen(os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-        # A session of its own: a Ctrl-C in the notebook that started it must not end what others use.
+        # A new session: Ctrl-C in the notebook that started the service must not stop it for others.
         process = subprocess.Popen(  # noqa: S603 - this interpreter and this package
             command,
             stdin=subprocess.DEVNULL,
@@ -156,14 +156,14 @@ def _start(folder: Folder, deadline: float) -> ServerInfo:
         )
     ended = _reap(process)
     _wait(lambda: folder.announced() is not None or ended.is_set(), deadline, folder)
-    info = answering(folder)
+    info = find_running(folder)
     if info is None:
         raise ServerStartError(f"The embedded service did not start. The end of {folder.log}:\n{_tail(folder.log)}")
     return info
 
 
 def _reap(process: subprocess.Popen[bytes]) -> threading.Event:
-    """Wait for the process in the background, so that it does not become a zombie; return an event for its end."""
+    """Reap the process in a thread, so that it does not become a zombie; return an event that is set when it ends."""
     ended = threading.Event()
 
     def wait() -> None:
@@ -171,7 +171,7 @@ def _reap(process: subprocess.Popen[bytes]) -> threading.Event:
             os.waitpid(process.pid, 0)
         ended.set()
 
-    # The service may well outlive this process, which must not complain then that it still runs.
+    # The service may outlive this process; Popen would then warn that it is still running.
     process.returncode = 0
     threading.Thread(target=wait, name="embedded service", daemon=True).start()
     return ended
@@ -195,7 +195,7 @@ def _locked(lock: Lock, deadline: float, folder: Folder) -> Iterator[None]:
 def _wait(done: Callable[[], bool], deadline: float, folder: Folder) -> None:
     while not done():
         if time.monotonic() > deadline:
-            raise ServerStartError(f"The embedded service of {folder.path} was not there in time. See {folder.log}.")
+            raise ServerStartError(f"The embedded service of {folder.path} did not start in time. See {folder.log}.")
         time.sleep(_PAUSE)
 
 

@@ -39,29 +39,29 @@ __all__ = ["EmbeddedServer", "RemoteAddressError"]
 
 _LOGGER = logging.getLogger(__name__)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-#: How long, in seconds, an idle connection stays open, and a stopping server waits for answers that are under way.
+#: How long an idle connection stays open, and how long a stopping server waits for pending responses, in seconds.
 _KEEP_ALIVE, _GRACE = 75, 5
 _PAUSE = 0.05
 
 
 class RemoteAddressError(ServerStartError):
-    """The address can be reached from other machines, and the settings do not allow that."""
+    """Other machines can reach the address, and the settings do not allow that."""
 
 
 class EmbeddedServer:
     """The embedded service of one folder.
 
-    Making one takes the folder, opens its port and says in `info` how to reach it; `run` answers until `stop`.
+    Creating it locks the folder and opens the port; `info` tells how to reach it. `run` serves requests until `stop`.
 
     Args:
-        settings: How it is to run.
+        settings: Settings of the server.
 
     Raises:
         FolderInUseError: Another process serves the folder.
-        FolderNotPrivateError: Other users can read the folder, and that cannot be changed.
+        FolderNotPrivateError: Other users can read the folder, and its permissions cannot be changed.
         InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
         StoreFormatError: Another version of the service wrote the folder.
-        RemoteAddressError: The address is not a loopback one, and the settings do not allow that.
+        RemoteAddressError: Other machines can reach the address, and the settings do not allow that.
 
     Example:
         >>> import tempfile, threading
@@ -78,7 +78,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Take the folder and open the port."""
+        """Lock the folder and open the port."""
         _require_local(settings)
         self._settings = settings
         self._folder = Folder(settings.directory.absolute())
@@ -87,7 +87,7 @@ class EmbeddedServer:
         if not self._lock.take():
             self._lock.release()
             raise FolderInUseError(
-                f"Another server has the folder {self._folder.path}; join that one, or stop it first."
+                f"Another server is using the folder {self._folder.path}. Join that one, or stop it first."
             )
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.release)
@@ -96,10 +96,10 @@ class EmbeddedServer:
             self._undo = undo.pop_all()
 
     def run(self, ready: Callable[[ServerInfo], None] | None = None) -> None:
-        """Answer requests until somebody calls `stop`, or the process is told to end.
+        """Serve requests until `stop` is called or the process receives SIGINT or SIGTERM.
 
         Args:
-            ready: Called once requests are answered.
+            ready: Called once requests are served.
 
         """
 
@@ -119,11 +119,11 @@ class EmbeddedServer:
         return link(self._context, self.info.url)
 
     def stop(self) -> None:
-        """Stop `run` once the requests in progress are answered. Can be called from any thread."""
+        """Stop `run` once the pending requests are served. Can be called from any thread."""
         self._uvicorn.should_exit = True
 
     def close(self) -> None:
-        """Release the folder and the port; `run` does so at its end."""
+        """Release the folder and the port; `run` does this when it returns."""
         self._undo.close()
 
     def _open(self, undo: contextlib.ExitStack) -> None:
@@ -134,15 +134,15 @@ class EmbeddedServer:
         store = Store(folder.database, blobs.release)
         undo.callback(store.close)
         folder.running.mkdir(mode=0o700, exist_ok=True)
-        # What pools of a killed server left; environments are kept, they take long to make.
-        for left in folder.running.glob("pool-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        # Left by the worker pools of a killed server. Environments are kept: they take long to create.
+        for orphan in folder.running.glob("pool-*"):
+            shutil.rmtree(orphan, ignore_errors=True)
         certificates = ensure_certificates(folder.path, {*_LOCAL_NAMES, settings.host} - {"0.0.0.0", "::"})  # noqa: S104
         with store.transaction() as transaction:
             self._socket = _listen(settings.host, settings.port or int(transaction.setting("port") or 0))
             undo.callback(self._socket.close)
             port = self._socket.getsockname()[1]
-            transaction.keep("port", str(port))
+            transaction.set_setting("port", str(port))
             key = signing_key(transaction)
             context = Context(
                 directory=folder.path,
@@ -183,17 +183,17 @@ class EmbeddedServer:
         )
 
     async def _stop_when_unused(self) -> None:
-        """Stop once no process shares the users' lock; then keep it, so that nobody joins a stopping server."""
+        """Stop once no process shares the users' lock, and keep the lock, so that nobody joins a stopping server."""
         lock = self._folder.users_lock()
-        # The kernel does not tell when a file lock becomes free without blocking a thread for it.
+        # Waiting for a file lock would block a thread, so poll it.
         while not lock.take():  # noqa: ASYNC110
             await asyncio.sleep(1)
-        _LOGGER.info("no process uses the folder any more")
+        _LOGGER.info("No process uses the folder any more: stopping.")
         self.stop()
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server, with callbacks for its start and for each second that it runs."""
+    """uvicorn's server, with a callback for its start and a task that runs beside it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -220,20 +220,20 @@ class _Uvicorn(uvicorn.Server):
             self.ready()
 
     async def main_loop(self) -> None:
-        """Answer requests, and run the watch beside them."""
+        """Serve requests, with the `watch` task running beside."""
         watching = asyncio.create_task(self.watch()) if self.watch is not None else None
         await super().main_loop()
         if watching is not None:
             watching.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop once the requests in progress are answered, without waiting for idle connections."""
+        """Stop once the pending requests are served, without waiting for idle connections."""
         idle = asyncio.create_task(self._drop_idle())
         await super().shutdown(sockets)
         idle.cancel()
 
     async def _drop_idle(self) -> None:
-        """Drop idle connections, whose clients may never close them."""
+        """Close idle connections, since clients may never close them."""
         while True:
             await asyncio.sleep(_PAUSE)
             for connection in list(self.server_state.connections):
@@ -247,15 +247,15 @@ def _require_local(settings: Settings) -> None:
         local = local or ipaddress.ip_address(settings.host).is_loopback
     if not local and not settings.allow_remote:
         raise RemoteAddressError(
-            f"{settings.host} is no loopback address: whoever reaches it and knows the key runs code on this machine."
-            " Say --allow-remote if that is wanted."
+            f"{settings.host} is not a loopback address: anybody who reaches it and knows the key can run code on this"
+            " machine. Use --allow-remote if this is intended."
         )
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open the port; if it is taken, any free one: last time's port is only a preference."""
+    """Open the port, or any free one if it is taken: the port of the last run is only a preference."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off for sockets that say they are TCP: else an answer takes 40 ms longer.
+    # Only if the protocol is given does asyncio disable Nagle's algorithm, which would delay responses by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,1 +1,1 @@
-"""The repository: models, functions and what else has a document, a content and revisions."""
+"""The repository: models, functions and other artifacts with documents, contents and revisions."""

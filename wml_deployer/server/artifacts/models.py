@@ -1,4 +1,4 @@
-"""Artifacts: their documents, their contents, and revisions of both."""
+"""Artifacts of the repository: their kinds, documents, contents, and revisions."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of artifact.
+    """A kind of artifact.
 
     Attributes:
-        name: What it is called; records are stored under it.
-        collection: Where it is found under ``/ml/v4``.
-        asset_type: Its name among the assets of the platform.
-        content: Last part of the path that takes its content; None where it has none.
-        download: Last part of the path that gives it back.
-        type: The type of all of them; None where each has its own.
-        runs: Whether it runs by itself, for which it needs a type and a software specification.
+        name: Name of the kind, also of its records.
+        collection: Path of the collection under ``/ml/v4``.
+        asset_type: Type of its assets under ``/v2/assets``.
+        content: Last part of the upload path; None if it has no content.
+        download: Last part of the download path.
+        type: Fixed type of all its artifacts; None if each has its own.
+        runs: Whether it is executable, and thus needs a type and a software specification.
 
     """
 
@@ -67,15 +67,15 @@ MODEL = Kind("model", "models", "wml_model", content="content", download="downlo
 FUNCTION = Kind("function", "functions", "wml_function", content="code", download="code", type="python")
 """Python functions."""
 PIPELINE = Kind("pipeline", "pipelines", "wml_pipeline", runs=False)
-"""Pipelines: kept and shown; nothing is trained here."""
+"""Pipelines, which are stored and shown, but not trained."""
 EXPERIMENT = Kind("experiment", "experiments", "wml_experiment", runs=False)
-"""Experiments: kept and shown; nothing is trained here."""
+"""Experiments, which are stored and shown, but not trained."""
 AI_SERVICE = Kind("ai_service", "ai_services", "ai_service", content="code", download="code", type="python")
-"""AI services: kept and shown; the new client asks for them wherever it asks for models."""
+"""AI services, which are stored and shown: the newer client lists them whenever it lists models."""
 KINDS = {kind.name: kind for kind in (MODEL, FUNCTION, PIPELINE, EXPERIMENT, AI_SERVICE)}
-"""All kinds, by name."""
+"""Kinds by name."""
 
-#: What lives in an artifact's metadata; everything else is its entity.
+#: Fields of the metadata; all others belong to the entity.
 _IN_METADATA = ("name", "description", "tags")
 _IDENTITY = ("id", "space_id", "project_id", "owner", "created_at", "modified_at")
 _SCOPE = ("space_id", "project_id")
@@ -93,8 +93,8 @@ def create(
     """Create an artifact.
 
     Raises:
-        InvalidRequestError: It has no name or type, or its software specification does not serve it.
-        ForbiddenError: No instance serves the container.
+        InvalidRequestError: A field is missing or invalid, or the software specification does not support the type.
+        ForbiddenError: The container has no machine learning instance.
 
     """
     require_runtime(container)
@@ -121,10 +121,10 @@ def create(
 def update(
     context: Context, transaction: Transaction, caller: Caller, record: Record, operations: list[Operation]
 ) -> None:
-    """Patch an artifact's document.
+    """Patch the document of an artifact.
 
     Raises:
-        InvalidRequestError: The patch is about what cannot be changed, or asks for what does not fit.
+        InvalidRequestError: The patch changes a fixed field, or a value is invalid.
 
     """
     kind = KINDS[record.kind]
@@ -142,47 +142,47 @@ def update(
 
 
 def attach(context: Context, transaction: Transaction, record: Record, content: Content) -> None:
-    """Set the artifact's content."""
+    """Set the content of an artifact."""
     transaction.attach(record, content)
     _touch(context, record)
     transaction.save(record)
 
 
 def commit(context: Context, transaction: Transaction, record: Record, message: str | None) -> dict[str, Any]:
-    """Save document and content as the next revision; return its document."""
+    """Save document and content as the next revision; return the document of the revision."""
     record.private["revisions"] = record.private.get("revisions", 0) + 1
     information = {"committed_at": context.clock.stamp()}
     if message is not None:
         information = {"commit_message": message, **information}
-    # The document of a revision says which it is; the head's says only when something was committed (recorded).
+    # Only the document of a revision has its number; the current one just has the time of the last commit (recorded).
     metadata = {**record.metadata, "commit_info": information, "rev": str(record.private["revisions"])}
     document = {"metadata": metadata, "entity": record.entity}
-    transaction.freeze(record, record.private["revisions"], document)
+    transaction.save_revision(record, record.private["revisions"], document)
     record.metadata["commit_info"] = {"committed_at": information["committed_at"]}
     transaction.save(record)
     return document
 
 
 def at_revision(transaction: Transaction, record: Record, revision: str | None) -> dict[str, Any]:
-    """Return the artifact's current document, or that of a revision.
+    """Return the current document of an artifact, or a given revision of it.
 
     Raises:
-        NotFoundError: There is no such revision.
+        NotFoundError: The revision does not exist.
 
     """
     if revision is None:
         return record.document
-    return _frozen(transaction, record, revision)
+    return _revision(transaction, record, revision)
 
 
 def content_of(transaction: Transaction, record: Record, revision: str | None) -> Content:
-    """Return the artifact's current content, or that of a revision.
+    """Return the current content of an artifact, or a given revision of it.
 
     Raises:
-        NotFoundError: There is no such revision, or no content.
+        NotFoundError: The revision or the content does not exist.
 
     """
-    number = 0 if revision is None else int(_frozen(transaction, record, revision)["metadata"]["rev"])
+    number = 0 if revision is None else int(_revision(transaction, record, revision)["metadata"]["rev"])
     content = transaction.content(record, number=number)
     if content is None:
         raise NotFoundError(f"The {record.kind} with id '{record.id}' has no content.", code="content_does_not_exist")
@@ -190,10 +190,10 @@ def content_of(transaction: Transaction, record: Record, revision: str | None) -
 
 
 def delete(transaction: Transaction, record: Record) -> None:
-    """Remove an artifact with its revisions and contents.
+    """Delete an artifact with its revisions and contents.
 
     Raises:
-        ConflictError: A deployment serves it.
+        ConflictError: The artifact is deployed.
 
     """
     deployments = list(_serving(transaction, record))
@@ -208,7 +208,7 @@ def delete(transaction: Transaction, record: Record) -> None:
 
 
 def _serving(transaction: Transaction, record: Record) -> Iterator[Record]:
-    """Yield the deployments of an artifact, and those that still serve it while they load another."""
+    """Yield the deployments of an artifact, including those that are just changing to another one."""
     for deployment in transaction.find("deployment", record.container):
         assets = (deployment.entity["asset"], deployment.private.get("previous", {}).get("asset", {}))
         if any(asset.get("id") == record.id for asset in assets):
@@ -216,13 +216,13 @@ def _serving(transaction: Transaction, record: Record) -> Iterator[Record]:
 
 
 def find_any(transaction: Transaction, identifier: str) -> Record | None:
-    """Return the artifact with this id, whatever its kind."""
+    """Return the artifact with this id, of any kind."""
     found = (transaction.get(kind, identifier) for kind in KINDS)
     return next((record for record in found if record is not None), None)
 
 
 def not_found(kind: Kind, identifier: str) -> NotFoundError:
-    """Return the error for an artifact that is not there."""
+    """Return the error for a missing artifact."""
     return NotFoundError(f"The {kind.name} with id '{identifier}' does not exist.", code=f"{kind.name}_does_not_exist")
 
 
@@ -242,15 +242,15 @@ def _entity(specifications: Specifications, kind: Kind, container: Record, field
 def _specification(
     specifications: Specifications, kind: Kind, container: str, entity: dict[str, Any]
 ) -> dict[str, Any]:
-    """Check type and software specification, and return them as they are stored."""
+    """Check the type and the software specification, and return both as they are stored."""
     model_type = entity.get("type")
     if not isinstance(model_type, str) or not model_type:
-        raise wrong_field("type", f"A {kind.name} needs a type.")
+        raise wrong_field("type", f"The type of a {kind.name} must be a non-empty string.")
     software = specifications.choose(container, entity.get("software_spec"), model_type if kind is MODEL else None)
     return {"software_spec": {"id": software.id, "name": software.name}, "type": model_type}
 
 
-def _frozen(transaction: Transaction, record: Record, revision: str) -> dict[str, Any]:
+def _revision(transaction: Transaction, record: Record, revision: str) -> dict[str, Any]:
     number = record.private.get("revisions", 0) if revision == "latest" else _number(revision)
     document = transaction.revision(record, number)
     if document is None:
@@ -273,5 +273,5 @@ def _touch(context: Context, record: Record) -> None:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "An artifact needs a name.")
+        raise wrong_field("name", "The name of an artifact must be a non-empty string.")
     return name

@@ -1,4 +1,4 @@
-"""Artifacts over HTTP. Every handler takes the kind of artifact first; the table of routes fixes it."""
+"""Artifacts over HTTP. The first argument of each handler is the kind of artifact, set by the table of routes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wml_deployer.server.artifacts.models import KINDS, MODEL
 from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page, size_of
-from wml_deployer.server.http.routing import Answer, Download, Route
-from wml_deployer.server.spaces.containers import container_of, named_container, require
+from wml_deployer.server.http.routing import Download, JsonResponse, Route
+from wml_deployer.server.spaces.containers import find_in_container, find_named, requested_container
 from wml_deployer.server.specifications.models import Specifications
 from wml_deployer.server.storage.records import Content
 
@@ -19,58 +19,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wml_deployer.server.artifacts.models import Kind
-    from wml_deployer.server.http.routing import Call, Stream
+    from wml_deployer.server.http.routing import Call, StreamingCall
     from wml_deployer.server.storage.records import Record
 
 
 __all__ = ["ROUTES", "commit", "create", "delete", "download", "list_revisions", "listing", "show", "update", "upload"]
 
-#: What a list can be narrowed by, and where the document has it.
+#: Query parameters that filter a list, and their paths in the document.
 _FILTERS = {"name": "metadata.name", "tag.value": "metadata.tags[]", "type": "entity.type"}
 
 
-def create(kind: Kind, call: Call) -> Answer:
+def create(kind: Kind, call: Call) -> JsonResponse:
     """Create an artifact."""
     record = models.create(
-        call.context, call.transaction, call.caller, call.fields, kind=kind, container=container_of(call)
+        call.context, call.transaction, call.caller, call.fields, kind=kind, container=requested_container(call)
     )
-    return Answer(201, _document(record.document))
+    return JsonResponse(201, _document(record.document))
 
 
-def listing(kind: Kind, call: Call) -> Answer:
+def listing(kind: Kind, call: Call) -> JsonResponse:
     """List the artifacts of a space."""
     where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
-    container = container_of(call).id
+    container = requested_container(call).id
     if "software_spec" in call.query:
-        # By its id or by its name.
+        # Given by id or name.
         named = Specifications(call.transaction, call.caller.flavour).list(container, call.query["software_spec"])
         where["entity.software_spec.id"] = named[0].id if named else call.query["software_spec"]
-    return Answer(200, page(call, kind.name, container, lambda record: _document(record.document), where=where))
+    return JsonResponse(200, page(call, kind.name, container, lambda record: _document(record.document), where=where))
 
 
-def show(kind: Kind, call: Call) -> Answer:
+def show(kind: Kind, call: Call) -> JsonResponse:
     """Show an artifact, or one of its revisions."""
-    return Answer(200, _document(models.at_revision(call.transaction, _record(kind, call), call.query.get("rev"))))
+    return JsonResponse(
+        200, _document(models.at_revision(call.transaction, _record(kind, call), call.query.get("rev")))
+    )
 
 
-def update(kind: Kind, call: Call) -> Answer:
-    """Patch an artifact's document."""
+def update(kind: Kind, call: Call) -> JsonResponse:
+    """Patch the document of an artifact."""
     record = _record(kind, call)
     models.update(call.context, call.transaction, call.caller, record, patch.parse(call.body))
-    return Answer(200, _document(record.document))
+    return JsonResponse(200, _document(record.document))
 
 
-def delete(kind: Kind, call: Call) -> Answer:
+def delete(kind: Kind, call: Call) -> JsonResponse:
     """Delete an artifact with its revisions and contents."""
     models.delete(call.transaction, _record(kind, call))
-    return Answer(204)
+    return JsonResponse(204)
 
 
-async def upload(kind: Kind, stream: Stream) -> Answer:
-    """Upload an artifact's content."""
+async def upload(kind: Kind, stream: StreamingCall) -> JsonResponse:
+    """Upload the content of an artifact."""
     with stream.context.store.transaction() as transaction:
         _addressed(kind, stream, transaction)
-    # The declared type of the body is of no use: both clients call a gzip stream JSON.
+    # Ignore the content type: both clients send gzip streams as JSON.
     context = stream.context
     async with context.blobs.receive(stream.request.stream(), limit=context.limits.content) as blob:
         with context.store.transaction() as transaction:
@@ -78,40 +80,40 @@ async def upload(kind: Kind, stream: Stream) -> Answer:
             models.attach(context, transaction, record, Content(blob))
             attachment = context.identifiers.new()
     form = stream.query.get("content_format", "native")
-    return Answer(201, {"attachment_id": attachment, "content_format": form, "persisted": True})
+    return JsonResponse(201, {"attachment_id": attachment, "content_format": form, "persisted": True})
 
 
 def download(kind: Kind, call: Call) -> Download:
-    """Download an artifact's content, or that of a revision."""
+    """Download the content of an artifact, or of one of its revisions."""
     revision = call.query.get("revision_id") or call.query.get("rev")
     content = models.content_of(call.transaction, _record(kind, call), revision)
     return Download(call.context.blobs.path(content.blob.digest), content.media_type)
 
 
-def commit(kind: Kind, call: Call) -> Answer:
+def commit(kind: Kind, call: Call) -> JsonResponse:
     """Create a revision of an artifact."""
     message = call.fields.get("commit_message")
     if message is not None and not isinstance(message, str):
         raise wrong_field("commit_message", "The commit_message must be a string.")
-    return Answer(201, _document(models.commit(call.context, call.transaction, _record(kind, call), message)))
+    return JsonResponse(201, _document(models.commit(call.context, call.transaction, _record(kind, call), message)))
 
 
-def list_revisions(kind: Kind, call: Call) -> Answer:
-    """List an artifact's revisions, newest first, without their entities."""
+def list_revisions(kind: Kind, call: Call) -> JsonResponse:
+    """List the revisions of an artifact, newest first, without their entities."""
     limit = size_of(call)
     resources = [{"metadata": document["metadata"]} for document in call.transaction.revisions(_record(kind, call))]
     scope = "&".join(f"{key}={call.query[key]}" for key in ("space_id", "project_id") if key in call.query)
     first = f"{call.location.partition('?')[0]}?{scope}&limit={limit}"
-    return Answer(200, {"first": {"href": first}, "limit": limit, "resources": resources[:limit]})
+    return JsonResponse(200, {"first": {"href": first}, "limit": limit, "resources": resources[:limit]})
 
 
 def _record(kind: Kind, call: Call) -> Record:
     identifier = call.path["artifact_id"]
-    return require(call, kind.name, identifier, error=models.not_found(kind, identifier))
+    return find_in_container(call, kind.name, identifier, error=models.not_found(kind, identifier))
 
 
-def _addressed(kind: Kind, stream: Stream, transaction: Any) -> Record:
-    container = named_container(transaction, stream.query)
+def _addressed(kind: Kind, stream: StreamingCall, transaction: Any) -> Record:
+    container = find_named(transaction, stream.query)
     record: Record | None = transaction.get(kind.name, stream.path["artifact_id"])
     if record is None or record.container != container.id:
         raise models.not_found(kind, stream.path["artifact_id"])

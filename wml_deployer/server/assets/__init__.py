@@ -1,1 +1,1 @@
-"""Assets of the platform, among which the repository's artifacts are found too."""
+"""Assets of the platform: documents with attachments; the artifacts of the repository appear as assets, too."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KIND",
     "Attachment",
+    "artifact_as_asset",
     "at_revision",
     "attach",
     "attachment",
@@ -28,26 +29,25 @@ __all__ = [
     "detach",
     "find",
     "href",
-    "of_artifact",
-    "of_type",
+    "list_documents",
     "revision_number",
     "slot",
     "update",
 ]
 
 KIND = "asset"
-"""Under which assets are stored."""
+"""Kind of the records of assets."""
 
 _FIXED = ("asset_id", "asset_type", "space_id", "project_id", "created_at", "owner_id", "size", "usage")
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """An attachment of an asset: a stored content, or a reference to one elsewhere.
+    """An attachment of an asset: stored content, or a reference to remote data.
 
     Attributes:
-        id: Its id.
-        document: What answers show of it.
+        id: Id of the attachment.
+        document: Public document of the attachment.
 
     """
 
@@ -61,39 +61,39 @@ def create(
     """Create an asset.
 
     Raises:
-        InvalidRequestError: It has no name or type.
+        InvalidRequestError: A field is missing or invalid.
 
     """
-    given = fields.get("metadata")
-    if not isinstance(given, dict):
-        raise wrong_field("metadata", "An asset needs metadata.")
-    name, asset_type = _text(given, "name"), _text(given, "asset_type")
-    check_tags(given.get("tags"), "metadata.tags")
+    metadata = fields.get("metadata")
+    if not isinstance(metadata, dict):
+        raise wrong_field("metadata", "The metadata of an asset must be an object.")
+    name, asset_type = _text(metadata, "name"), _text(metadata, "asset_type")
+    check_tags(metadata.get("tags"), "metadata.tags")
     entity = fields.get("entity") or {}
     if not isinstance(entity, dict):
-        raise wrong_field("entity", "An asset's entity is an object.")
+        raise wrong_field("entity", "The entity of an asset must be an object.")
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": entity})
     record.metadata.update(
         {
             "rov": {"mode": 0, "collaborator_ids": {}},
-            **given,
+            **metadata,
             **scope_of(container),
             "usage": _usage(now, caller.user_id),
             "name": name,
             "asset_type": asset_type,
             "asset_id": record.id,
             "asset_attributes": list(entity) or [asset_type],
-            "asset_category": given.get("asset_category", "USER"),
+            "asset_category": metadata.get("asset_category", "USER"),
             "asset_state": "available",
             "catalog_id": container.id,
             "created_at": now,
             "owner_id": caller.user_id,
             "creator_id": caller.user_id,
-            "origin_country": given.get("origin_country", "none"),
+            "origin_country": metadata.get("origin_country", "none"),
             "rating": 0,
             "size": 0,
-            "tags": given.get("tags") or [],
+            "tags": metadata.get("tags") or [],
             "total_ratings": 0,
             "version": 2,
         }
@@ -104,10 +104,10 @@ def create(
 
 
 def find(transaction: Transaction, container: Record, identifier: str) -> Record:
-    """Return the asset, or the artifact, with this id.
+    """Return the asset or artifact with this id.
 
     Raises:
-        NotFoundError: There is none in the container.
+        NotFoundError: It does not exist in the container.
 
     """
     record = transaction.get(KIND, identifier) or artifacts.find_any(transaction, identifier)
@@ -116,8 +116,8 @@ def find(transaction: Transaction, container: Record, identifier: str) -> Record
     return record
 
 
-def of_artifact(record: Record) -> dict[str, Any]:
-    """Return an artifact's document as an asset's."""
+def artifact_as_asset(record: Record) -> dict[str, Any]:
+    """Return the document of an artifact in the form of an asset."""
     asset_type = KINDS[record.kind].asset_type
     metadata = record.metadata
     kept = ("name", "description", "tags", "created_at", "space_id", "project_id")
@@ -135,11 +135,11 @@ def of_artifact(record: Record) -> dict[str, Any]:
     }
 
 
-def of_type(transaction: Transaction, container: Record, asset_type: str) -> list[dict[str, Any]]:
+def list_documents(transaction: Transaction, container: Record, asset_type: str) -> list[dict[str, Any]]:
     """Return the documents of all assets of a type in a container."""
     kind = next((kind for kind in KINDS.values() if kind.asset_type == asset_type), None)
     if kind is not None:
-        return [of_artifact(record) for record in transaction.find(kind.name, container.id)]
+        return [artifact_as_asset(record) for record in transaction.find(kind.name, container.id)]
     found = transaction.find(KIND, container.id, where={"metadata.asset_type": asset_type})
     return [record.document for record in found]
 
@@ -148,12 +148,12 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     """Patch an asset, below ``/metadata`` and ``/entity``.
 
     Raises:
-        InvalidRequestError: The patch is about what cannot be changed.
+        InvalidRequestError: The patch changes a fixed field, or a value is invalid.
 
     """
     for operation in operations:
-        below = len(operation.path) > 1 and operation.root in ("metadata", "entity")
-        if not below or (operation.root == "metadata" and operation.path[1] in _FIXED):
+        is_below = len(operation.path) > 1 and operation.root in ("metadata", "entity")
+        if not is_below or (operation.root == "metadata" and operation.path[1] in _FIXED):
             raise InvalidRequestError(f"/{'/'.join(operation.path)} of an asset cannot be changed.")
         apply(record.document, operation)
     record.name = _text(record.metadata, "name")
@@ -163,7 +163,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
 
 
 def attach(context: Context, transaction: Transaction, record: Record, fields: dict[str, Any]) -> Attachment:
-    """Create an attachment."""
+    """Add an attachment; its content is uploaded later."""
     identifier = context.identifiers.new()
     document = {
         **{key: value for key, value in fields.items() if key != "id"},
@@ -180,10 +180,10 @@ def attach(context: Context, transaction: Transaction, record: Record, fields: d
 
 
 def attachment(record: Record, identifier: str) -> Attachment:
-    """Return an asset's attachment.
+    """Return an attachment of an asset.
 
     Raises:
-        NotFoundError: There is none with this id.
+        NotFoundError: The attachment does not exist.
 
     """
     for document in record.document.get("attachments", ()):
@@ -192,35 +192,35 @@ def attachment(record: Record, identifier: str) -> Attachment:
     raise NotFoundError(f"The attachment with id '{identifier}' does not exist.", code="attachment_does_not_exist")
 
 
-def detach(transaction: Transaction, record: Record, gone: Attachment) -> None:
-    """Remove an attachment with its content."""
-    record.document["attachments"].remove(gone.document)
-    transaction.detach(record, slot(gone.id))
+def detach(transaction: Transaction, record: Record, removed: Attachment) -> None:
+    """Delete an attachment with its content."""
+    record.document["attachments"].remove(removed.document)
+    transaction.detach(record, slot(removed.id))
     transaction.save(record)
 
 
 def slot(attachment_id: str) -> str:
-    """Return the slot in which an attachment's content is stored."""
+    """Return the slot of the content of an attachment."""
     return f"attachment {attachment_id}"
 
 
 def commit(context: Context, transaction: Transaction, record: Record, message: str | None) -> dict[str, Any]:
-    """Save an asset with its contents as the next revision; return its document."""
+    """Save an asset with its contents as the next revision; return the document of the revision."""
     number = record.private["revisions"] = record.private.get("revisions", 0) + 1
     information = {"committed_at": context.clock.stamp(), "commit_message": message or ""}
     metadata = {**record.metadata, "revision_id": number, "commit_info": information}
     document = {**record.document, "metadata": metadata}
-    transaction.freeze(record, number, document)
+    transaction.save_revision(record, number, document)
     record.metadata["commit_info"] = information
     transaction.save(record)
     return document
 
 
 def at_revision(transaction: Transaction, record: Record, revision: str | None) -> dict[str, Any]:
-    """Return the asset's current document, or that of a revision.
+    """Return the current document of an asset, or a given revision of it.
 
     Raises:
-        NotFoundError: There is no such revision.
+        NotFoundError: The revision does not exist.
 
     """
     if revision is None:
@@ -234,14 +234,14 @@ def at_revision(transaction: Transaction, record: Record, revision: str | None) 
 
 
 def revision_number(record: Record, revision: str) -> int:
-    """Return a revision's number; -1 for anything that is none."""
+    """Return the number of a revision; -1 if it is invalid."""
     if revision == "latest":
         return int(record.private.get("revisions", -1))
     return int(revision) if revision.isascii() and revision.isdigit() and len(revision) < 10 else -1  # noqa: PLR2004
 
 
 def href(metadata: dict[str, Any]) -> str:
-    """Return where an asset with this metadata is."""
+    """Return the path of an asset with this metadata."""
     scope = "space_id" if "space_id" in metadata else "project_id"
     return f"/v2/assets/{metadata['asset_id']}?{scope}={metadata[scope]}"
 
@@ -250,11 +250,11 @@ def _touch(context: Context, record: Record) -> None:
     record.metadata["usage"] = _usage(context.clock.stamp(), record.metadata["owner_id"])
 
 
-def _usage(moment: str, user_id: str) -> dict[str, Any]:
+def _usage(time: str, user_id: str) -> dict[str, Any]:
     return {
-        "last_updated_at": moment,
+        "last_updated_at": time,
         "last_updater_id": user_id,
-        "last_accessed_at": moment,
+        "last_accessed_at": time,
         "last_accessor_id": user_id,
         "access_count": 0,
     }
@@ -263,5 +263,5 @@ def _usage(moment: str, user_id: str) -> dict[str, Any]:
 def _text(fields: dict[str, Any], key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise wrong_field(f"metadata.{key}", f"An asset needs a {key}.")
+        raise wrong_field(f"metadata.{key}", f"The {key} of an asset must be a non-empty string.")
     return value

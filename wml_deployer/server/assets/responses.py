@@ -10,9 +10,9 @@ from wml_deployer.server.assets import models, transfers
 from wml_deployer.server.assets.search import search
 from wml_deployer.server.errors import InvalidRequestError
 from wml_deployer.server.http import patch
-from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.http.signatures import Grant
-from wml_deployer.server.spaces.containers import container_of
+from wml_deployer.server.spaces.containers import requested_container
 
 if TYPE_CHECKING:
     from wml_deployer.server.assets.models import Attachment
@@ -35,62 +35,62 @@ __all__ = [
 ]
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> JsonResponse:
     """Create an asset."""
-    container = container_of(call)
+    container = requested_container(call)
     record = models.create(call.context, call.transaction, call.caller, call.fields, container=container)
-    return Answer(201, _shown(call, record.document, record))
+    return JsonResponse(201, _shown(call, record.document, record))
 
 
-def show(call: Call) -> Answer:
+def show(call: Call) -> JsonResponse:
     """Show an asset, one of its revisions, or an artifact as an asset."""
     record = _record(call)
     if record.kind in KINDS:
-        return Answer(200, _shown(call, models.of_artifact(record), record))
+        return JsonResponse(200, _shown(call, models.artifact_as_asset(record), record))
     document = models.at_revision(call.transaction, record, call.query.get("revision_id"))
-    return Answer(200, _shown(call, document, record))
+    return JsonResponse(200, _shown(call, document, record))
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> JsonResponse:
     """Patch an asset."""
     record = _own(call)
     models.update(call.context, call.transaction, record, patch.parse(call.body))
-    return Answer(200, _shown(call, record.document, record))
+    return JsonResponse(200, _shown(call, record.document, record))
 
 
-def update_attributes(call: Call) -> Answer:
-    """Patch the part of an asset's entity that is named in the path."""
+def update_attributes(call: Call) -> JsonResponse:
+    """Patch one attribute of an asset: the part of its entity that the path names."""
     record, attribute = _own(call), call.path["attribute"]
     operations = [
         patch.Operation(operation.kind, ("entity", attribute, *operation.path), operation.value)
         for operation in patch.parse(call.body)
     ]
     models.update(call.context, call.transaction, record, operations)
-    return Answer(200, record.entity.get(attribute, {}))
+    return JsonResponse(200, record.entity.get(attribute, {}))
 
 
-def delete(call: Call) -> Answer:
-    """Delete an asset; this is how clients delete models and functions."""
+def delete(call: Call) -> JsonResponse:
+    """Delete an asset. Clients delete models and functions in this way, too."""
     record = _record(call)
     if record.kind in KINDS:
         artifacts.delete(call.transaction, record)
     else:
         call.transaction.remove(record)
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def attach(call: Call) -> Answer:
-    """Create an attachment; the answer has the URL to upload it to."""
+def attach(call: Call) -> JsonResponse:
+    """Create an attachment; the response contains the URL to upload it to."""
     record = _own(call)
     attachment = models.attach(call.context, call.transaction, record, call.fields)
-    answer = {**attachment.document, "attachment_id": attachment.id}
+    document = {**attachment.document, "attachment_id": attachment.id}
     if not attachment.document["is_remote"]:
-        answer["url1"] = _url(call, record, attachment, writing=True)
-    return Answer(201, answer)
+        document["url1"] = _url(call, record, attachment, writing=True)
+    return JsonResponse(201, document)
 
 
-def show_attachment(call: Call) -> Answer:
-    """Show an attachment; the answer has the URL to download it from."""
+def show_attachment(call: Call) -> JsonResponse:
+    """Show an attachment; the response contains the URL to download it from."""
     record = _own(call)
     attachment = models.attachment(record, call.path["attachment_id"])
     revision = call.query.get("revision_id")
@@ -99,59 +99,61 @@ def show_attachment(call: Call) -> Answer:
         models.at_revision(call.transaction, record, revision)
         number = models.revision_number(record, revision)
     url = {} if attachment.document["is_remote"] else {"url": _url(call, record, attachment, number)}
-    return Answer(200, {**attachment.document, "attachment_id": attachment.id, **url})
+    return JsonResponse(200, {**attachment.document, "attachment_id": attachment.id, **url})
 
 
-def complete(call: Call) -> Answer:
-    """Complete an attachment once it is uploaded.
+def complete(call: Call) -> JsonResponse:
+    """Complete an attachment after its upload.
 
     Raises:
-        InvalidRequestError: It is not.
+        InvalidRequestError: Nothing was uploaded.
 
     """
     record = _own(call)
     attachment = models.attachment(record, call.path["attachment_id"])
     content = call.transaction.content(record, slot=models.slot(attachment.id))
     if content is None:
-        raise InvalidRequestError(f"Nothing was uploaded to the attachment with id '{attachment.id}'.")
+        raise InvalidRequestError(f"No content was uploaded to the attachment with id '{attachment.id}'.")
     attachment.document["size"] = content.blob.size
     record.metadata["size"] = sum(each.get("size", 0) for each in record.document["attachments"])
     call.transaction.save(record)
-    return Answer(200, {**attachment.document, "attachment_id": attachment.id})
+    return JsonResponse(200, {**attachment.document, "attachment_id": attachment.id})
 
 
-def detach(call: Call) -> Answer:
+def detach(call: Call) -> JsonResponse:
     """Delete an attachment with its content."""
     record = _own(call)
     models.detach(call.transaction, record, models.attachment(record, call.path["attachment_id"]))
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def commit(call: Call) -> Answer:
+def commit(call: Call) -> JsonResponse:
     """Create a revision of an asset."""
     record = _own(call)
     message = call.body.get("commit_message") if isinstance(call.body, dict) else None
     document = models.commit(call.context, call.transaction, record, message)
-    return Answer(201, _shown(call, document, record))
+    return JsonResponse(201, _shown(call, document, record))
 
 
-def list_revisions(call: Call) -> Answer:
-    """List an asset's revisions, newest first."""
+def list_revisions(call: Call) -> JsonResponse:
+    """List the revisions of an asset, newest first."""
     record = _own(call)
     documents = call.transaction.revisions(record)
     results = [_shown(call, document, record) for document in documents]
-    return Answer(200, {"total_rows": len(results), "results": results})
+    return JsonResponse(200, {"total_rows": len(results), "results": results})
 
 
 def _record(call: Call) -> Record:
-    return models.find(call.transaction, container_of(call), call.path["asset_id"])
+    return models.find(call.transaction, requested_container(call), call.path["asset_id"])
 
 
 def _own(call: Call) -> Record:
-    """Return an asset that is no artifact: artifacts are changed under /ml/v4."""
+    """Return an asset that is not an artifact: artifacts are changed under /ml/v4."""
     record = _record(call)
     if record.kind in KINDS:
-        raise InvalidRequestError(f"A {record.kind} is changed under /ml/v4/{KINDS[record.kind].collection}.")
+        raise InvalidRequestError(
+            f"The asset is a {record.kind}. Change it under /ml/v4/{KINDS[record.kind].collection}."
+        )
     return record
 
 

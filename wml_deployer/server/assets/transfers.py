@@ -1,4 +1,4 @@
-"""Bytes that travel by signed URLs: raw, as on the cloud, or as the file of a form, as on Cloud Pak for Data."""
+"""Uploads and downloads by signed URLs: raw bytes, as on IBM Cloud, or the file of a form, as on Cloud Pak for Data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError
 from wml_deployer.server.http.not_served import NotServedError
-from wml_deployer.server.http.routing import Answer, Download, Route
+from wml_deployer.server.http.routing import Download, JsonResponse, Route
 from wml_deployer.server.http.signatures import SIGNED_PATH
 from wml_deployer.server.storage.records import Content
 
@@ -18,42 +18,42 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
     from starlette.requests import Request
 
-    from wml_deployer.server.http.routing import Call, Stream
+    from wml_deployer.server.http.routing import Call, StreamingCall
 
 __all__ = ["DRIVERS", "ROUTES", "list_drivers", "receive", "send"]
 
 DRIVERS = "dbdrivers"
-"""Where the real service keeps the drivers that connections need."""
+"""Folder of the database drivers on the real service."""
 
 
-async def receive(stream: Stream) -> Answer:
+async def receive(stream: StreamingCall) -> JsonResponse:
     """Upload the content of a signed URL."""
     if stream.path["folder"] == DRIVERS:
-        # Neither client says that it is no content that it was given a URL for.
-        raise NotServedError(f"The embedded service does not take drivers of databases: {stream.path['sealed']}.")
-    grant = stream.context.signatures.open(stream.path["sealed"], writing=True)
+        # Both clients upload database drivers to this path without asking for a signed URL.
+        raise NotServedError(f"The embedded service does not accept database drivers ({stream.path['token']}).")
+    grant = stream.context.signatures.verify(stream.path["token"], writing=True)
     context = stream.context
     async with context.blobs.receive(_content(stream.request), limit=context.limits.content) as blob:
         with context.store.transaction() as transaction:
             record = transaction.get(grant.kind, grant.id)
             if record is None:
-                raise NotFoundError("What the signed URL was for does not exist any more.")
+                raise NotFoundError("The resource of the signed URL does not exist any more.")
             transaction.attach(record, Content(blob, grant.slot))
-        return Answer(201, {"size": blob.size})
+        return JsonResponse(201, {"size": blob.size})
 
 
-def list_drivers(_call: Call) -> Answer:
-    """List the drivers of databases, of which there are none."""
-    return Answer(200, {"resources": []})
+def list_drivers(_call: Call) -> JsonResponse:
+    """List the database drivers, of which there are none."""
+    return JsonResponse(200, {"resources": []})
 
 
 def send(call: Call) -> Download:
     """Download the content of a signed URL."""
-    grant = call.context.signatures.open(call.path["sealed"], writing=False)
+    grant = call.context.signatures.verify(call.path["token"], writing=False)
     record = call.transaction.get(grant.kind, grant.id)
     content = call.transaction.content(record, number=grant.number, slot=grant.slot) if record is not None else None
     if content is None:
-        raise NotFoundError("Nothing was uploaded to where the signed URL leads.", code="content_does_not_exist")
+        raise NotFoundError("The resource of the signed URL has no content.", code="content_does_not_exist")
     return Download(call.context.blobs.path(content.blob.digest), content.media_type)
 
 
@@ -68,10 +68,10 @@ async def _content(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[bytes]:
-    """Yield the one file of a form, as it comes.
+    """Yield the chunks of the one file of a form.
 
     Raises:
-        InvalidRequestError: It is no form, one without a file or with several, or one that is cut off.
+        InvalidRequestError: The form is malformed or incomplete, or does not have exactly one file.
 
     """
     chunks: list[bytes] = []
@@ -90,12 +90,12 @@ async def _file_of_form(request: Request, boundary: bytes) -> AsyncIterator[byte
     except ValueError as error:
         raise InvalidRequestError(f"The form cannot be read: {error}.") from error
     if seen != ["part", "end"]:
-        raise InvalidRequestError("The form has to hold one file, and its end.")
+        raise InvalidRequestError("The form must contain exactly one file, and must be complete.")
 
 
 ROUTES = (
     Route("GET", f"{SIGNED_PATH}/{DRIVERS}", list_drivers, gives="200 Resources"),
-    Route("PUT", f"{SIGNED_PATH}/{{folder}}/{{sealed}}", receive, public=True, takes="bytes", gives="201 Size"),
-    Route("GET", f"{SIGNED_PATH}/{{folder}}/{{sealed}}", send, public=True, gives="200 bytes"),
+    Route("PUT", f"{SIGNED_PATH}/{{folder}}/{{token}}", receive, public=True, takes="bytes", gives="201 Size"),
+    Route("GET", f"{SIGNED_PATH}/{{folder}}/{{token}}", send, public=True, gives="200 bytes"),
 )
 """The routes of signed URLs."""

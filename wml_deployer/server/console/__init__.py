@@ -1,1 +1,1 @@
-"""The console: a page at ``/`` for people, beside the API for programs. Rendered here, without a build step."""
+"""The console: web pages for people, beside the API for programs. Rendered on the server, without a build step."""

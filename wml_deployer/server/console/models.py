@@ -1,4 +1,4 @@
-"""What the console shows: models, deployments, and which version of one is live. Nothing here is changed."""
+"""What the console shows: models, deployments, and the version that is live. Read-only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 KINDS = ("model", "function")
-"""The artifacts that can be deployed."""
+"""Kinds of artifacts that can be deployed."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Deployment:
     """A deployment.
 
     Attributes:
-        id: Its id.
-        name: Its name.
-        space_id: The space it is in.
+        id: Id.
+        name: Name.
+        space_id: Id of its space.
         method: ``online`` or ``batch``.
-        state: Where it is in its life.
-        live: The version that answers; None where nothing does.
-        wanted: The version that is being loaded; None where none is.
-        failure: Why what was asked for last could not be served.
-        document: What the API shows of it.
+        state: State.
+        live: The version that is being served, if any.
+        pending: The version that is being loaded, if any.
+        failure: Why the last change failed.
+        document: Document in the API.
 
     """
 
@@ -57,32 +57,32 @@ class Deployment:
     method: str
     state: str
     live: Version | None
-    wanted: Version | None
+    pending: Version | None
     failure: list[str]
     document: dict[str, Any]
 
     @property
-    def settled(self) -> bool:
-        """Whether no change of it is in progress."""
+    def is_idle(self) -> bool:
+        """Whether no change is in progress."""
         status = self.document["entity"]["status"]
-        return self.state not in deployments.UNSETTLED and "scaling" not in status
+        return self.state not in deployments.TRANSIENT_STATES and "scaling" not in status
 
     @property
     def serving_name(self) -> str | None:
-        """Its serving name, if it has one."""
+        """Serving name, if it has one."""
         parameters = self.document["entity"].get("online", {}).get("parameters", {})
         return parameters.get("serving_name") if isinstance(parameters, dict) else None
 
     @property
     def tags(self) -> list[str]:
-        """Its tags."""
+        """Tags."""
         return _tags(self.document)
 
     @property
     def hardware(self) -> str:
-        """Its hardware specification."""
+        """Number of nodes and hardware specification."""
         hardware = self.document["entity"].get("hardware_spec") or {}
-        return f"{hardware['num_nodes']} × {hardware['name']}" if "name" in hardware else "of its parts"
+        return f"{hardware['num_nodes']} × {hardware['name']}" if "name" in hardware else "one for each part"
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class Model:
     """A model or function.
 
     Attributes:
-        id: Its id.
-        space_id: The space it is in.
-        head: It as it is.
+        id: Id.
+        space_id: Id of its space.
+        head: Its current state.
         revisions: Its revisions, newest first.
-        deployments: The deployments of it.
-        document: What the API shows of it.
+        deployments: Its deployments.
+        document: Document in the API.
 
     """
 
@@ -108,21 +108,21 @@ class Model:
 
     @property
     def tags(self) -> list[str]:
-        """Its tags."""
+        """Tags."""
         return _tags(self.document)
 
     @property
     def description(self) -> str:
-        """Its description."""
+        """Description."""
         return str(self.document["metadata"].get("description") or "")
 
     def live_in(self, version: Version) -> list[Deployment]:
-        """Return the deployments that serve this version of it."""
-        return [each for each in self.deployments if _is(each.live, version)]
+        """Return the deployments that serve a version."""
+        return [each for each in self.deployments if _is_same(each.live, version)]
 
 
 def space_name(transaction: Transaction, identifier: str) -> str:
-    """Return a space's name; a project's, where it is one."""
+    """Return the name of a space or project."""
     record = transaction.get(SPACE, identifier) or transaction.get(PROJECT, identifier)
     return record.name if record is not None else identifier
 
@@ -131,7 +131,7 @@ def deployment(transaction: Transaction, identifier: str) -> Deployment:
     """Return a deployment.
 
     Raises:
-        NotFoundError: There is none with this id.
+        NotFoundError: It does not exist.
 
     """
     record = transaction.get(deployments.KIND, identifier)
@@ -144,7 +144,7 @@ def model(transaction: Transaction, identifier: str) -> Model:
     """Return a model or function.
 
     Raises:
-        NotFoundError: There is none with this id.
+        NotFoundError: It does not exist.
 
     """
     record = artifacts.find_any(transaction, identifier)
@@ -156,10 +156,10 @@ def model(transaction: Transaction, identifier: str) -> Model:
 
 
 def version_of(shown: Model, revision: str) -> Version:
-    """Return one of a model's revisions.
+    """Return a revision of a model.
 
     Raises:
-        NotFoundError: There is none with this number.
+        NotFoundError: It does not exist.
 
     """
     for version in shown.revisions:
@@ -169,7 +169,7 @@ def version_of(shown: Model, revision: str) -> Version:
 
 
 def as_model(transaction: Transaction, record: Record, deployed: list[Deployment]) -> Model:
-    """Return a stored model or function, with those of the deployments that are of it."""
+    """Return a stored model or function, with its deployments out of the given ones."""
     return Model(
         id=record.id,
         space_id=record.container,
@@ -183,7 +183,7 @@ def as_model(transaction: Transaction, record: Record, deployed: list[Deployment
 def as_deployment(transaction: Transaction, record: Record) -> Deployment:
     """Return a stored deployment."""
     status = record.entity["status"]
-    wanted = record.entity["asset"] if snapshots.PENDING in record.private else None
+    pending = record.entity["asset"] if snapshots.PENDING in record.private else None
     serving = record.private.get("previous", {}).get("asset") or record.entity["asset"]
     return Deployment(
         id=record.id,
@@ -191,14 +191,14 @@ def as_deployment(transaction: Transaction, record: Record) -> Deployment:
         space_id=record.container,
         method="online" if "online" in record.entity else "batch",
         state=status["state"],
-        live=_referred(transaction, serving) if snapshots.SERVING in record.private else None,
-        wanted=_referred(transaction, wanted) if wanted else None,
+        live=_version_of(transaction, serving) if snapshots.SERVING in record.private else None,
+        pending=_version_of(transaction, pending) if pending else None,
         failure=[str(error.get("message", "")) for error in status.get("failure", {}).get("errors", ())],
         document=record.document,
     )
 
 
-def _referred(transaction: Transaction, reference: dict[str, str]) -> Version | None:
+def _version_of(transaction: Transaction, reference: dict[str, str]) -> Version | None:
     artifact = artifacts.find_any(transaction, reference["id"])
     if artifact is None:
         return None
@@ -208,10 +208,10 @@ def _referred(transaction: Transaction, reference: dict[str, str]) -> Version | 
 
 
 def _tags(document: dict[str, Any]) -> list[str]:
-    # Documents hold what clients sent.
+    # Clients may have sent anything.
     tags = document["metadata"].get("tags")
     return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
 
-def _is(version: Version | None, other: Version) -> bool:
+def _is_same(version: Version | None, other: Version) -> bool:
     return version is not None and (version.model_id, version.revision) == (other.model_id, other.revision)

@@ -1,4 +1,4 @@
-"""What the console's first page shows: a space, with what is deployed and stored in it, a page at a time."""
+"""What the first page of the console shows: a space with its deployments and models, a page at a time."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Page", "Space", "space", "spaces"]
 
 PAGE = 100
-"""Members of a page, as of the API's."""
+"""Members of a page, as in the API."""
 _T = TypeVar("_T")
 _LONGEST = 15
 
 
 @dataclass(frozen=True)
 class Page(Generic[_T]):
-    """Some of what is in a space, newest first.
+    """A page of the resources in a space, newest first.
 
     Attributes:
-        members: What is on this page.
-        total: How many there are on all pages.
-        first: Whether this is the page of the newest.
-        older: What the next page begins after; None on the last one.
+        members: The resources on this page.
+        total: Number of resources on all pages.
+        first: Whether this is the first page.
+        older: Sequence number after which the next page starts; None on the last one.
 
     """
 
@@ -48,10 +48,10 @@ class Space:
     """A deployment space.
 
     Attributes:
-        id: Its id.
-        name: Its name.
-        deployments: What is deployed in it.
-        models: The models and functions in it.
+        id: Id.
+        name: Name.
+        deployments: Its deployments.
+        models: Its models and functions.
 
     """
 
@@ -62,7 +62,7 @@ class Space:
 
 
 def spaces(transaction: Transaction) -> list[tuple[str, str]]:
-    """Return id and name of every space."""
+    """Return id and name of all spaces."""
     return [(record.id, record.name) for record in transaction.find(SPACE)]
 
 
@@ -70,14 +70,14 @@ def space(transaction: Transaction, identifier: str, *, deployments: str | None,
     """Return a space.
 
     Args:
-        transaction: Where it is stored.
-        identifier: Its id.
-        deployments: What the page of deployments begins after; None for the newest ones.
-        models: The same for the page of models.
+        transaction: The current transaction.
+        identifier: Id of the space.
+        deployments: Where the page of deployments starts (see `Page.older`); None for the first one.
+        models: Where the page of models starts.
 
     Raises:
-        NotFoundError: There is none with this id.
-        InvalidRequestError: No page begins there.
+        NotFoundError: The space does not exist.
+        InvalidRequestError: The start of a page is invalid.
 
     """
     record = transaction.get(SPACE, identifier)
@@ -112,7 +112,7 @@ def _start(after: str | None) -> int | None:
     if after is None:
         return None
     if not after.isascii() or not after.isdigit() or len(after) > _LONGEST:
-        raise InvalidRequestError(f"No page begins after '{after}'.")
+        raise InvalidRequestError(f"The start of the page '{after}' is invalid.")
     return int(after)
 
 

@@ -1,4 +1,4 @@
-"""Pages: templates, rendered with everything escaped, behind headers that let a browser do nothing else with them."""
+"""Pages: templates, rendered with autoescaping and sent with strict security headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["STATIC", "harden", "render"]
 STATIC = Path(__file__).parent / "static"
 """The stylesheet, the script and the icon."""
 
-# A form's Origin is null under a stricter referrer policy, and could not be checked.
+# Under a stricter referrer policy, the Origin of a form would be null and could not be checked.
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -32,12 +32,12 @@ _HEADERS = {
 
 
 def render(template: str, status: int = 200, **shown: Any) -> Response:
-    """Return a page.
+    """Render a page.
 
     Args:
-        template: Name of the template, without its ending.
+        template: Name of the template, without suffix.
         status: HTTP status.
-        **shown: What the template shows.
+        **shown: Variables of the template.
 
     """
     content = _environment().get_template(f"{template}.html").render(shown)
@@ -45,7 +45,7 @@ def render(template: str, status: int = 200, **shown: Any) -> Response:
 
 
 def harden(response: Response) -> Response:
-    """Return the response with the headers of all pages, but for those that it has of its own."""
+    """Add the security headers to a response; headers that it already has are kept."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -53,7 +53,7 @@ def harden(response: Response) -> Response:
 
 @cache
 def _environment() -> jinja2.Environment:
-    # Only who looks at the console pays for the templates.
+    # Deferred: only the console needs it.
     import jinja2  # noqa: PLC0415
 
     environment = jinja2.Environment(
@@ -64,20 +64,20 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(moment=_moment, bytes=_bytes, plural=_plural)
+    environment.filters.update(time=_time, bytes=_bytes, plural=_plural)
     return environment
 
 
-def _moment(stamp: str) -> str:
+def _time(stamp: str) -> str:
     """Format a time for people.
 
     Example:
-        >>> _moment("2025-02-21T10:31:50.012Z")
+        >>> _time("2025-02-21T10:31:50.012Z")
         '2025-02-21 10:31:50'
 
     """
-    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00")).astimezone(timezone.utc)
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    time = datetime.fromisoformat(stamp.replace("Z", "+00:00")).astimezone(timezone.utc)
+    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _bytes(size: int) -> str:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from wml_deployer.server.console.pages import harden, render
 from wml_deployer.server.errors import ForbiddenError, ServiceError
-from wml_deployer.server.http.routing import CONSOLE, Stream, form_fields
+from wml_deployer.server.http.routing import CONSOLE, StreamingCall, form_fields
 from wml_deployer.server.http.tokens import Caller
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SIGN_IN", "ConsolePage", "ConsoleRequest", "respond"]
 
 SIGN_IN = f"{CONSOLE}sign-in"
-"""Where people come in."""
+"""Path of the sign-in page."""
 
 _LOGGER = logging.getLogger(__name__)
 _FORM = 8 * 2**20
@@ -37,12 +37,12 @@ class _FormError(ForbiddenError):
 
 @dataclass
 class ConsoleRequest:
-    """One request of a browser.
+    """A request of a browser.
 
     Attributes:
         context: The running service.
-        http: The HTTP request itself.
-        form: The fields of the form that was sent, if one was.
+        http: The HTTP request.
+        form: Fields of the submitted form, if any.
 
     """
 
@@ -52,30 +52,30 @@ class ConsoleRequest:
 
     @property
     def sessions(self) -> Sessions:
-        """The sessions of people who are signed in."""
+        """The open sessions."""
         return self.context.sessions
 
     @property
     def caller(self) -> Caller:
-        """The caller: the account, as on Cloud Pak for Data."""
+        """The account, as a caller on Cloud Pak for Data."""
         return Caller(self.context.account.username, "software")
 
     @property
     def session(self) -> str | None:
-        """The browser's session, if it has a valid one."""
+        """The session of the browser, if it has a valid one."""
         session = self.http.cookies.get(self._cookie("session"), "")
-        return session if self.sessions.knows(session) else None
+        return session if self.sessions.is_open(session) else None
 
     @property
     def url(self) -> str:
-        """Where the browser reaches the service."""
-        return Stream(self.context, self.http, self.caller).url
+        """URL under which the browser reaches the service."""
+        return StreamingCall(self.context, self.http, self.caller).url
 
     def page(self, template: str, status: int = 200, **shown: Any) -> Response:
-        """Render a page with what all pages show."""
+        """Render a page, with the variables that all pages need."""
         session = self.session
-        # Without a session the form's token hangs on a cookie of its own: a session that the browser did not send along
-        # with a click on another site's link must not be lost by it.
+        # Without a session, the form token belongs to a cookie of its own: the browser does not send the session cookie
+        # after a click on a link of another site, and that session must not be overwritten.
         guest = None if session else self.http.cookies.get(self._cookie("guest")) or self.sessions.guest()
         form_token = self.sessions.form_token(session or guest or "")
         shown = {"form_token": form_token, "signed_in": session is not None, "path": self.http.url.path, **shown}
@@ -84,34 +84,34 @@ class ConsoleRequest:
             self._set(response, "guest", guest)
         return response
 
-    def let_in(self, response: Response, session: str) -> Response:
-        """Set the session's cookie on a response."""
+    def with_session(self, response: Response, session: str) -> Response:
+        """Set the session cookie."""
         self._set(response, "session", session)
         return response
 
-    def let_out(self, response: Response) -> Response:
-        """Delete the session's cookie on a response."""
+    def without_session(self, response: Response) -> Response:
+        """Delete the session cookie."""
         response.delete_cookie(self._cookie("session"), path="/", secure=True, httponly=True, samesite="strict")
         return response
 
     def check_form(self) -> None:
-        """Refuse a form that was sent by another site, or made for another browser.
+        """Check that a form was rendered for this browser, and submitted by it.
 
         Raises:
-            ForbiddenError: It is such a form.
+            ForbiddenError: It was not.
 
         """
-        # Another port of this machine is the same site to a browser, so that its cookies alone prove nothing.
+        # For a browser, other ports of this machine are the same site, so cookies alone prove nothing.
         origin = self.http.headers.get("origin")
         cookie = self.session or self.http.cookies.get(self._cookie("guest"), "")
-        if origin not in (None, self.url) or not self.sessions.gave(self.form.get("form_token", ""), cookie):
-            raise _FormError("The form does not belong to this session. Open its page anew and send it again.")
+        if origin not in (None, self.url) or not self.sessions.is_form_token(self.form.get("form_token", ""), cookie):
+            raise _FormError("The form does not belong to this session. Reload the page and submit the form again.")
 
     def _set(self, response: Response, name: str, value: str) -> None:
         response.set_cookie(self._cookie(name), value, path="/", secure=True, httponly=True, samesite="strict")
 
     def _cookie(self, name: str) -> str:
-        # Cookies do not know ports: the service of another folder must not take this one's.
+        # Cookies are shared between ports: services of several folders need different names.
         return f"__Host-wml-{self.context.url.rpartition(':')[2]}-{name}"
 
 
@@ -120,13 +120,13 @@ Handler: TypeAlias = Callable[[ConsoleRequest], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class ConsolePage:
-    """One page or form of the console.
+    """A page or form of the console.
 
     Attributes:
         method: HTTP method.
         path: Template of the path.
-        handler: What answers; its docstring says what it does.
-        public: Whether it is for those who are not signed in, too.
+        handler: The handler; the first line of its docstring describes the page.
+        public: Whether it is available without signing in.
 
     """
 
@@ -137,11 +137,11 @@ class ConsolePage:
 
 
 async def respond(page: ConsolePage, context: Context, http: Request) -> Response:
-    """Answer a request for a page."""
+    """Respond to a request for a page."""
     request = ConsoleRequest(context, http, {})
     try:
         if not page.public and request.session is None:
-            return harden(_send_away(request))
+            return harden(_redirect_to_sign_in(request))
         if page.method == "POST":
             request.form = await _form(request)
             request.check_form()
@@ -152,14 +152,19 @@ async def respond(page: ConsolePage, context: Context, http: Request) -> Respons
         return Response(status_code=499)
     except Exception:
         _LOGGER.exception("%s %s failed", http.method, http.url.path)
-        return harden(_failure(request, ServiceError("The console failed to show this; the service's log says why.")))
+        return harden(
+            _failure(
+                request,
+                ServiceError("The console failed to show this page. The log of the service contains the reason."),
+            )
+        )
 
 
-def _send_away(request: ConsoleRequest) -> Response:
+def _redirect_to_sign_in(request: ConsoleRequest) -> Response:
     """Redirect a browser without a session to the sign-in page."""
     headers = request.http.headers
     if headers.get("sec-fetch-site") == _OTHER_SITE and request.http.method == "GET":
-        # The browser keeps a session back on the way from another site; one more step, from this one, brings it.
+        # The browser sends no session cookie with a link from another site, but with the redirect of this page.
         return render("forward", target=request.http.url.path)
     if "hx-request" in headers:
         return Response(status_code=401, headers={"hx-redirect": SIGN_IN})
@@ -167,7 +172,7 @@ def _send_away(request: ConsoleRequest) -> Response:
 
 
 async def _form(request: ConsoleRequest) -> dict[str, str]:
-    body = await Stream(request.context, request.http, request.caller).body(_FORM)
+    body = await StreamingCall(request.context, request.http, request.caller).body(_FORM)
     return form_fields(body)
 
 

@@ -1,4 +1,4 @@
-"""The pages of the console over HTTP."""
+"""The pages of the console: their handlers and routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from wml_deployer.server.console import models, overview, rows, scores, sign_in
 from wml_deployer.server.console.pages import STATIC, harden
 from wml_deployer.server.console.request import SIGN_IN, ConsolePage, respond
-from wml_deployer.server.deployments.predictions import ask
+from wml_deployer.server.deployments import predictions
 from wml_deployer.server.deployments.responses import update
 from wml_deployer.server.errors import NotFoundError, ServiceError
 from wml_deployer.server.http import request_log
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROUTES",
-    "ask_to_roll_back",
+    "confirm_rollback",
     "home",
-    "nothing",
+    "not_found",
     "requests",
     "roll_back",
     "routes",
@@ -44,7 +44,7 @@ __all__ = [
 
 
 async def home(request: ConsoleRequest) -> Response:
-    """Show a space: what is live in it, and its models."""
+    """Show a space: its deployments and models."""
     with request.context.store.reading() as transaction:
         spaces, query = overview.spaces(transaction), request.http.query_params
         chosen = query.get("space") or transaction.setting("default_space") or spaces[0][0]
@@ -54,7 +54,7 @@ async def home(request: ConsoleRequest) -> Response:
 
 
 async def show_deployment(request: ConsoleRequest) -> Response:
-    """Show a deployment: what it serves, a form to try it, and the versions that it can go back to."""
+    """Show a deployment: the live version, a form to score rows, and the versions for a rollback."""
     return _deployment(request)
 
 
@@ -67,7 +67,7 @@ async def score(request: ConsoleRequest) -> Response:
     try:
         body = rows.to_body(text, live.fields if live else ())
         started = time.perf_counter()
-        answer = await ask(request.context, deployment.id, lambda: _ready(body))
+        answer = await predictions.score(request.context, deployment.id, lambda: _ready(body))
     except ServiceError as error:
         return _deployment(request, error.status, text=text, refusal=error.message)
     seconds = time.perf_counter() - started
@@ -75,7 +75,7 @@ async def score(request: ConsoleRequest) -> Response:
     return _deployment(request, answer.status_code, text=text, scored=scored)
 
 
-async def ask_to_roll_back(request: ConsoleRequest) -> Response:
+async def confirm_rollback(request: ConsoleRequest) -> Response:
     """Ask for confirmation of a rollback, and show what would change."""
     with request.context.store.reading() as transaction:
         deployment = models.deployment(transaction, request.http.path_params["deployment_id"])
@@ -107,7 +107,7 @@ async def roll_back(request: ConsoleRequest) -> Response:
 
 
 async def show_model(request: ConsoleRequest) -> Response:
-    """Show a model: its revisions, and where each is live."""
+    """Show a model: its revisions, and the deployments that serve them."""
     with request.context.store.reading() as transaction:
         model = models.model(transaction, request.http.path_params["model_id"])
         space = models.space_name(transaction, model.space_id)
@@ -115,16 +115,16 @@ async def show_model(request: ConsoleRequest) -> Response:
 
 
 async def requests(request: ConsoleRequest) -> Response:
-    """Show the requests that the service answered, newest first."""
+    """Show the request log, newest first."""
     chosen = request.http.query_params.get("only", "all")
     paused = "paused" in request.http.query_params
     shown = request_log.newest(request.context.control.log, chosen)
     return request.page("requests", log=shown, chosen=chosen, filters=list(request_log.FILTERS), paused=paused)
 
 
-async def nothing(request: ConsoleRequest) -> Response:
-    """Answer that there is no such page."""
-    raise NotFoundError(f"There is no page {request.http.url.path}.", code="page_does_not_exist")
+async def not_found(request: ConsoleRequest) -> Response:
+    """Show that a page does not exist."""
+    raise NotFoundError(f"The page {request.http.url.path} does not exist.", code="page_does_not_exist")
 
 
 def _deployment(
@@ -150,7 +150,7 @@ def _deployment(
         text=text if text is not None else rows.example(live.fields if live else ()),
         refusal=refusal,
         scored=scored,
-        log=request_log.of_deployment(request.context.control.log, deployment.id, deployment.serving_name),
+        log=request_log.predictions_of(request.context.control.log, deployment.id, deployment.serving_name),
     )
 
 
@@ -164,12 +164,12 @@ def routes(context: Context) -> Iterator[BaseRoute]:
         yield Route(page.path, _endpoint(context, page), methods=[page.method])
     yield Route(sign_in.LINKS, _links(context), methods=["POST"])
     yield Mount(f"{CONSOLE}static", _Static(directory=STATIC))
-    # Whoever looks for a page is told by a page that there is none.
-    yield Route(f"{CONSOLE}{{path:path}}", _endpoint(context, ConsolePage("GET", CONSOLE, nothing)), methods=["GET"])
+    # Missing pages get an HTML page instead of the JSON error of the API.
+    yield Route(f"{CONSOLE}{{path:path}}", _endpoint(context, ConsolePage("GET", CONSOLE, not_found)), methods=["GET"])
 
 
 class _Static(StaticFiles):
-    """The files, which browsers ask for anew each time: the next version of this package has others."""
+    """Static files, which browsers must revalidate: another version of the package has other files."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file."""
@@ -198,7 +198,7 @@ ROUTES = (
     ConsolePage("GET", "/", home),
     ConsolePage("GET", _DEPLOYMENT, show_deployment),
     ConsolePage("POST", _DEPLOYMENT, score),
-    ConsolePage("GET", f"{_DEPLOYMENT}/rollback", ask_to_roll_back),
+    ConsolePage("GET", f"{_DEPLOYMENT}/rollback", confirm_rollback),
     ConsolePage("POST", f"{_DEPLOYMENT}/rollback", roll_back),
     ConsolePage("GET", f"{CONSOLE}models/{{model_id}}", show_model),
     ConsolePage("GET", f"{CONSOLE}requests", requests),

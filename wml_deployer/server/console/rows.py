@@ -1,4 +1,4 @@
-"""Rows that people paste, as the body of a prediction request: JSON in the shapes they have it in, or CSV."""
+"""Convert pasted rows, CSV or JSON in several shapes, to the body of a prediction request."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["example", "to_body"]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
-#: No number that JSON can hold needs more characters; Python takes seconds to read a million digits.
+#: Longer than any number in JSON needs; parsing a million digits would take seconds.
 _LONGEST_NUMBER = 1000
 _NUMERIC = re.compile(r"(u?int|float|double|decimal|number|short|long)", re.IGNORECASE)
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _MISSING = ("nan", "na")
 _SEPARATORS = ("\t", ";", ",")
-_FAULTS_TOLD = 5
+_SHOWN_FAULTS = 5
 
 
 def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
@@ -32,10 +32,10 @@ def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
 
     Args:
         text: JSON (``input_data`` as the API takes it, one block of it, a list of objects, or of lists) or CSV.
-        fields: Name and type of each column that the model takes; empty where it does not say.
+        fields: Name and type of the model's columns; empty if unknown.
 
     Raises:
-        InvalidRequestError: It is neither, or lines of it do not fit.
+        InvalidRequestError: The text is neither, or its lines do not fit.
 
     Example:
         >>> to_body("age,city\n41,Recife\n,Natal\n", [("age", "float64"), ("city", "object")])
@@ -50,7 +50,7 @@ def to_body(text: str, fields: Sequence[tuple[str, str]]) -> bytes:
 
 
 def example(fields: Sequence[tuple[str, str]]) -> str:
-    r"""Return CSV with the model's columns and a row to be overwritten; nothing where they are not known.
+    r"""Return an example in CSV, with the model's columns; nothing if they are unknown.
 
     Example:
         >>> example([("age", "float64"), ("city", "object")])
@@ -67,36 +67,36 @@ def _from_json(text: str) -> dict[str, Any]:
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _refusal(f"This starts like JSON, but is none: {error}.") from error
+        raise _refusal(f"The text starts like JSON, but is not valid: {error}.") from error
     if isinstance(given, dict):
         if "input_data" in given:
             return given
         return {"input_data": [given if "values" in given else _records([given])]}
     if not given:
-        raise _refusal("The list has no rows.")
+        raise _refusal("The list is empty.")
     if all(isinstance(row, dict) for row in given):
         return {"input_data": [_records(given)]}
     if all(isinstance(row, list) for row in given):
         return {"input_data": [{"values": given}]}
-    raise _refusal("A list of rows holds an object for each row, or a list for each row.")
+    raise _refusal("A list of rows must contain objects only, or lists only.")
 
 
 def _records(rows: list[dict[str, Any]]) -> dict[str, Any]:
     fields = list(rows[0])
     odd = [number for number, row in enumerate(rows, 1) if row.keys() != rows[0].keys()]
     if odd:
-        raise _refusal(f"{_numbered('Row', odd)} of other members than the first one, which has {', '.join(fields)}.")
+        raise _refusal(f"{_numbered('Row', odd)} different from the first one, which has {', '.join(fields)}.")
     return {"fields": fields, "values": [[row[name] for name in fields] for row in rows]}
 
 
 def _from_csv(text: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
     first = text.partition("\n")[0]
-    # A spreadsheet's cells are pasted with tabs between them.
+    # Cells pasted from a spreadsheet are separated by tabs.
     separator = max(_SEPARATORS, key=first.count)
     try:
         lines = [line for line in csv.reader(text.splitlines(), delimiter=separator, strict=True) if line]
     except csv.Error as error:
-        raise _refusal(f"This is no CSV: {error}.") from error
+        raise _refusal(f"The text is not valid CSV: {error}.") from error
     header, rows = (None, lines) if _is_row(lines[0]) else ([name.strip() for name in lines[0]], lines[1:])
     _check(header, rows, len(header or lines[0]))
     names = header or [name for name, _ in fields]
@@ -113,18 +113,18 @@ def _from_csv(text: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def _check(header: list[str] | None, rows: list[list[str]], width: int) -> None:
     if header is not None and "" in header:
         raise _refusal(
-            f"Column {header.index('') + 1} has no name. pandas writes its index there: use to_csv(index=False)."
+            f"Column {header.index('') + 1} has no name. pandas writes the index there; use to_csv(index=False)."
         )
     if not rows:
-        raise _refusal("There is a header line, and no row below it.")
+        raise _refusal("There is a header line, but no row below it.")
     start = 1 if header is None else 2
     odd = [number for number, row in enumerate(rows, start) if len(row) != width]
     if odd:
-        raise _refusal(f"{_numbered('Line', odd)} not of {width} cells, as the first line is.")
+        raise _refusal(f"{_numbered('Line', odd)} not of the same length as the first line, which has {width} cells.")
 
 
 def _is_row(cells: list[str]) -> bool:
-    """Tell whether the first line is a row already and no header: names are not numbers."""
+    """Return whether the first line is a row, not a header: names are not numbers."""
     return any(len(cell) <= _LONGEST_NUMBER and _NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
@@ -153,7 +153,7 @@ def _is_text(kind: str) -> bool:
 
 
 def _has_leading_zero(word: str) -> bool:
-    """Tell whether it looks like a code with leading zeros, which is text and not a number."""
+    """Return whether a cell has leading zeros, as codes do, which are text."""
     return len(word) > 1 and word[0] == "0" and word.isdigit()
 
 
@@ -162,9 +162,9 @@ def _quoted(name: str) -> str:
 
 
 def _numbered(noun: str, numbers: list[int]) -> str:
-    told = ", ".join(str(number) for number in numbers[:_FAULTS_TOLD])
-    more = f" and {len(numbers) - _FAULTS_TOLD} more" if len(numbers) > _FAULTS_TOLD else ""
-    return f"{noun} {told} is" if len(numbers) == 1 else f"{noun}s {told}{more} are"
+    shown = ", ".join(str(number) for number in numbers[:_SHOWN_FAULTS])
+    more = f" and {len(numbers) - _SHOWN_FAULTS} more" if len(numbers) > _SHOWN_FAULTS else ""
+    return f"{noun} {shown} is" if len(numbers) == 1 else f"{noun}s {shown}{more} are"
 
 
 def _refusal(message: str) -> InvalidRequestError:

@@ -1,4 +1,4 @@
-"""What a deployment answered, as a table that people read."""
+"""Read predictions as a table for people."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHOWN = 100
 
 @dataclass(frozen=True)
 class Probability:
-    """How probable a label is.
+    """The probability of a label.
 
     Attributes:
-        label: The label; its place where the model does not tell its labels.
+        label: The label; its index if the labels are unknown.
         value: From 0 to 1.
 
     """
@@ -31,14 +31,14 @@ class Probability:
 
 @dataclass(frozen=True)
 class Scores:
-    """An answer.
+    """Predictions, as the console shows them.
 
     Attributes:
-        fields: Name of each column.
-        rows: The first rows; a cell is text, or a list of probabilities.
-        count: How many rows were answered.
-        seconds: How long that took.
-        raw: The whole answer, indented.
+        fields: Names of the columns.
+        rows: The first rows; a cell is text or a list of probabilities.
+        count: Number of all rows.
+        seconds: Duration of the request.
+        raw: The whole response as indented JSON.
 
     """
 
@@ -49,16 +49,16 @@ class Scores:
     raw: str
 
 
-def read(answer: bytes, seconds: float, classes: Sequence[str]) -> Scores:
-    """Return an answer as a table.
+def read(response: bytes, seconds: float, classes: Sequence[str]) -> Scores:
+    """Read the response to a prediction request.
 
     Args:
-        answer: The response's JSON.
-        seconds: How long it took.
-        classes: The labels that probabilities are of; empty where the model does not say.
+        response: JSON body of the response.
+        seconds: Duration of the request.
+        classes: Labels of the probabilities; empty if unknown.
 
     """
-    document = orjson.loads(answer)
+    document = orjson.loads(response)
     raw = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
     blocks = document.get("predictions") if isinstance(document, dict) else None
     first: Any = blocks[0] if isinstance(blocks, list) and blocks else None

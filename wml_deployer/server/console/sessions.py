@@ -1,4 +1,4 @@
-"""Sessions of the console, one-time links and tokens of forms; in memory, so a restart ends them."""
+"""Sessions of the console, one-time sign-in links and form tokens; in memory, so a restart ends them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["LINK_LIFETIME", "SESSION_LIFETIME", "Sessions"]
 
 LINK_LIFETIME = 3600
-"""How long a link that nobody used is good for, in seconds."""
+"""Lifetime of an unused link, in seconds."""
 SESSION_LIFETIME = 12 * 3600
-"""How long a session lasts, in seconds: as long as a bearer token."""
+"""Lifetime of a session, in seconds; that of a bearer token."""
 
 
 class Sessions:
-    """The sessions of people in the console, and the links that open one.
+    """The open sessions, and the links that open new ones.
 
     Args:
-        clock: What time it is.
+        clock: The clock of the service.
 
     """
 
@@ -30,7 +30,7 @@ class Sessions:
         """Start without links and sessions."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        # By their digests: how long a look-up takes tells nothing of a secret. Until when each is good.
+        # Digest to expiry. With digests, the time of a lookup reveals nothing about a secret.
         self._links: dict[bytes, float] = {}
         self._sessions: dict[bytes, float] = {}
 
@@ -39,41 +39,41 @@ class Sessions:
         return self._issue(self._links, LINK_LIFETIME)
 
     def redeem(self, token: str) -> str | None:
-        """Return a new session for the token of a link; None for one that is used, too old, or none."""
+        """Return a new session for the token of a link; None if it is unknown, used or expired."""
         expires = self._links.pop(_digest(token), 0.0)
         return self.open() if expires > self._now() else None
 
     def open(self) -> str:
-        """Return a new session."""
+        """Open a session."""
         return self._issue(self._sessions, SESSION_LIFETIME)
 
-    def knows(self, session: str) -> bool:
-        """Tell whether this is a valid session."""
+    def is_open(self, session: str) -> bool:
+        """Return whether a session is open."""
         return self._sessions.get(_digest(session), 0.0) > self._now()
 
     def close(self, session: str) -> None:
-        """End a session."""
+        """Close a session."""
         self._sessions.pop(_digest(session), None)
 
     @staticmethod
     def guest() -> str:
-        """Return a new cookie for a browser without a session."""
+        """Return a new cookie value for a browser without a session."""
         return secrets.token_urlsafe(32)
 
     def form_token(self, cookie: str) -> str:
-        """Return the token that forms for the browser with this cookie carry."""
+        """Return the form token for the browser with this cookie."""
         return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
 
-    def gave(self, form_token: str, cookie: str) -> bool:
-        """Tell whether a form's token belongs to the browser with this cookie."""
+    def is_form_token(self, form_token: str, cookie: str) -> bool:
+        """Return whether a form token belongs to the browser with this cookie."""
         return hmac.compare_digest(form_token.encode(), self.form_token(cookie).encode())
 
-    def _issue(self, kept: dict[bytes, float], lifetime: int) -> str:
+    def _issue(self, expiries: dict[bytes, float], lifetime: int) -> str:
         now = self._now()
-        for digest in [digest for digest, expires in kept.items() if expires <= now]:
-            kept.pop(digest, None)
+        for digest in [digest for digest, expires in expiries.items() if expires <= now]:
+            expiries.pop(digest, None)
         secret = secrets.token_urlsafe(32)
-        kept[_digest(secret)] = now + lifetime
+        expiries[_digest(secret)] = now + lifetime
         return secret
 
     def _now(self) -> float:

@@ -1,4 +1,4 @@
-"""How people sign in and out: by a one-time link, or by the account's key."""
+"""Sign in, with a one-time link or the API key, and sign out."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 __all__ = ["ENTER", "LINKS", "give_link", "link", "redeem", "show_sign_in", "sign_in", "sign_out"]
 
 ENTER = f"{CONSOLE}enter"
-"""Where a link leads."""
+"""Path of sign-in links."""
 LINKS = f"{CONSOLE}links"
-"""Where programs that know the key get links for people."""
+"""Path where programs that know the API key get sign-in links."""
 
 
 def link(context: Context, url: str) -> str:
-    """Return a link that opens one session, within an hour."""
+    """Return a link that opens a session once, within an hour."""
     return f"{url}{ENTER}?token={quote(context.sessions.link_token())}"
 
 
 async def redeem(request: ConsoleRequest) -> Response:
-    """Open a session for a link; the address shown next has no token."""
+    """Open a session for a link, and redirect to an address without its token."""
     session = request.sessions.redeem(request.http.query_params.get("token", ""))
     if session is None:
         return RedirectResponse(f"{SIGN_IN}?link=used", 303)
-    # Not a redirect: on one that began at another site, a notebook say, the browser would hold the new cookie back.
+    # Not an HTTP redirect: after a link on another site, such as a notebook, the browser would not send the new cookie.
     response = render("forward", target="/")
     response.headers["referrer-policy"] = "no-referrer"
-    return request.let_in(response, session)
+    return request.with_session(response, session)
 
 
 async def show_sign_in(request: ConsoleRequest) -> Response:
@@ -51,23 +51,23 @@ async def show_sign_in(request: ConsoleRequest) -> Response:
 
 
 async def sign_in(request: ConsoleRequest) -> Response:
-    """Open a session for the account's key."""
-    if not request.context.account.owns(request.form.get("key", "").strip()):
+    """Open a session for the API key."""
+    if not request.context.account.verify(request.form.get("key", "").strip()):
         return _page(request, 401, wrong=True)
-    return request.let_in(RedirectResponse("/", 303), request.sessions.open())
+    return request.with_session(RedirectResponse("/", 303), request.sessions.open())
 
 
 async def sign_out(request: ConsoleRequest) -> Response:
-    """End the session."""
+    """Close the session."""
     request.sessions.close(request.session or "")
-    return request.let_out(RedirectResponse(SIGN_IN, 303))
+    return request.without_session(RedirectResponse(SIGN_IN, 303))
 
 
 async def give_link(context: Context, request: Request) -> Response:
-    """Give a program that knows the key a link for a browser."""
+    """Create a sign-in link for a program that knows the API key."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "apikey" or not context.account.owns(key.strip()):
-        error = AuthenticationError("A link is given to who knows the key: Authorization: ApiKey KEY.")
+    if scheme.lower() != "apikey" or not context.account.verify(key.strip()):
+        error = AuthenticationError("Creating a link needs the API key, in the header Authorization: ApiKey KEY.")
         return Response(orjson.dumps(error.body(context.identifiers.trace())), 401, media_type="application/json")
     body = orjson.dumps({"url": link(context, context.url)})
     return Response(body, 201, headers={"cache-control": "no-store"}, media_type="application/json")

@@ -1,6 +1,7 @@
-"""Versions: revisions of artifacts, with the names and facts that their makers gave them.
+"""Versions: revisions of artifacts, with the names and facts that clients gave them.
 
-The service knows numbers; names and facts stand in ``custom`` and in the commit message, where deployers write them.
+The service only numbers revisions. Clients, such as this library, store names and facts in ``custom`` and in the commit
+message.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Version", "head", "revision", "versions"]
 
 _COMMITTED = re.compile(r"wml_deployer (?P<name>\S+) (?P<digest>\S+)")
-#: What distinguishes calls, not versions.
+#: Facts about calls, not about versions.
 _NOT_SHOWN = ("call", "checksum")
 
 
@@ -28,18 +29,18 @@ class Version:
 
     Attributes:
         model_id: Id of the artifact.
-        model_name: Its name then.
+        model_name: Name of the artifact in this version.
         kind: ``model`` or ``function``.
-        revision: The revision's number; None for the artifact as it is.
-        name: The name that its maker gave it, if any.
-        committed_at: When it was frozen; None for the artifact as it is.
-        message: The commit message.
-        type: The model type.
-        specification: Name of its software specification.
-        size: Length of its content in bytes; None without a content.
-        fields: Name and type of each column that it takes, in their order; empty where it does not say.
-        classes: The labels that its probabilities are of; empty where it does not say.
-        facts: Its other facts, as label and text.
+        revision: Number of the revision; None for the current state.
+        name: Name of the version, if it has one.
+        committed_at: Time of the commit; None for the current state.
+        message: Commit message.
+        type: Model type.
+        specification: Name of the software specification.
+        size: Size of the content in bytes; None without content.
+        fields: Name and type of the columns, in order; empty if unknown.
+        classes: Labels of the probabilities; empty if unknown.
+        facts: Other facts, as label and text.
 
     """
 
@@ -64,12 +65,12 @@ class Version:
 
     @property
     def remark(self) -> str:
-        """The commit message; of one that this library's client wrote, the digest of the content."""
+        """The commit message; if this library wrote it, just the content digest, since the name is shown separately."""
         found = _COMMITTED.fullmatch(self.message or "")
         return f"content {found['digest'][:12]}" if found else self.message or ""
 
     def is_older(self, other: Version | None) -> bool:
-        """Tell whether it is older than another one."""
+        """Return whether it is older than another version."""
         return other is not None and int(self.revision or 0) < int(other.revision or 0)
 
 
@@ -79,13 +80,13 @@ def versions(transaction: Transaction, artifact: Record) -> list[Version]:
 
 
 def revision(transaction: Transaction, artifact: Record, number: str) -> Version | None:
-    """Return one revision of an artifact, if it is there."""
+    """Return a revision of an artifact, if it exists."""
     document = transaction.revision(artifact, int(number)) if number.isdecimal() and len(number) < 10 else None  # noqa: PLR2004
     return None if document is None else _version(transaction, artifact, document)
 
 
 def head(transaction: Transaction, artifact: Record) -> Version:
-    """Return an artifact's current state."""
+    """Return the current state of an artifact."""
     return _version(transaction, artifact, artifact.document)
 
 
@@ -120,7 +121,7 @@ def _name_in(message: Any) -> str | None:
 
 
 def _custom_facts(custom: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the facts in ``custom``; those that a program keeps together under its own name one by one."""
+    """Yield the facts in ``custom``. Tools nest their facts under their own name: flatten those, dropping the name."""
     for key, value in custom.items():
         if isinstance(value, dict):
             yield from ((inner, _text(each)) for inner, each in value.items() if inner not in _NOT_SHOWN)

@@ -1,1 +1,1 @@
-"""What tests may do to the service: faults, the log of requests, time and ids."""
+"""The control API for tests: faults, the request log, pacing, scripted predictions, limits, time and ids."""

@@ -1,4 +1,4 @@
-"""Faults that tests inject."""
+"""Faults that tests inject into matching requests."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ __all__ = ["Fault"]
 
 @dataclass
 class Fault:
-    """A fault: what happens to matching requests.
+    """A fault, and the requests that it affects.
 
     Attributes:
-        path: Regular expression that is searched for in the path.
-        method: HTTP method; any when None.
-        status: Answer with this status instead of doing the work.
-        code: Code of that answer's error.
-        message: Text of that answer's error.
-        headers: Headers of that answer.
-        drop: ``before``: close the connection instead of doing the work; ``after``: do it, then close; ``within``: do
-            it, and close in the middle of the answer's body.
-        stall: Wait so many seconds first.
-        slow: Spread the answer's body over so many seconds.
-        times: How often; always when None.
-        skip: Let so many matching requests pass first.
+        path: Regular expression, searched for in the path.
+        method: HTTP method; any if None.
+        status: Respond with this status instead of processing the request.
+        code: Error code of that response.
+        message: Error message of that response.
+        headers: Headers of that response.
+        drop: Close the connection ``before`` processing the request, ``after`` it, or ``within`` the response body.
+        stall: Wait this many seconds first.
+        slow: Spread the response body over this many seconds.
+        times: Number of requests to affect; all if None.
+        skip: Number of matching requests to skip first.
 
     """
 
@@ -35,7 +34,7 @@ class Fault:
     method: str | None = None
     status: int | None = None
     code: str = "injected_fault"
-    message: str = "This answer was asked for by a test."
+    message: str = "A test asked for this response."
     headers: dict[str, str] = field(default_factory=dict)
     drop: str | None = None
     stall: float = 0.0
@@ -48,34 +47,32 @@ class Fault:
         """Read a fault from JSON data.
 
         Raises:
-            InvalidRequestError: It is none.
+            InvalidRequestError: A field is unknown or invalid.
 
         """
         unknown = sorted(document.keys() - {each.name for each in fields(cls)})
         if unknown:
-            raise InvalidRequestError(f"A fault has no {', '.join(unknown)}.")
+            raise InvalidRequestError(f"A fault has no field {', '.join(unknown)}.")
         for name, accepted in _ACCEPTED.items():
             if not isinstance(document.get(name, getattr(cls, name, {})), accepted):
-                raise wrong_field(name, f"The {name} of a fault is of another type.")
+                raise wrong_field(name, f"The {name} of a fault has the wrong type.")
         fault = cls(**document)
         fault.headers = {name: str(value) for name, value in fault.headers.items()}
         for name, value in fault.headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise wrong_field("headers", f"The header {name!r} of a fault cannot be sent.")
         if fault.status is not None and not 100 <= fault.status <= 599:  # noqa: PLR2004
-            raise wrong_field("status", "The status of a fault is a number from 100 to 599.")
+            raise wrong_field("status", "The status of a fault must be a number from 100 to 599.")
         if fault.drop not in (None, "before", "within", "after"):
-            raise wrong_field(
-                "drop", "A fault drops the connection 'before' or 'after' the work, or 'within' the answer."
-            )
+            raise wrong_field("drop", "The drop of a fault must be 'before', 'within' or 'after'.")
         try:
             re.compile(fault.path)
         except re.error as error:
-            raise wrong_field("path", f"The fault's path is not a regular expression: {error}.") from error
+            raise wrong_field("path", f"The path of a fault must be a regular expression: {error}.") from error
         return fault
 
-    def meets(self, method: str, path: str) -> bool:
-        """Tell whether the fault applies to this request, and count it if so."""
+    def matches(self, method: str, path: str) -> bool:
+        """Return whether the fault affects this request, and count the request."""
         if self.times == 0 or self.method not in (None, method) or not re.search(self.path, path):
             return False
         if self.skip:

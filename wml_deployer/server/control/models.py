@@ -1,4 +1,4 @@
-"""What tests set through the control API, and what they read."""
+"""What tests set through the control API: faults, scripted predictions, and the limits of the plan."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ __all__ = ["Control", "Quota", "Rate", "Script", "Scripts"]
 
 @dataclass
 class Quota:
-    """A quota.
+    """The quota of the plan.
 
     Attributes:
-        deployments: How many deployments; any number when None.
+        deployments: Maximum number of deployments; None for no limit.
 
     """
 
     deployments: int | None = None
 
     def check_deployments(self, present: int) -> None:
-        """Refuse a deployment beyond the quota.
+        """Check the quota before a deployment is created.
 
         Raises:
-            ForbiddenError: There are as many as there may be.
+            ForbiddenError: The quota is used up.
 
         """
         if self.deployments is not None and present >= self.deployments:
             raise ForbiddenError(
-                f"The plan of this instance allows {self.deployments} deployments, and there are {present}.",
+                f"The plan of this instance allows {self.deployments} deployments; there are {present}.",
                 code="instance_quota_exceeded",
             )
 
 
 class Rate:
-    """How many requests a second are answered: a bucket that fills evenly and holds one second's worth.
+    """A rate limit: a token bucket that holds the requests of one second.
 
     Args:
-        limit: How many; any number when None.
+        limit: Requests per second; None for no limit.
 
     """
 
@@ -57,10 +57,10 @@ class Rate:
         self._filled = time.monotonic()
 
     def take(self) -> None:
-        """Take one request out of the bucket.
+        """Count one request.
 
         Raises:
-            TooManyRequestsError: It is empty; the headers say when it is not.
+            TooManyRequestsError: The limit is exceeded; the headers say when to retry.
 
         """
         if self.limit is None:
@@ -70,7 +70,7 @@ class Rate:
         self._filled = now
         if self._left < 1:
             raise TooManyRequestsError(
-                f"The instance answers {self.limit:g} requests a second. Try again later.", headers=self._headers()
+                f"The instance accepts {self.limit:g} requests per second. Try again later.", headers=self._headers()
             )
         self._left -= 1
 
@@ -86,12 +86,12 @@ class Rate:
 
 @dataclass
 class Script:
-    """One scripted answer.
+    """A scripted response.
 
     Attributes:
-        body: The JSON that is answered.
-        status: Its HTTP status.
-        times: How often; always when None.
+        body: JSON data of the response.
+        status: HTTP status.
+        times: Number of requests that get it; all if None.
 
     """
 
@@ -101,18 +101,18 @@ class Script:
 
 
 class Scripts:
-    """Scripted answers of each deployment, in order."""
+    """Scripted predictions of each deployment, in order."""
 
     def __init__(self) -> None:
         """Start without scripts."""
         self._scripts: dict[str, deque[Script]] = {}
 
     def add(self, deployment_id: str, script: Script) -> None:
-        """Add a scripted answer of a deployment."""
+        """Add a scripted response for a deployment."""
         self._scripts.setdefault(deployment_id, deque()).append(script)
 
     def next(self, deployment_id: str) -> Script | None:
-        """Return the scripted answer for the next request, if any."""
+        """Return the scripted response to the next request, if any."""
         queue = self._scripts.get(deployment_id)
         if not queue:
             return None
@@ -132,17 +132,17 @@ class Control:
     """The state of the control API.
 
     Attributes:
-        faults: What goes wrong.
-        log: What was asked; the newest so many.
-        pacing: How fast states change.
-        scripts: What is answered in place of the models.
-        quota: How much there may be.
-        rate: How much may be asked.
+        faults: Injected faults.
+        log: The request log.
+        pacing: Delays of state changes.
+        scripts: Scripted predictions.
+        quota: The quota of the plan.
+        rate: The rate limit of the plan.
 
     """
 
     def __init__(self) -> None:
-        """Start without faults, paces, scripts and limits."""
+        """Start without faults, delays, scripts and limits."""
         self.log = RequestLog()
         self.faults: list[Fault] = []
         self.pacing = Pacing()
@@ -151,11 +151,11 @@ class Control:
         self.rate = Rate()
 
     def fault_for(self, method: str, path: str) -> Fault | None:
-        """Return the first fault that meets the request."""
-        return next((fault for fault in self.faults if fault.meets(method, path)), None)
+        """Return the first fault that affects the request."""
+        return next((fault for fault in self.faults if fault.matches(method, path)), None)
 
     def reset(self) -> None:
-        """Remove all faults, paces, scripts and limits, and clear the log."""
+        """Remove all faults, delays, scripts and limits, and clear the log."""
         self.log.clear()
         self.faults.clear()
         self.pacing.reset()

@@ -1,4 +1,4 @@
-"""The pace of state changes: at once, after a time, or after a number of looks at the resource."""
+"""Delays of state changes: for some seconds, or until a resource was read several times."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 __all__ = ["KINDS", "Pace", "Pacing"]
 
 KINDS = ("deployment", "job", "space")
-"""Kinds of resources whose pace can be set."""
+"""Kinds of resources whose state changes can be delayed."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a change of state waits for, besides its own work.
+    """How long a state change is delayed.
 
     Attributes:
-        seconds: This time.
-        looks: So many looks at the resource, which show its old state.
+        seconds: Minimum duration.
+        looks: Minimum number of requests for the resource, which show its old state.
 
     """
 
@@ -27,38 +27,38 @@ class Pace:
 
 
 class Pacing:
-    """Delays changes of state."""
+    """Delays state changes."""
 
     def __init__(self) -> None:
-        """Start without paces."""
+        """Start without delays."""
         self._paces: dict[str, Pace] = {}
         self._waiting: dict[str, _Waiting] = {}
 
     def set(self, kind: str, pace: Pace) -> None:
-        """Set the pace of a kind of resources, including those that wait already."""
+        """Set the pace of a kind of resources, also for those already waiting."""
         self._paces[kind] = pace
         for waiting in self._waiting.values():
             waiting.changed.set()
 
-    def at_once(self, kind: str) -> bool:
-        """Tell whether this kind of resources is not delayed."""
+    def is_immediate(self, kind: str) -> bool:
+        """Return whether state changes of this kind are not delayed."""
         return self._paces.get(kind, Pace()) == Pace()
 
-    def looked(self, identifier: str) -> None:
-        """Count a look at a resource."""
+    def count_read(self, identifier: str) -> None:
+        """Count a request for a resource."""
         if identifier in self._waiting:
             self._waiting[identifier].looks += 1
             self._waiting[identifier].changed.set()
 
     def forget(self, identifier: str) -> None:
-        """Stop waiting for a deleted resource."""
+        """Release a waiting resource that was deleted."""
         if identifier in self._waiting:
             self._waiting[identifier].released = True
             self._waiting[identifier].changed.set()
 
-    async def hold(self, kind: str, identifier: str) -> None:
+    async def wait(self, kind: str, identifier: str) -> None:
         """Wait until the resource may change its state."""
-        if self.at_once(kind):
+        if self.is_immediate(kind):
             return
         waiting = self._waiting[identifier] = _Waiting()
         clock = asyncio.get_running_loop().time
@@ -70,7 +70,7 @@ class Pacing:
                 if left <= 0 and waiting.looks >= pace.looks:
                     return
                 waiting.changed.clear()
-                # A look, another pace or a reset may come at any time.
+                # Woken by a request for the resource, a new pace or a reset.
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(waiting.changed.wait(), timeout=left if left > 0 else None)
         finally:
@@ -78,14 +78,14 @@ class Pacing:
                 del self._waiting[identifier]
 
     def reset(self) -> None:
-        """Remove all paces, and let everything that waits go on."""
+        """Remove all delays, and release all waiting resources."""
         self._paces.clear()
         for waiting in self._waiting.values():
             waiting.changed.set()
 
 
 class _Waiting:
-    """A resource that waits."""
+    """A waiting resource."""
 
     def __init__(self) -> None:
         self.looks = 0

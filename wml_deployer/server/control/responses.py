@@ -13,7 +13,7 @@ from wml_deployer.server.control.pacing import KINDS, Pace
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.models import not_found
 from wml_deployer.server.errors import wrong_field
-from wml_deployer.server.http.routing import CONTROL, Answer, Route
+from wml_deployer.server.http.routing import CONTROL, JsonResponse, Route
 from wml_deployer.server.http.tokens import Caller
 from wml_deployer.server.platform.responses import authorize
 from wml_deployer.server.spaces.models import ensure_default
@@ -41,71 +41,71 @@ __all__ = [
 _LARGEST = 1e9
 
 
-def add_fault(call: Call) -> Answer:
+def add_fault(call: Call) -> JsonResponse:
     """Inject a fault."""
     fault = Fault.parse(call.fields)
     call.context.control.faults.append(fault)
-    return Answer(201, asdict(fault))
+    return JsonResponse(201, asdict(fault))
 
 
-def list_faults(call: Call) -> Answer:
-    """List the faults, with how often each is still to happen."""
-    return Answer(200, {"resources": [asdict(fault) for fault in call.context.control.faults]})
+def list_faults(call: Call) -> JsonResponse:
+    """List the faults, with the number of requests that each will still affect."""
+    return JsonResponse(200, {"resources": [asdict(fault) for fault in call.context.control.faults]})
 
 
-def clear_faults(call: Call) -> Answer:
+def clear_faults(call: Call) -> JsonResponse:
     """Remove all faults."""
     call.context.control.faults.clear()
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def list_log(call: Call) -> Answer:
+def list_log(call: Call) -> JsonResponse:
     """List the logged requests."""
-    return Answer(200, {"resources": [entry.document() for entry in call.context.control.log]})
+    return JsonResponse(200, {"resources": [entry.document() for entry in call.context.control.log]})
 
 
-def clear_log(call: Call) -> Answer:
-    """Clear the log of requests."""
+def clear_log(call: Call) -> JsonResponse:
+    """Clear the request log."""
     call.context.control.log.clear()
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def set_pace(call: Call) -> Answer:
-    """Set how fast the states of a kind of resource change."""
+def set_pace(call: Call) -> JsonResponse:
+    """Delay the state changes of a kind of resources."""
     kind = call.path["kind"]
     if kind not in KINDS:
-        raise wrong_field("kind", f"There is a pace for {', '.join(KINDS)}.")
+        raise wrong_field("kind", f"The kind must be one of {', '.join(KINDS)}.")
     pace = Pace(_number(call.fields, "seconds", 0), int(_number(call.fields, "looks", 0)))
     call.context.control.pacing.set(kind, pace)
-    return Answer(200, asdict(pace))
+    return JsonResponse(200, asdict(pace))
 
 
-def set_clock(call: Call) -> Answer:
-    """Stop the clock at a moment (``stop``), move it forward (``advance``, seconds), or neither: tell the real time."""
+def set_clock(call: Call) -> JsonResponse:
+    """Stop the clock (``stop``: a time), advance it (``advance``: seconds), or return to the real time (neither)."""
     clock, fields = call.context.clock, call.fields
     if "stop" in fields:
-        clock.stop(_moment(fields["stop"]))
+        clock.stop(_parse_time(fields["stop"]))
     elif "advance" in fields:
         try:
             clock.advance(_number(fields, "advance", 0))
         except OverflowError as error:
-            raise wrong_field("advance", "The clock cannot be moved that far.") from error
+            raise wrong_field("advance", "The clock cannot be advanced that far.") from error
     else:
         clock.reset()
-    return Answer(200, {"now": clock.stamp()})
+    return JsonResponse(200, {"now": clock.stamp()})
 
 
-def set_seed(call: Call) -> Answer:
+def set_seed(call: Call) -> JsonResponse:
     """Seed the generator of ids."""
     seed = call.fields.get("seed")
     if seed is not None and (not isinstance(seed, (int, str)) or isinstance(seed, bool)):
-        raise wrong_field("seed", "A seed is a number or a text.")
+        raise wrong_field("seed", "The seed must be an integer or a string.")
     call.context.identifiers.seed(seed)
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def script(call: Call) -> Answer:
-    """Script the next answers of a deployment."""
+def script(call: Call) -> JsonResponse:
+    """Script the next predictions of a deployment."""
     identifier = str(call.fields.get("deployment"))
     record = deployments.find(call.transaction, identifier)
     if record is None:
@@ -113,39 +113,39 @@ def script(call: Call) -> Answer:
     times = None if call.fields.get("times", 1) is None else int(_number(call.fields, "times", 1))
     answer = Script(call.fields.get("body"), int(_number(call.fields, "status", 200)), times)
     call.context.control.scripts.add(record.id, answer)
-    return Answer(201, asdict(answer))
+    return JsonResponse(201, asdict(answer))
 
 
-def set_limits(call: Call) -> Answer:
-    """Set the limits of the plan: ``deployments`` at most, ``requests_per_second`` at most."""
+def set_limits(call: Call) -> JsonResponse:
+    """Set the limits of the plan: ``deployments`` and ``requests_per_second``."""
     control, fields = call.context.control, call.fields
     if "deployments" in fields:
         control.quota = Quota(None if fields["deployments"] is None else int(_number(fields, "deployments", 0)))
     if "requests_per_second" in fields:
         rate = fields["requests_per_second"]
         control.rate = Rate(None if rate is None else _number(fields, "requests_per_second", 0))
-    return Answer(200, {"deployments": control.quota.deployments, "requests_per_second": control.rate.limit})
+    return JsonResponse(200, {"deployments": control.quota.deployments, "requests_per_second": control.rate.limit})
 
 
-def set_specification(call: Call) -> Answer:
+def set_specification(call: Call) -> JsonResponse:
     """Set the state of a base software specification."""
     specifications = Specifications(call.transaction, call.caller.flavour)
     software = set_state(specifications, call.transaction, call.path["name"], call.fields.get("state"))
-    return Answer(200, software.document)
+    return JsonResponse(200, software.document)
 
 
-def reset(call: Call) -> Answer:
-    """Reset the service: no data but the default space, no faults, the real time, unpredictable ids."""
+def reset(call: Call) -> JsonResponse:
+    """Reset the service: only the default space, no faults, the real time, unpredictable ids."""
     context = call.context
     context.control.reset()
     context.clock.reset()
     context.identifiers.seed(None)
-    gone = call.transaction.find(deployments.KIND)
+    deployed = call.transaction.find(deployments.KIND)
     call.transaction.clear()
     space_id = ensure_default(context, call.transaction, Caller(call.caller.username, "software"))
-    for deployment in gone:
+    for deployment in deployed:
         call.afterwards.append(partial(_stop, call, deployment.id))
-    return Answer(200, {"space_id": space_id})
+    return JsonResponse(200, {"space_id": space_id})
 
 
 def _stop(call: Call, deployment_id: str) -> None:
@@ -155,15 +155,15 @@ def _stop(call: Call, deployment_id: str) -> None:
 def _number(fields: dict[str, Any], name: str, otherwise: float) -> float:
     value = fields.get(name, otherwise)
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not -_LARGEST <= value <= _LARGEST:
-        raise wrong_field(name, f"The {name} is a number, and no larger than {_LARGEST:g}.")
+        raise wrong_field(name, f"The {name} must be a number of at most {_LARGEST:g}.")
     return value
 
 
-def _moment(value: Any) -> datetime:
+def _parse_time(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     except ValueError as error:
-        raise wrong_field("stop", f"'{value}' is no moment in ISO 8601.") from error
+        raise wrong_field("stop", f"'{value}' is not a time in ISO 8601.") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
 
 

@@ -1,1 +1,1 @@
-"""Deployments: assets that answer predictions."""
+"""Deployments of models and functions, and their predictions."""

@@ -1,4 +1,4 @@
-"""Changes of deployments: metadata at once, assets and copies once they are loaded."""
+"""Change deployments: metadata immediately, the asset and the number of copies once workers have loaded them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.storage.records import Record
     from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["Following", "bring_up", "message", "resume", "scaling_text", "settle", "update"]
+__all__ = ["FollowUp", "finish_change", "load_pending", "message", "resume", "scaling_text", "update"]
 
 _IN_METADATA = ("tags", "owner")
 _IN_BOTH = ("name", "description")
@@ -38,13 +38,13 @@ _PATCHABLE = (
 _LOGGER = logging.getLogger(__name__)
 
 
-class Following(Enum):
-    """What remains to be done after a change.
+class FollowUp(Enum):
+    """What remains to be done after a patch.
 
     Attributes:
-        NOTHING: It is done.
-        LOAD: A new content, or a new number of copies, is to be loaded.
-        RELEASE: What is loaded is out of date; the next one who needs it loads it anew.
+        NOTHING: Nothing.
+        LOAD: Load the new content or number of copies.
+        RELEASE: Stop the outdated workers; the next job starts new ones.
 
     """
 
@@ -53,44 +53,44 @@ class Following(Enum):
     RELEASE = "release"
 
 
-def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> Following:
+def update(context: Context, transaction: Transaction, record: Record, operations: list[Operation]) -> FollowUp:
     """Patch a deployment.
 
     Raises:
-        DeploymentError: The patch is about what cannot be changed, or asks for what cannot be.
-        BusyError: It asks for an asset or for copies while such a change is being made.
+        DeploymentError: The patch changes a fixed field, or a value is invalid.
+        BusyError: The asset or the number of copies is already being changed.
 
     """
     roots = {operation.root for operation in operations}
     _check(record, operations)
     method = "online" if "online" in record.entity else "batch"
-    # Copies: a patch may reach into them.
+    # Deep copies: a patch may change nested values.
     before = {key: deepcopy(record.entity.get(key)) for key in ("asset", "deployed_asset_type", "hardware_spec")}
     for operation in operations:
         _apply(record, operation)
     if not isinstance(record.entity.get(method, {}), dict):
-        raise DeploymentError(f"/{method} of a deployment is an object.")
+        raise DeploymentError(f"The {method} of a deployment must be an object.")
     record.name = record.metadata["name"] = models.check_name(record.entity.get("name"))
     check_tags(record.metadata.get("tags"))
     models.check_serving_name(transaction, record)
-    following = Following.NOTHING
+    follow_up = FollowUp.NOTHING
     if "asset" in roots:
-        following = _change_asset(transaction, record, before)
+        follow_up = _change_asset(transaction, record, before)
     elif "hardware_spec" in roots:
-        following = _scale(context, transaction, record, before["hardware_spec"] or {})
+        follow_up = _scale(context, transaction, record, before["hardware_spec"] or {})
     record.metadata["modified_at"] = context.clock.stamp()
     transaction.save(record)
-    return following
+    return follow_up
 
 
-def settle(context: Context, transaction: Transaction, record: Record, failure: dict[str, Any] | None) -> None:
+def finish_change(context: Context, transaction: Transaction, record: Record, failure: dict[str, Any] | None) -> None:
     """Finish the initialization, update or scaling of a deployment.
 
     Args:
         context: The running service.
-        transaction: Where it is stored.
+        transaction: The current transaction.
         record: The deployment.
-        failure: Why what it was to serve cannot be served; None when it is being served.
+        failure: Why the new content could not be loaded; None for success.
 
     """
     status = record.entity["status"]
@@ -101,12 +101,12 @@ def settle(context: Context, transaction: Transaction, record: Record, failure: 
     if failure is None:
         snapshots.activate(transaction, record)
         status["state"] = "ready"
-        _say_what_was_done(record, previous, scaling)
+        _set_message(record, previous, scaling)
     else:
         snapshots.discard(transaction, record)
         status["failure"] = failure
         record.entity.update(previous or {})
-        # What never served anything has nothing to go back to.
+        # Without an earlier content there is nothing to revert to.
         status["state"] = "ready" if snapshots.SERVING in record.private else "failed"
     transaction.save(record)
 
@@ -116,30 +116,30 @@ def _check(record: Record, operations: list[Operation]) -> None:
     if any(operation.root == "online" and len(operation.path) == 1 for operation in operations) or (
         "online" in roots and "batch" in record.entity
     ):
-        raise DeploymentError("A deployment stays online or batch, as it was made.")
+        raise DeploymentError("A deployment cannot be changed from online to batch or back. Create another one.")
     for unknown in sorted(roots - set(_PATCHABLE)):
         raise DeploymentError(f"/{unknown} of a deployment cannot be changed.")
     for operation in operations:
         if operation.kind == "remove" and operation.root in ("asset", "hardware_spec"):
-            raise DeploymentError(f"The {operation.root} of a deployment can be replaced, not removed.")
+            raise DeploymentError(f"The {operation.root} of a deployment can be replaced, but not removed.")
     if not roots & {"asset", "hardware_spec"}:
         return
     if {"asset", "hardware_spec"} <= roots:
-        raise DeploymentError("The asset and the hardware_spec of a deployment are changed one after the other.")
+        raise DeploymentError("A patch cannot change both the asset and the hardware_spec of a deployment.")
     status = record.entity["status"]
-    if status["state"] in models.UNSETTLED or "scaling" in status:
+    if status["state"] in models.TRANSIENT_STATES or "scaling" in status:
         raise BusyError(f"Deployment with id '{record.id}' is being updated. Try again once its state is ready.")
 
 
 def _apply(record: Record, operation: Operation) -> None:
-    """Names and descriptions stand in both halves of the document; tags and owner in its metadata alone."""
+    """Apply an operation to metadata or entity. Both have name and description; only metadata has tags and owner."""
     if operation.root in (*_IN_METADATA, *_IN_BOTH):
         apply(record.metadata, operation)
     if operation.root not in _IN_METADATA:
         apply(record.entity, operation)
 
 
-def _change_asset(transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
+def _change_asset(transaction: Transaction, record: Record, before: dict[str, Any]) -> FollowUp:
     asset = models.asset_reference(transaction, record.container, record.entity.get("asset"))
     record.entity.update(asset=asset, deployed_asset_type=models.deployed_type(transaction, asset["id"]))
     snapshots.set_pending(transaction, record, asset)
@@ -147,41 +147,41 @@ def _change_asset(transaction: Transaction, record: Record, before: dict[str, An
     status.pop("failure", None)
     if "batch" in record.entity:
         snapshots.activate(transaction, record)
-        return Following.RELEASE
+        return FollowUp.RELEASE
     if status["state"] == "ready":
         record.private["previous"] = {key: before[key] for key in ("asset", "deployed_asset_type")}
     status["state"] = "updating" if status["state"] == "ready" else "initializing"
-    return Following.LOAD
+    return FollowUp.LOAD
 
 
-def _scale(context: Context, transaction: Transaction, record: Record, before: dict[str, Any]) -> Following:
-    """Ask for more or fewer copies: the answer still says the old number (recorded)."""
+def _scale(context: Context, transaction: Transaction, record: Record, before: dict[str, Any]) -> FollowUp:
+    """Start scaling. The response still contains the old number of copies (recorded)."""
     given, present = record.entity.get("hardware_spec"), before.get("num_nodes", 1)
     if not isinstance(given, dict):
-        raise DeploymentError("The hardware_spec is an object.", target={"type": "field", "name": "hardware_spec"})
-    wanted = models.check_copies(given.get("num_nodes", present))
+        raise DeploymentError("The hardware_spec must be an object.", target={"type": "field", "name": "hardware_spec"})
+    requested = models.check_copies(given.get("num_nodes", present))
     if "batch" in record.entity:
         record.entity["hardware_spec"] = models.hardware_of(
-            transaction, record.container, {**given, "num_nodes": wanted}
+            transaction, record.container, {**given, "num_nodes": requested}
         )
-        return Following.RELEASE
+        return FollowUp.RELEASE
     status = record.entity["status"]
     if status["state"] == "failed":
-        raise DeploymentError(f"Deployment with id '{record.id}' has failed: there is nothing to scale.")
+        raise DeploymentError(f"Deployment with id '{record.id}' has failed and cannot be scaled.")
     record.entity["hardware_spec"] = before
-    if wanted == present:
-        return Following.NOTHING
-    status["message"] = message(scaling_text("inprogress", wanted, present))
+    if requested == present:
+        return FollowUp.NOTHING
+    status["message"] = message(scaling_text("inprogress", requested, present))
     status["scaling"] = {
         "attempted_at": context.clock.stamp(),
         "deployed_replicas": present,
-        "requested_replicas": wanted,
+        "requested_replicas": requested,
         "state": "in_progress",
     }
-    return Following.LOAD
+    return FollowUp.LOAD
 
 
-def _say_what_was_done(record: Record, previous: dict[str, Any] | None, scaling: dict[str, Any] | None) -> None:
+def _set_message(record: Record, previous: dict[str, Any] | None, scaling: dict[str, Any] | None) -> None:
     status = record.entity["status"]
     if scaling is not None:
         copies = scaling["requested_replicas"]
@@ -192,12 +192,12 @@ def _say_what_was_done(record: Record, previous: dict[str, Any] | None, scaling:
 
 
 def message(text: str) -> dict[str, str]:
-    """Return a message for the status; the service gives all of them the level warning."""
+    """Return a status message; the service gives all of them the level ``warning``."""
     return {"level": "warning", "text": text}
 
 
 def scaling_text(state: str, requested: int, deployed: int) -> str:
-    """Return the message about scaling.
+    """Return the status message about scaling (recorded text).
 
     Example:
         >>> scaling_text("inprogress", 2, 1)[:62]
@@ -210,54 +210,54 @@ def scaling_text(state: str, requested: int, deployed: int) -> str:
     )
 
 
-async def bring_up(context: Context, deployment_id: str) -> None:
-    """Load what the deployment should serve, serve it, and record what came of it."""
+async def load_pending(context: Context, deployment_id: str) -> None:
+    """Load the pending content of a deployment, serve it, and record the result."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, deployment_id)
     if record is None:
         return
     pool, failure = await _load(context, record)
-    arrived = False
+    is_current = False
     try:
-        await context.control.pacing.hold(models.KIND, deployment_id)
-        arrived = _settle(context, record, failure)
+        await context.control.pacing.wait(models.KIND, deployment_id)
+        is_current = _finish(context, record, failure)
     finally:
-        # Also where the service ends meanwhile: nobody else knows of these workers yet.
-        if pool is not None and not arrived:
+        # Also if the service stops meanwhile: these workers are not registered anywhere yet.
+        if pool is not None and not is_current:
             await pool.stop()
-    if pool is not None and arrived:
+    if pool is not None and is_current:
         await context.serving.replace(deployment_id, pool)
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Resume the changes that the end of the last process interrupted."""
+    """Resume changes that were interrupted by the end of the last process."""
     for record in records:
         status = record.entity["status"]
-        if status["state"] in models.UNSETTLED or "scaling" in status:
-            context.spawn(bring_up(context, record.id))
+        if status["state"] in models.TRANSIENT_STATES or "scaling" in status:
+            context.spawn(load_pending(context, record.id))
 
 
 async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, dict[str, Any] | None]:
-    """Return the workers that have loaded what the deployment should serve, or why there are none."""
+    """Return workers that have loaded the content, or the failure."""
     try:
         slot = snapshots.PENDING if snapshots.PENDING in record.private else snapshots.SERVING
         return await context.serving.start(serving_spec_of(context, record, slot)), None
     except LoadError as error:
         return None, _failure(context, error.code, error.message)
     except Exception as error:
-        # Whatever it is: a deployment that never arrives is what no client can deal with.
-        _LOGGER.exception("deployment %s was not loaded", record.id)
-        message = f"The service failed to load the asset; its log says more: {type(error).__name__}: {error}"
+        # Any error must end the change: clients would wait for the deployment forever.
+        _LOGGER.exception("Deployment %s was not loaded.", record.id)
+        message = f"The service failed to load the asset ({type(error).__name__}: {error}). Its log has the traceback."
         return None, _failure(context, "model_load_failed", message)
 
 
-def _settle(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:
-    """Finish the change; tell whether the deployment is still there and still to serve what was loaded."""
+def _finish(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:
+    """Finish the change; return False if the deployment was deleted or got another asset meanwhile."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, loaded.id)
         if record is None or record.entity["asset"] != loaded.entity["asset"]:
             return False
-        settle(context, transaction, record, failure)
+        finish_change(context, transaction, record, failure)
         return True
 
 

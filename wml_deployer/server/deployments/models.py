@@ -1,8 +1,8 @@
-"""Deployments: what they serve, under which names, and the states they go through.
+"""Deployments: their errors, their assets, their serving names, and their states.
 
-``initializing`` becomes ``ready`` or ``failed``. A change of the asset makes a ready deployment ``updating``: it goes
-on serving the asset it had until the new one is loaded, and when that cannot be loaded it is ``ready`` with the old one
-again, and says why in ``status.failure``.
+A deployment is ``initializing``, then ``ready`` or ``failed``. While its asset is being changed it is ``updating``, and
+serves the old asset until the new one is loaded. If that fails, the service reverts to the old asset: the deployment is
+``ready`` again, with the reason in ``status.failure``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KIND",
-    "UNSETTLED",
+    "TRANSIENT_STATES",
     "BusyError",
     "DeploymentError",
     "NotReadyError",
@@ -45,14 +45,14 @@ __all__ = [
 ]
 
 KIND = "deployment"
-"""Under which deployments are stored."""
-UNSETTLED = ("initializing", "updating")
+"""Kind of the records of deployments."""
+TRANSIENT_STATES = ("initializing", "updating")
 """States that a deployment leaves by itself."""
 
 _SERVING_NAME = re.compile(r"[a-z0-9_]{1,36}")
 _DEPLOYABLE = ("model", "function")
 _ASSET = "asset"
-#: What else can be stored here, by its kind, and how else the real service deploys, by its name in a request.
+#: Other assets that can be stored but not deployed here, by kind; other ways to deploy, by their field in a request.
 _NOT_DEPLOYED = {
     "ai_service": "AI services",
     "data_asset": "data assets",
@@ -74,44 +74,44 @@ _MOST_COPIES = 10
 
 
 class DeploymentError(InvalidRequestError):
-    """400: the deployment cannot be as it is asked for."""
+    """400: the requested deployment is invalid."""
 
     shows_status = False
 
 
-class _AbsentError(NotFoundError):
+class _NotFoundError(NotFoundError):
     code = "deployment_does_not_exist"
     shows_status = False
 
 
 class NotReadyError(ConflictError):
-    """409: the deployment does not answer predictions (yet)."""
+    """409: the deployment is not ready for predictions."""
 
     code = "deployment_not_ready"
     shows_status = False
 
 
 class BusyError(ConflictError):
-    """409: an earlier change of the deployment is still being made."""
+    """409: an earlier change of the deployment is still in progress."""
 
     code = "deployment_update_in_progress"
     shows_status = False
 
 
 class ServingNameTakenError(ConflictError):
-    """409: another deployment has the serving name."""
+    """409: another deployment uses the serving name."""
 
     code = "serving_name_exists"
     shows_status = False
 
 
 def not_found(identifier: str) -> NotFoundError:
-    """Return the error for a deployment that is not there."""
-    return _AbsentError(f"Deployment with id '{identifier}' does not exist. Re-try with a valid deployment id.")
+    """Return the error for a missing deployment (recorded text)."""
+    return _NotFoundError(f"Deployment with id '{identifier}' does not exist. Re-try with a valid deployment id.")
 
 
 def invalid_serving_name() -> DeploymentError:
-    """Return the error for a serving name that breaks the rule."""
+    """Return the error for an invalid serving name (recorded text)."""
     return DeploymentError(
         "Field 'serving_name' is either blank or has invalid characters in it. Serving name can be up to 36 characters"
         " and can include _, a-z and 0-9. Try again with a valid serving name",
@@ -122,13 +122,13 @@ def invalid_serving_name() -> DeploymentError:
 def create(
     context: Context, transaction: Transaction, caller: Caller, container: Record, fields: dict[str, Any]
 ) -> Record:
-    """Start a deployment of an artifact.
+    """Create a deployment of an artifact.
 
     Raises:
-        DeploymentError: It is not said what, how or under which name, or it cannot be so.
-        ServingNameTakenError: Another deployment has the serving name.
-        NotFoundError: There is no such artifact, or no such revision.
-        ForbiddenError: No instance serves the container.
+        DeploymentError: A field is missing or invalid.
+        ServingNameTakenError: Another deployment uses the serving name.
+        NotFoundError: The artifact or the revision does not exist.
+        ForbiddenError: The container has no machine learning instance.
 
     """
     require_runtime(container)
@@ -158,8 +158,8 @@ def create(
     record.entity.update(asset=asset, custom=fields.get("custom") or {}, **scope_of(container))
     record.entity["deployed_asset_type"] = deployed_type(transaction, asset["id"])
     if fields.get("hardware_spec") or not fields.get("hybrid_pipeline_hardware_specs"):
-        wanted = fields.get("hardware_spec") or {"name": "S"}
-        record.entity["hardware_spec"] = hardware_of(transaction, container.id, wanted)
+        requested = fields.get("hardware_spec") or {"name": "S"}
+        record.entity["hardware_spec"] = hardware_of(transaction, container.id, requested)
     record.entity["status"] = {"state": "initializing" if method == "online" else "ready"}
     check_serving_name(transaction, record)
     snapshots.set_pending(transaction, record, asset)
@@ -188,14 +188,16 @@ def serving_name_of(record: Record) -> str | None:
 
 
 def check_name(name: Any) -> str:
-    """Return the name, if it is one.
+    """Check a name, and return it.
 
     Raises:
-        DeploymentError: It is empty, or no text.
+        DeploymentError: It is not a string, or blank.
 
     """
     if not isinstance(name, str) or not name.strip():
-        raise DeploymentError("A deployment needs a name.", target={"type": "field", "name": "name"})
+        raise DeploymentError(
+            "The name of a deployment must be a non-empty string.", target={"type": "field", "name": "name"}
+        )
     return name
 
 
@@ -208,21 +210,21 @@ def _method(fields: dict[str, Any]) -> str:
             )
     given = [method for method in ("online", "batch") if fields.get(method) is not None]
     if len(given) != 1 or not isinstance(fields[given[0]], dict):
-        raise DeploymentError("A deployment is either online or batch: one of the two must be given, as an object.")
+        raise DeploymentError("A deployment must have either online or batch, as an object.")
     return given[0]
 
 
 def asset_reference(transaction: Transaction, container: str, reference: Any) -> dict[str, str]:
-    """Check that the deployed asset is there, and return the reference to it.
+    """Check the reference to the asset of a deployment, and return it as it is stored.
 
     Raises:
-        DeploymentError: It is none, or of something that is not deployed here.
-        NotFoundError: There is no such artifact, or no such revision.
-        NotServedError: It is something that is not deployed here.
+        DeploymentError: The reference has no id.
+        NotFoundError: The artifact or the revision does not exist.
+        NotServedError: Assets of this type cannot be deployed here.
 
     """
     if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
-        raise DeploymentError("A deployment needs the id of an asset.", target={"type": "field", "name": "asset"})
+        raise DeploymentError("A deployment needs an asset with an id.", target={"type": "field", "name": "asset"})
     artifact = artifacts.find_any(transaction, reference["id"]) or transaction.get(_ASSET, reference["id"])
     if artifact is None or artifact.container != container:
         raise NotFoundError(f"The asset with id '{reference['id']}' does not exist.", code="asset_does_not_exist")
@@ -239,7 +241,7 @@ def asset_reference(transaction: Transaction, container: str, reference: Any) ->
 
 
 def deployed_type(transaction: Transaction, asset_id: str) -> str:
-    """Return what the documents call the kind of the deployed artifact."""
+    """Return the kind of a deployed artifact, as documents show it."""
     artifact = artifacts.find_any(transaction, asset_id)
     return artifact.kind if artifact is not None else ""
 
@@ -248,34 +250,34 @@ def hardware_of(transaction: Transaction, container: str, reference: Any) -> dic
     """Return the hardware specification of a deployment as it is stored: id, name and number of copies.
 
     Raises:
-        DeploymentError: It is none, or the number of copies is not.
-        InvalidRequestError: There is none such.
+        DeploymentError: The reference or the number of copies is invalid.
+        InvalidRequestError: The hardware specification does not exist.
 
     """
     if not isinstance(reference, dict):
-        raise DeploymentError("The hardware_spec is an object.", target={"type": "field", "name": "hardware_spec"})
+        raise DeploymentError("The hardware_spec must be an object.", target={"type": "field", "name": "hardware_spec"})
     identifier, name = hardware.choose(transaction, container, reference)
     return {"id": identifier, "name": name, "num_nodes": check_copies(reference.get("num_nodes", 1))}
 
 
 def check_copies(number: Any) -> int:
-    """Return how many copies of a deployment are asked for.
+    """Check a number of copies, and return it.
 
     Raises:
-        DeploymentError: It is no number from 1 to 10.
+        DeploymentError: It is not a number from 1 to 10.
 
     """
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= _MOST_COPIES:
-        raise DeploymentError(f"The number of nodes is a number from 1 to {_MOST_COPIES}.", code="invalid_num_nodes")
+        raise DeploymentError(f"The number of nodes must be from 1 to {_MOST_COPIES}.", code="invalid_num_nodes")
     return number
 
 
 def check_serving_name(transaction: Transaction, record: Record) -> None:
-    """Refuse a serving name that breaks the rule or is taken.
+    """Check that the serving name of a deployment is valid and unique.
 
     Raises:
-        DeploymentError: It breaks the rule (recorded text).
-        ServingNameTakenError: Another deployment has it.
+        DeploymentError: It is invalid.
+        ServingNameTakenError: Another deployment uses it.
 
     """
     name: Any = serving_name_of(record)

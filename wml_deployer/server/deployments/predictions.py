@@ -1,4 +1,4 @@
-"""Predictions: no transaction is open while a model works."""
+"""Predictions. No transaction is open while a model computes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from wml_deployer.server.deployments import models, snapshots
 from wml_deployer.server.deployments.models import DeploymentError, NotReadyError, not_found
 from wml_deployer.server.deployments.snapshots import serving_spec_of
 from wml_deployer.server.errors import ServiceError
-from wml_deployer.server.http.routing import Answer
+from wml_deployer.server.http.routing import JsonResponse
 from wml_deployer.server.runtimes import LoadError, PredictionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from wml_deployer.server.context import Context
-    from wml_deployer.server.http.routing import Stream
+    from wml_deployer.server.http.routing import StreamingCall
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["ask", "predict"]
+__all__ = ["predict", "score"]
 
 
 class _PredictionRefusedError(ServiceError):
-    """A refusal by the runtime, with its own status."""
+    """An error of the runtime, which has its own status."""
 
     shows_status = False
 
@@ -33,18 +33,20 @@ class _PredictionRefusedError(ServiceError):
         self.status = error.status
 
 
-async def predict(stream: Stream) -> Response:
-    """Answer a prediction request, by the deployment's id or its serving name."""
-    return await ask(stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document))
+async def predict(stream: StreamingCall) -> Response:
+    """Predict with a deployment, given by its id or serving name."""
+    return await score(
+        stream.context, stream.path["deployment_id"], lambda: stream.body(stream.context.limits.document)
+    )
 
 
-async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:
-    """Answer a prediction request.
+async def score(context: Context, identifier: str, body: Callable[[], Awaitable[bytes]]) -> Response:
+    """Predict with a deployment.
 
     Args:
         context: The running service.
-        identifier: The deployment's id or its serving name.
-        body: Gets the request's JSON, once it is certain that somebody answers it.
+        identifier: Id or serving name of the deployment.
+        body: Returns the body of the request; called once the deployment is known to be ready.
 
     """
     with context.store.reading() as transaction:
@@ -53,7 +55,7 @@ async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[by
         raise not_found(identifier)
     script = context.control.scripts.next(record.id)
     if script is not None:
-        return Answer(script.status, script.body, compact=True).response()
+        return JsonResponse(script.status, script.body, compact=True).response()
     _require_ready(record)
     content = await body()
     try:
@@ -70,7 +72,7 @@ async def ask(context: Context, identifier: str, body: Callable[[], Awaitable[by
 def _require_ready(record: Record) -> None:
     status = record.entity["status"]
     if "online" not in record.entity:
-        raise DeploymentError(f"Deployment with id '{record.id}' is a batch deployment: it is scored by jobs.")
+        raise DeploymentError(f"Deployment with id '{record.id}' is a batch deployment. Score with a deployment job.")
     if status["state"] in ("initializing", "failed"):
         why = "".join(f" {error['message']}" for error in status.get("failure", {}).get("errors", ()))
         raise NotReadyError(f"Deployment with id '{record.id}' is not ready: its state is {status['state']}.{why}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models
-from wml_deployer.server.deployments.changes import Following, bring_up
+from wml_deployer.server.deployments.changes import FollowUp, load_pending
 from wml_deployer.server.deployments.changes import update as update_deployment
 from wml_deployer.server.deployments.models import ServingNameTakenError, not_found, serving_name_of
 from wml_deployer.server.deployments.predictions import predict
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer, Route
-from wml_deployer.server.spaces.containers import container_of, require
+from wml_deployer.server.http.routing import JsonResponse, Route
+from wml_deployer.server.spaces.containers import find_in_container, requested_container
 from wml_deployer.server.storage.records import PRESENT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "create", "delete", "document", "listing", "show", "update"]
 
-#: What a list can be narrowed by, and where the document has it.
+#: Query parameters that filter a list, and their paths in the document.
 _FILTERS = {
     "asset_id": "entity.asset.id",
     "name": "entity.name",
@@ -33,7 +33,7 @@ _FILTERS = {
 
 
 _METHODS = ("online", "batch")
-# Both texts are recorded; the old client fails on an empty list of warnings.
+# Recorded texts; the old client fails on an empty list of warnings.
 _WARNINGS: dict[Flavour, str] = {
     "software": "online_url is deprecated and will be removed in a future release. Use serving_urls instead.",
     "cloud": (
@@ -42,66 +42,66 @@ _WARNINGS: dict[Flavour, str] = {
 }
 
 
-def create(call: Call) -> Answer:
-    """Start a deployment."""
-    container = container_of(call)
+def create(call: Call) -> JsonResponse:
+    """Create a deployment."""
+    container = requested_container(call)
     call.context.control.quota.check_deployments(call.transaction.count(models.KIND))
     record = models.create(call.context, call.transaction, call.caller, container, call.fields)
     if "online" in record.entity:
-        _bring_up_afterwards(call, record)
-    return Answer(202, _document(call, record))
+        _load_afterwards(call, record)
+    return JsonResponse(202, _document(call, record))
 
 
-def listing(call: Call) -> Answer:
-    """List the deployments of a space; with `conflict`, tell whether a serving name is taken anywhere."""
+def listing(call: Call) -> JsonResponse:
+    """List the deployments of a space; with `conflict`, check whether a serving name is used anywhere."""
     if call.query.get("conflict") == "true" and "serving_name" in call.query:
         if models.with_serving_name(call.transaction, call.query["serving_name"]) is None:
-            return Answer(204)
+            return JsonResponse(204)
         raise ServingNameTakenError(f"The serving name '{call.query['serving_name']}' is used by a deployment.")
     where: dict[str, Any] = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
     if call.query.get("type") in _METHODS:
         where[f"entity.{call.query['type']}"] = PRESENT
-    container = container_of(call).id
-    return Answer(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
+    container = requested_container(call).id
+    return JsonResponse(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
 
 
-def show(call: Call) -> Answer:
+def show(call: Call) -> JsonResponse:
     """Show a deployment."""
     record = _record(call)
-    call.context.control.pacing.looked(record.id)
-    return Answer(200, _document(call, record))
+    call.context.control.pacing.count_read(record.id)
+    return JsonResponse(200, _document(call, record))
 
 
-def update(call: Call) -> Answer:
-    """Patch a deployment; changes of asset, copies and serving name are finished in the background."""
+def update(call: Call) -> JsonResponse:
+    """Patch a deployment; changes of the asset and the number of copies are completed in the background."""
     record = _record(call)
     operations = patch.parse(call.body)
-    following = update_deployment(call.context, call.transaction, record, operations)
-    if following is Following.LOAD:
-        _bring_up_afterwards(call, record)
-        return Answer(202, _document(call, record))
-    if following is Following.RELEASE:
+    follow_up = update_deployment(call.context, call.transaction, record, operations)
+    if follow_up is FollowUp.LOAD:
+        _load_afterwards(call, record)
+        return JsonResponse(202, _document(call, record))
+    if follow_up is FollowUp.RELEASE:
         call.afterwards.append(lambda: call.context.spawn(call.context.serving.stop(record.id)))
-        return Answer(202, _document(call, record))
+        return JsonResponse(202, _document(call, record))
     renamed = any(operation.root == "online" for operation in operations)
-    return Answer(202 if renamed else 200, _document(call, record))
+    return JsonResponse(202 if renamed else 200, _document(call, record))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> JsonResponse:
     """Delete a deployment."""
     record = _record(call)
     call.transaction.remove(record)
     call.afterwards.append(lambda: call.context.end_deployment(record.id))
-    return Answer(204)
+    return JsonResponse(204)
 
 
 def _record(call: Call) -> Record:
     identifier = call.path["deployment_id"]
-    return require(call, models.KIND, identifier, error=not_found(identifier))
+    return find_in_container(call, models.KIND, identifier, error=not_found(identifier))
 
 
-def _bring_up_afterwards(call: Call, record: Record) -> None:
-    call.afterwards.append(lambda: call.context.spawn(bring_up(call.context, record.id)))
+def _load_afterwards(call: Call, record: Record) -> None:
+    call.afterwards.append(lambda: call.context.spawn(load_pending(call.context, record.id)))
 
 
 def _document(call: Call, record: Record) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def _document(call: Call, record: Record) -> dict[str, Any]:
 
 
 def document(record: Record, url: str, flavour: Flavour) -> dict[str, Any]:
-    """Return a deployment's public document.
+    """Return the public document of a deployment: the stored one, with the URLs for predictions.
 
     Args:
         record: The deployment.
-        url: Where the caller reaches the service.
-        flavour: Whose answer it is: the cloud's says more.
+        url: URL under which the caller reaches the service.
+        flavour: The platform; documents of IBM Cloud contain more.
 
     """
     if "online" not in record.entity:

@@ -1,4 +1,7 @@
-"""The worker pools of the deployments: one each, started when first needed, replaced as a whole."""
+"""The worker pools of the deployments: one each, started on demand, and replaced as a whole.
+
+A pool that is replaced finishes its requests and stops, so that a change of the asset interrupts nobody.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ __all__ = ["Serving", "ServingSpec"]
 
 @dataclass(frozen=True)
 class ServingSpec:
-    """What is to be served.
+    """What a worker pool needs to know to serve a deployment.
 
     Attributes:
-        artifact: The stored content.
-        model_type: Its model type; ``python`` for a function.
-        specification: Name of the software specification it asks for.
-        input_type: Type of its input schema, if it has one.
-        fields: Type by name of the input schema's fields, in their order.
-        replicas: How many copies the deployment asks for.
-        extensions: What its software specification adds to the base one.
+        artifact: Path of the stored content.
+        model_type: Model type; ``python`` for a function.
+        specification: Name of the software specification.
+        input_type: Type of the input schema, if there is one.
+        fields: Fields of the input schema: name to type, in order.
+        replicas: Requested number of copies.
+        extensions: Package extensions of the software specification.
 
     """
 
@@ -41,50 +44,50 @@ class ServingSpec:
 
 
 class _Served:
-    """A deployment's pool, and the number of its requests in progress."""
+    """The pool of a deployment, and the number of its pending requests."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self.pool = pool
-        self.asked = 0
-        self.quiet = asyncio.Event()
+        self.in_flight = 0
+        self.idle = asyncio.Event()
 
     async def retire(self) -> None:
-        """Stop the pool once nobody waits for it any more."""
-        self.quiet.clear()
+        """Stop the pool once its pending requests are served."""
+        self.idle.clear()
         try:
-            if self.asked:
-                await self.quiet.wait()
+            if self.in_flight:
+                await self.idle.wait()
         finally:
             await self.pool.stop()
 
 
 class Serving:
-    """All pools of the service.
+    """All worker pools of the service.
 
     Args:
-        directory: Where pools unpack what they serve.
+        directory: Where the pools unpack their contents.
 
     """
 
     def __init__(self, directory: Path) -> None:
-        """Start without any pool."""
+        """Start without pools."""
         self._directory = directory
         self._served: dict[str, _Served] = {}
-        # Those who load what a deployment serves take turns; the lock of one that was stopped is not here any more.
+        # Serialize loading, by deployment. The lock of a stopped deployment is removed.
         self._loading: dict[str, asyncio.Lock] = {}
         self._closed = False
         self._fork_server = ForkServer(directory)
         self._opening: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
-        """Have a worker ready before the first deployment asks for one."""
-        # Whoever comes first opens it for all; who is canceled meanwhile does not leave a half-started process behind.
+        """Start the fork server before the first deployment needs a worker."""
+        # One task for all callers; shielded, so that a canceled caller does not leave a half-started process behind.
         if self._opening is None:
             self._opening = asyncio.create_task(self._fork_server.open())
         await asyncio.shield(self._opening)
 
     async def start(self, spec: ServingSpec) -> WorkerPool:
-        """Start a pool that serves nobody yet.
+        """Start a pool, which is not used yet.
 
         Raises:
             LoadError: The content cannot be loaded.
@@ -106,29 +109,29 @@ class Serving:
         )
 
     async def predict(self, deployment_id: str, spec: Callable[[], ServingSpec], body: bytes) -> bytes:
-        """Answer a prediction request.
+        """Predict with a deployment.
 
         Args:
-            deployment_id: Who is asked.
-            spec: What it serves; asked for when nothing serves it yet, as after a restart of the service.
-            body: The request's JSON.
+            deployment_id: Id of the deployment.
+            spec: Returns what to serve; called if there is no pool yet, as after a restart of the service.
+            body: JSON body of the request.
 
         Raises:
-            LoadError: The content cannot be loaded any more, or the deployment was stopped meanwhile.
-            PredictionError: The request is not answered.
+            LoadError: The content cannot be loaded, or the deployment was stopped meanwhile.
+            PredictionError: The prediction failed.
 
         """
         served = self._served.get(deployment_id) or await self._ensure(deployment_id, spec)
-        served.asked += 1
+        served.in_flight += 1
         try:
             return await served.pool.predict(body)
         finally:
-            served.asked -= 1
-            if not served.asked:
-                served.quiet.set()
+            served.in_flight -= 1
+            if not served.in_flight:
+                served.idle.set()
 
     async def replace(self, deployment_id: str, pool: WorkerPool) -> None:
-        """Replace a deployment's pool; the old one finishes its requests, and stops."""
+        """Replace the pool of a deployment; the old one finishes its requests and stops."""
         if self._closed:
             await pool.stop()
             return
@@ -137,24 +140,24 @@ class Serving:
             await before.retire()
 
     async def stop(self, deployment_id: str) -> None:
-        """Stop serving a deployment, also with what is still being loaded for it."""
+        """Stop serving a deployment, and discard what is still being loaded for it."""
         self._loading.pop(deployment_id, None)
         served = self._served.pop(deployment_id, None)
         if served is not None:
             await served.pool.stop()
 
     async def _ensure(self, deployment_id: str, spec: Callable[[], ServingSpec]) -> _Served:
-        """Load what the deployment serves, once for all requests that wait for it."""
+        """Start the pool of a deployment, once for all waiting requests."""
         lock = self._loading.setdefault(deployment_id, asyncio.Lock())
         async with lock:
             served = self._served.get(deployment_id)
             if served is not None:
                 return served
-            if self._is_over(deployment_id, lock):
+            if self._is_stopped(deployment_id, lock):
                 raise _stopped()
             pool = await self.start(spec())
-            # Meanwhile the deployment may have been stopped, or been given another pool.
-            if self._is_over(deployment_id, lock):
+            # The deployment may have been stopped, or given another pool, meanwhile.
+            if self._is_stopped(deployment_id, lock):
                 await pool.stop()
                 raise _stopped()
             if deployment_id in self._served:
@@ -163,11 +166,11 @@ class Serving:
                 self._served[deployment_id] = _Served(pool)
             return self._served[deployment_id]
 
-    def _is_over(self, deployment_id: str, lock: asyncio.Lock) -> bool:
+    def _is_stopped(self, deployment_id: str, lock: asyncio.Lock) -> bool:
         return self._closed or self._loading.get(deployment_id) is not lock
 
     async def close(self) -> None:
-        """Stop serving."""
+        """Stop all pools and the fork server."""
         self._closed = True
         await asyncio.gather(*(self.stop(deployment_id) for deployment_id in list(self._served)))
         if self._opening is not None:

@@ -1,6 +1,6 @@
-"""Snapshots of what a deployment serves, and during a change of what it is to serve.
+"""Snapshots of the content that a deployment serves, and of a pending one that is being loaded.
 
-Both are taken when they are asked for, so that neither a later upload to the model nor a restart changes what a
+A snapshot is taken with the request, so that neither a later upload to the model nor a restart changes what the
 deployment serves.
 """
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["PENDING", "SERVING", "activate", "discard", "serving_spec_of", "set_pending"]
 
 SERVING = "serving"
-"""The content that answers predictions."""
+"""Slot of the content that is being served."""
 PENDING = "pending"
-"""The content that is to answer them."""
+"""Slot of the content that is being loaded."""
 
 
 def set_pending(transaction: Transaction, record: Record, asset: dict[str, str]) -> None:
-    """Take a snapshot of what the deployment is to serve: an artifact's current state, or a revision."""
+    """Take a pending snapshot of an artifact, or of one of its revisions."""
     artifact = artifacts.find_any(transaction, asset["id"])
     if artifact is None:
         return
@@ -41,7 +41,7 @@ def set_pending(transaction: Transaction, record: Record, asset: dict[str, str])
 
 
 def activate(transaction: Transaction, record: Record) -> None:
-    """Make the pending snapshot the one that is served, if there is one."""
+    """Make the pending snapshot, if any, the one that is served."""
     pending: Any = record.private.pop(PENDING, None)
     if pending is None:
         return
@@ -60,10 +60,10 @@ def discard(transaction: Transaction, record: Record) -> None:
 
 
 def serving_spec_of(context: Context, record: Record, slot: str) -> ServingSpec:
-    """Return what is to be loaded for one of a deployment's snapshots.
+    """Return what a worker pool needs to know to serve a snapshot.
 
     Raises:
-        LoadError: Its content was never uploaded, or a package extension is gone.
+        LoadError: The content was never uploaded, or a package extension is missing.
 
     """
     entity = record.private[slot]
@@ -74,13 +74,13 @@ def serving_spec_of(context: Context, record: Record, slot: str) -> ServingSpec:
         raise LoadError("content_missing", "The asset has no content: nothing was uploaded to it.")
     schema = _input_schema(entity)
     scaling = record.entity["status"].get("scaling", {})
-    named = [field for field in schema.get("fields", ()) if "name" in field]
+    fields = [field for field in schema.get("fields", ()) if "name" in field]
     return ServingSpec(
         artifact=context.blobs.path(content.blob.digest),
         model_type=entity["type"],
         specification=entity["software_spec"]["name"],
         input_type=schema.get("type"),
-        fields={str(field["name"]): str(field.get("type", "")) for field in named},
+        fields={str(field["name"]): str(field.get("type", "")) for field in fields},
         extensions=extensions,
         replicas=scaling.get("requested_replicas") or record.entity.get("hardware_spec", {}).get("num_nodes", 1),
     )
@@ -90,7 +90,7 @@ def _extensions(context: Context, transaction: Transaction, specification: str) 
     """Return the package extensions of a derived specification.
 
     Raises:
-        LoadError: One of them is gone, or was never uploaded.
+        LoadError: One of them was deleted or never uploaded.
 
     """
     record = transaction.get(SOFTWARE_KIND, specification)
@@ -111,7 +111,7 @@ def _extension(context: Context, transaction: Transaction, identifier: str) -> P
 
 
 def _input_schema(entity: dict[str, Any]) -> dict[str, Any]:
-    """Return the first input schema, or an empty one where there is none that can be read."""
+    """Return the first input schema; an empty one if there is none, or none in a known form."""
     schemas = entity.get("schemas")
     inputs = schemas.get("input") if isinstance(schemas, dict) else None
     first = inputs[0] if isinstance(inputs, list) and inputs else inputs

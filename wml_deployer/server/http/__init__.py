@@ -1,1 +1,1 @@
-"""HTTP as all parts of the service speak it: routes, pages, patches, bodies, connections, and their description."""
+"""HTTP for all parts of the service: routes, paging, patches, tokens, connections, and the OpenAPI document."""

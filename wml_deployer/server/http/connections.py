@@ -1,4 +1,4 @@
-"""The service's HTTP connections: bounded, and known to the requests that came by them; answers leave as one piece."""
+"""HTTP connections: uvicorn's, with limits for unauthenticated clients, and with writes gathered into one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["CONNECTION", "HttpConnection"]
 
 CONNECTION = "wml_deployer.connection"
-"""Where a request's scope has its connection."""
+"""Key of the connection in the ASGI scope of a request."""
 _MOST = 16 * 2**10
 _LARGEST_HEAD = 64 * 2**10
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -26,21 +26,21 @@ def _most_connections() -> int:
 
 
 class HttpConnection(HttpToolsProtocol):
-    """uvicorn's connection, with bounds for callers who need no token for them, on a transport that gathers writes.
+    """uvicorn's connection, with limits that hold before a token is checked, on a transport that gathers writes.
 
-    A head has at most so many bytes and seconds, and so has a connection until its first request; where there are too
-    many connections, the one that has been idle for longest makes room.
+    The head of a request is limited in bytes and seconds, also that of the first request. If there are too many
+    connections, the one that has been idle for longest is closed.
     """
 
-    #: How many there may be; half of the file descriptors are left to workers, contents and the database.
+    #: Most connections; half of the file descriptors are left for workers, contents and the database.
     most = _most_connections()
-    #: How long, in seconds, the head of a request may take.
-    patience = 30.0
+    #: How long the head of a request may take, in seconds.
+    head_timeout = 30.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start with a transport that gathers."""
+        """Wrap the transport in one that gathers writes."""
         super().connection_made(cast("asyncio.Transport", _Gathering(cast("asyncio.Transport", transport))))
-        # Bytes since the parser last made something of what came, and when that has to be.
+        # Bytes since the parser last recognized something.
         self._unread = 0
         self._within_head = True
         self._timer: asyncio.TimerHandle | None = None
@@ -56,52 +56,52 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and cut off what never becomes a request."""
+        """Feed the parser, and close a connection whose bytes do not become a request."""
         self._unread += len(data)
         super().data_received(data)
-        # Heads, and the fields behind a body that comes in chunks, are kept until they are whole.
+        # The parser buffers heads, and the trailers of a chunked body, until they are complete.
         if self._unread > _LARGEST_HEAD and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
-            # Closing waits for the other side, which may go on sending for good.
+            # Closing waits for the client, which may keep sending forever.
             self.loop.call_later(1, self.abort)
         self._watch()
 
     def on_message_begin(self) -> None:
-        """Tell the application which connection the request came by."""
+        """Put the connection into the scope, for the application."""
         super().on_message_begin()
         self._within_head = True
         cast("dict[str, Any]", self.scope)[CONNECTION] = self
 
     def on_headers_complete(self) -> None:
-        """Take the head."""
+        """Note that the head is complete."""
         self._within_head, self._unread = False, 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Note that a part of the body was received."""
         self._unread = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take the end of the request."""
+        """Note that the request is complete."""
         self._unread, self.active_at = 0, self.loop.time()
         super().on_message_complete()
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody waits for an answer on it."""
+        """Whether no response is pending."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Close the connection immediately."""
         self.transport.abort()
 
     def _watch(self) -> None:
-        """Start or cancel the timer for an incomplete head; nearly all heads come in one piece and need none."""
+        """Start or cancel the timer for an incomplete head; nearly all heads arrive in one piece and need none."""
         if self._within_head and self._timer is None:
-            self._timer = self.loop.call_later(self.patience, self.abort)
+            self._timer = self.loop.call_later(self.head_timeout, self.abort)
         elif not self._within_head and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -115,9 +115,9 @@ class HttpConnection(HttpToolsProtocol):
 
 
 class _Gathering:
-    """Writes what was written in one turn of the event loop as one piece; more than a little goes on at once.
+    """Joins the writes of one iteration of the event loop; more than 16 KB are written immediately.
 
-    A download never waits for the loop's next turn but when the transport says that the client is slow.
+    A short response, which uvicorn writes in several parts, thus becomes one TLS record and one packet.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:

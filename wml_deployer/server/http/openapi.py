@@ -1,4 +1,4 @@
-"""The service described as OpenAPI 3.1: what its routes say of each operation, and the schemas that they name."""
+"""The OpenAPI 3.1 document of the service, from the table of routes and the schemas that it names."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def openapi(routes: Iterable[Route], url: str, version: str) -> dict[str, Any]:
     """Return the OpenAPI document of some routes.
 
     Args:
-        routes: The table.
-        url: Where the service answers.
-        version: The release of the service that it answers as.
+        routes: The routes.
+        url: URL of the service.
+        version: Release that the service emulates.
 
     Example:
         >>> openapi([], "https://127.0.0.1:8443", "5.0.0")["openapi"]
@@ -38,7 +38,7 @@ def openapi(routes: Iterable[Route], url: str, version: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Watson Machine Learning, as the embedded service of wml_deployer answers",
+            "title": "Watson Machine Learning, as emulated by the embedded service of wml_deployer",
             "version": version,
         },
         "servers": [{"url": url}],

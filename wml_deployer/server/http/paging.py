@@ -1,4 +1,4 @@
-"""Pages of collections."""
+"""Paging: the members of a collection, a page at a time, with links to the first and the next one."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "page", "size_of"]
 
-_USUAL = 100
+_DEFAULT = 100
 _LIMIT = re.compile(r"[0-9]{1,9}")
 _START = re.compile(r"[0-9a-f]{1,15}")
 LARGEST = 200
-"""Members of a page, at most."""
+"""Most members of a page."""
 
 
 def size_of(call: Call) -> int:
-    """Return the size of the page that is asked for.
+    """Return the requested page size.
 
     Raises:
-        InvalidRequestError: It is no number from 1 to 200.
+        InvalidRequestError: It is not a number from 1 to 200.
 
     """
-    given = call.query.get("limit", str(_USUAL))
+    given = call.query.get("limit", str(_DEFAULT))
     if not _LIMIT.fullmatch(given) or not 1 <= int(given) <= LARGEST:
         raise InvalidRequestError(
-            f"The limit '{given}' is not valid: it is a number from 1 to {LARGEST}.",
+            f"The limit '{given}' is invalid: it must be a number from 1 to {LARGEST}.",
             target={"type": "query", "name": "limit"},
         )
     return int(given)
@@ -51,31 +51,31 @@ def page(
     """Return a page of a collection.
 
     Args:
-        call: The request; its ``limit`` and ``start`` say which page.
-        kind: What the members are.
-        container: Where they are.
-        render: Makes a member's document.
-        where: Which of them, as for the store's `find`.
-        absolute: Whether links carry the host, as the platform's do and the repository's do not.
+        call: The request; its ``limit`` and ``start`` select the page.
+        kind: Kind of the members.
+        container: Their container; None for all.
+        render: Returns the document of a member.
+        where: Conditions, as for `Transaction.find`.
+        absolute: Whether links contain the host: those of the platform do, those of the repository do not.
 
     """
     limit = size_of(call)
     records = call.transaction.find(kind, container, where=where, after=_start(call), limit=limit + 1)
     prefix = call.url if absolute else ""
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "first": {"href": prefix + _link(call.location, limit, None)},
         "limit": limit,
         "resources": [render(record) for record in records[:limit]],
     }
     if len(records) > limit:
-        answer["next"] = {"href": prefix + _link(call.location, limit, records[limit - 1].sequence)}
-    return answer
+        result["next"] = {"href": prefix + _link(call.location, limit, records[limit - 1].sequence)}
+    return result
 
 
 def _start(call: Call) -> int:
     given = call.query.get("start", "0")
     if not _START.fullmatch(given):
-        raise InvalidRequestError(f"The start '{given}' is not one that this service gave out.")
+        raise InvalidRequestError(f"The start '{given}' is invalid: take it from the link to the next page.")
     return int(given, 16)
 
 

@@ -1,4 +1,8 @@
-"""JSON Patch (RFC 6902) as the service takes it: add, replace and remove; to add a member that is there replaces it."""
+"""JSON Patch (RFC 6902) as the service supports it: add, replace and remove.
+
+Hand-written, because the errors have the texts of the service, and its patches create missing parents, which libraries
+refuse. Adding an existing member replaces it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from wml_deployer.server.errors import InvalidRequestError
 __all__ = ["Operation", "apply", "parse"]
 
 _OPERATIONS = ("add", "replace", "remove")
-#: Most parts of a path: documents are not nested deeper, and what is cannot be written as JSON again.
+#: Longest path: a document that is nested more deeply could not be written as JSON again.
 _DEEPEST = 32
 
 
@@ -20,8 +24,8 @@ class Operation:
 
     Attributes:
         kind: ``add``, ``replace`` or ``remove``.
-        path: The member it is about, from the root down.
-        value: What it becomes; None for ``remove``.
+        path: Path of the member, from the root.
+        value: The new value; None for ``remove``.
 
     """
 
@@ -31,7 +35,7 @@ class Operation:
 
     @property
     def root(self) -> str:
-        """The first part of the path, which decides where it lives."""
+        """The first part of the path."""
         return self.path[0]
 
 
@@ -39,16 +43,16 @@ def parse(document: Any) -> list[Operation]:
     """Read a JSON Patch document.
 
     Raises:
-        InvalidRequestError: It is none, or names an operation that the service does not take.
+        InvalidRequestError: It is not a patch, or contains an operation that the service does not support.
 
     """
     if not isinstance(document, list) or not document:
-        raise InvalidRequestError("A patch is a list with at least one operation.")
+        raise InvalidRequestError("A patch must be a list with at least one operation.")
     return [_operation(step) for step in document]
 
 
 def apply(target: dict[str, Any], operation: Operation) -> None:
-    """Do one operation on the target, in place.
+    """Apply an operation to the target, in place.
 
     Example:
         >>> document = {"name": "old", "tags": []}
@@ -62,7 +66,7 @@ def apply(target: dict[str, Any], operation: Operation) -> None:
         child = parent.setdefault(part, {})
         if not isinstance(child, dict):
             raise InvalidRequestError(
-                f"The path /{'/'.join(operation.path)} leads through something that has no members."
+                f"The path /{'/'.join(operation.path)} leads through a value that is not an object."
             )
         parent = child
     if operation.kind == "remove":
@@ -73,15 +77,19 @@ def apply(target: dict[str, Any], operation: Operation) -> None:
 
 def _operation(step: Any) -> Operation:
     if not isinstance(step, dict) or step.get("op") not in _OPERATIONS:
-        raise InvalidRequestError(f"Each operation of a patch has an 'op' out of {', '.join(_OPERATIONS)}.")
+        raise InvalidRequestError(f"Each operation of a patch must have an 'op': {', '.join(_OPERATIONS)}.")
     path = step.get("path")
     if not isinstance(path, str) or not path.startswith("/") or path == "/":
-        raise InvalidRequestError("Each operation of a patch has a 'path' that starts with '/' and names a member.")
+        raise InvalidRequestError(
+            "Each operation of a patch must have a 'path' that starts with '/' and names a member."
+        )
     if step["op"] != "remove" and "value" not in step:
-        raise InvalidRequestError(f"The operation on {path} lacks its 'value'.")
+        raise InvalidRequestError(f"The operation on {path} has no 'value'.")
     parts = _parts(path)
     if len(parts) > _DEEPEST:
-        raise InvalidRequestError(f"The 'path' of an operation has at most {_DEEPEST} parts, and one has {len(parts)}.")
+        raise InvalidRequestError(
+            f"The 'path' of an operation can have at most {_DEEPEST} parts; this one has {len(parts)}."
+        )
     return Operation(step["op"], parts, step.get("value"))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-__all__ = ["FILTERS", "Entry", "LogView", "RequestLog", "newest", "of_deployment"]
+__all__ = ["FILTERS", "Entry", "LogView", "RequestLog", "newest", "predictions_of"]
 
 _KEPT = 10_000
 _FAILED = 400
@@ -27,21 +27,21 @@ FILTERS: dict[str, Callable[[Entry], bool]] = {
     "predictions": lambda entry: _PREDICTIONS.fullmatch(entry.path) is not None,
     "failed": lambda entry: entry.status >= _FAILED or entry.status == 0,
 }
-"""What the log can be narrowed to."""
+"""Filters of the log, by the name that the console shows."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One request.
+    """One request and its response.
 
     Attributes:
         method: HTTP method.
         path: Path, without the query.
         query: The query.
-        status: Status of the answer; 0 where the connection was dropped instead.
+        status: Status of the response; 0 if the connection was dropped instead.
         seconds: How long it took.
-        connection: Number of the connection that it came by.
-        at: When it was answered.
+        connection: Number of the connection.
+        at: Time of the response.
 
     """
 
@@ -54,14 +54,14 @@ class Entry:
     at: datetime
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON data."""
+        """Return the entry as JSON data."""
         return {name: value for name, value in vars(self).items() if name != "at"}
 
 
 class RequestLog:
-    """The newest so many requests, in the order of their answers.
+    """The newest requests, in the order of their responses.
 
-    What was asked before it was cleared is not in it, whenever it is answered.
+    Requests that arrived before the log was cleared are not added to it when they complete.
     """
 
     def __init__(self) -> None:
@@ -70,29 +70,29 @@ class RequestLog:
         self._cleared = 0.0
 
     def __iter__(self) -> Iterator[Entry]:
-        """The oldest comes first."""
+        """Iterate over the entries, oldest first."""
         return iter(self._entries)
 
-    def add(self, entry: Entry, asked: float) -> None:
-        """Append a request that was asked at this time of the performance counter."""
-        if asked >= self._cleared:
+    def add(self, entry: Entry, started: float) -> None:
+        """Append a request that arrived at the given `time.perf_counter`."""
+        if started >= self._cleared:
             self._entries.append(entry)
 
     def clear(self) -> None:
-        """Clear the log."""
+        """Remove all entries."""
         self._entries.clear()
         self._cleared = time.perf_counter()
 
 
 @dataclass(frozen=True)
 class LogView:
-    """Some of the log.
+    """The matching part of the log, as the console shows it.
 
     Attributes:
-        entries: The newest requests, newest first.
-        count: How many there are in all.
-        failed: How many of them were not answered well.
-        median: Half of them took no longer than this, in milliseconds; None where there is none.
+        entries: The newest matching requests, newest first.
+        count: Number of matching requests.
+        failed: Number of those that failed.
+        median: Their median duration in milliseconds; None if there are none.
 
     """
 
@@ -103,12 +103,12 @@ class LogView:
 
 
 def newest(log: Iterable[Entry], name: str) -> LogView:
-    """Return the log narrowed by one of the filters; by none where there is none of this name."""
+    """Return the requests that match a filter; all of them if there is no filter of this name."""
     return _log(entry for entry in log if FILTERS.get(name, FILTERS["all"])(entry))
 
 
-def of_deployment(log: Iterable[Entry], *names: str | None) -> LogView:
-    """Return the predictions that one deployment was asked for, by its id or serving name."""
+def predictions_of(log: Iterable[Entry], *names: str | None) -> LogView:
+    """Return the prediction requests of a deployment, by its id or serving name."""
     found = ((entry, _PREDICTIONS.fullmatch(entry.path)) for entry in log)
     return _log((entry for entry, match in found if match and match["id"] in names), _SHOWN_OF_ONE)
 

@@ -1,8 +1,10 @@
 """Routes as data, and the two kinds of handlers behind them.
 
-A plain handler is a function of a `Call`: it runs inside one transaction, which is committed before its answer is sent
-and rolled back when it raises. A streaming handler is a coroutine function of a `Stream`: it takes bytes of any
-size, or waits for a model, and opens its own short transactions.
+A plain handler is a function of a `Call`. It runs in one transaction, which is committed before the response is sent,
+and rolled back if the handler raises. A streaming handler is a coroutine function of a `StreamingCall`. It receives
+bytes of any size or waits for a model, and opens its own short transactions.
+
+Hand-written on Starlette, because each route is also a row of the OpenAPI document and of the documentation.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from wml_deployer.server.errors import InvalidRequestError, TooLargeError
 from wml_deployer.server.http.signatures import SIGNED_PATH
 from wml_deployer.server.http.tokens import Caller
-from wml_deployer.server.storage.records import can_be_kept
+from wml_deployer.server.storage.records import can_be_stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -35,35 +37,34 @@ if TYPE_CHECKING:
 __all__ = [
     "CONSOLE",
     "CONTROL",
-    "Answer",
     "Call",
     "Download",
+    "JsonResponse",
     "Route",
-    "Stream",
+    "StreamingCall",
     "form_fields",
     "respond",
 ]
 
 CONTROL = "/control/v1"
-"""Where the control API is."""
+"""Prefix of the control API; its requests are not logged and get no faults."""
 CONSOLE = "/console/"
-"""Where the console is, beside ``/``."""
+"""Prefix of the console, whose first page is ``/``; the same holds for its requests."""
 
-_NOBODY = Caller("", "software")
+_ANONYMOUS = Caller("", "software")
 _CHUNK = 256 * 1024
 _MOST_FIELDS = 20
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A JSON answer.
+class JsonResponse:
+    """A JSON response.
 
     Attributes:
         status: HTTP status.
-        body: What becomes JSON; None for an answer without a body.
-        compact: Whether it is on one line, as tokens and predictions are; documents are indented, and their members
-            are in the order of their names, so that ``entity`` stands before ``metadata`` (both recorded): programs
-            without a JSON reader find ids by their lines.
+        body: The JSON data; None for a response without a body.
+        compact: Whether to write it on one line, as tokens and predictions are. Documents are indented and sorted, so
+            that ``entity`` precedes ``metadata`` (both recorded): scripts without a JSON parser rely on the lines.
 
     """
 
@@ -72,10 +73,10 @@ class Answer:
     compact: bool = False
 
     def response(self) -> Response:
-        """Render it."""
+        """Render the response."""
         if self.body is None:
             return Response(status_code=self.status)
-        # Integer keys come from users' zip maps; NaN becomes null.
+        # Zip maps of ONNX models have integer keys. orjson writes NaN as null.
         style = 0 if self.compact else orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
         content = orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS | style)
         return Response(content, self.status, media_type="application/json")
@@ -83,11 +84,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Download:
-    """An answer that is a stored content.
+    """A response with stored content.
 
     Attributes:
         path: The file.
-        media_type: What it is.
+        media_type: Its media type.
 
     """
 
@@ -95,7 +96,7 @@ class Download:
     media_type: str = "application/octet-stream"
 
     def response(self) -> Response:
-        """Render it; the file is open from here on, and read to its end whoever removes it meanwhile."""
+        """Render the response; the file is opened now, so that it can be read even if it is removed meanwhile."""
         file = self.path.open("rb")
         size = os.fstat(file.fileno()).st_size
         return StreamingResponse(_chunks(file), media_type=self.media_type, headers={"content-length": str(size)})
@@ -108,13 +109,13 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 @dataclass
-class Stream:
-    """One request to a streaming handler.
+class StreamingCall:
+    """A request to a streaming handler.
 
     Attributes:
         context: The running service.
-        request: The request itself.
-        caller: Who calls; nobody in particular where the route is public.
+        request: The HTTP request.
+        caller: The caller; an anonymous one for a public route.
 
     """
 
@@ -124,49 +125,49 @@ class Stream:
 
     @property
     def path(self) -> Mapping[str, Any]:
-        """The parameters in the path."""
+        """The path parameters."""
         return self.request.path_params
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The parameters after the path, the first where one is repeated: both clients repeat them when they page."""
+        """The query parameters. Both clients repeat some when paging: the first value counts."""
         return dict(reversed(self.request.query_params.multi_items()))
 
     @property
     def url(self) -> str:
-        """Where the caller reaches the service."""
+        """URL under which the caller reaches the service."""
         return f"https://{self.request.headers.get('host') or self.context.url.removeprefix('https://')}"
 
     async def body(self, limit: int) -> bytes:
         """Return the whole body.
 
         Raises:
-            TooLargeError: It is larger than `limit` bytes.
+            TooLargeError: The body is larger than `limit` bytes.
 
         """
         parts, size = [], 0
         async for chunk in self.request.stream():
             size += len(chunk)
             if size > limit:
-                raise TooLargeError(f"The request is larger than {limit} bytes, which is the most this service takes.")
+                raise TooLargeError(f"The request is larger than {limit} bytes, the most that this service accepts.")
             parts.append(chunk)
         return b"".join(parts)
 
 
 @dataclass
 class Call:
-    """One request to a plain handler.
+    """A request to a plain handler.
 
     Attributes:
         context: The running service.
-        transaction: Where it reads and writes.
-        caller: Who calls.
-        url: Where the caller reaches the service.
-        path: The parameters in the path.
-        query: The parameters after the path.
-        location: Path and query of the request, as pages link to it.
+        transaction: The transaction of the request.
+        caller: The caller.
+        url: URL under which the caller reaches the service.
+        path: The path parameters.
+        query: The query parameters.
+        location: Path and query of the request, for links to pages.
         body: The parsed JSON body; None without one.
-        afterwards: What is done once the transaction is committed.
+        afterwards: Callbacks that run once the transaction is committed.
 
     """
 
@@ -185,7 +186,7 @@ class Call:
         """The body as a JSON object.
 
         Raises:
-            InvalidRequestError: It is none.
+            InvalidRequestError: It is not an object.
 
         """
         if not isinstance(self.body, dict):
@@ -194,26 +195,26 @@ class Call:
 
     def signed_url(self, folder: str, grant: Grant) -> str:
         """Return a signed URL: relative for Cloud Pak for Data, absolute for the cloud, as the clients expect."""
-        path = f"{SIGNED_PATH}/{folder}/{self.context.signatures.seal(grant)}"
+        path = f"{SIGNED_PATH}/{folder}/{self.context.signatures.sign(grant)}"
         return path if self.caller.flavour == "software" else self.url + path
 
 
-PlainHandler: TypeAlias = Callable[[Call], "Answer | Download"]
-StreamHandler: TypeAlias = Callable[[Stream], Awaitable["Response | Answer"]]
+PlainHandler: TypeAlias = Callable[[Call], "JsonResponse | Download"]
+StreamHandler: TypeAlias = Callable[[StreamingCall], Awaitable["Response | JsonResponse"]]
 
 
 @dataclass(frozen=True)
 class Route:
-    """One operation that the service answers.
+    """An operation of the API.
 
     Attributes:
         method: HTTP method.
         path: Template of the path.
-        handler: What answers; its docstring says what it does.
-        public: Whether it answers without a token.
-        query: Which parameters it has in the query, as names of `schemas.PARAMETERS`.
-        takes: Which body it takes, as a name of `schemas.SCHEMAS`; ``bytes`` for any content.
-        gives: Statuses of its answers, each with the schema of what it gives, as in ``"200 Model, 204"``.
+        handler: The handler; the first line of its docstring describes the operation.
+        public: Whether it needs no token.
+        query: Its query parameters, as names of `schemas.PARAMETERS`.
+        takes: Schema of the request body, as a name of `schemas.SCHEMAS`; ``bytes`` for any content.
+        gives: Statuses and schemas of the responses, as in ``"200 Model, 204"``.
 
     """
 
@@ -227,19 +228,19 @@ class Route:
 
 
 async def respond(route: Route, context: Context, request: Request) -> Response:
-    """Answer a request by its route."""
-    caller = _NOBODY if route.public else context.tokens.verify(request.headers.get("authorization"))
+    """Respond to a request for a route."""
+    caller = _ANONYMOUS if route.public else context.tokens.verify(request.headers.get("authorization"))
     if not route.path.startswith(CONTROL):
         context.control.rate.take()
-    stream = Stream(context, request, caller)
+    stream = StreamingCall(context, request, caller)
     if inspect.iscoroutinefunction(route.handler):
-        answer: Answer | Download | Response = await cast("StreamHandler", route.handler)(stream)
+        answer: JsonResponse | Download | Response = await cast("StreamHandler", route.handler)(stream)
     else:
         answer = await _plain(cast("PlainHandler", route.handler), stream)
     return answer if isinstance(answer, Response) else answer.response()
 
 
-async def _plain(handler: PlainHandler, stream: Stream) -> Answer | Download:
+async def _plain(handler: PlainHandler, stream: StreamingCall) -> JsonResponse | Download:
     body = _parse(await stream.body(stream.context.limits.document))
     with stream.context.store.transaction() as transaction:
         call = Call(
@@ -267,7 +268,7 @@ def _parse(body: bytes) -> Any:
         raise InvalidRequestError(
             f"The request body is not valid JSON: {error}.", code="json_validation_error"
         ) from error
-    if not can_be_kept(document):
+    if not can_be_stored(document):
         raise InvalidRequestError(
             "The request body is nested too deeply for this service.", code="json_validation_error"
         )
@@ -279,10 +280,10 @@ def _location(request: Request) -> str:
 
 
 def form_fields(body: bytes) -> dict[str, str]:
-    """Return the fields of a URL-encoded form, the first where one is repeated.
+    """Return the fields of a URL-encoded form; of a repeated one, the first value.
 
     Raises:
-        InvalidRequestError: There are more than any form of this service has.
+        InvalidRequestError: There are more fields than any form of this service has.
 
     Example:
         >>> form_fields(b"apikey=k3y&grant_type=")

@@ -1,7 +1,7 @@
-"""What bodies and answers look like, as JSON Schema: the components of the service's OpenAPI document.
+"""JSON Schemas of request and response bodies: the components of the OpenAPI document.
 
-An answer is described by what all recorded ones have in common, so that they are valid, too; a body by what is needed
-for a success. Members that are not named are allowed everywhere, as on the real service.
+The schema of a response has what all recorded ones have in common, so that those are valid, too; that of a request what
+is needed for success. Additional members are allowed everywhere, as on the real service.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _list(items: _Schema, **more: Any) -> _Schema:
 
 
 def _page(name: str) -> _Schema:
-    """Return a collection: the first recorded ones have no links."""
+    """Return the schema of a page; some recorded pages have no links."""
     link = _object("href", href=TEXT)
     return _object("resources", resources=_list(_ref(name)), limit=WHOLE, first=link, next=link)
 
@@ -206,30 +206,30 @@ SCHEMAS: dict[str, _Schema] = {
     ),
     "Extensions": _object("resources", resources=_list(_ref("Extension")), total_results=WHOLE),
 }
-"""Each schema, by its name."""
+"""Schemas by name."""
 
 _SCOPE = (
-    ("version", "The date of the API that the client was written for; any is taken.", TEXT),
-    ("space_id", "The space that the request is about; this or project_id.", TEXT),
-    ("project_id", "The project that the request is about; this or space_id.", TEXT),
+    ("version", "The date of the API that the client was written for; any date is accepted.", TEXT),
+    ("space_id", "Id of the space; alternative to project_id.", TEXT),
+    ("project_id", "Id of the project; alternative to space_id.", TEXT),
 )
 PARAMETERS: dict[str, tuple[tuple[str, str, _Schema], ...]] = {
     "scope": _SCOPE,
     "page": (
-        ("limit", "Most members of a page.", {"type": "integer", "minimum": 1, "maximum": 200}),
-        ("start", "Where the page begins, as the link to it says.", {"type": "string", "pattern": "^[0-9a-f]{1,15}$"}),
+        ("limit", "Maximum number of members in the page.", {"type": "integer", "minimum": 1, "maximum": 200}),
+        ("start", "Start of the page, taken from the link to it.", {"type": "string", "pattern": "^[0-9a-f]{1,15}$"}),
     ),
-    "rev": (("rev", "A revision's number, or latest.", TEXT),),
-    "revision_id": (("revision_id", "A revision's number, or latest.", TEXT),),
-    "name": (("name", "Only those of this name.", TEXT),),
-    "state": (("state", "Only those in this state.", TEXT),),
-    "tag": (("tag.value", "Only those with this tag.", TEXT),),
-    "software_spec": (("software_spec", "Only those of this software specification, by its id or name.", TEXT),),
-    "content_format": (("content_format", "How the content is written.", TEXT),),
-    "asset_id": (("asset_id", "Only those of this asset.", TEXT),),
-    "deployment_id": (("deployment_id", "Only those of this deployment.", TEXT),),
-    "include": (("include", "Parts of the scoring section to be shown.", TEXT),),
-    "hard_delete": (("hard_delete", "Whether nothing is left, not even a canceled job.", {"type": "boolean"}),),
-    "apikey": (("apikey", "The account's key, where it is not in the form.", TEXT),),
+    "rev": (("rev", "Number of the revision, or latest.", TEXT),),
+    "revision_id": (("revision_id", "Number of the revision, or latest.", TEXT),),
+    "name": (("name", "Only resources with this name.", TEXT),),
+    "state": (("state", "Only resources in this state.", TEXT),),
+    "tag": (("tag.value", "Only resources with this tag.", TEXT),),
+    "software_spec": (("software_spec", "Only assets with this software specification, given by id or name.", TEXT),),
+    "content_format": (("content_format", "Format of the content.", TEXT),),
+    "asset_id": (("asset_id", "Only deployments of this asset.", TEXT),),
+    "deployment_id": (("deployment_id", "Only jobs of this deployment.", TEXT),),
+    "include": (("include", "Parts of the scoring section to return.", TEXT),),
+    "hard_delete": (("hard_delete", "Whether to delete the job instead of canceling it.", {"type": "boolean"}),),
+    "apikey": (("apikey", "API key, if it is not in the form.", TEXT),),
 }
-"""Parameters of queries, each with what it says and its schema, by the names under which routes have them."""
+"""Query parameters (name, description, schema), by the name that routes use for them."""

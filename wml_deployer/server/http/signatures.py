@@ -1,4 +1,4 @@
-"""Signed URLs, which give access to one content without a token, to read it or to write it."""
+"""Signed URLs, which grant access to one content without a bearer token, either to read it or to write it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SIGNED_PATH", "Grant", "Signatures"]
 
 SIGNED_PATH = "/v2/asset_files"
-"""Below what signed URLs are."""
+"""Prefix of signed URLs."""
 
 _LIFETIME = 3600
 _AUDIENCE = "asset_files"
@@ -25,14 +25,14 @@ _AUDIENCE = "asset_files"
 
 @dataclass(frozen=True)
 class Grant:
-    """What a signed URL gives access to.
+    """The access that a signed URL grants.
 
     Attributes:
         kind: Kind of the record.
-        id: Its id.
-        slot: Which of its contents.
-        number: Which of its revisions; 0 is what it is now.
-        writing: Whether the content may be written, or else read.
+        id: Id of the record.
+        slot: Slot of the content.
+        number: Number of the revision; 0 for the current state.
+        writing: Whether the URL is for uploading, else for downloading.
 
     """
 
@@ -44,11 +44,11 @@ class Grant:
 
 
 class Signatures:
-    """Makes and reads the last part of signed URLs.
+    """Signs and verifies the last part of signed URLs, a JSON web token.
 
     Args:
-        key: What signs them.
-        clock: What time it is.
+        key: The signing key.
+        clock: The clock of the service.
 
     """
 
@@ -56,26 +56,26 @@ class Signatures:
         """Sign with this key; the audience keeps signed URLs apart from bearer tokens, which the same key signs."""
         self._key, self._clock = key, clock
 
-    def seal(self, grant: Grant) -> str:
-        """Return the part of a URL that gives this access for an hour."""
+    def sign(self, grant: Grant) -> str:
+        """Return the last part of a URL that grants this access for an hour."""
         claims = {**asdict(grant), "aud": _AUDIENCE, "exp": int(self._clock.now().timestamp()) + _LIFETIME}
         return jwt.encode(claims, self._key, "HS256")
 
-    def open(self, sealed: str, *, writing: bool) -> Grant:
-        """Verify a part of a URL, and return the access that it gives.
+    def verify(self, token: str, *, writing: bool) -> Grant:
+        """Verify the last part of a URL, and return the access that it grants.
 
         Args:
-            sealed: The last part of the URL.
-            writing: Whether it is used to write, or else to read.
+            token: The last part of the URL.
+            writing: Whether the request is an upload, else a download.
 
         Raises:
-            ForbiddenError: None, or none any more, or not for this.
+            ForbiddenError: It was not signed here, has expired, or is for the other direction.
 
         """
         # The expiry is checked against the service's own clock, which a test may have moved.
         options: Options = {"verify_exp": False}
         try:
-            fields = jwt.decode(sealed, self._key, ["HS256"], options, audience=_AUDIENCE)
+            fields = jwt.decode(token, self._key, ["HS256"], options, audience=_AUDIENCE)
         except jwt.InvalidTokenError as error:
             raise ForbiddenError("The URL was not signed by this service.", code="signed_url_not_valid") from error
         if fields.pop("exp") <= self._clock.now().timestamp():
@@ -84,5 +84,5 @@ class Signatures:
         grant = Grant(**fields)
         if grant.writing != writing:
             use = "write" if grant.writing else "read"
-            raise ForbiddenError(f"The signed URL was given out to {use} the content.", code="signed_url_not_valid")
+            raise ForbiddenError(f"The signed URL is valid only to {use} the content.", code="signed_url_not_valid")
         return grant

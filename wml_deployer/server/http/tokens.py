@@ -1,7 +1,7 @@
-"""Bearer tokens: signed JSON web tokens, which need no table, and the callers that they name.
+"""Bearer tokens (signed JSON web tokens), the account that gets them, and the callers that they identify.
 
-The signing key is kept in the folder: neither client logs in again when it is refused, so a restart must not
-invalidate the tokens that are out.
+The signing key is stored in the folder: neither client logs in again after a 401, so a restart must not invalidate
+issued tokens.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 __all__ = ["LIFETIME", "Account", "Caller", "Flavour", "Tokens", "signing_key"]
 
 Flavour = Literal["software", "cloud"]
-"""Which of the two platforms a caller takes this for."""
+"""The platform that a caller takes the service for: Cloud Pak for Data software or IBM Cloud."""
 _USER_IDS: dict[Flavour, str] = {"software": "1000330999", "cloud": "IBMid-270000LOCAL"}
 
 LIFETIME = 12 * 3600
-"""How long a token lives, in seconds. The old client logs in before every call when it is under 50 minutes."""
+"""Lifetime of a token in seconds. The old client logs in before every call if less than 50 minutes are left."""
 
 _AUDIENCE = "DSX"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller, as the token says.
+    """The caller of a request, as identified by the token.
 
     Attributes:
-        username: The account's name.
-        flavour: Where the token was got: Cloud Pak for Data software, or IBM Cloud. Answers differ a little by it.
+        username: User name of the account.
+        flavour: The platform whose login issued the token; some responses depend on it.
 
     """
 
@@ -49,17 +49,17 @@ class Caller:
 
     @property
     def user_id(self) -> str:
-        """The caller's user id on its platform."""
+        """User id of the caller on this platform."""
         return _USER_IDS[self.flavour]
 
 
 @dataclass(frozen=True)
 class Account:
-    """The one account of the service.
+    """The only account of the service.
 
     Attributes:
-        username: Its name.
-        apikey: Its key, which is also its password.
+        username: User name.
+        apikey: API key, which is also the password.
 
     """
 
@@ -70,29 +70,29 @@ class Account:
         """Show the name, never the key."""
         return f"Account(username={self.username!r})"
 
-    def owns(self, secret: Any, username: Any | None = None) -> bool:
-        """Tell whether the secret, and the name where one is given, are this account's; in constant time."""
-        known = username is None or _same(username, self.username)
-        return _same(secret, self.apikey) and known
+    def verify(self, secret: Any, username: Any | None = None) -> bool:
+        """Return whether the secret, and the user name if given, are correct; takes constant time."""
+        is_known = username is None or _equal(username, self.username)
+        return _equal(secret, self.apikey) and is_known
 
 
 class Tokens:
     """Issues and verifies tokens.
 
     Args:
-        key: What signs them.
-        clock: What time it is.
+        key: The signing key.
+        clock: The clock of the service.
 
     """
 
     def __init__(self, key: bytes, clock: Clock) -> None:
-        """Issue tokens that are signed with this key."""
+        """Start with an empty cache of verified tokens."""
         self._key, self._clock = key, clock
         # A client sends the same token with each request; verifying it takes a tenth of a short prediction's time.
         self._claims = lru_cache(maxsize=64)(self._decode)
 
     def issue(self, username: str, flavour: Flavour, *, lifetime: int = LIFETIME) -> tuple[str, int]:
-        """Return a new token and the second since the epoch at which it expires."""
+        """Return a new token and its expiry, in epoch seconds."""
         now = int(self._clock.now().timestamp())
         user_id = Caller(username, flavour).user_id
         claims = {
@@ -108,13 +108,13 @@ class Tokens:
         return jwt.encode(claims, self._key, "HS256"), now + lifetime
 
     def verify(self, authorization: str | None) -> Caller:
-        """Return who calls.
+        """Return the caller of a request.
 
         Args:
-            authorization: The request's Authorization header.
+            authorization: Authorization header of the request.
 
         Raises:
-            AuthenticationError: There is none, it was not issued here, or it has expired.
+            AuthenticationError: The token is missing, was not issued here, or has expired.
 
         """
         scheme, _, token = (authorization or "").partition(" ")
@@ -137,14 +137,14 @@ class Tokens:
 
 
 def signing_key(transaction: Transaction) -> bytes:
-    """Return the folder's signing key, making it the first time."""
+    """Return the signing key of the folder, creating it the first time."""
     kept = transaction.setting("signing_key")
     if kept is None:
         kept = secrets.token_hex(32)
-        transaction.keep("signing_key", kept)
+        transaction.set_setting("signing_key", kept)
     return bytes.fromhex(kept)
 
 
-def _same(given: Any, wanted: str) -> bool:
+def _equal(given: Any, wanted: str) -> bool:
     """Compare in constant time."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())

@@ -1,1 +1,1 @@
-"""Deployment jobs: batch deployments scored in the background."""
+"""Deployment jobs: batch scoring in the background."""

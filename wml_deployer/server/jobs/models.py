@@ -1,4 +1,4 @@
-"""Jobs: queued, running, completed or failed; canceled by who asked for them."""
+"""Deployment jobs: queued, running, and then completed, failed or canceled."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "OPEN", "cancel", "create", "finish", "not_found", "start", "status_of"]
 
 KIND = "job"
-"""Under which jobs are stored."""
+"""Kind of the records of jobs."""
 OPEN = ("queued", "running")
-"""States that a job leaves by itself."""
+"""States of unfinished jobs."""
 
-#: The service keeps the newest of them.
+#: Number of jobs that the service keeps for each space.
 _KEPT = 300
 
 
@@ -32,8 +32,8 @@ def create(
     """Queue a job.
 
     Raises:
-        InvalidRequestError: It is not said what to score, or the deployment is scored in another way.
-        NotFoundError: There is no such deployment.
+        InvalidRequestError: The input is missing or invalid, or the deployment is not a batch deployment.
+        NotFoundError: The deployment does not exist.
 
     """
     deployment = _deployment(transaction, container, fields.get("deployment"))
@@ -57,7 +57,7 @@ def create(
             "scoring": {**scoring, "status": {"completed_at": "", "running_at": "", "state": "queued"}},
         },
     }
-    # What it writes later belongs to who asked for it.
+    # The output asset will belong to the caller.
     private = {"flavour": caller.flavour, "username": caller.username}
     record = Record(KIND, identifier, container.id, str(name), document, private)
     transaction.add(record)
@@ -67,13 +67,13 @@ def create(
 
 
 def status_of(record: Record) -> dict[str, Any]:
-    """Return a job's status."""
+    """Return the status of a job."""
     status: dict[str, Any] = record.entity["scoring"]["status"]
     return status
 
 
 def start(context: Context, transaction: Transaction, record: Record) -> None:
-    """Mark the job as running."""
+    """Mark a job as running."""
     status_of(record).update(state="running", running_at=context.clock.stamp())
     transaction.save(record)
 
@@ -81,14 +81,14 @@ def start(context: Context, transaction: Transaction, record: Record) -> None:
 def finish(
     context: Context, transaction: Transaction, record: Record, *, failure: str | None = None, **results: Any
 ) -> None:
-    """Mark the job as completed or failed.
+    """Mark a job as completed or failed.
 
     Args:
         context: The running service.
-        transaction: Where it is stored.
+        transaction: The current transaction.
         record: The job.
-        failure: Why it failed; None when it did not.
-        results: What its scoring section shows from now on.
+        failure: Why it failed; None for success.
+        results: Fields to add to its scoring section.
 
     """
     now = context.clock.stamp()
@@ -103,7 +103,7 @@ def finish(
 
 
 def cancel(context: Context, transaction: Transaction, record: Record) -> None:
-    """Cancel a job, unless it is over."""
+    """Cancel a job, unless it has finished."""
     if status_of(record)["state"] in OPEN:
         status_of(record).update(state="canceled", completed_at=context.clock.stamp())
         record.metadata["modified_at"] = context.clock.stamp()
@@ -111,7 +111,7 @@ def cancel(context: Context, transaction: Transaction, record: Record) -> None:
 
 
 def not_found(identifier: str) -> NotFoundError:
-    """Return the error for a job that is not there."""
+    """Return the error for a missing job."""
     return NotFoundError(
         f"The deployment job with id '{identifier}' does not exist.", code="deployment_job_does_not_exist"
     )
@@ -125,7 +125,9 @@ def _deployment(transaction: Transaction, container: Record, reference: Any) -> 
     if record is None or record.container != container.id:
         raise deployment_not_found(identifier)
     if "batch" not in record.entity:
-        raise InvalidRequestError(f"Deployment with id '{identifier}' is no batch deployment: it has no jobs.")
+        raise InvalidRequestError(
+            f"Deployment with id '{identifier}' is not a batch deployment, so it cannot have jobs."
+        )
     return record
 
 
@@ -141,5 +143,5 @@ def _scoring(fields: dict[str, Any]) -> dict[str, Any]:
         ("output_data_reference", dict, "an object"),
     ):
         if scoring.get(key) is not None and not isinstance(scoring[key], kind):
-            raise wrong_field(f"scoring.{key}", f"The {key} of a job is {article}.")
+            raise wrong_field(f"scoring.{key}", f"The {key} of a job must be {article}.")
     return {key: value for key, value in scoring.items() if key not in ("status", "predictions") and value is not None}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.running import run
-from wml_deployer.server.spaces.containers import container_of, require
+from wml_deployer.server.spaces.containers import find_in_container, requested_container
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
@@ -19,29 +19,31 @@ __all__ = ["ROUTES", "create", "delete", "listing", "show"]
 _FILTERS = {"deployment_id": "entity.deployment.id", "state": "entity.scoring.status.state", "name": "metadata.name"}
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> JsonResponse:
     """Queue a job."""
-    record = models.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
+    record = models.create(
+        call.context, call.transaction, call.caller, call.fields, container=requested_container(call)
+    )
     context = call.context
     call.afterwards.append(lambda: context.spawn(run(context, record.id)))
-    return Answer(202, record.document)
+    return JsonResponse(202, record.document)
 
 
-def listing(call: Call) -> Answer:
+def listing(call: Call) -> JsonResponse:
     """List the jobs of a space."""
     where = {path: call.query[key] for key, path in _FILTERS.items() if key in call.query}
-    container = container_of(call).id
-    return Answer(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
+    container = requested_container(call).id
+    return JsonResponse(200, page(call, models.KIND, container, lambda record: _document(call, record), where=where))
 
 
-def show(call: Call) -> Answer:
-    """Show a job, or the parts of it that `include` names."""
+def show(call: Call) -> JsonResponse:
+    """Show a job; `include` selects parts of its scoring section."""
     record = _record(call)
-    call.context.control.pacing.looked(record.id)
-    return Answer(200, _document(call, record))
+    call.context.control.pacing.count_read(record.id)
+    return JsonResponse(200, _document(call, record))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> JsonResponse:
     """Cancel a job, or delete it with `hard_delete`."""
     record = _record(call)
     call.context.control.pacing.forget(record.id)
@@ -49,19 +51,19 @@ def delete(call: Call) -> Answer:
         call.transaction.remove(record)
     else:
         models.cancel(call.context, call.transaction, record)
-    return Answer(204)
+    return JsonResponse(204)
 
 
 def _record(call: Call) -> Record:
     identifier = call.path["job_id"]
-    return require(call, models.KIND, identifier, error=models.not_found(identifier))
+    return find_in_container(call, models.KIND, identifier, error=models.not_found(identifier))
 
 
 def _document(call: Call, record: Record) -> dict[str, Any]:
-    wanted = call.query.get("include")
-    if not wanted:
+    include = call.query.get("include")
+    if not include:
         return record.document
-    names = {name.strip() for name in wanted.split(",")}
+    names = {name.strip() for name in include.split(",")}
     scoring = {key: value for key, value in record.entity["scoring"].items() if key in names}
     return {"metadata": record.metadata, "entity": {**record.entity, "scoring": scoring}}
 

@@ -1,4 +1,4 @@
-"""Run jobs in the background, at most two of a deployment at a time."""
+"""Run jobs in the background, at most two of a deployment at a time: read the input, score, store the output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wml_deployer.server.http.tokens import Caller
 from wml_deployer.server.jobs import models
 from wml_deployer.server.jobs.tables import read_table, write_table
 from wml_deployer.server.runtimes import LoadError, PredictionError
-from wml_deployer.server.storage.records import Content, Record, can_be_kept
+from wml_deployer.server.storage.records import Content, Record, can_be_stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -35,7 +35,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def run(context: Context, job_id: str) -> None:
-    """Run a job when its turn comes."""
+    """Run a job when a slot of its deployment is free."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, job_id)
     if record is None:
@@ -45,7 +45,7 @@ async def run(context: Context, job_id: str) -> None:
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Restart the jobs that the end of the last process interrupted."""
+    """Restart jobs that were interrupted by the end of the last process."""
     for record in records:
         if models.status_of(record)["state"] in models.OPEN:
             context.spawn(run(context, record.id))
@@ -59,14 +59,18 @@ async def _run(context: Context, job_id: str) -> None:
         models.start(context, transaction, record)
     try:
         predictions = await _score(context, record)
-        await context.control.pacing.hold(models.KIND, job_id)
+        await context.control.pacing.wait(models.KIND, job_id)
         await _deliver(context, record, predictions)
     except (LoadError, PredictionError, DataReferenceError, ServiceError) as error:
         _fail(context, job_id, str(error))
     except Exception as error:
-        # Whatever it is: a job that never ends is what no client can deal with, and a restart would try it again.
-        _LOGGER.exception("job %s failed", job_id)
-        _fail(context, job_id, f"The service failed to run the job; its log says more: {type(error).__name__}: {error}")
+        # Any error must end the job: clients would wait for it forever, and each restart would run it again.
+        _LOGGER.exception("Job %s failed.", job_id)
+        _fail(
+            context,
+            job_id,
+            f"The service failed to run the job ({type(error).__name__}: {error}). Its log has the traceback.",
+        )
 
 
 async def _score(context: Context, record: Record) -> list[Any]:
@@ -74,13 +78,13 @@ async def _score(context: Context, record: Record) -> list[Any]:
     with context.store.transaction() as transaction:
         deployment = transaction.get(deployments.KIND, record.entity["deployment"]["id"])
     if deployment is None:
-        raise LoadError("deployment_does_not_exist", "The deployment does not exist any more.")
+        raise LoadError("deployment_does_not_exist", "The deployment of the job does not exist any more.")
     answer = await context.serving.predict(
         deployment.id, lambda: serving_spec_of(context, deployment, snapshots.SERVING), body
     )
     predictions: list[Any] = orjson.loads(answer)["predictions"]
-    if not can_be_kept(predictions):
-        raise DataReferenceError("the predictions are nested too deeply to be kept")
+    if not can_be_stored(predictions):
+        raise DataReferenceError("The predictions are nested too deeply to be stored.")
     return predictions
 
 
@@ -98,7 +102,7 @@ async def _input(context: Context, record: Record) -> Any:
 
 
 async def _deliver(context: Context, job: Record, predictions: list[Any]) -> None:
-    """Store the predictions where the job asks for them."""
+    """Store the predictions in the job, or in its output asset."""
     if "output_data_reference" not in job.entity["scoring"]:
         _finish(context, job, predictions, None)
         return
@@ -111,7 +115,7 @@ async def _deliver(context: Context, job: Record, predictions: list[Any]) -> Non
 
 
 def _finish(context: Context, job: Record, predictions: list[Any], blob: Blob | None) -> None:
-    """Store the results, unless the job was canceled or deleted meanwhile."""
+    """Complete the job, unless it was canceled or deleted meanwhile."""
     with context.store.transaction() as transaction:
         record = transaction.get(models.KIND, job.id)
         if record is None or models.status_of(record)["state"] != "running":
@@ -136,35 +140,35 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 class DataReferenceError(ValueError):
-    """A data reference cannot be resolved."""
+    """A reference to input or output data cannot be resolved, or the data are invalid."""
 
 
 def input_path(context: Context, transaction: Transaction, container: str, reference: Any) -> Path:
-    """Return the file that a reference leads to.
+    """Return the file of an input reference.
 
     Raises:
-        DataReferenceError: It leads to none.
+        DataReferenceError: The reference is not of a data asset with content in the same space.
 
     """
     record = _asset(transaction, container, reference)
     if record is None:
-        raise DataReferenceError("the input is no data asset of the deployment's space")
+        raise DataReferenceError("The input is not a data asset in the space of the deployment.")
     for document in record.document["attachments"]:
         content = transaction.content(record, slot=assets.slot(document["id"]))
         if content is not None:
             return context.blobs.path(content.blob.digest)
-    raise DataReferenceError(f"the data asset with id '{record.id}' has no content")
+    raise DataReferenceError(f"The data asset with id '{record.id}' has no content.")
 
 
 def save_output(context: Context, transaction: Transaction, job: Record, reference: Any, blob: Blob) -> dict[str, Any]:
-    """Store the output where the reference leads, in a new data asset if need be; return the reference to it.
+    """Store the output in the referenced data asset, which is created if missing; return the reference to it.
 
     Raises:
-        DataReferenceError: It leads to where this service does not go.
+        DataReferenceError: The reference is not of a data asset.
 
     """
     if not isinstance(reference, dict) or reference.get("type") != "data_asset":
-        raise DataReferenceError("the output is to be a data asset: this service has no connections")
+        raise DataReferenceError("The output must be a data asset: this service has no connections.")
     record = _asset(transaction, job.container, reference)
     if record is None:
         name = str(_location(reference).get("name") or "").strip() or f"output of {job.name}"
@@ -180,7 +184,7 @@ def save_output(context: Context, transaction: Transaction, job: Record, referen
 
 def _asset(transaction: Transaction, container: str, reference: Any) -> Record | None:
     if not isinstance(reference, dict) or reference.get("type") != "data_asset":
-        raise DataReferenceError("the input is to be data assets: this service has no connections")
+        raise DataReferenceError("The input must be data assets: this service has no connections.")
     location = _location(reference)
     identifier = location.get("id") or urlsplit(str(location.get("href", ""))).path.rpartition("/")[2]
     record = transaction.get(assets.KIND, str(identifier))
@@ -199,6 +203,6 @@ def _new_asset(context: Context, transaction: Transaction, job: Record, name: st
     }
     container = transaction.get("space", job.container) or transaction.get("project", job.container)
     if container is None:
-        raise DataReferenceError("the space is gone")
+        raise DataReferenceError("The space of the job does not exist any more.")
     caller = Caller(job.private["username"], job.private["flavour"])
     return assets.create(context, transaction, caller, document, container=container)

@@ -1,4 +1,4 @@
-"""Tables in files: what jobs read from data assets and write to them."""
+"""CSV files, which jobs read from data assets and write to them."""
 
 from __future__ import annotations
 
@@ -22,37 +22,36 @@ def read_table(path: Path) -> dict[str, Any]:
     """Read a CSV file with a header as a block of input data.
 
     Returns:
-        ``{"fields": [k names], "values": [n rows of k]}``; a column of whole numbers holds ints, of numbers floats, of
-        ``true`` and ``false`` booleans, and an empty cell is null. A column with a number that has more than 64 bits
-        holds text.
+        ``{"fields": [k names], "values": [n rows of k]}``. Each column becomes integers, floats, booleans (``true`` and
+        ``false``) or text, whichever fits all of its cells; empty cells become null, and integers beyond 64 bits text.
 
     Raises:
-        ValueError: The file is no such table.
+        ValueError: The file is not CSV, or its rows have different lengths.
 
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))
     except csv.Error as error:
-        raise ValueError(f"the input is no CSV file: {error}") from error
+        raise ValueError(f"The input is not a CSV file: {error}.") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError("the input is no CSV file with a header and rows of its length")
+        raise ValueError("The input must be a CSV file with a header line, and rows of the same length.")
     columns = [_typed(column) for column in zip(*rows[1:], strict=True)]
     return {"fields": rows[0], "values": [list(row) for row in zip(*columns, strict=True)]}
 
 
 def write_table(predictions: Sequence[Any]) -> bytes:
-    """Return predictions as a CSV file: one column a field; lists in a cell are written as JSON.
+    """Return predictions as a CSV file with a column for each field; lists become JSON text.
 
     Raises:
-        ValueError: A block of them is no table.
+        ValueError: The predictions are not tables.
 
     """
     out = io.StringIO()
     writer = csv.writer(out)
     for block in predictions:
         if not isinstance(block, dict) or not isinstance(block.get("values", []), list):
-            reason = "the predictions are no table: each of their blocks has a list of rows under 'values'"
+            reason = "The predictions are not tables: each block must have a list of rows under 'values'."
             raise ValueError(reason)  # noqa: TRY004 - the content is wrong, not the program
         if block.get("fields"):
             writer.writerow(block["fields"] if isinstance(block["fields"], list) else [block["fields"]])
@@ -82,7 +81,7 @@ def _value(cell: str, convert: Callable[[str], Any]) -> Any:
 
 
 def _whole(cell: str) -> int:
-    # Python itself would read 1_000, digits of every script, and a million of them for seconds.
+    # int() would accept 1_000 and digits of other scripts, and take seconds for a million digits.
     if not _WHOLE.fullmatch(cell.strip()) or not -(2**63) <= (number := int(cell)) < 2**64:
         raise ValueError(cell)
     return number

@@ -1,1 +1,1 @@
-"""What clients ask the platform itself: its release and the machine learning instance."""
+"""The platform: login, release, and the machine learning instance."""

@@ -5,42 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.errors import AuthenticationError
-from wml_deployer.server.http.routing import Answer, Route, form_fields
+from wml_deployer.server.http.routing import JsonResponse, Route, form_fields
 from wml_deployer.server.http.tokens import LIFETIME
 
 if TYPE_CHECKING:
-    from wml_deployer.server.http.routing import Call, Stream
+    from wml_deployer.server.http.routing import Call, StreamingCall
 
 __all__ = ["RELEASE", "ROUTES", "authorize", "exchange", "list_instances", "show_instance", "show_release"]
 
 RELEASE = "5.0.0"
-"""The one release of Cloud Pak for Data that both clients speak."""
+"""Release of Cloud Pak for Data: the only one that both clients support."""
 
 _FORM = 64 * 1024
-# The identity service is not part of Watson Machine Learning and words its errors in its own way.
+# The identity service is not part of Watson Machine Learning; its errors have another form.
 _NOT_FOUND = {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."}
 
 _SINCE = "2020-01-01T00:00:00.000Z"
 _ID = "99999999-9999-9999-9999-999999999999"
 
 
-def show_release(_call: Call) -> Answer:
+def show_release(_call: Call) -> JsonResponse:
     """Show the release of the service."""
-    return Answer(200, {"version": RELEASE})
+    return JsonResponse(200, {"version": RELEASE})
 
 
-def list_instances(call: Call) -> Answer:
-    """List the one instance that there is."""
-    return Answer(200, {"resources": [_document(_ID, call)]})
+def list_instances(call: Call) -> JsonResponse:
+    """List the only instance."""
+    return JsonResponse(200, {"resources": [_document(_ID, call)]})
 
 
-def show_instance(call: Call) -> Answer:
-    """Show an instance: its plan, and what was used of it."""
-    return Answer(200, _document(call.path["instance_id"], call))
+def show_instance(call: Call) -> JsonResponse:
+    """Show an instance: its plan and consumption."""
+    return JsonResponse(200, _document(call.path["instance_id"], call))
 
 
 def _document(identifier: str, call: Call) -> dict[str, Any]:
-    """Every instance that a space says it has is this one: there is no quota unless a test sets one."""
+    """Return the document of an instance. All ids that spaces name are the same instance, without quota."""
     return {
         "metadata": {"id": identifier, "created_at": _SINCE, "modified_at": _SINCE},
         "entity": {
@@ -55,24 +55,24 @@ def _document(identifier: str, call: Call) -> dict[str, Any]:
     }
 
 
-def authorize(call: Call) -> Answer:
-    """Log in to Cloud Pak for Data with a name and a key or a password."""
+def authorize(call: Call) -> JsonResponse:
+    """Log in to Cloud Pak for Data with a user name and an API key or password."""
     account = call.context.account
     secret = call.fields.get("api_key") or call.fields.get("password")
-    if not account.owns(secret, call.fields.get("username", "")):
-        raise AuthenticationError("The user name or the key is wrong.", code="invalid_credentials")
+    if not account.verify(secret, call.fields.get("username", "")):
+        raise AuthenticationError("The user name or the API key is wrong.", code="invalid_credentials")
     token, _ = call.context.tokens.issue(account.username, "software")
-    return Answer(200, {"_messageCode_": "200", "message": "Success", "token": token}, compact=True)
+    return JsonResponse(200, {"_messageCode_": "200", "message": "Success", "token": token}, compact=True)
 
 
-async def exchange(stream: Stream) -> Answer:
-    """Give IBM Cloud's token for an API key, as its identity service does: the key is in the form, or in the query."""
+async def exchange(stream: StreamingCall) -> JsonResponse:
+    """Exchange an API key for a token, as the identity service of IBM Cloud does; the key is in the form or query."""
     form = form_fields(await stream.body(_FORM))
     context = stream.context
-    if not context.account.owns(form.get("apikey") or stream.query.get("apikey")):
-        return Answer(400, _NOT_FOUND)
+    if not context.account.verify(form.get("apikey") or stream.query.get("apikey")):
+        return JsonResponse(400, _NOT_FOUND)
     token, expires = context.tokens.issue(context.account.username, "cloud")
-    return Answer(
+    return JsonResponse(
         200,
         {
             "access_token": token,

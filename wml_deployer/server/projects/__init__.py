@@ -1,1 +1,1 @@
-"""Projects, as far as clients ask for them: something that assets are in, and from which they are promoted."""
+"""Projects, as far as clients use them: they contain assets, which can be promoted to spaces."""

@@ -1,4 +1,4 @@
-"""Projects: made and deleted as a whole; assets move from them to spaces."""
+"""Projects: their documents, and the promotion of their assets to spaces."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
     """Create a project.
 
     Raises:
-        InvalidRequestError: It has no name.
+        InvalidRequestError: The name is missing or invalid.
 
     """
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A project needs a name.")
+        raise wrong_field("name", "The name of a project must be a non-empty string.")
     identifier, now = context.identifiers.new(), context.clock.stamp()
     storage = fields.get("storage") or {"type": "assetfiles", "guid": context.identifiers.new()}
     kept = {key: fields[key] for key in ("description", "generator", "type", "public") if key in fields}
@@ -53,7 +53,7 @@ def update(context: Context, transaction: Transaction, record: Record, fields: d
     """Update a project.
 
     Raises:
-        InvalidRequestError: It would lose its name, or the change is about something that cannot be changed.
+        InvalidRequestError: A field is fixed, or the name is invalid.
 
     """
     for field in fields:
@@ -62,14 +62,14 @@ def update(context: Context, transaction: Transaction, record: Record, fields: d
     record.entity.update(fields)
     name: Any = record.entity.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A project needs a name.")
+        raise wrong_field("name", "The name of a project must be a non-empty string.")
     record.name = name
     record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)
 
 
 def promote(context: Context, transaction: Transaction, record: Record, space: Record) -> Record:
-    """Copy an asset of a project, with its contents, into a space; return the copy."""
+    """Copy an asset of a project with its contents to a space; return the copy."""
     metadata = {key: value for key, value in record.metadata.items() if key not in ("project_id", "commit_info")}
     copy = Record(record.kind, context.identifiers.new(), space.id, record.name, {**record.document})
     key = "id" if record.kind in KINDS else "asset_id"

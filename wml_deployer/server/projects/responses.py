@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from wml_deployer.server.artifacts.models import KINDS
 from wml_deployer.server.assets import models as assets
 from wml_deployer.server.http.paging import page
-from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.projects import models
-from wml_deployer.server.spaces.containers import PROJECT, SPACE, find_container, named_container, remove_container
+from wml_deployer.server.spaces.containers import PROJECT, SPACE, find_container, find_named, remove_container
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
@@ -18,52 +18,52 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES", "create", "delete", "listing", "promote", "promote_asset", "show", "update"]
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> JsonResponse:
     """Create a project."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
-    return Answer(201, {"location": f"/v2/projects/{record.id}"})
+    return JsonResponse(201, {"location": f"/v2/projects/{record.id}"})
 
 
-def listing(call: Call) -> Answer:
+def listing(call: Call) -> JsonResponse:
     """List the projects."""
     where = {"entity.name": call.query["name"]} if "name" in call.query else None
-    return Answer(200, page(call, PROJECT, None, lambda record: record.document, where=where, absolute=True))
+    return JsonResponse(200, page(call, PROJECT, None, lambda record: record.document, where=where, absolute=True))
 
 
-def show(call: Call) -> Answer:
+def show(call: Call) -> JsonResponse:
     """Show a project."""
-    return Answer(200, _project(call).document)
+    return JsonResponse(200, _project(call).document)
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> JsonResponse:
     """Update a project."""
     record = _project(call)
     models.update(call.context, call.transaction, record, call.fields)
-    return Answer(200, record.document)
+    return JsonResponse(200, record.document)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> JsonResponse:
     """Delete a project with everything in it."""
     record = _project(call)
     remove_container(call, record)
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def promote(call: Call) -> Answer:
-    """Copy an asset of a project into a space, as the clients ask for it."""
+def promote(call: Call) -> JsonResponse:
+    """Copy an asset of a project to a space, in the form that the clients use."""
     project = find_container(call.transaction, PROJECT, str(call.fields.get("projectId")))
     space = find_container(call.transaction, SPACE, str(call.fields.get("spaceId")))
     record = assets.find(call.transaction, project, call.path["asset_id"])
     copy = models.promote(call.context, call.transaction, record, space)
-    return Answer(200, {"promotedAsset": {"asset_id": copy.id, "asset_name": copy.name}})
+    return JsonResponse(200, {"promotedAsset": {"asset_id": copy.id, "asset_name": copy.name}})
 
 
-def promote_asset(call: Call) -> Answer:
-    """Copy an asset of the project that the query names into the space that the body names."""
+def promote_asset(call: Call) -> JsonResponse:
+    """Copy an asset of the project in the query to the space in the body."""
     space = find_container(call.transaction, SPACE, str(call.fields.get("space_id")))
-    record = assets.find(call.transaction, named_container(call.transaction, call.query), call.path["asset_id"])
+    record = assets.find(call.transaction, find_named(call.transaction, call.query), call.path["asset_id"])
     copy = models.promote(call.context, call.transaction, record, space)
-    return Answer(201, assets.of_artifact(copy) if copy.kind in KINDS else copy.document)
+    return JsonResponse(201, assets.artifact_as_asset(copy) if copy.kind in KINDS else copy.document)
 
 
 def _project(call: Call) -> Record:

@@ -1,4 +1,4 @@
-"""Spaces and projects as containers of other resources."""
+"""Containers: the space or project that a resource is in, as requests name it."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 __all__ = [
     "PROJECT",
     "SPACE",
-    "container_of",
     "find_container",
-    "named_container",
+    "find_in_container",
+    "find_named",
     "remove_container",
-    "require",
+    "requested_container",
     "require_runtime",
     "scope_of",
 ]
 
 SPACE = "space"
-"""The kind of deployment spaces."""
+"""Kind of the records of spaces."""
 PROJECT = "project"
-"""The kind of projects."""
+"""Kind of the records of projects."""
 _DEPLOYMENT = "deployment"
 _KEYS = {"space_id": SPACE, "project_id": PROJECT}
 
 
-def container_of(call: Call) -> Record:
-    """Return the space or project that the query, or else the body, names.
+def requested_container(call: Call) -> Record:
+    """Return the space or project that the request names, in its query or else in its body.
 
     Raises:
-        InvalidRequestError: Neither is named (recorded text).
-        NotFoundError: It is not there.
+        InvalidRequestError: It names neither (recorded text).
+        NotFoundError: The space or project does not exist.
 
     """
     body = call.body if isinstance(call.body, dict) else {}
-    return named_container(call.transaction, {**body, **call.query})
+    return find_named(call.transaction, {**body, **call.query})
 
 
-def named_container(transaction: Transaction, source: Mapping[str, Any]) -> Record:
-    """Return the space or project that a mapping names under ``space_id`` or ``project_id``."""
+def find_named(transaction: Transaction, source: Mapping[str, Any]) -> Record:
+    """Return the space or project given by ``space_id`` or ``project_id`` in a mapping."""
     for key, kind in _KEYS.items():
         identifier = source.get(key)
         if identifier:
@@ -56,10 +56,10 @@ def named_container(transaction: Transaction, source: Mapping[str, Any]) -> Reco
 
 
 def find_container(transaction: Transaction, kind: str, identifier: str) -> Record:
-    """Return the space or project.
+    """Return the space or project with this id.
 
     Raises:
-        NotFoundError: There is none of this kind with this id.
+        NotFoundError: It does not exist.
 
     """
     found = transaction.get(kind, identifier)
@@ -69,26 +69,26 @@ def find_container(transaction: Transaction, kind: str, identifier: str) -> Reco
 
 
 def remove_container(call: Call, container: Record) -> None:
-    """Delete a space or project with everything in it; its workers are stopped after the answer."""
-    for record in (*call.transaction.inside(container.id), container):
+    """Delete a space or project with everything in it; workers of its deployments are stopped afterwards."""
+    for record in (*call.transaction.in_container(container.id), container):
         call.transaction.remove(record)
         if record.kind == _DEPLOYMENT:
             call.afterwards.append(partial(call.context.end_deployment, record.id))
 
 
 def scope_of(container: Record) -> dict[str, str]:
-    """Return the member of documents that names their container."""
+    """Return the field that names the container in documents."""
     return {f"{container.kind}_id": container.id}
 
 
-def require(call: Call, kind: str, identifier: str, *, error: NotFoundError) -> Record:
+def find_in_container(call: Call, kind: str, identifier: str, *, error: NotFoundError) -> Record:
     """Return the record with this id in the container that the request names.
 
     Raises:
-        NotFoundError: The given error: there is none, or it is somewhere else.
+        NotFoundError: The given error: the record does not exist, or is in another container.
 
     """
-    container = container_of(call)
+    container = requested_container(call)
     record = call.transaction.get(kind, identifier)
     if record is None or record.container != container.id:
         raise error
@@ -96,10 +96,10 @@ def require(call: Call, kind: str, identifier: str, *, error: NotFoundError) -> 
 
 
 def require_runtime(container: Record) -> None:
-    """Refuse a space or project without a machine learning instance.
+    """Check that a space or project has a machine learning instance.
 
     Raises:
-        ForbiddenError: As the service says it.
+        ForbiddenError: It has none (recorded text).
 
     """
     if not container.entity.get("compute"):

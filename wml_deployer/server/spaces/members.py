@@ -1,4 +1,4 @@
-"""Who may work in a space. There is one account here, so memberships are kept and shown, and nothing hangs on them."""
+"""Members of spaces. Since there is only one account, they are stored and shown, but have no effect."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _TYPES = ("user", "group", "service")
 
 
 def members_of(record: Record) -> list[dict[str, Any]]:
-    """Return a space's members."""
+    """Return the members of a space."""
     members: list[dict[str, Any]] = record.private["members"]
     return members
 
 
-def add(transaction: Transaction, record: Record, given: Any) -> list[dict[str, Any]]:
+def add(transaction: Transaction, record: Record, members: Any) -> list[dict[str, Any]]:
     """Add members; return the new ones.
 
     Raises:
-        InvalidRequestError: They are not told as a list of members.
+        InvalidRequestError: They are not a list of members, or a field is invalid.
 
     """
-    if not isinstance(given, list) or not given:
-        raise wrong_field("members", "The members are a list with at least one.")
-    added = [_checked(member) for member in given]
+    if not isinstance(members, list) or not members:
+        raise wrong_field("members", "The members must be a non-empty list.")
+    added = [_checked(member) for member in members]
     kept = [member for member in members_of(record) if member["id"] not in {new["id"] for new in added}]
     record.private["members"] = kept + added
     transaction.save(record)
@@ -43,7 +43,7 @@ def find(record: Record, identifier: str) -> dict[str, Any]:
     """Return the member with this id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: The member does not exist.
 
     """
     for member in members_of(record):
@@ -56,7 +56,7 @@ def update(transaction: Transaction, record: Record, member: dict[str, Any], ope
     """Patch a member.
 
     Raises:
-        InvalidRequestError: The patch is about something else than role and state.
+        InvalidRequestError: The patch changes another field than role and state, or a value is invalid.
 
     """
     for operation in operations:
@@ -75,9 +75,9 @@ def remove(transaction: Transaction, record: Record, member: dict[str, Any]) -> 
 
 def _checked(member: Any) -> dict[str, Any]:
     if not isinstance(member, dict) or not isinstance(member.get("id"), str):
-        raise wrong_field("members", "A member needs an id.")
+        raise wrong_field("members", "A member must be an object with an id.")
     if member.get("role") not in _ROLES:
-        raise wrong_field("role", f"A member's role is one of {', '.join(_ROLES)}.")
+        raise wrong_field("role", f"The role of a member must be one of {', '.join(_ROLES)}.")
     if member.get("type", "user") not in _TYPES:
-        raise wrong_field("type", f"A member's type is one of {', '.join(_TYPES)}.")
+        raise wrong_field("type", f"The type of a member must be one of {', '.join(_TYPES)}.")
     return {"state": "active", "type": "user", **member}

@@ -1,4 +1,4 @@
-"""Deployment spaces: what is in them is their own, and a machine learning instance serves it."""
+"""Deployment spaces: their documents, their machine learning instances, and their activation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_NAME", "activate", "compute_of", "create", "ensure_default", "mark_active", "resume", "update"]
 
 DEFAULT_NAME = "Default space"
-"""Name of the space that the first start of a folder makes."""
+"""Name of the space that the first start creates."""
 
 _COMPUTE = {
     "crn": "crn:v1:cpd:private:pm-20:private:a/cpduser:99999999-9999-9999-9999-999999999999::",
@@ -27,7 +27,6 @@ _COMPUTE = {
     "name": "Watson Machine Learning",
     "type": "machine_learning",
 }
-#: Kinds of what lives in a space and goes with it.
 _PATCHABLE = ("name", "description", "tags", "compute", "stage")
 
 
@@ -37,8 +36,8 @@ def create(
     """Create a space.
 
     Raises:
-        InvalidRequestError: It has no name.
-        ConflictError: There is one of that name.
+        InvalidRequestError: The name is missing or invalid.
+        ConflictError: Another space has this name.
 
     """
     name = _free_name(transaction, fields.get("name"))
@@ -59,7 +58,7 @@ def create(
 
 
 def mark_active(context: Context, transaction: Transaction, record: Record) -> None:
-    """Activate a space."""
+    """Mark a space as active."""
     record.entity["status"] = {"state": "active"}
     record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)
@@ -69,8 +68,8 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     """Patch a space.
 
     Raises:
-        InvalidRequestError: The patch is about something that cannot be changed.
-        ConflictError: There is another of the new name.
+        InvalidRequestError: The patch changes a fixed field, or a value is invalid.
+        ConflictError: Another space has the new name.
 
     """
     for operation in operations:
@@ -84,26 +83,26 @@ def update(context: Context, transaction: Transaction, record: Record, operation
 
 
 def ensure_default(context: Context, transaction: Transaction, caller: Caller) -> str:
-    """Return the id of the space that the first start made."""
-    kept = transaction.setting("default_space") or context.identifiers.new()
-    if transaction.get(SPACE, kept) is None:
+    """Return the id of the default space, creating it if missing."""
+    space_id = transaction.setting("default_space") or context.identifiers.new()
+    if transaction.get(SPACE, space_id) is None:
         taken = transaction.find(SPACE, where={"entity.name": DEFAULT_NAME})
-        # It comes back under its id, which users keep in their files.
-        space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME}, identifier=kept)
-        # The one account has an id on each platform; it is the same person's space.
+        # Recreate it under the same id, which users have in their files.
+        space = taken[0] if taken else create(context, transaction, caller, {"name": DEFAULT_NAME}, identifier=space_id)
+        # The account has a user id on each platform; make both members.
         cloud = Caller(caller.username, "cloud")
         if not taken:
             space.private["members"].append({**space.private["members"][0], "id": cloud.user_id})
         mark_active(context, transaction, space)
-        transaction.keep("default_space", space.id)
+        transaction.set_setting("default_space", space.id)
         return space.id
-    return kept
+    return space_id
 
 
 def compute_of(caller: Caller, fields: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the instances that serve a space or project: Cloud Pak's own one, or those that a cloud's caller names.
+    """Return the field with the instances of a space or project: that of Cloud Pak, or those that the caller names.
 
-    Without any there is no member for them at all: IBM's client takes the first of an empty list.
+    Without instances the field is missing, since IBM's client fails on an empty list.
     """
     if caller.flavour == "software":
         return {"compute": [dict(_COMPUTE)]}
@@ -115,22 +114,22 @@ def compute_of(caller: Caller, fields: dict[str, Any]) -> dict[str, list[dict[st
 
 
 def _guid(item: dict[str, Any]) -> str:
-    """Return the instance's id, which is the eighth part of its cloud resource name."""
+    """Return the id of an instance, which is the eighth part of its cloud resource name."""
     parts = str(item.get("crn", "")).split(":")
     return parts[7] if len(parts) > 7 else ""  # noqa: PLR2004
 
 
 def _free_name(transaction: Transaction, name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A space needs a name.")
+        raise wrong_field("name", "The name of a space must be a non-empty string.")
     if transaction.find(SPACE, where={"entity.name": name}, limit=1):
         raise ConflictError(f"A space with the name '{name}' exists already.", code="space_name_exists")
     return name
 
 
 async def activate(context: Context, space_id: str) -> None:
-    """Activate a space once its pace allows that."""
-    await context.control.pacing.hold(SPACE, space_id)
+    """Activate a space once the pace set by a test allows it."""
+    await context.control.pacing.wait(SPACE, space_id)
     with context.store.transaction() as transaction:
         record = transaction.get(SPACE, space_id)
         if record is not None:
@@ -138,7 +137,7 @@ async def activate(context: Context, space_id: str) -> None:
 
 
 def resume(context: Context, records: Iterable[Record]) -> None:
-    """Resume the activations that the end of the last process interrupted."""
+    """Resume activations that were interrupted by the end of the last process."""
     for record in records:
         if record.entity["status"]["state"] == "preparing":
             context.spawn(activate(context, record.id))

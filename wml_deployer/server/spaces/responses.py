@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.http import patch
 from wml_deployer.server.http.paging import page, size_of
-from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.spaces import members, models
 from wml_deployer.server.spaces.containers import SPACE, find_container, remove_container
 
@@ -29,74 +29,74 @@ __all__ = [
 ]
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> JsonResponse:
     """Create a space."""
     record = models.create(call.context, call.transaction, call.caller, call.fields)
-    # Clients look again after ten seconds where a space is not active at once.
-    if call.context.control.pacing.at_once(SPACE):
+    # Clients wait for ten seconds if a space is not active immediately.
+    if call.context.control.pacing.is_immediate(SPACE):
         models.mark_active(call.context, call.transaction, record)
     else:
         call.afterwards.append(lambda: call.context.spawn(models.activate(call.context, record.id)))
-    return Answer(202, _with_members(record))
+    return JsonResponse(202, _with_members(record))
 
 
-def listing(call: Call) -> Answer:
-    """List the spaces, or the one of a name."""
+def listing(call: Call) -> JsonResponse:
+    """List the spaces, or the one with a name."""
     where = {"entity.name": call.query["name"]} if "name" in call.query else None
-    return Answer(200, page(call, SPACE, None, lambda record: record.document, where=where, absolute=True))
+    return JsonResponse(200, page(call, SPACE, None, lambda record: record.document, where=where, absolute=True))
 
 
-def show(call: Call) -> Answer:
+def show(call: Call) -> JsonResponse:
     """Show a space."""
-    call.context.control.pacing.looked(call.path["space_id"])
-    return Answer(200, _space(call).document)
+    call.context.control.pacing.count_read(call.path["space_id"])
+    return JsonResponse(200, _space(call).document)
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> JsonResponse:
     """Patch a space."""
     record = _space(call)
     models.update(call.context, call.transaction, record, patch.parse(call.body))
-    return Answer(200, _with_members(record))
+    return JsonResponse(200, _with_members(record))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> JsonResponse:
     """Delete a space with everything in it."""
     record = _space(call)
     remove_container(call, record)
-    return Answer(202, record.document)
+    return JsonResponse(202, record.document)
 
 
-def add_members(call: Call) -> Answer:
+def add_members(call: Call) -> JsonResponse:
     """Add members to a space."""
     record = _space(call)
-    return Answer(200, {"resources": members.add(call.transaction, record, call.fields.get("members"))})
+    return JsonResponse(200, {"resources": members.add(call.transaction, record, call.fields.get("members"))})
 
 
-def list_members(call: Call) -> Answer:
+def list_members(call: Call) -> JsonResponse:
     """List the members of a space."""
     found = members.members_of(_space(call))
     href = f"{call.url}/v2/spaces/{call.path['space_id']}/members?limit={size_of(call)}"
-    return Answer(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
+    return JsonResponse(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
 
 
-def show_member(call: Call) -> Answer:
+def show_member(call: Call) -> JsonResponse:
     """Show a member of a space."""
-    return Answer(200, members.find(_space(call), call.path["member_id"]))
+    return JsonResponse(200, members.find(_space(call), call.path["member_id"]))
 
 
-def update_member(call: Call) -> Answer:
+def update_member(call: Call) -> JsonResponse:
     """Patch the role or state of a member."""
     record = _space(call)
     member = members.find(record, call.path["member_id"])
     members.update(call.transaction, record, member, patch.parse(call.body))
-    return Answer(200, member)
+    return JsonResponse(200, member)
 
 
-def remove_member(call: Call) -> Answer:
+def remove_member(call: Call) -> JsonResponse:
     """Remove a member from a space."""
     record = _space(call)
     members.remove(call.transaction, record, members.find(record, call.path["member_id"]))
-    return Answer(204)
+    return JsonResponse(204)
 
 
 def _space(call: Call) -> Record:
@@ -104,7 +104,7 @@ def _space(call: Call) -> Record:
 
 
 def _with_members(record: Record) -> dict[str, Any]:
-    """Return the document as it is after a change: with the members, as recorded."""
+    """Return the document with the members, as responses to changes contain it (recorded)."""
     return {"metadata": record.metadata, "entity": {**record.entity, "members": record.private["members"]}}
 
 

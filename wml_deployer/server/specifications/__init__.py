@@ -1,1 +1,1 @@
-"""Software and hardware specifications: which libraries an asset is served with, and on how much of a machine."""
+"""Software and hardware specifications, and package extensions."""

@@ -1,7 +1,7 @@
 """The base software and hardware specifications.
 
-Ids are constants: they are the same in every release, on the cloud and in Cloud Pak for Data (recorded). Two names of
-one Spark runtime share an id there. Specifications whose ids nobody recorded have ones that are made of their names.
+Their ids are the same in every release, on IBM Cloud and Cloud Pak for Data (recorded); two names of a Spark runtime
+share one. Where no id was recorded, it is derived from the name.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ SOFTWARE = {
     "xgboost_0.82-py3.6": "39e31acd-5f30-41dc-ae44-60233c80306e",
     "xgboost_0.90-py3.6": "4ff8d6c2-1343-4c18-85e1-689c965304d3",
 }
-"""Id by name of software specification."""
+"""Ids of the base software specifications, by name."""
 
 _UNRECORDED = (
     "default_py3.7_opence",
@@ -95,9 +95,9 @@ _UNRECORDED = (
 SOFTWARE.update({name: str(uuid5(NAMESPACE_URL, f"/v2/software_specifications/{name}")) for name in _UNRECORDED})
 
 CURRENT = ("available", "supported", "deprecated")
-"""States of specifications that take new assets; those in any other one, known or not, only serve what is there."""
+"""States of specifications that accept new assets; in any other state, they serve existing assets only."""
 LIFE = (*CURRENT, "constricted", "retired", "withdrawn", "unsupported", "create-unsupported")
-"""All states that are known."""
+"""All known states."""
 
 STATES = {
     "autoai-obm_2.0 with Spark 3.0": "constricted",
@@ -120,14 +120,14 @@ STATES = {
     "spss-modeler_18.2": "supported",
     "tensorflow_rt24.1-py3.11": "deprecated",
 }
-"""Where each is in its life. Whatever is not named here is retired: listed, shown, and refused for new assets."""
+"""States by name. Specifications that are missing here are retired: shown, but refused for new assets."""
 CLOUD_STATES = {
     **STATES,
     "pytorch-onnx_rt24.1-py3.11": "retired",
     "runtime-24.1-py3.11": "retired",
     "tensorflow_rt24.1-py3.11": "retired",
 }
-"""The same on IBM Cloud, where the last regions let runtime 24.1 go in August 2026."""
+"""States on IBM Cloud, where the last regions retired runtime 24.1 in August 2026."""
 
 REPLACEMENTS = {
     "default_py3.6": "runtime-25.1-py3.12",
@@ -144,7 +144,7 @@ REPLACEMENTS = {
     "tensorflow_rt23.1-py3.10": "runtime-25.1-py3.12",
     "tensorflow_rt24.1-py3.11": "runtime-25.1-py3.12",
 }
-"""What is to be used instead."""
+"""Replacements of outdated specifications."""
 
 PACKAGES = {
     "runtime-22.1-py3.9": {"python": "3.9", "numpy": "1.20.3", "scikit-learn": "1.0.2", "xgboost": "1.5.1"},
@@ -170,11 +170,11 @@ PACKAGES = {
         "xgboost": "2.1.4",
     },
 }
-"""The libraries that matter to a stored model, as the runtimes carry them."""
+"""Versions of the packages in the runtimes, as far as they matter to stored models."""
 
 
 def _hardware_id(name: str) -> str:
-    """Return an id for a hardware specification whose own one nobody recorded."""
+    """Return an id for a hardware specification without a recorded one."""
     return str(uuid5(NAMESPACE_URL, f"/v2/hardware_specifications/{name}"))
 
 
@@ -187,4 +187,4 @@ HARDWARE = {
     "XL": (_hardware_id("XL"), "16", "64Gi"),
     "S-Spark": ("d92943ba-9f47-407d-9280-c85281687a1e", "2", "8Gi"),
 }
-"""Hardware specifications: id, number of cores, memory."""
+"""Base hardware specifications by name: id, number of cores, memory."""

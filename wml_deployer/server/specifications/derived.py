@@ -1,4 +1,4 @@
-"""Software specifications that users derive from the base ones, with package extensions of theirs."""
+"""Software specifications that users derive from the base ones, with package extensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.http.tokens import Caller
     from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["create", "extend", "find", "reduce", "show"]
+__all__ = ["add_extension", "create", "find", "remove_extension", "show"]
 
 
 def create(
@@ -24,14 +24,14 @@ def create(
     """Derive a software specification.
 
     Raises:
-        InvalidRequestError: It has no name, or is derived from what cannot be derived from.
-        ConflictError: There is one of that name.
-        NotFoundError: There is no such base, or no such package extension.
+        InvalidRequestError: A field is missing or invalid.
+        ConflictError: Another specification has this name.
+        NotFoundError: The base or a package extension does not exist.
 
     """
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A software specification needs a name.")
+        raise wrong_field("name", "The name of a software specification must be a non-empty string.")
     specifications = Specifications(transaction, caller.flavour)
     if specifications.list(container.id, name):
         raise ConflictError(f"A software specification with the name '{name}' exists already.", code="already_exists")
@@ -56,7 +56,7 @@ def create(
     record.private["extensions"] = []
     transaction.add(record)
     for reference in fields.get("package_extensions") or ():
-        extend(transaction, record, str(reference.get("guid") if isinstance(reference, dict) else reference))
+        add_extension(transaction, record, str(reference.get("guid") if isinstance(reference, dict) else reference))
     return record
 
 
@@ -64,24 +64,24 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
     """Return the derived specification with this id.
 
     Raises:
-        NotFoundError: There is none in the container.
+        NotFoundError: It does not exist in the container.
         ForbiddenError: It is a base specification.
 
     """
     record = transaction.get(SOFTWARE_KIND, identifier)
     if record is None:
         name = Specifications(transaction, "software").find(identifier).name
-        raise ForbiddenError(f"The software specification '{name}' is the service's own: it stays as it is.")
+        raise ForbiddenError(f"The software specification '{name}' is a base specification and cannot be changed.")
     if record.container != container:
         raise NotFoundError(f"The software specification with id '{identifier}' does not exist.")
     return record
 
 
-def extend(transaction: Transaction, record: Record, extension_id: str) -> None:
+def add_extension(transaction: Transaction, record: Record, extension_id: str) -> None:
     """Add a package extension.
 
     Raises:
-        NotFoundError: There is none with this id.
+        NotFoundError: It does not exist.
 
     """
     extension = extensions.find(transaction, record.container, extension_id)
@@ -90,21 +90,21 @@ def extend(transaction: Transaction, record: Record, extension_id: str) -> None:
     transaction.save(record)
 
 
-def reduce(transaction: Transaction, record: Record, extension_id: str) -> None:
+def remove_extension(transaction: Transaction, record: Record, extension_id: str) -> None:
     """Remove a package extension.
 
     Raises:
-        NotFoundError: It was not there.
+        NotFoundError: The specification does not have it.
 
     """
     if extension_id not in record.private["extensions"]:
-        raise NotFoundError(f"The package extension with id '{extension_id}' is not among this specification's.")
+        raise NotFoundError(f"The package extension with id '{extension_id}' does not belong to this specification.")
     record.private["extensions"].remove(extension_id)
     transaction.save(record)
 
 
 def show(transaction: Transaction, record: Record) -> dict[str, Any]:
-    """Return what answers show: the document, with the whole documents of its extensions."""
+    """Return the public document, with the documents of the package extensions."""
     found = [transaction.get(extensions.KIND, identifier) for identifier in record.private["extensions"]]
     documents = [{"metadata": each.metadata, "entity": each.entity} for each in found if each is not None]
     specification = {**record.entity[SOFTWARE_KIND], "package_extensions": documents}
@@ -113,5 +113,7 @@ def show(transaction: Transaction, record: Record) -> dict[str, Any]:
 
 def _base(specifications: Specifications, reference: Any) -> Software:
     if not isinstance(reference, dict) or not isinstance(reference.get("guid"), str):
-        raise wrong_field("base_software_specification", "A software specification needs the guid of its base.")
+        raise wrong_field(
+            "base_software_specification", "The base_software_specification must be an object with a guid."
+        )
     return specifications.find(reference["guid"])

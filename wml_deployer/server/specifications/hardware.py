@@ -1,4 +1,4 @@
-"""Hardware specifications: the base ones, and those that users make."""
+"""Hardware specifications: the base ones, and those of users."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "choose", "create", "document", "documents", "find"]
 
 KIND = "hardware_specification"
-"""Under which users' hardware specifications are stored."""
+"""Kind of the records of users' hardware specifications."""
 
 
 def documents(transaction: Transaction, container: str | None, name: str | None) -> list[dict[str, Any]]:
-    """Return all hardware specifications that are seen from a container, or those of one name."""
+    """Return all hardware specifications that are visible in a container, or those with a name."""
     found = [_base(each) for each in HARDWARE if name in (None, each)]
     if container is not None:
         where = {"metadata.name": name} if name is not None else None
@@ -33,7 +33,7 @@ def document(transaction: Transaction, identifier: str) -> dict[str, Any]:
     """Return the hardware specification with this id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: It does not exist.
 
     """
     for name, (known, _, _) in HARDWARE.items():
@@ -49,13 +49,13 @@ def create(context: Context, transaction: Transaction, fields: dict[str, Any], *
     """Create a hardware specification.
 
     Raises:
-        InvalidRequestError: It has no name.
-        ConflictError: There is one of that name.
+        InvalidRequestError: The name is missing or invalid.
+        ConflictError: Another specification has this name.
 
     """
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A hardware specification needs a name.")
+        raise wrong_field("name", "The name of a hardware specification must be a non-empty string.")
     if documents(transaction, container.id, name):
         raise ConflictError(f"A hardware specification with the name '{name}' exists already.", code="already_exists")
     identifier, now = context.identifiers.new(), context.clock.stamp()
@@ -71,7 +71,7 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
     """Return the user's hardware specification with this id.
 
     Raises:
-        NotFoundError: There is none in the container.
+        NotFoundError: It does not exist in the container.
 
     """
     record = transaction.get(KIND, identifier)
@@ -84,7 +84,7 @@ def choose(transaction: Transaction, container: str, reference: dict[str, Any]) 
     """Return id and name of the hardware specification that a deployment names.
 
     Raises:
-        InvalidRequestError: There is none such.
+        InvalidRequestError: It does not exist.
 
     """
     for each in documents(transaction, container, None):
@@ -92,8 +92,8 @@ def choose(transaction: Transaction, container: str, reference: dict[str, Any]) 
         by_name = "id" not in reference and reference.get("name") == metadata["name"]
         if by_name or reference.get("id") == metadata["asset_id"]:
             return metadata["asset_id"], metadata["name"]
-    wanted = reference.get("id") or reference.get("name")
-    raise InvalidRequestError(f"Invalid request entity: Unsupported hardware specification '{wanted}'.")
+    named = reference.get("id") or reference.get("name")
+    raise InvalidRequestError(f"Invalid request entity: Unsupported hardware specification '{named}'.")
 
 
 def _base(name: str) -> dict[str, Any]:
@@ -103,16 +103,16 @@ def _base(name: str) -> dict[str, Any]:
     return base
 
 
-def _document(identifier: str, name: str, description: str, moment: str) -> dict[str, Any]:
-    """Return a document; the client's list fails on one without a description."""
+def _document(identifier: str, name: str, description: str, time: str) -> dict[str, Any]:
+    """Return a document. It has a description, since the list of IBM's client fails without one."""
     metadata = {
         "name": name,
         "description": description,
         "asset_type": KIND,
         "asset_id": identifier,
         "href": f"/v2/hardware_specifications/{identifier}",
-        "created_at": moment,
-        "updated_at": moment,
+        "created_at": time,
+        "updated_at": time,
     }
     return {"metadata": metadata, "entity": {}}
 

@@ -1,4 +1,4 @@
-"""Software specifications and their life cycles."""
+"""Software specifications: base and derived ones, and their life cycles."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 SOFTWARE_KIND = "software_specification"
-"""Under which derived software specifications are stored."""
+"""Kind of the records of derived software specifications."""
 SINCE = "2019-11-01T00:00:00.000Z"
-"""When the base specifications came into being, as far as answers show."""
+"""Creation time of the base specifications, as responses show it."""
 _WAY = ("supported", "deprecated", "constricted", "retired")
 _STATE = re.compile(r"[a-z][a-z-]{0,39}")
 
@@ -43,12 +43,12 @@ class Software:
     """A software specification.
 
     Attributes:
-        id: Its id.
-        name: Its name.
-        state: Where it is in its life.
-        replacement: The name of what is to be used instead, or None.
-        base: The name of the base specification; its own name unless it is derived.
-        document: What answers show.
+        id: Id.
+        name: Name.
+        state: State in its life cycle.
+        replacement: Name of the replacement, if it is outdated.
+        base: Name of the base specification; its own name unless it is derived.
+        document: Public document.
 
     """
 
@@ -61,21 +61,21 @@ class Software:
 
 
 class Specifications:
-    """The software specifications as a caller sees them.
+    """The software specifications, as a caller sees them.
 
     Args:
-        transaction: Where the derived ones are, and what a test said of the base ones.
-        flavour: The caller's platform: IBM Cloud lets go of base specifications earlier.
+        transaction: The current transaction.
+        flavour: The platform of the caller: IBM Cloud retires base specifications earlier.
 
     """
 
     def __init__(self, transaction: Transaction, flavour: Flavour) -> None:
-        """Read the states of the caller's platform."""
+        """Select the states of the platform."""
         self._transaction = transaction
         self._states = CLOUD_STATES if flavour == "cloud" else STATES
 
     def list(self, container: str | None, name: str | None) -> list[Software]:
-        """Return the base specifications and those derived from them in a container, or those of one name."""
+        """Return the base specifications and the derived ones in a container, or those with a name."""
         names = SOFTWARE if name is None else [name] if name in SOFTWARE else []
         found = [self.base(each) for each in names]
         where = {"metadata.name": name} if name is not None else None
@@ -88,10 +88,10 @@ class Specifications:
         """Return the specification with this id.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
 
         """
-        # Of two names that share an id the later one is meant.
+        # If two names share an id, the later one counts.
         for name in reversed(SOFTWARE):
             if SOFTWARE[name] == identifier:
                 return self.base(name)
@@ -101,15 +101,15 @@ class Specifications:
         return self._derived(record.document)
 
     def choose(self, container: str, reference: Any, model_type: str | None) -> Software:
-        """Return the specification that a new asset names, if it takes new assets of its type.
+        """Return the specification that a new asset names, after checking that it accepts the asset.
 
         Args:
-            container: Where the asset is to be.
+            container: Container of the asset.
             reference: ``{"id": ...}`` or ``{"name": ...}``.
-            model_type: The asset's type; None for what runs on any.
+            model_type: Type of the model; None for other assets.
 
         Raises:
-            InvalidRequestError: There is none such, it takes no new assets, or it does not serve the type.
+            InvalidRequestError: It does not exist, accepts no new assets, or does not support the type.
 
         """
         software = self._referenced(container, reference)
@@ -120,7 +120,7 @@ class Specifications:
         return software
 
     def base(self, name: str) -> Software:
-        """Return the base specification of this name, which there has to be."""
+        """Return the base specification with this name, which must exist."""
         state = self._transaction.setting(f"state of {name}") or self._states.get(name, "retired")
         replacement = REPLACEMENTS.get(name)
         packages = dict(PACKAGES.get(name, {}))
@@ -165,7 +165,7 @@ class Specifications:
             raise _unsupported(reference["id"]) from error
 
     def _derived(self, document: dict[str, Any]) -> Software:
-        """Return a derived specification, which lives as long as its base."""
+        """Return a derived specification, which shares the life cycle of its base."""
         specification = document["entity"]["software_specification"]
         base = self.find(specification["base_software_specification"]["guid"])
         metadata = document["metadata"]
@@ -176,16 +176,16 @@ def set_state(specifications: Specifications, transaction: Transaction, name: st
     """Set the state of a base specification, and return it.
 
     Raises:
-        NotFoundError: There is none of this name.
-        InvalidRequestError: The state is no word.
+        NotFoundError: It does not exist.
+        InvalidRequestError: The state is not a word.
 
     """
     if name not in SOFTWARE:
         raise NotFoundError(f"There is no base software specification with the name '{name}'.")
-    # The real service has had states that nobody knew of before.
+    # Any word is allowed: the real service has introduced new states before.
     if not isinstance(state, str) or not _STATE.fullmatch(state):
-        raise wrong_field("state", f"A state is a word, such as {', '.join(LIFE)}.")
-    transaction.keep(f"state of {name}", state)
+        raise wrong_field("state", f"The state must be a word, such as {', '.join(LIFE)}.")
+    transaction.set_setting(f"state of {name}", state)
     return specifications.base(name)
 
 
@@ -194,7 +194,7 @@ def _unsupported(name: Any) -> InvalidRequestError:
 
 
 def _life_cycle(state: str, replacement: str | None) -> dict[str, Any]:
-    """Return the life cycle: every state that was reached so far, and the replacement."""
+    """Return the life cycle: all states reached so far, and the replacement."""
     before = _WAY[: _WAY.index(state)] if state in _WAY else ()
     reached: dict[str, Any] = {name: {} for name in (*before, state)}
     return (

@@ -1,4 +1,4 @@
-"""Package extensions: what is to be installed beside a base specification's libraries."""
+"""Package extensions: packages to be installed on top of a base specification."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "SLOT", "complete", "create", "find"]
 
 KIND = "package_extension"
-"""Under which package extensions are stored."""
+"""Kind of the records of package extensions."""
 SLOT = "content"
-"""Which of its contents is the extension itself."""
+"""Slot of the uploaded file."""
 
 _TYPES = {"conda_yml": "yml", "pip_zip": "zip", "requirements_txt": "txt", "custom_library": "zip"}
 
@@ -29,14 +29,16 @@ def create(
     """Create a package extension.
 
     Raises:
-        InvalidRequestError: It has no name, or no type that the service knows.
+        InvalidRequestError: The name or the type is missing or invalid.
 
     """
     name, extension_type = fields.get("name"), fields.get("type")
     if not isinstance(name, str) or not name.strip():
-        raise wrong_field("name", "A package extension needs a name.")
+        raise wrong_field("name", "The name of a package extension must be a non-empty string.")
     if not isinstance(extension_type, str) or extension_type not in _TYPES:
-        raise wrong_field("type", f"The type '{extension_type}' of a package extension is none of {', '.join(_TYPES)}.")
+        raise wrong_field(
+            "type", f"The type of a package extension must be one of {', '.join(_TYPES)}, not '{extension_type}'."
+        )
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
     record.metadata.update(_metadata(record, caller, now, container))
@@ -49,7 +51,7 @@ def create(
 
 
 def _metadata(record: Record, caller: Caller, now: str, container: Record) -> dict[str, Any]:
-    """Return the metadata of a new package extension, with all that the recorded ones have."""
+    """Return the metadata of a new package extension, with all fields of the recorded ones."""
     roles = {caller.user_id: {"user_iam_id": caller.user_id, "roles": ["OWNER"]}}
     return {
         **scope_of(container),
@@ -88,7 +90,7 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
     """Return the package extension with this id.
 
     Raises:
-        NotFoundError: There is none in the container.
+        NotFoundError: It does not exist in the container.
 
     """
     record = transaction.get(KIND, identifier)
@@ -98,14 +100,14 @@ def find(transaction: Transaction, container: str, identifier: str) -> Record:
 
 
 def complete(transaction: Transaction, record: Record) -> None:
-    """Mark the extension as uploaded.
+    """Complete a package extension after its upload.
 
     Raises:
-        InvalidRequestError: It was not.
+        InvalidRequestError: Nothing was uploaded.
 
     """
     content = transaction.content(record, slot=SLOT)
     if content is None:
-        raise InvalidRequestError(f"Nothing was uploaded to the package extension with id '{record.id}'.")
+        raise InvalidRequestError(f"No content was uploaded to the package extension with id '{record.id}'.")
     record.metadata["size"] = content.blob.size
     transaction.save(record)

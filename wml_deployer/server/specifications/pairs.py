@@ -1,4 +1,4 @@
-"""Which model types go with which software specifications."""
+"""The supported pairs of model type and software specification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wml_deployer.server.errors import wrong_field
 
 __all__ = ["check_pair", "supported_for"]
 
-#: Pairs recorded as working, and those that the service's own refusals name.
+#: Recorded pairs, and those that the error messages of the service name.
 _PAIRS: dict[str, tuple[str, ...]] = {
     "scikit-learn_0.20": ("scikit-learn_0.20-py3.6",),
     "scikit-learn_0.22": ("scikit-learn_0.22-py3.6",),
@@ -61,7 +61,7 @@ _PAIRS: dict[str, tuple[str, ...]] = {
     "spss-modeler_18.2": ("spss-modeler_18.2",),
 }
 
-#: Types that go with several specifications by a pattern of the name.
+#: Pairs of patterns, for types with many versions.
 _PATTERNS = (
     (re.compile(r"pmml_.+"), re.compile(r"pmml-.+")),
     (re.compile(r"wml-hybrid_.+"), re.compile(r"hybrid_.+|autoai-.+")),
@@ -70,15 +70,15 @@ _PATTERNS = (
 
 
 def supported_for(model_type: str) -> tuple[str, ...]:
-    """Return the base specifications that serve a type, as far as they are listed by name."""
+    """Return the base specifications that support a type, as far as they are listed by name."""
     return _PAIRS.get(model_type, ())
 
 
 def check_pair(model_type: str, specification: str) -> None:
-    """Refuse a type that the base specification does not serve, in the service's own words.
+    """Check that a base specification supports a model type.
 
     Raises:
-        InvalidRequestError: The type is unknown, or other specifications serve it.
+        InvalidRequestError: The type is unknown, or only other specifications support it (recorded texts).
 
     """
     for types, names in _PATTERNS:
@@ -89,7 +89,7 @@ def check_pair(model_type: str, specification: str) -> None:
         raise wrong_field("type", f"Invalid request entity: Unsupported model type '{model_type}'.")
     if specification not in supported:
         verb = "is" if len(supported) == 1 else "are"
-        # The first sentence is what IBM's newer client looks for, the second one is recorded.
+        # IBM's newer client checks for the first sentence; the second one is recorded.
         raise wrong_field(
             "software_spec",
             "Unsupported model type and software specification combination."

@@ -1,12 +1,12 @@
-"""Specifications over HTTP."""
+"""Specifications and package extensions over HTTP."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.http.routing import Answer, Route
+from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.http.signatures import Grant
-from wml_deployer.server.spaces.containers import container_of
+from wml_deployer.server.spaces.containers import requested_container
 from wml_deployer.server.specifications import derived, hardware, models, package_extensions
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROUTES",
+    "add_software_extension",
     "complete_extension",
     "create_extension",
     "create_hardware",
@@ -23,81 +24,84 @@ __all__ = [
     "delete_extension",
     "delete_hardware",
     "delete_software",
-    "extend_software",
     "list_extensions",
     "list_hardware",
     "list_software",
     "list_states",
-    "reduce_software",
+    "remove_software_extension",
     "show_extension",
     "show_hardware",
     "show_software",
 ]
 
 
-def list_software(call: Call) -> Answer:
-    """List the software specifications, or those of a name."""
+def list_software(call: Call) -> JsonResponse:
+    """List the software specifications, or those with a name."""
     return _collection([_document(call, software) for software in _software(call, call.query.get("name"))])
 
 
-def show_software(call: Call) -> Answer:
+def show_software(call: Call) -> JsonResponse:
     """Show a software specification."""
-    return Answer(200, _document(call, _specifications(call).find(call.path["specification_id"])))
+    return JsonResponse(200, _document(call, _specifications(call).find(call.path["specification_id"])))
 
 
-def create_software(call: Call) -> Answer:
+def create_software(call: Call) -> JsonResponse:
     """Derive a software specification."""
-    record = derived.create(call.context, call.transaction, call.caller, call.fields, container=container_of(call))
-    return Answer(201, derived.show(call.transaction, record))
+    record = derived.create(
+        call.context, call.transaction, call.caller, call.fields, container=requested_container(call)
+    )
+    return JsonResponse(201, derived.show(call.transaction, record))
 
 
-def delete_software(call: Call) -> Answer:
+def delete_software(call: Call) -> JsonResponse:
     """Delete a derived software specification."""
     call.transaction.remove(_derived(call))
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def extend_software(call: Call) -> Answer:
+def add_software_extension(call: Call) -> JsonResponse:
     """Add a package extension to a derived software specification."""
-    derived.extend(call.transaction, _derived(call), call.path["extension_id"])
-    return Answer(204)
+    derived.add_extension(call.transaction, _derived(call), call.path["extension_id"])
+    return JsonResponse(204)
 
 
-def reduce_software(call: Call) -> Answer:
+def remove_software_extension(call: Call) -> JsonResponse:
     """Remove a package extension from a derived software specification."""
-    derived.reduce(call.transaction, _derived(call), call.path["extension_id"])
-    return Answer(204)
+    derived.remove_extension(call.transaction, _derived(call), call.path["extension_id"])
+    return JsonResponse(204)
 
 
-def list_states(call: Call) -> Answer:
+def list_states(call: Call) -> JsonResponse:
     """List the states of the software specifications, or the specifications in one state."""
-    wanted = call.query.get("state")
-    software = [each for each in _software(call, None) if wanted in (None, each.state)]
-    return Answer(200, {"results": [_state(each) for each in software], "total_results": len(software)})
+    state = call.query.get("state")
+    software = [each for each in _software(call, None) if state in (None, each.state)]
+    return JsonResponse(200, {"results": [_state(each) for each in software], "total_results": len(software)})
 
 
-def list_hardware(call: Call) -> Answer:
-    """List the hardware specifications, or those of a name."""
+def list_hardware(call: Call) -> JsonResponse:
+    """List the hardware specifications, or those with a name."""
     found = hardware.documents(call.transaction, _scope(call), call.query.get("name"))
     return _collection(found)
 
 
-def show_hardware(call: Call) -> Answer:
+def show_hardware(call: Call) -> JsonResponse:
     """Show a hardware specification."""
-    return Answer(200, hardware.document(call.transaction, call.path["specification_id"]))
+    return JsonResponse(200, hardware.document(call.transaction, call.path["specification_id"]))
 
 
-def create_hardware(call: Call) -> Answer:
+def create_hardware(call: Call) -> JsonResponse:
     """Create a hardware specification."""
-    return Answer(
-        201, hardware.create(call.context, call.transaction, call.fields, container=container_of(call)).document
+    return JsonResponse(
+        201, hardware.create(call.context, call.transaction, call.fields, container=requested_container(call)).document
     )
 
 
-def delete_hardware(call: Call) -> Answer:
+def delete_hardware(call: Call) -> JsonResponse:
     """Delete a hardware specification."""
-    call.transaction.remove(hardware.find(call.transaction, container_of(call).id, call.path["specification_id"]))
-    return Answer(204)
+    call.transaction.remove(
+        hardware.find(call.transaction, requested_container(call).id, call.path["specification_id"])
+    )
+    return JsonResponse(204)
 
 
 def _software(call: Call, name: str | None) -> list[Software]:
@@ -109,12 +113,12 @@ def _specifications(call: Call) -> models.Specifications:
 
 
 def _scope(call: Call) -> str | None:
-    """Return the container that is asked about: base specifications are asked for without one, too."""
+    """Return the id of the requested container, if any: base specifications can be listed without one."""
     return call.query.get("space_id") or call.query.get("project_id")
 
 
 def _derived(call: Call) -> Record:
-    return derived.find(call.transaction, container_of(call).id, call.path["specification_id"])
+    return derived.find(call.transaction, requested_container(call).id, call.path["specification_id"])
 
 
 def _document(call: Call, software: Software) -> dict[str, Any]:
@@ -127,50 +131,50 @@ def _state(software: Software) -> dict[str, Any]:
     return {**state, "replacement": software.replacement} if software.replacement else state
 
 
-def _collection(resources: list[dict[str, Any]]) -> Answer:
-    return Answer(200, {"total_results": len(resources), "resources": resources})
+def _collection(resources: list[dict[str, Any]]) -> JsonResponse:
+    return JsonResponse(200, {"total_results": len(resources), "resources": resources})
 
 
-def create_extension(call: Call) -> Answer:
-    """Create a package extension; the answer has the URL to upload it to."""
+def create_extension(call: Call) -> JsonResponse:
+    """Create a package extension; the response contains the URL to upload it to."""
     record = package_extensions.create(
-        call.context, call.transaction, call.caller, call.fields, container=container_of(call)
+        call.context, call.transaction, call.caller, call.fields, container=requested_container(call)
     )
-    return Answer(201, _extension_document(call, record, writing=True))
+    return JsonResponse(201, _extension_document(call, record, writing=True))
 
 
-def list_extensions(call: Call) -> Answer:
-    """List the package extensions of a space, or those of a name."""
+def list_extensions(call: Call) -> JsonResponse:
+    """List the package extensions of a space, or those with a name."""
     where = {"metadata.name": call.query["name"]} if "name" in call.query else None
-    found = call.transaction.find(package_extensions.KIND, container_of(call).id, where=where)
-    return Answer(
+    found = call.transaction.find(package_extensions.KIND, requested_container(call).id, where=where)
+    return JsonResponse(
         200, {"total_results": len(found), "resources": [_extension_document(call, record) for record in found]}
     )
 
 
-def show_extension(call: Call) -> Answer:
-    """Show a package extension; the answer has the URL to download it from."""
-    return Answer(200, _extension_document(call, _extension(call)))
+def show_extension(call: Call) -> JsonResponse:
+    """Show a package extension; the response contains the URL to download it from."""
+    return JsonResponse(200, _extension_document(call, _extension(call)))
 
 
-def complete_extension(call: Call) -> Answer:
-    """Complete a package extension once it is uploaded."""
+def complete_extension(call: Call) -> JsonResponse:
+    """Complete a package extension after its upload."""
     package_extensions.complete(call.transaction, _extension(call))
-    return Answer(204)
+    return JsonResponse(204)
 
 
-def delete_extension(call: Call) -> Answer:
+def delete_extension(call: Call) -> JsonResponse:
     """Delete a package extension."""
     call.transaction.remove(_extension(call))
-    return Answer(204)
+    return JsonResponse(204)
 
 
 def _extension(call: Call) -> Record:
-    return package_extensions.find(call.transaction, container_of(call).id, call.path["extension_id"])
+    return package_extensions.find(call.transaction, requested_container(call).id, call.path["extension_id"])
 
 
 def _extension_document(call: Call, record: Record, *, writing: bool = False) -> dict[str, Any]:
-    """Return the document with a signed URL, whose last but one part must be the kind's name."""
+    """Return the document with a signed URL; clients expect the name of the kind as its last part but one."""
     url = call.signed_url(
         package_extensions.KIND, Grant(record.kind, record.id, package_extensions.SLOT, writing=writing)
     )
@@ -195,8 +199,8 @@ ROUTES = (
     ),
     Route("GET", f"{_SOFTWARE}/{{specification_id}}", show_software, query="scope", gives="200 Specification"),
     Route("DELETE", f"{_SOFTWARE}/{{specification_id}}", delete_software, query="scope", gives="204"),
-    Route("PUT", _EXTENSION, extend_software, query="scope", gives="204"),
-    Route("DELETE", _EXTENSION, reduce_software, query="scope", gives="204"),
+    Route("PUT", _EXTENSION, add_software_extension, query="scope", gives="204"),
+    Route("DELETE", _EXTENSION, remove_software_extension, query="scope", gives="204"),
     Route("GET", "/ml/v4/list/software_specifications", list_states, query="scope state", gives="200 States"),
     Route("GET", _HARDWARE, list_hardware, query="scope name", gives="200 Hardwares"),
     Route("POST", _HARDWARE, create_hardware, query="scope", takes="NewHardware", gives="201 Hardware"),

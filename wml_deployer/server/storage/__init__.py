@@ -1,1 +1,1 @@
-"""What the service keeps: the folder, the database with its records, and the contents."""
+"""Storage: the data folder, the database with its records, and the uploaded contents."""

@@ -22,11 +22,11 @@ __all__ = ["Blob", "Blobs"]
 
 @dataclass(frozen=True)
 class Blob:
-    """One stored content.
+    """One stored file.
 
     Attributes:
-        digest: SHA-256 of the bytes, hexadecimal.
-        size: Length in bytes.
+        digest: Hexadecimal SHA-256 of its bytes.
+        size: Size in bytes.
 
     """
 
@@ -35,45 +35,45 @@ class Blob:
 
 
 class Blobs:
-    """The folder of contents.
+    """The folder of uploaded files.
 
-    A content is written to a temporary file, flushed to the disk, and renamed into its place, so that a file under a
-    digest is always whole. Whoever acknowledges an upload stores the digest in the database afterwards; a file that
-    nobody came to refer to is collected at the next start.
+    An upload is written to a temporary file, flushed to disk and renamed, so that a file under a digest is always
+    complete. The caller then stores the digest in the database; files without a reference are removed at the next
+    start.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Make the folders that are missing."""
+        """Create the missing folders."""
         self._directory = directory
         self._incoming = directory / "incoming"
-        self._held: Counter[str] = Counter()
+        self._in_use: Counter[str] = Counter()
         for folder in (directory, self._incoming):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def path(self, digest: str) -> Path:
-        """Return where the content with this digest lies."""
+        """Return the path of the file with this digest."""
         return self._directory / digest[:2] / digest
 
     @asynccontextmanager
     async def receive(self, chunks: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[Blob]:
-        """Store a stream of bytes, for as long as the block lasts; it stays if something refers to it by then.
+        """Store a stream of bytes. At the end of the block, the database must refer to the file, or it may be removed.
 
         Raises:
-            TooLargeError: More than `limit` bytes came; nothing is kept.
+            TooLargeError: The stream has more than `limit` bytes; nothing is stored.
 
         """
         blob = await self._store(chunks, limit)
-        self._held[blob.digest] += 1
+        self._in_use[blob.digest] += 1
         try:
             yield blob
         finally:
-            self._held[blob.digest] -= 1
-            if not self._held[blob.digest]:
-                del self._held[blob.digest]
+            self._in_use[blob.digest] -= 1
+            if not self._in_use[blob.digest]:
+                del self._in_use[blob.digest]
 
     def release(self, digest: str) -> None:
-        """Remove a content that nothing refers to any more, unless the same is being uploaded again just now."""
-        if digest not in self._held:
+        """Remove a file without references, unless the same bytes are just being uploaded again."""
+        if digest not in self._in_use:
             self.path(digest).unlink(missing_ok=True)
 
     async def _store(self, chunks: AsyncIterator[bytes], limit: int) -> Blob:
@@ -89,7 +89,7 @@ class Blobs:
         return blob
 
     def collect(self, referenced: Container[str]) -> int:
-        """Remove half-received files and contents that nothing refers to; return how many."""
+        """Remove incomplete uploads and files without references; return their number."""
         orphans = list(self._incoming.iterdir())
         orphans += [file for file in self._directory.glob("[0-9a-f][0-9a-f]/*") if file.name not in referenced]
         for orphan in orphans:
@@ -108,7 +108,7 @@ async def _copy(chunks: AsyncIterator[bytes], file: IO[bytes], limit: int) -> Bl
     async for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise TooLargeError(f"The content is larger than {limit} bytes, which is the most this service takes.")
+            raise TooLargeError(f"The content is larger than {limit} bytes, the most that this service accepts.")
         hasher.update(chunk)
         file.write(chunk)
     return Blob(hasher.hexdigest(), size)

@@ -1,4 +1,4 @@
-"""The service's folder: its files, its locks, and its permissions."""
+"""The data folder of the service: its paths, locks, permissions, key, and the announcement of a running server."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class ServerStartError(RuntimeError):
 
 
 class FolderInUseError(ServerStartError):
-    """Another process serves this folder."""
+    """Another server is using the folder."""
 
 
 class FolderNotPrivateError(ServerStartError):
-    """Other users of the machine can read this folder, and that cannot be changed."""
+    """Other users of the machine can read the folder, and its permissions cannot be changed."""
 
 
 class InvalidKeyError(ServerStartError):
-    """The given key cannot be an account's key."""
+    """The given API key is invalid."""
 
 
 class Lock:
-    """An advisory lock on a file; the kernel gives it back when its holder ends, however it ends.
+    """An advisory lock on a file, which the kernel releases when its holder ends.
 
     Args:
-        path: The file; made when it is not there.
+        path: The file; created if missing.
 
     """
 
@@ -56,7 +56,7 @@ class Lock:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self, *, shared: bool = False, wait: bool = False) -> bool:
-        """Take the lock, and tell whether that succeeded."""
+        """Take the lock; return whether that succeeded."""
         try:
             fcntl.flock(self._descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -64,80 +64,80 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock back and close the file."""
+        """Release the lock and close the file."""
         os.close(self._descriptor)
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The paths of a service's folder.
+    """The data folder of a service.
 
     Attributes:
-        path: The folder.
+        path: Path of the folder.
 
     """
 
     path: Path
 
     def prepare(self) -> None:
-        """Make the folder if need be, close it to other users, and keep it out of version control.
+        """Create the folder if missing, deny access to other users, and exclude it from version control.
 
         Raises:
-            FolderNotPrivateError: It belongs to another user, or its file system keeps no permissions.
+            FolderNotPrivateError: It belongs to another user, or its file system does not support permissions.
 
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.path.stat().st_uid != os.geteuid() != 0:
             raise FolderNotPrivateError(
-                f"The folder {self.path} belongs to another user, who could read the service's keys."
+                f"The folder {self.path} belongs to another user, who could read the keys of the service."
                 " Choose a folder of your own."
             )
-        # Whoever made the folder, and with whichever umask: it holds keys, and models that run as this user.
+        # Whoever created it, and with any umask: it contains keys, and models that run as this user.
         for path in (self.path, *self.path.iterdir()):
-            _close_to_others(path)
+            _deny_others(path)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, b"*\n")
 
     @property
     def database(self) -> Path:
-        """The database."""
+        """Path of the database."""
         return self.path / "service.sqlite3"
 
     @property
     def blobs(self) -> Path:
-        """The uploaded contents."""
+        """Path of the uploaded contents."""
         return self.path / "blobs"
 
     @property
     def running(self) -> Path:
-        """Where running pools unpack what they serve."""
+        """Path where worker pools unpack models."""
         return self.path / "running"
 
     @property
     def log(self) -> Path:
-        """The log of a server that was started in the background."""
+        """Path of the log of a background server."""
         return self.path / "server.log"
 
     @property
     def credentials(self) -> Path:
-        """Credentials for the running service, as the library reads them."""
+        """Path of a credentials file for the running service."""
         return self.path / "credentials.yaml"
 
     def server_lock(self) -> Lock:
-        """Return the lock that the one server of the folder holds."""
+        """Return the lock of the server."""
         return Lock(self.path / "server.lock")
 
     def users_lock(self) -> Lock:
-        """Return the lock that all processes that use the folder share."""
+        """Return the lock that is shared by all processes that use the service."""
         return Lock(self.path / "users.lock")
 
     def start_lock(self) -> Lock:
-        """Return the lock that is held while a server is looked for or started."""
+        """Return the lock that is held while finding or starting a server."""
         return Lock(self.path / "start.lock")
 
     def apikey(self, given: str | None) -> str:
-        """Return the folder's key: the given one from now on, or else the kept one, made the first time.
+        """Return the API key: the given one, which is stored, or else the stored one, which is created the first time.
 
         Raises:
             InvalidKeyError: The given key is empty, or not printable ASCII without spaces.
@@ -145,18 +145,18 @@ class Folder:
         """
         path = self.path / "apikey"
         if given is not None and not _is_key(given):
-            raise InvalidKeyError("The account's key is one or more printable ASCII characters without spaces.")
-        kept = path.read_text("utf-8") if given is None and path.exists() else ""
-        if _is_key(kept):
-            return kept
+            raise InvalidKeyError("The API key must be one or more printable ASCII characters without spaces.")
+        stored = path.read_text("utf-8") if given is None and path.exists() else ""
+        if _is_key(stored):
+            return stored
         key = given or secrets.token_urlsafe(32)
         write_atomically(path, key.encode())
         return key
 
     def announce(self, info: ServerInfo) -> None:
-        """Write down how to reach the folder's server, in files that only their owner can read."""
+        """Write how to reach the server to files that only their owner can read."""
         write_atomically(self._announcement, orjson.dumps({**info.document(), "pid": os.getpid()}))
-        # JSON texts are YAML, too.
+        # A JSON string is a YAML string, too.
         lines = [
             "kind: software",
             *(f"{key}: {orjson.dumps(value).decode()}" for key, value in info.document().items()),
@@ -164,7 +164,7 @@ class Folder:
         write_atomically(self.credentials, "\n".join([*lines, ""]).encode())
 
     def announced(self) -> ServerInfo | None:
-        """Return how to reach the folder's server, if one has announced itself."""
+        """Return how to reach the server, if one has announced itself."""
         try:
             document = orjson.loads(self._announcement.read_bytes())
         except FileNotFoundError:
@@ -184,11 +184,11 @@ class Folder:
         return self.path / "server.json"
 
 
-def _close_to_others(path: Path) -> None:
-    """Remove the permissions of everybody but the owner.
+def _deny_others(path: Path) -> None:
+    """Remove all permissions of group and others.
 
     Raises:
-        FolderNotPrivateError: They stay, as on a file system that keeps no permissions.
+        FolderNotPrivateError: They cannot be removed, for example since the file system does not support permissions.
 
     """
     try:
@@ -197,14 +197,14 @@ def _close_to_others(path: Path) -> None:
             return
         path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
         open_to_others = path.lstat().st_mode & _OTHERS
-    except FileNotFoundError:  # a running service writes its files anew
+    except FileNotFoundError:  # a running service replaces its files
         return
     except PermissionError:
         open_to_others = _OTHERS
     if open_to_others:
         raise FolderNotPrivateError(
             f"Other users can read {path}, and its permissions cannot be changed. Choose a folder on a file system that"
-            " keeps permissions."
+            " supports permissions."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the service keeps: records, and the contents that they refer to."""
+"""Records, the contents that they refer to, and the ids of both."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import orjson
 if TYPE_CHECKING:
     from wml_deployer.server.storage.blobs import Blob
 
-__all__ = ["PRESENT", "Content", "Identifiers", "Record", "can_be_kept"]
+__all__ = ["PRESENT", "Content", "Identifiers", "Record", "can_be_stored"]
 
 _LEVELS_LEFT = 100
 
 PRESENT: Final = object()
-"""Stands for any value where records are looked for."""
+"""Matches any value in the conditions of `Transaction.find`."""
 
 
-def can_be_kept(document: Any) -> bool:
-    """Tell whether a document is nested little enough to be stored and shown inside other documents.
+def can_be_stored(document: Any) -> bool:
+    """Return whether the nesting of a document allows it to be stored, and shown inside other documents.
 
-    orjson reads four times as many levels as it writes.
+    orjson parses four times as many levels as it can serialize.
     """
     for _ in range(_LEVELS_LEFT):
         document = [document]
@@ -40,13 +40,13 @@ class Record:
     """One stored resource.
 
     Attributes:
-        kind: What it is: ``model``, ``deployment``, ``space``...
-        id: Its id.
-        container: The space or project it is in, or "".
-        name: Its name.
-        document: What answers show of it: ``metadata`` and ``entity``.
-        private: What the service remembers and no answer shows.
-        sequence: Its place in the order of creation; lists page by it.
+        kind: Kind of the resource: ``model``, ``deployment``, ``space``...
+        id: Id.
+        container: Id of its space or project, or "".
+        name: Name.
+        document: Public document, with ``metadata`` and ``entity``.
+        private: Data that responses do not show.
+        sequence: Number in the order of creation, used for paging.
 
     """
 
@@ -60,25 +60,25 @@ class Record:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The document's metadata."""
+        """The metadata of the document."""
         metadata: dict[str, Any] = self.document["metadata"]
         return metadata
 
     @property
     def entity(self) -> dict[str, Any]:
-        """The document's entity."""
+        """The entity of the document."""
         entity: dict[str, Any] = self.document["entity"]
         return entity
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a record refers to.
+    """A content of a record.
 
     Attributes:
-        blob: The stored bytes.
-        slot: Which of the record's contents it is.
-        media_type: What the client said they are.
+        blob: The stored file.
+        slot: Name of the content within the record.
+        media_type: Media type.
 
     """
 
@@ -88,15 +88,15 @@ class Content:
 
 
 class Identifiers:
-    """Makes resource ids (UUID 4) and traces (32 hexadecimal digits)."""
+    """Generates resource ids (UUID 4) and trace ids (32 hexadecimal digits)."""
 
     def __init__(self) -> None:
-        """Make unpredictable ids."""
+        """Start with unpredictable ids."""
         self._random: Random = SystemRandom()
 
     def seed(self, seed: int | str | None) -> None:
-        """Seed the ids; None makes them unpredictable again."""
-        # Ids are names, not secrets: signed URLs take theirs from `secret`, which no seed touches.
+        """Make the ids reproducible; None makes them unpredictable again."""
+        # Ids are not secrets; `secret` is not affected by the seed.
         self._random = SystemRandom() if seed is None else Random(seed)  # noqa: S311
 
     def new(self) -> str:

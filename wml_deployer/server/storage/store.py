@@ -1,9 +1,11 @@
 """The database: one SQLite file in WAL mode, one transaction for each request.
 
-Everything the service keeps is a `Record`: a resource of some kind in some container (a space or a project; "" for what
-belongs to neither), with the public document that answers show and private facts that they do not. Contents (the bytes
-of a model, say) are blobs; the `contents` table says which record refers to which digest. Revisions are frozen copies
-of both.
+All data are `Record` objects: resources of some kind in a container (a space or a project; "" for those in neither),
+with a public document and private data. Contents, such as the bytes of a model, are blobs; the table `contents` maps
+records to digests. Revisions are copies of both.
+
+SQLite keeps the number of the format in the file (``user_version``). A folder in another format is refused: its data
+are for development and tests, which can create them again.
 """
 
 from __future__ import annotations
@@ -26,18 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Store", "StoreFormatError", "prepare", "reset"]
 
 FORMAT = 3
-"""The format that this version reads and writes; another one for each change of tables or of what records hold."""
+"""Format of the database; increased with each change of the tables or the records."""
 
 
 class StoreFormatError(ServerStartError):
-    """The folder was written by another version of this service."""
+    """Another version of the service wrote the folder."""
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new database, or check the format of one that is there.
+    """Create the tables of a new database, or check the format of an existing one.
 
     Raises:
-        StoreFormatError: Another version wrote it.
+        StoreFormatError: Another version of the service wrote it.
 
     """
     with connection:
@@ -48,8 +50,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         if found:
             (_, _, path) = connection.execute("PRAGMA database_list").fetchone()
             raise StoreFormatError(
-                f"{path} is in format {found}, which another version of wml_deployer wrote; this one reads format"
-                f" {FORMAT}. Use that version, or another folder, or delete this one and deploy again."
+                f"{path} has format {found}, which another version of wml_deployer wrote; this version needs format"
+                f" {FORMAT}. Use that version or another folder, or delete this folder and deploy again."
             )
         for statement in _TABLES:
             connection.execute(statement)
@@ -102,22 +104,22 @@ class Store:
     """The database of one folder.
 
     Args:
-        path: The SQLite file; made when it is not there.
-        release: Called with each digest that nothing refers to any more.
+        path: The SQLite file; created if missing.
+        release: Called with each digest that has lost its last reference.
 
     Raises:
-        StoreFormatError: Another version wrote it.
+        StoreFormatError: Another version of the service wrote it.
 
     """
 
     def __init__(self, path: Path, release: Callable[[str], None] = lambda _digest: None) -> None:
-        """Open the database, and make its tables if it is new."""
+        """Open the database, and create the tables of a new one."""
         self._release = release
-        # SQLite gives its further files the mode of the first one.
+        # SQLite gives its other files the mode of the database.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        # WAL with synchronous=NORMAL survives the death of the process at any point; an fsync for each commit would
-        # only add safety against the loss of the whole machine, at a price that every request would pay.
+        # WAL with synchronous=NORMAL survives a crash of the process at any point. An fsync for each commit would only
+        # protect against a crash of the machine, and slow down every request.
         for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
             self._connection.execute(f"PRAGMA {setting}").fetchall()
         try:
@@ -128,7 +130,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Run a transaction: commit it at the end of the block, or roll it back."""
+        """Run a transaction: commit it at the end of the block, or roll it back if the block raises."""
         self._connection.execute("BEGIN IMMEDIATE")
         transaction = Transaction(self._connection)
         try:
@@ -142,7 +144,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Read one consistent state without blocking writers."""
+        """Read a consistent state without blocking writers."""
         self._connection.execute("BEGIN")
         try:
             yield Transaction(self._connection)
@@ -150,18 +152,18 @@ class Store:
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self._connection.close()
 
 
 def reset(folder: Folder) -> int:
-    """Remove all data; the key, the certificates, the port and the id of the default space stay.
+    """Remove all data of a folder, except its key, certificates, port and the id of the default space.
 
     Returns:
-        How many resources are gone.
+        The number of removed resources.
 
     Raises:
-        FolderInUseError: A server has the folder.
+        FolderInUseError: A server is using the folder.
         StoreFormatError: Another version of the service wrote the folder.
 
     """
@@ -169,7 +171,7 @@ def reset(folder: Folder) -> int:
     lock = folder.server_lock()
     try:
         if not lock.take():
-            raise FolderInUseError(f"A server has the folder {folder.path}; stop it first.")
+            raise FolderInUseError(f"A server is using the folder {folder.path}. Stop it first.")
         store = Store(folder.database)
         with store.transaction() as transaction:
             removed = transaction.size()

@@ -1,4 +1,4 @@
-"""What one request reads and writes in the database."""
+"""A transaction: the queries and changes of one request."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Transaction"]
 
-#: The revision number under which a record's present content is kept.
+#: Revision number of the current contents of a record.
 _HEAD = 0
 
 
 class Transaction:
-    """What one request reads and writes."""
+    """The queries and changes of one request."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Work on a connection that has begun a transaction."""
+        """Use a connection on which a transaction has begun."""
         self._connection = connection
-        self._let_go: set[str] = set()
+        self._released: set[str] = set()
 
     def setting(self, key: str) -> str | None:
-        """Return a setting of the folder, or None."""
+        """Return a setting, or None."""
         row = self._connection.execute("SELECT value FROM settings WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
 
-    def keep(self, key: str, value: str) -> None:
-        """Store a setting of the folder."""
+    def set_setting(self, key: str, value: str) -> None:
+        """Store a setting."""
         self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     def add(self, record: Record) -> None:
@@ -50,15 +50,15 @@ class Transaction:
         return found[0] if found else None
 
     def save(self, record: Record) -> None:
-        """Store what has changed in a record."""
+        """Store the changes of a record."""
         self._connection.execute(
             "UPDATE records SET name=?, document=?, private=? WHERE kind=? AND id=?",
             (record.name, *_encode(record), record.kind, record.id),
         )
 
     def remove(self, record: Record) -> None:
-        """Remove a record with its revisions and its claims on contents."""
-        self._note_claims("kind=? AND id=?", (record.kind, record.id))
+        """Remove a record with its revisions and contents."""
+        self._note_released("kind=? AND id=?", (record.kind, record.id))
         for table in ("records", "revisions", "contents"):
             self._connection.execute(f"DELETE FROM {table} WHERE kind=? AND id=?", (record.kind, record.id))  # noqa: S608
 
@@ -74,12 +74,12 @@ class Transaction:
         """Return records in the order of their creation.
 
         Args:
-            kind: What they are.
-            container: Where they are; anywhere when None.
-            where: Paths into the document (``entity.asset.id``) and the values that they must have; a path that ends
-                with ``[]`` is of a list that must hold the value, and `PRESENT` stands for any value.
-            after: Only those that come later than this sequence.
-            limit: At most so many; all when negative.
+            kind: Kind of the records.
+            container: Their container; any if None.
+            where: Conditions: paths in the document (``entity.asset.id``) and their values. A path that ends with
+                ``[]`` is a list that must contain the value; `PRESENT` matches any value.
+            after: Only records after this sequence number.
+            limit: Maximum number; negative for all.
 
         """
         clauses, values = ["kind=?", "sequence>?"], [kind, after]
@@ -93,7 +93,7 @@ class Transaction:
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence LIMIT ?", (*values, limit))
 
     def newest(self, kinds: Sequence[str], container: str, *, before: int | None, limit: int) -> list[Record]:
-        """Return the youngest records of these kinds in a container, of those that came before a sequence, if given."""
+        """Return the newest records of some kinds in a container, optionally only those before a sequence number."""
         clauses = [f"kind IN ({', '.join('?' * len(kinds))})", "container=?"]
         values: list[Any] = [*kinds, container]
         if before is not None:
@@ -102,31 +102,31 @@ class Transaction:
         return self._select(f"{' AND '.join(clauses)} ORDER BY sequence DESC LIMIT ?", (*values, limit))
 
     def clear(self) -> None:
-        """Remove all records, and settings but those that clients hold on to."""
-        self._note_claims("1", ())
+        """Remove all records, and all settings except those that clients rely on."""
+        self._note_released("1", ())
         kept = ("signing_key", "port", "default_space")
         self._connection.execute("DELETE FROM settings WHERE key NOT IN (?, ?, ?)", kept)
         for table in ("records", "revisions", "contents"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def size(self) -> int:
-        """Return how many records there are in all."""
+        """Return the total number of records."""
         (number,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
         return int(number)
 
-    def inside(self, container: str) -> list[Record]:
-        """Return everything in a container."""
+    def in_container(self, container: str) -> list[Record]:
+        """Return all records in a container."""
         return self._select("container=?", (container,))
 
     def count(self, kind: str, container: str | None = None) -> int:
-        """Return how many records there are."""
+        """Return the number of records of a kind."""
         clause = "" if container is None else " AND container=?"
         values = (kind,) if container is None else (kind, container)
         (number,) = self._connection.execute(f"SELECT count(*) FROM records WHERE kind=?{clause}", values).fetchone()  # noqa: S608
         return int(number)
 
-    def freeze(self, record: Record, number: int, document: dict[str, Any]) -> None:
-        """Save a document and the record's current contents as a revision."""
+    def save_revision(self, record: Record, number: int, document: dict[str, Any]) -> None:
+        """Save a document and the current contents of the record as a revision."""
         self._connection.execute(
             "INSERT INTO revisions VALUES (?, ?, ?, ?)",
             (record.kind, record.id, number, orjson.dumps(document).decode()),
@@ -153,7 +153,7 @@ class Transaction:
 
     def attach(self, record: Record, content: Content) -> None:
         """Set the content in a slot of a record."""
-        self._note_claims("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, content.slot))
+        self._note_released("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, content.slot))
         self._connection.execute(
             "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)",
             (record.kind, record.id, _HEAD, content.slot, content.blob.digest, content.blob.size, content.media_type),
@@ -169,7 +169,7 @@ class Transaction:
 
     def detach(self, record: Record, slot: str) -> None:
         """Remove the content in a slot of a record."""
-        self._note_claims("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, slot))
+        self._note_released("kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, slot))
         self._connection.execute(
             "DELETE FROM contents WHERE kind=? AND id=? AND number=? AND slot=?", (record.kind, record.id, _HEAD, slot)
         )
@@ -183,16 +183,16 @@ class Transaction:
         return Content(Blob(row[0], row[1]), row[2], row[3]) if row else None
 
     def unreferenced(self) -> set[str]:
-        """Return the digests that this transaction let go of and that nothing refers to any more."""
-        return {digest for digest in self._let_go if not self._is_referenced(digest)}
+        """Return the digests that have lost their last reference in this transaction."""
+        return {digest for digest in self._released if not self._is_referenced(digest)}
 
     def digests(self) -> set[str]:
-        """Return the digests of all contents that anything refers to."""
+        """Return the digests of all contents."""
         return {row[0] for row in self._connection.execute("SELECT DISTINCT digest FROM contents")}
 
-    def _note_claims(self, clause: str, values: tuple[Any, ...]) -> None:
+    def _note_released(self, clause: str, values: tuple[Any, ...]) -> None:
         rows = self._connection.execute(f"SELECT digest FROM contents WHERE {clause}", values)  # noqa: S608
-        self._let_go |= {row[0] for row in rows}
+        self._released |= {row[0] for row in rows}
 
     def _is_referenced(self, digest: str) -> bool:
         return (
@@ -206,7 +206,7 @@ class Transaction:
 
 
 def _condition(path: str, value: Any) -> tuple[str, list[Any]]:
-    """Return a condition on the document as SQL, with its parameters."""
+    """Return an SQL condition on the document, with its parameters."""
     if value is PRESENT:
         return "json_type(document, ?) IS NOT NULL", [f"$.{path}"]
     if path.endswith("[]"):
@@ -215,7 +215,7 @@ def _condition(path: str, value: Any) -> tuple[str, list[Any]]:
 
 
 def _encode(record: Record) -> tuple[str, str]:
-    # Requests are checked when they are read: what cannot be written here is a fault of the service.
+    # Requests are checked when they are parsed; a document that cannot be written here is a bug of the service.
     return orjson.dumps(record.document).decode(), orjson.dumps(record.private).decode()
 
 

@@ -1,4 +1,4 @@
-"""The outermost ASGI application: clean paths, injected faults and the request log."""
+"""Middleware around the application: path cleanup, injected faults and the request log."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from wml_deployer.server.control.faults import Fault
     from wml_deployer.server.http.connections import HttpConnection
 
-__all__ = ["Front"]
+__all__ = ["Middleware"]
 
 _LOGGER = logging.getLogger(__name__)
 _SLICES = 10
-#: How much of a path and of a query the log keeps.
+#: Longest path and query that the log keeps.
 _LONGEST = 1000
 _WITH_KEYS = ("/identity/token", "/oidc/token")
 
 
-class Front:
-    """The outermost application.
+class Middleware:
+    """Logs each request, and injects the faults that tests have asked for.
 
     Args:
-        app: What answers.
+        app: The application to wrap.
         context: The running service.
 
     """
@@ -49,42 +49,42 @@ class Front:
         self._connections: WeakKeyDictionary[HttpConnection, int] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Both clients glue a page's link to the host with a second slash.
+        # Both clients join the host and the link to the next page with two slashes.
         scope["path"] = re.sub("/{2,}", "/", scope["path"])
         # Requests from the console and the control API are not logged.
         if scope["path"] == "/" or scope["path"].startswith((CONTROL, CONSOLE)):
-            asked = dict(scope)
-            # Whoever switches the access log of uvicorn on finds no token of a link in it.
+            inner = dict(scope)
+            # Keep the token of a sign-in link out of uvicorn's access log.
             scope["query_string"] = b""
-            await self._app(asked, receive, send)
+            await self._app(inner, receive, send)
             return
-        await self._observed(scope, receive, send)
+        await self._respond_logged(scope, receive, send)
 
-    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond_logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = time.perf_counter(), 0
 
-        async def noting(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
         try:
-            await self._with_faults(scope, receive, noting)
+            await self._respond_with_faults(scope, receive, send_and_note_status)
         finally:
             seconds = time.perf_counter() - started
-            # A key in a query is for the one who reads it, not for the log.
+            # The query can contain the API key, which must not be logged.
             secret = scope["path"] in _WITH_KEYS
             query = "" if secret else scope["query_string"][:_LONGEST].decode("latin-1")
             number, at = self._number(scope[CONNECTION]), self._context.clock.now()
             entry = Entry(scope["method"], scope["path"][:_LONGEST], query, status, seconds, number, at)
             self._context.control.log.add(entry, started)
-            # As it was sent: what it stands for may be a line of its own.
-            asked = scope["raw_path"][:_LONGEST].decode("latin-1")
-            _LOGGER.info("%s %s %d %.1f ms", scope["method"], asked, status, seconds * 1000)
+            # Log the raw path: decoded, it could contain a line break.
+            raw_path = scope["raw_path"][:_LONGEST].decode("latin-1")
+            _LOGGER.info("%s %s %d %.1f ms", scope["method"], raw_path, status, seconds * 1000)
 
     def _number(self, connection: HttpConnection) -> int:
         number = self._connections.get(connection)
@@ -92,7 +92,7 @@ class Front:
             number = self._connections[connection] = next(self._numbers)
         return number
 
-    async def _with_faults(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond_with_faults(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = self._context.control.fault_for(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
@@ -108,7 +108,7 @@ class Front:
             await self._drop(scope)
         elif fault.drop == "within":
             await self._app(scope, receive, _halved(send))
-            # What was sent is to arrive before the end of the connection does.
+            # Let the sent bytes arrive before the connection is closed.
             await asyncio.sleep(0.01)
             await self._drop(scope)
         else:
@@ -116,7 +116,7 @@ class Front:
 
     async def _drop(self, scope: Scope) -> None:
         scope[CONNECTION].abort()
-        # The transport tells the protocol about its end in the loop's next round; only then may this return.
+        # The transport notifies the protocol in the next iteration of the event loop; return only after that.
         await asyncio.sleep(0.01)
 
     async def _refuse(self, fault: Fault, status: int, send: Send) -> None:
@@ -129,17 +129,17 @@ class Front:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read the rest of the request, so that the client gets the answer and not a broken pipe."""
+    """Read the rest of the request, so that the client gets a response instead of a broken pipe."""
     while (await receive()).get("more_body", False):
         pass
 
 
 async def _swallow(_message: Message) -> None:
-    """Send nothing."""
+    """Discard a message."""
 
 
 def _halved(send: Send) -> Send:
-    """Return a `send` that sends half of a body and no end."""
+    """Return a `send` that sends only half of the body, and never completes it."""
 
     async def half(message: Message) -> None:
         body = message.get("body", b"")
@@ -152,7 +152,7 @@ def _halved(send: Send) -> Send:
 
 
 def _slowed(send: Send, seconds: float) -> Send:
-    """Return a `send` that spreads each body over so many seconds."""
+    """Return a `send` that spreads each body over the given number of seconds."""
 
     async def slow(message: Message) -> None:
         body = message.get("body", b"")
