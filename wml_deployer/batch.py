@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord, JobRecord
-    from wml_deployer._scoring.revisions import Revision
+    from wml_deployer._scoring.lookups import Revision
     from wml_deployer.display._frames import Scores
 
 __all__ = ["Job"]
@@ -224,10 +224,10 @@ class Job:
 
     def _revision(self) -> Revision:
         """Return what is known of the revision that scored, asking the service at the first time."""
-        from wml_deployer._scoring.revisions import Revision, described  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.lookups import Revision, describe_revision  # noqa: PLC0415 - pandas is slow to import
 
         if self._known is None and self._client is not None and self.model_id is not None:
-            self._known = described(self._client, (self.model_id, self.revision))
+            self._known = describe_revision(self._client, (self.model_id, self.revision))
         return self._known or Revision(None, None)
 
 

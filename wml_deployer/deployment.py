@@ -261,7 +261,7 @@ class Deployment:
 
         endpoint = Endpoint(self._client, self.id)
         endpoint.learn(self._versions)
-        endpoint.take(DeploymentRecord.from_document(self.raw))
+        endpoint.add_record(DeploymentRecord.from_document(self.raw))
         return endpoint
 
     def _ask(self, body: bytes) -> bytes:
@@ -270,7 +270,7 @@ class Deployment:
 
     def _follow(self) -> None:
         """Tell of the version that has just scored."""
-        served = self._endpoint.known()
+        served = self._endpoint.latest()
         if served is not None and served.is_settled and served.record.raw is not self.raw:
             self._take(served.record)
 

@@ -13,23 +13,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from wml_deployer._clients.door import open_scoring
-from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
-from wml_deployer._scoring.kept import beside, split
+from wml_deployer._scoring.batches import AdaptiveBatchSizer
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials
-from wml_deployer.errors import ConflictError
+from wml_deployer.errors import ConflictError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
+    from collections.abc import Iterator, Sequence
 
     from wml_deployer._clients.protocol import Scoring
     from wml_deployer._scoring.batches import Send
-    from wml_deployer._scoring.revisions import Revision
+    from wml_deployer._scoring.lookups import Revision
     from wml_deployer.credentials import Credentials
     from wml_deployer.credentials._location import CredentialsLocation
     from wml_deployer.schema import Schema
@@ -159,11 +158,11 @@ class Scorer:
         return worker_sizer(self.deployment_id, self.batching)
 
     def _split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:
-        return split(frame, self.keep) if self.keep else (None, frame)
+        return split_kept(frame, self.keep) if self.keep else (None, frame)
 
     def _beside(self, kept: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
         """In the shape of ``meta``, as far as the columns are the same."""
-        whole = scores if kept is None else beside(kept, scores)
+        whole = scores if kept is None else join_kept(kept, scores)
         if whole.dtypes.equals(self.meta.dtypes):
             return whole
         return whole.astype({name: dtype for name, dtype in self.meta.dtypes.items() if name in whole.columns})
@@ -211,7 +210,7 @@ def worker_sizer(deployment_id: str, batching: Batching) -> AdaptiveBatchSizer: 
 
 @lru_cache(maxsize=8)
 def worker_endpoint(source: CredentialsLocation, deployment_id: str) -> Endpoint:
-    """Return what this process knows of a deployment, which it looks up on a connection beside those that score.
+    """Return what this process knows of a deployment, which it looks up on a connection join_kept those that score.
 
     Args:
         source: Where it finds its credentials.
@@ -248,3 +247,40 @@ def _reset_after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)
+
+
+def split_kept(frame: pd.DataFrame, keep: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take a frame apart into the columns to keep, and what is to be scored.
+
+    Args:
+        frame: n rows × k fields.
+        keep: Names of columns.
+
+    Raises:
+        SchemaError: A column is not there.
+
+    """
+    names = list(keep)
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise SchemaError(
+            f"The columns to keep {', '.join(map(repr, missing))} are not among those of the frame.",
+            next_step="Give keep= as a list of names of its columns.",
+        )
+    return frame[names], frame.drop(columns=names)
+
+
+def join_kept(kept: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Put what was kept before its scores.
+
+    Raises:
+        SchemaError: A column that was kept is called as one of the scores is.
+
+    """
+    both = [name for name in kept.columns if name in scores.columns]
+    if both:
+        raise SchemaError(
+            f"The columns to keep {', '.join(map(repr, both))} are called as scores are.",
+            next_step="Rename them before scoring.",
+        )
+    return pd.concat([kept, scores], axis=1)

@@ -19,7 +19,7 @@ from tests.benchmarks.bars import Bars
 from tests.benchmarks.canned import DEPLOYMENT, Canned
 from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer._clients.records import DeploymentRecord
-from wml_deployer._scoring.revisions import Revision
+from wml_deployer._scoring.lookups import Revision
 from wml_deployer.deployment import Deployment
 from wml_deployer.schema import Field, Schema
 from wml_deployer.testing import LocalServer

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._scoring import serving
+from wml_deployer._scoring import lookups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def test_a_look_beside_a_request_is_over_after_close(
     deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores do not wait for it; whoever closes does, and may remove what the service wrote to."""
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     deployer.deploy(model)
     deployer.score(features.head(2))
     before = our_threads()

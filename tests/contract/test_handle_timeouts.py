@@ -11,7 +11,7 @@ import pytest
 
 from wml_deployer import Deployer, Deployment, SoftwareCredentials, deployment
 from wml_deployer._clients import direct
-from wml_deployer._scoring import serving
+from wml_deployer._scoring import lookups
 from wml_deployer.errors import DeadlineError
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def test_a_look_that_stalls_beside_a_score_is_within_its_time(
 ) -> None:
     """The rows are scored; which version did that is not known, and said to be so."""
     handle = project[0].status()
-    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     faults("GET", "/ml/v4/deployments/")
     start = time.monotonic()
 

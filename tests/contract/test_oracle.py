@@ -26,7 +26,7 @@ from tests.contract.interruptions import Killed, interruption
 from tests.contract.project_model import Checkout, Content, Entry, Refused, Revision, World
 from wml_deployer import Deployer
 from wml_deployer._clients.door import connect
-from wml_deployer._scoring import serving
+from wml_deployer._scoring import lookups
 from wml_deployer.errors import VersionError, WMLDeployerError
 from wml_deployer.metadata import MetadataFile
 from wml_deployer.packaging import pack
@@ -563,7 +563,7 @@ def place(server: LocalServer, reached: SoftwareCredentials, tmp_path: Path, mon
         if name.startswith("wml_deployer._rollout") and getattr(module, "datetime", None) is datetime:
             monkeypatch.setattr(module, "datetime", Seconds)
     # Looks beside requests depend on the time; which requests a call sends shall not.
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", float("inf"))
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", float("inf"))
     client = connect(reached)
     yield Place(server, reached, client, tmp_path, {digest_of(content): content for content in CONTENTS})
     client.close()

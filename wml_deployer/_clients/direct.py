@@ -11,21 +11,22 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
-from wml_deployer._clients.authorized import request
 from wml_deployer._clients.changes import changing
 from wml_deployer._clients.documents import is_document
-from wml_deployer._clients.jobs import BatchCalls
+from wml_deployer._clients.exchange import request
 from wml_deployer._clients.records import (
     ARRAY_TYPE,
     FRAME_TYPE,
     UNKNOWN_TYPE,
     AssetKind,
     DeploymentRecord,
+    JobRecord,
     ModelProperties,
     ModelRecord,
     PlanRecord,
 )
 from wml_deployer._transport.deadline import cleanup_deadline, remaining
+from wml_deployer._transport.idempotency import send_once
 from wml_deployer._transport.pool import READ_SECONDS
 from wml_deployer._transport.responses import Response, checked
 from wml_deployer.errors import InvalidResponseError, NotFoundError, WMLDeployerError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer._clients.documents import Document
-    from wml_deployer._clients.scope import Scope
+    from wml_deployer._clients.protocol import Scope
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
     from wml_deployer.schema import Schema
@@ -48,7 +49,7 @@ Result = TypeVar("Result")
 _JSON = {"Content-Type": "application/json"}
 
 
-class DirectCalls(BatchCalls):
+class DirectCalls:
     """Calls of the service's REST API on one deployment space.
 
     Args:
@@ -229,6 +230,59 @@ class DirectCalls(BatchCalls):
             self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True, silence=silence
         )
         return checked(response, "score").body
+
+    def create_batch_deployment(self, name: str, model_id: str, revision: str, custom: Document) -> DeploymentRecord:
+        """Start a batch deployment of a revision."""
+        entity = {
+            "name": name,
+            **self.scope.query,
+            "asset": {"id": model_id, "rev": revision},
+            "batch": {},
+            "hardware_spec": {"name": "S", "num_nodes": 1},
+            "custom": custom,
+        }
+        created = self._call("POST", "/ml/v4/deployments", "create the batch deployment", json=entity)
+        return DeploymentRecord.from_document(created.document())
+
+    def batch_deployments(self) -> Sequence[DeploymentRecord]:
+        """List every batch deployment of the space."""
+        listed = self._pages("/ml/v4/deployments", "list the batch deployments")
+        return [DeploymentRecord.from_document(item) for item in listed if "batch" in item.get("entity", {})]
+
+    def start_job(self, deployment_id: str, name: str, body: bytes) -> JobRecord:
+        """Start a job on ``input_data`` bytes, once: after a lost response the job of this name is looked for.
+
+        IBM's clients send the creation of a job again after a lost response.
+        """
+        head = {"name": name, **self.scope.query, "deployment": {"id": deployment_id}}
+        # The rows are not decoded only to be encoded again.
+        document = orjson.dumps(head)[:-1] + b',"scoring":' + body + b"}"
+        headers = {"Content-Type": "application/json"}
+
+        def start() -> JobRecord:
+            started = self._call("POST", "/ml/v4/deployment_jobs", "start the job", body=document, headers=headers)
+            return JobRecord.from_document(started.document())
+
+        return send_once(start, lambda: next((job for job in self.jobs() if job.name == name), None))
+
+    def job(self, job_id: str) -> JobRecord:
+        """Ask for a job."""
+        return JobRecord.from_document(
+            self._call("GET", f"/ml/v4/deployment_jobs/{job_id}", "look up the job").document()
+        )
+
+    def jobs(self) -> Sequence[JobRecord]:
+        """List the space's jobs that score rows; the service keeps the newest few hundred."""
+        listed = self._pages("/ml/v4/deployment_jobs", "list the jobs")
+        return [JobRecord.from_document(item) for item in listed if "scoring" in item.get("entity", {})]
+
+    def cancel_job(self, job_id: str) -> None:
+        """Stop a job and forget it; one that is gone already is stopped."""
+        path = f"/ml/v4/deployment_jobs/{job_id}"
+        try:
+            self._call("DELETE", path, "cancel the job", params={"hard_delete": "true"}, repeatable=True)
+        except NotFoundError:
+            return
 
     def plan(self, instance_id: str) -> PlanRecord:
         """Ask for a plan. IBM's older client tells of none on Cloud Pak for Data."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from wml_deployer._clients.choice import choose, release_of
 from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._clients.machine_learning import MachineLearningClient
-from wml_deployer._clients.scope import Scope
+from wml_deployer._clients.protocol import Scope
 from wml_deployer._clients.tokens import TokenSource
-from wml_deployer._clients.watsonx import WatsonxClient
 from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import remaining
 from wml_deployer._transport.pool import CONNECTIONS, PAUSES_SECONDS, Transport
@@ -56,7 +55,11 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
 def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> type[IBMClient]:
     release = release_of(credentials, transport) if credentials.kind == "software" else None
     chosen = choose(credentials, release)
-    return MachineLearningClient if chosen.name == "machine-learning" else WatsonxClient
+    if chosen.name == "machine-learning":
+        return MachineLearningClient
+    from wml_deployer._clients.watsonx import WatsonxClient  # noqa: PLC0415 - deferred: httpx comes with that client
+
+    return WatsonxClient
 
 
 def open_scoring(

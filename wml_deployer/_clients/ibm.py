@@ -8,19 +8,18 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wml_deployer._clients.catalogue import entity, packages, specification_of
 from wml_deployer._clients.changes import changing
 from wml_deployer._clients.direct import DirectCalls, input_schemas
-from wml_deployer._clients.documents import text_of
+from wml_deployer._clients.documents import entity, packages, specification_of, text_of
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
+from wml_deployer._clients.protocol import Scope, refuse_project
 from wml_deployer._clients.records import (
     DeploymentRecord,
     ModelProperties,
     ModelRecord,
     SpaceRecord,
 )
-from wml_deployer._clients.scope import Scope, refuse_project
 from wml_deployer._clients.translation import translated
 from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import cleanup_deadline

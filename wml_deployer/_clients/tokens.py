@@ -7,19 +7,24 @@ both are handed a ready token from here.
 from __future__ import annotations
 
 import base64
+import os
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import orjson
 
-from wml_deployer._clients.forks import ForkSafeLock
-from wml_deployer._clients.keys import api_key
-from wml_deployer._clients.logins import log_in
+from wml_deployer._clients.logins import api_key, log_in
+from wml_deployer._transport.deadline import acquire
 from wml_deployer.errors import CredentialsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
 
     from wml_deployer._transport.pool import Transport
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
@@ -124,3 +129,46 @@ def _claims(token: str) -> dict[str, Any]:
     except (IndexError, ValueError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+_locks: WeakSet[ForkSafeLock] = WeakSet()
+
+
+class ForkSafeLock:
+    """A lock for state that is right at every moment: a forked child goes on with it, and with a lock of its own.
+
+    Example:
+        >>> with ForkSafeLock() as lock:
+        ...     lock is not None
+        True
+
+    """
+
+    def __init__(self) -> None:
+        """Make it free."""
+        self._lock = threading.Lock()
+        _locks.add(self)
+
+    def __enter__(self) -> Self:
+        """Wait for it, no longer than the deadline allows."""
+        acquire(self._lock)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it go."""
+        self._lock.release()
+
+    def renew(self) -> None:
+        """Make it free, whoever held it."""
+        self._lock = threading.Lock()
+
+
+def _renew_all() -> None:
+    for lock in _locks:
+        lock.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew_all)

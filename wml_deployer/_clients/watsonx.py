@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
+from wml_deployer._clients.exchange import RequestFailedError, running
 from wml_deployer._clients.ibm import IBMClient
 from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 
@@ -23,15 +26,10 @@ class WatsonxClient(IBMClient):
     def _constructed(self, credentials: CloudCredentials | SoftwareCredentials) -> Any:
         from ibm_watsonx_ai import APIClient, Credentials  # noqa: PLC0415 - takes a second to import
 
-        from wml_deployer._clients.httpx_stand_in import (  # noqa: PLC0415 - httpx comes with IBM's client
-            asynchronous_client,
-            synchronous_client,
-        )
-
         given = Credentials(url=self.url, token=self._tokens.token())
         if isinstance(credentials, SoftwareCredentials):
             given.version = credentials.version
-        return APIClient(given, httpx_client=synchronous_client(), async_httpx_client=asynchronous_client())
+        return APIClient(given, httpx_client=_synchronous_client(), async_httpx_client=_asynchronous_client())
 
     def _hand_over(self, token: str) -> None:
         if self._client.credentials.token != token:
@@ -50,3 +48,53 @@ class WatsonxClient(IBMClient):
             yield
         finally:
             Settings.verify, Settings.proxies = before
+
+
+_BODY = "wml_deployer_body"
+# The pool says these itself, and decodes what it asks for.
+_OF_THE_CONNECTION = frozenset({"accept-encoding", "connection", "host", "transfer-encoding"})
+# The body is decoded and whole already; httpx would decode it again.
+_OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+class _Client(httpx.Client):
+    """Keeps an open file beside the request that is made of it: sent once more, it must be read again."""
+
+    def build_request(self, *args: Any, content: Any = None, extensions: Any = None, **options: Any) -> httpx.Request:
+        """Build a request, and keep the file that it sends."""
+        kept = {_BODY: content} if hasattr(content, "seek") else {}
+        return super().build_request(*args, content=content, extensions={**(extensions or {}), **kept}, **options)
+
+
+class _Transport(httpx.BaseTransport):
+    """Hands each request to the exchange that is running."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the whole answer."""
+        exchange = running()
+        if exchange is None:
+            raise RequestFailedError("IBM's client asked for something outside of a call of this library.")
+        body = request.extensions.get(_BODY) or request.read() or None
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
+        answer = exchange.send(request.method, str(request.url), headers, body)
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_WIRE}
+        return httpx.Response(answer.status, headers=kept, content=answer.body)
+
+
+class _NoTransport(httpx.AsyncBaseTransport):
+    """The door makes no asynchronous call."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse."""
+        raise RequestFailedError(f"IBM's client asked for {request.url.path} asynchronously.")
+
+
+def _synchronous_client() -> httpx.Client:
+    """Return what IBM's client takes as ``httpx_client``."""
+    # The environment's proxies and certificates are the transport's affair.
+    return _Client(transport=_Transport(), trust_env=False)
+
+
+def _asynchronous_client() -> httpx.AsyncClient:
+    """Return what IBM's client takes as ``async_httpx_client``; without, it makes one and reads all certificates."""
+    return httpx.AsyncClient(transport=_NoTransport(), trust_env=False)

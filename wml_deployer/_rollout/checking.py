@@ -5,10 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from wml_deployer._preflight.content import schema_findings, size_findings
-from wml_deployer._preflight.errors_as_findings import as_findings, service_subject
-from wml_deployer._preflight.space import space_findings
-from wml_deployer._preflight.specification import life_findings
+from wml_deployer._preflight.findings import (
+    as_findings,
+    life_findings,
+    schema_findings,
+    service_subject,
+    size_findings,
+    space_findings,
+)
 from wml_deployer._rollout.preparing import prepared
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.routing import place

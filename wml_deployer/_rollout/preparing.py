@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._preflight.content import input_findings
+from wml_deployer._preflight.findings import input_findings
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from wml_deployer._scoring.batch_size import AdaptiveBatchSizer
+from wml_deployer._scoring.options import BATCH_BYTES
 from wml_deployer._scoring.ordered_pool import ordered_results
 from wml_deployer.errors import (
     AuthenticationError,
@@ -21,6 +22,7 @@ from wml_deployer.errors import (
 )
 from wml_deployer.payload import Document, Table, decode, prepare
 from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
+from wml_deployer.payload._table import BatchSizer
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
@@ -30,7 +32,52 @@ if TYPE_CHECKING:
     from wml_deployer.progress._stage import Stage
     from wml_deployer.schema import ClassLabel, Schema
 
-__all__ = ["Send", "score_chunks", "score_rows"]
+__all__ = ["AdaptiveBatchSizer", "Send", "score_chunks", "score_rows"]
+
+FIRST_ROWS = 2_000
+MOST_ROWS = 100_000
+WANTED_SECONDS = 0.5
+
+
+class AdaptiveBatchSizer(BatchSizer):
+    """Learns from answer times and from the size of bodies; safe to share between threads.
+
+    Args:
+        rows: A fixed number of rows, or ``None`` to learn.
+        body_bytes: Bytes of a body at most.
+
+    Example:
+        >>> sizer = AdaptiveBatchSizer()
+        >>> sizer.learn(rows=2_000, seconds=0.1)
+        >>> sizer.rows
+        4000
+        >>> sizer.weigh(rows=2_000, size=2_000_000)
+        >>> sizer.rows
+        3600
+
+    """
+
+    def __init__(self, rows: int | None = None, body_bytes: int = BATCH_BYTES) -> None:
+        """Begin with a number that slow models answer in time."""
+        super().__init__(FIRST_ROWS if rows is None else rows, body_bytes)
+        self._fixed = rows
+        self._most = MOST_ROWS
+        self._lock = threading.Lock()
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take one answer into account: at most twice or half as many rows next time."""
+        if self._fixed is not None:
+            return
+        wanted = rows * WANTED_SECONDS / max(seconds, 1e-6)
+        with self._lock:
+            self._rows = int(max(1, min(self._most, self._rows * 2, max(wanted, self._rows / 2))))
+
+    def too_large(self, rows: int) -> None:
+        """Never again send more than half as many rows as the service has just refused."""
+        with self._lock:
+            self._most = max(1, min(self._most, rows // 2))
+            self._rows = min(self._rows, self._most)
+
 
 _FATAL_ERRORS = (AuthenticationError, AuthorizationError, CertificateError, NotFoundError)
 """Errors that every batch would meet, so they end the call even with ``on_error="null"``."""

@@ -17,8 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from wml_deployer._strict import StrictModel, kind_of
 from wml_deployer.credentials import _checks as checks
 from wml_deployer.credentials._kinds import SOFTWARE_ONLY, TITLES, sort_out
-from wml_deployer.credentials._notebook import from_notebook
-from wml_deployer.credentials._sources import Source, from_environment, from_file, from_mapping, merge
+from wml_deployer.credentials._sources import Source, from_environment, from_file, from_mapping, from_notebook, merge
 from wml_deployer.errors import CredentialsError, Fault
 
 if TYPE_CHECKING:

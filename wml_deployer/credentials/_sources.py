@@ -14,20 +14,13 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from wml_deployer._yaml import plain, read
 from wml_deployer.credentials._kinds import LOCAL, service_of
+from wml_deployer.credentials._regions import region_of_platform
 from wml_deployer.errors import CredentialsError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "SECRETS",
-    "VARIABLES",
-    "Source",
-    "from_environment",
-    "from_file",
-    "from_mapping",
-    "merge",
-]
+__all__ = ["SECRETS", "VARIABLES", "Source", "from_environment", "from_file", "from_mapping", "from_notebook", "merge"]
 
 VARIABLES = {
     "WML_URL": "url",
@@ -173,3 +166,32 @@ def _counts(key: str, source: Source, service: str | None) -> bool:
 def _said(key: str, by_others: Mapping[str, str]) -> bool:
     """Whether sources that win have said a key already, or said it in another way."""
     return key in by_others or any(key in group and group & by_others.keys() for group in _ALTERNATIVES)
+
+
+_URL = "RUNTIME_ENV_APSX_URL"
+# Of the ways to say one thing, the better one first: a file is renewed by the notebook's service while the notebook
+# runs, and only in a space can anything be deployed.
+_TOKENS = {"RUNTIME_ENV_ACCESS_TOKEN_FILE": "token_file", "USER_ACCESS_TOKEN": "token"}
+_PLACES = {"SPACE_ID": "space_id", "PROJECT_ID": "project_id"}
+
+
+def from_notebook(environment: Mapping[str, str]) -> Source:
+    """What a notebook's environment says; nothing outside of one."""
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for alternatives in ({_URL: "url"}, _TOKENS, _PLACES) if environment.get(_URL, "").strip() else ():
+        said = next((name for name in alternatives if environment.get(name, "").strip()), None)
+        if said is not None:
+            key = alternatives[said]
+            values[key], places[key] = _read(key, environment[said].strip()), said
+    return Source("the notebook", values, places)
+
+
+def _read(key: str, text: str) -> Any:
+    if key == "token_file":
+        return Path(text)
+    if key == "token":
+        return text.removeprefix("Bearer ")
+    # Watson Studio names the platform's host, beside which the region's runtime has one of its own.
+    region = region_of_platform(text) if key == "url" else None
+    return region.url if region else text

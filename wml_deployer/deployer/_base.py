@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wml_deployer._clients.door import local_service
-from wml_deployer._clients.scope import refuse_project
+from wml_deployer._clients.protocol import refuse_project
 from wml_deployer._rollout.project import Project
 from wml_deployer._rollout.versions import Wish
 from wml_deployer._transport.deadline import deadline

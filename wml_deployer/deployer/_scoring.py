@@ -123,14 +123,13 @@ class ScoringVerbs(CandidateVerbs):
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring.kept import beside, split  # noqa: PLC0415 - pandas is slow to import
         from wml_deployer._scoring.options import Batching  # noqa: PLC0415
-        from wml_deployer.scorer import Scorer  # noqa: PLC0415
+        from wml_deployer.scorer import Scorer, join_kept, split_kept  # noqa: PLC0415 - deferred: pandas is slow to import
 
         deployment = self._deployment("score")
         names = (keep,) if isinstance(keep, str) else tuple(keep)
-        kept, rows = split(like, names)
-        meta = beside(kept, deployment.score(rows, timeout=timeout)).iloc[:0]
+        kept, rows = split_kept(like, names)
+        meta = join_kept(kept, deployment.score(rows, timeout=timeout)).iloc[:0]
         source = replace(self._source, space_id=self._project.client.scope.id)
         schema, batching = deployment.schema or Schema(), Batching(in_flight=in_flight)
         known = deployment._endpoint.revisions()  # noqa: SLF001 - a handle of its own
@@ -197,7 +196,7 @@ class ScoringVerbs(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._scoring.revisions import Revision  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.lookups import Revision  # noqa: PLC0415 - pandas is slow to import
 
         metadata = self.metadata
         name = metadata.project_name

@@ -12,15 +12,13 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
-from wml_deployer._clients.catalogue import specification_of
+from wml_deployer._clients.documents import specification_of
+from wml_deployer._clients.protocol import Scope
 from wml_deployer._clients.records import PlanRecord, SpaceRecord
-from wml_deployer._clients.scope import Scope
-from wml_deployer._preflight.content import LARGE, schema_findings, size_findings
+from wml_deployer._preflight.findings import LARGE, life_findings, schema_findings, size_findings, space_findings
 from wml_deployer._preflight.model import refuse
 from wml_deployer._preflight.pickled import pickled_findings
 from wml_deployer._preflight.skew import skew, skew_findings
-from wml_deployer._preflight.space import space_findings
-from wml_deployer._preflight.specification import life_findings
 from wml_deployer.errors import CheckError
 from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 from wml_deployer.reports import CheckReport, Finding

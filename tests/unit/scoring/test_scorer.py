@@ -16,8 +16,7 @@ import pytest
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from tests.unit.transport.test_transport import reply
 from wml_deployer import scorer as scorer_module
-from wml_deployer._scoring.batch_size import FIRST_ROWS
-from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.batches import FIRST_ROWS, score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer.credentials._location import CredentialsLocation

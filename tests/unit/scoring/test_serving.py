@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from wml_deployer._clients.changes import changing
-from wml_deployer._scoring import serving
+from wml_deployer._scoring import lookups, serving
 from wml_deployer._scoring.labels import ClassNames, Verdict
+from wml_deployer._scoring.lookups import Revision
 from wml_deployer._scoring.options import Batching
-from wml_deployer._scoring.revisions import Revision
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseError, TransportError
@@ -41,7 +41,7 @@ def service(request: pytest.FixtureRequest) -> SwitchingService:
 def endpoint(service: SwitchingService) -> Endpoint:
     """Look at it once."""
     endpoint = Endpoint(service, DEPLOYMENT)
-    endpoint.look()
+    endpoint.look_up()
     return endpoint
 
 
@@ -153,7 +153,7 @@ def test_an_update_that_was_seen_before_holds_nothing_up_that_is_plain(
 ) -> None:
     """The rows are encoded for the version before, which is known to answer until then."""
     service.switch("2", through=False)
-    endpoint.look()
+    endpoint.look_up()
 
     with deadline(2):
         assert ["prediction", "probability_buy", "probability_stay"] == columns(endpoint, 0, 1)
@@ -164,12 +164,12 @@ def test_an_update_to_another_order_of_columns_is_waited_for(
     service: SwitchingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The labels do not tell which order the values were taken in."""
-    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     service.store("1", BUY_STAY, ("x", "y"))
     service.store("4", BUY_STAY, ("y", "x"))
     endpoint = Endpoint(service, DEPLOYMENT)
-    endpoint.look()
+    endpoint.look_up()
     service.switch("4", through=False)
     service.after = lambda: service.arrive() if len(service.bodies) == 1 else None
     two = pd.DataFrame({"x": [0.0], "y": [1.0]})
@@ -183,7 +183,7 @@ def test_what_others_looked_up_is_enough_to_send_rows(service: SwitchingService)
     """A new handle does not ask again before its first request."""
     endpoint = Endpoint(service, DEPLOYMENT)
     endpoint.learn_revision(("9d0e", "1"), Revision("v1", Schema((Field("x", "float64"),), BUY_STAY)))
-    endpoint.take(service.deployment(DEPLOYMENT))
+    endpoint.add_record(service.deployment(DEPLOYMENT))
     looks = service.looks
 
     assert ("1", looks) == (endpoint.current(settled=False).record.revision, service.looks)
@@ -202,15 +202,15 @@ def test_an_older_look_that_comes_late_changes_nothing(
         return record
 
     monkeypatch.setattr(service, "deployment", slow)
-    older = threading.Thread(target=endpoint.look)
+    older = threading.Thread(target=endpoint.look_up)
     older.start()
     asked.wait(10)
     monkeypatch.setattr(service, "deployment", look)
     service.switch("2")
-    endpoint.look()
+    endpoint.look_up()
     late.set()
     older.join()
-    known = endpoint.known()
+    known = endpoint.latest()
 
     assert known is not None
     assert "2" == known.record.revision
@@ -220,7 +220,7 @@ def test_one_look_at_a_time_goes_out_beside_requests(
     service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many threads score."""
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     over, asked = threading.Event(), list[str]()
 
     def stalled(deployment_id: str) -> bool:
@@ -229,7 +229,7 @@ def test_one_look_at_a_time_goes_out_beside_requests(
 
     monkeypatch.setattr(service, "deployment", stalled)
     for _ in range(3):
-        endpoint.look_beside()
+        endpoint.look_up_in_background()
     time.sleep(0.1)
     over.set()
 
@@ -251,8 +251,8 @@ def test_an_old_look_is_looked_up_beside_the_request(
     service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change by others is seen although no label speaks of it."""
-    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     service.switch("2")
 
     assert ["prediction", "probability_buy", "probability_leave"] == columns(endpoint, 0)
@@ -316,8 +316,8 @@ def test_a_look_that_fails_fails_what_has_names(
     """Numbers of a regressor cannot be named wrongly."""
     service.store("5", ())
     service.switch(revision)
-    endpoint.look()
-    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
+    endpoint.look_up()
+    monkeypatch.setattr(lookups, "TRUST_SECONDS", 0.0)
     service.failure = TransportError("no answer")
 
     if revision == "1":
@@ -333,9 +333,9 @@ def test_numbers_do_not_wait_long_for_a_look_that_stalls(
     """It is there for the next call, or fails."""
     service.store("5", ())
     service.switch("5")
-    endpoint.look()
-    monkeypatch.setattr(serving, "TRUST_SECONDS", 0.0)
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    endpoint.look_up()
+    monkeypatch.setattr(lookups, "TRUST_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(serving, "PATIENCE_SECONDS", 0.05)
     over = threading.Event()
     monkeypatch.setattr(service, "deployment", lambda _: over.wait(20))
@@ -358,7 +358,7 @@ def test_rows_are_sent_in_the_order_of_what_serves(service: SwitchingService, en
 
     endpoint.learn_revision(("9d0e", "1"), Revision("v1", Schema((Field("x", "float64"), Field("y", "float64")))))
     service.switch("1")
-    endpoint.look()
+    endpoint.look_up()
     service.switch("4")
     scores = endpoint.score(two, Batching(), ask)
 
@@ -448,7 +448,7 @@ def test_a_look_from_before_the_answer_does_not_tell_who_gave_it(
     service: SwitchingService, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look beside the request was answered before the switch."""
-    monkeypatch.setattr(serving, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", 0.0)
     endpoint.learn_revision(("9d0e", "2"), Revision("v2", Schema((Field("x", "float64"),), BUY_LEAVE)))
 
     def switch_after_the_look() -> None:
