@@ -294,7 +294,10 @@ def _sample(given: argparse.Namespace) -> SampleFile | None:
     from wml_deployer._verification.sample_file import read_sample_file  # noqa: PLC0415 - --help answers at once
 
     if given.sample is None and given.dtype:
-        raise errors.PayloadError("--dtype is about the columns of a sample.", next_step="Give the file with --sample.")
+        raise errors.PayloadError(
+            "The types of --dtype are for the columns of a sample, and there is none.",
+            next_step="Give the file with --sample.",
+        )
     return None if given.sample is None else read_sample_file(given.sample, dict(given.dtype))
 
 

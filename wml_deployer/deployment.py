@@ -319,7 +319,7 @@ async def score_on_thread(
 
     """
     if isinstance(rows, Iterator):
-        raise ConfigurationError("ascore takes rows, not an iterator of them.", next_step="Await each chunk.")
+        raise ConfigurationError("Expected rows, got an iterator of them.", next_step="Await each chunk.")
     stop = threading.Event()
 
     def score_unless_stopped() -> Scores:

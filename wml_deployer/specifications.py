@@ -131,12 +131,12 @@ def choose_specification(
     """
     if not specifications:
         raise SpecificationError(
-            "the service lists no software specification",
-            next_step="check that the credentials may read the software specifications of this service",
+            "The service lists no software specification.",
+            next_step="Check that the credentials may read the software specifications of this service.",
         )
     chosen = _best(model_type, specifications) if name is None else _named(name, model_type, specifications)
     if chosen.state == "deprecated":
-        logger.warning("%s is deprecated: %s", chosen.name, _successor(chosen))
+        logger.warning("%s is deprecated: use %s", chosen.name, chosen.replacement or "a supported one")
     return chosen
 
 
@@ -219,13 +219,16 @@ def _named(name: str, model_type: str, specifications: Sequence[Specification]) 
     if found is None:
         raise _unknown(name, specifications)
     if found.state not in _PREFERENCE:
-        raise SpecificationError(f"{name} is {found.state} and takes no new models", next_step=_successor(found))
+        raise SpecificationError(
+            f"{name} is {found.state} and takes no new models.",
+            next_step=f"Use {found.replacement or 'a supported one'}.",
+        )
     if fits(model_type, found) is False:
         framework = model_type.rpartition("_")[0]
         carried = _carried(framework, found)
         reason = f": it carries {framework} {carried}" if carried else ""
         raise SpecificationError(
-            f"{name} does not run {model_type}{reason}", next_step=_way_out(model_type, specifications)
+            f"{name} does not run {model_type}{reason}.", next_step=_way_out(model_type, specifications)
         )
     return found
 
@@ -257,8 +260,8 @@ def _unknown(name: str, specifications: Sequence[Specification]) -> Specificatio
     names = sorted(each.name for each in specifications)
     close = difflib.get_close_matches(name, names, n=1)
     return SpecificationError(
-        f"the service has no software specification {name!r}",
-        next_step=f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}",
+        f"The service has no software specification {name!r}.",
+        next_step=f"Did you mean {close[0]!r}?" if close else f"Choose one of {', '.join(names)}.",
     )
 
 
@@ -266,9 +269,12 @@ def _nothing_fits(
     model_type: str, specifications: Sequence[Specification], fitting: Sequence[Specification]
 ) -> SpecificationError:
     framework, _, version = model_type.rpartition("_")
-    closed = [Fault(each.name, f"runs {model_type}, but is {each.state}", _successor(each)) for each in fitting]
+    closed = [
+        Fault(each.name, f"runs {model_type}, but is {each.state}", f"use {each.replacement or 'a supported one'}")
+        for each in fitting
+    ]
     return SpecificationError(
-        f"{framework} {version} has no runtime here",
+        f"{framework} {version} has no runtime here.",
         next_step=_way_out(model_type, specifications),
         faults=tuple(closed),
     )
@@ -281,16 +287,10 @@ def _way_out(model_type: str, specifications: Sequence[Specification]) -> str:
     carried = [(each.name, _carried(framework, each)) for each in sorted(usable, key=_rank)]
     ways = [f"{name} carries {version}: {_install(framework, version)}" for name, version in carried if version]
     if not ways:
-        return f"store a model of another framework: no runtime here is known to carry {framework}"
-    return "; or ".join(ways) + " and fit again"
+        return f"Store a model of another framework: no runtime here is known to carry {framework}."
+    return f"{'; or '.join(ways)} and fit again."
 
 
 def _install(framework: str, version: str) -> str:
     major, _, minor = version.partition(".")
     return f"pip install '{framework}>={version},<{major}.{int(minor or 0) + 1}'"
-
-
-def _successor(specification: Specification) -> str:
-    if specification.replacement:
-        return f"use {specification.replacement}"
-    return "use a supported one"

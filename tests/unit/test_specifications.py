@@ -148,15 +148,15 @@ def test_a_named_one_of_unknown_content_is_used() -> None:
             "scikit-learn_1.6",
             "runtime-25.1-py3.21",
             "no software specification 'runtime-25.1-py3.21'",
-            "did you mean 'runtime-25.1-py3.12'?",
+            "Did you mean 'runtime-25.1-py3.12'?",
             id="misspelt",
         ),
-        pytest.param("scikit-learn_1.6", "zzz", "'zzz'", "choose one of autoai-kb_rt25.1-py3.12, onnx", id="unknown"),
+        pytest.param("scikit-learn_1.6", "zzz", "'zzz'", "Choose one of autoai-kb_rt25.1-py3.12, onnx", id="unknown"),
         pytest.param(
             "scikit-learn_1.1",
             "runtime-23.1-py3.10",
             "constricted and takes no new models",
-            "use runtime-24.1-py3.11",
+            "Use runtime-24.1-py3.11.",
             id="closed",
         ),
         pytest.param(

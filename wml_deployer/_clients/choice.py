@@ -188,8 +188,9 @@ def _none_fits(
         f"{which}{knows}{here}.",
         operation="connect",
         next_step=(
+            "Take another Python, or leave the choice of the client to auto: "
             "ibm-watson-machine-learning needs Python 3.10 to 3.12 and reaches Dallas, Frankfurt, London, Tokyo and "
             "Cloud Pak for Data up to 5.0; ibm-watsonx-ai needs Python 3.11 to 3.14 and reaches every region and "
-            "Cloud Pak for Data from 5.0: take another Python, or leave the choice of the client to auto."
+            "Cloud Pak for Data from 5.0."
         ),
     )

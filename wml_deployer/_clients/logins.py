@@ -119,7 +119,7 @@ def _from_keyring(service: str, user: str) -> SecretStr:
         raise ClientNotInstalledError(
             "The credentials name an entry of the system's keyring, and the package for it is not installed.",
             operation="log in",
-            next_step="pip install keyring",
+            next_step="Install it: pip install keyring",
         ) from error
     store = f'keyring set "{service}" "{user}"'
     try:

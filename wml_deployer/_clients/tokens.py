@@ -101,7 +101,11 @@ def _read(file: Path) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip().removeprefix("Bearer ").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise CredentialsError(f"The token in {file} cannot be read: {error}", operation="log in") from error
+        raise CredentialsError(
+            f"The token in {file} cannot be read: {error}",
+            operation="log in",
+            next_step="Check token_file in the credentials: it names a text file that you may read.",
+        ) from error
     if not re.fullmatch(r"[!-~]+", token):
         raise CredentialsError(
             f"{file} does not contain a bearer token.",

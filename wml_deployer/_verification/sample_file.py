@@ -104,7 +104,7 @@ def read_sample_file(path: Path, dtypes: Mapping[str, str]) -> SampleFile:
     except ImportError as error:
         raise ClientNotInstalledError(
             f"Reading {path} needs pyarrow, which is not installed.",
-            next_step="pip install pyarrow, or give a CSV file.",
+            next_step="Install it (pip install pyarrow), or give a CSV file.",
         ) from error
     except (OSError, ValueError) as error:
         raise PayloadError(

@@ -120,7 +120,7 @@ def _axes(ax: Axes | None, lines: int | None = None) -> Axes:
         raise ConfigurationError(
             "Plots need matplotlib, which is not installed.",
             operation="plot",
-            next_step="python -m pip install matplotlib",
+            next_step="Install it: python -m pip install matplotlib",
         ) from error
     figure, made = plt.subplots(figsize=(7, 3.5 if lines is None else 1.4 + 0.4 * lines), layout="constrained")
     # Invisible, not transparent: to a transparent one Jupyter gives a background of its own choice.

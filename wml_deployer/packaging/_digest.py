@@ -82,8 +82,8 @@ def digest(estimator: object, *, by_value: bool = False) -> str:
         return walk.node(estimator)
     except Exception as error:
         raise PackagingError(
-            f"{type(estimator).__name__} cannot be pickled: {walk.where or 'it'} is {_describe(walk.current)} "
-            f"({type(error).__name__}: {error})",
+            f"{type(estimator).__name__} cannot be pickled: {walk.where or 'it'} is {_describe(walk.current)}. "
+            f"{type(error).__name__}: {error}",
             next_step="Put functions at the top level of an importable module, and keep open files, locks and "
             "connections out of the model.",
         ) from error

@@ -82,7 +82,7 @@ def read_document(document: Mapping[Any, Any]) -> Document:
     blocks = document["input_data"]
     if not isinstance(blocks, (list, tuple)) or not all(isinstance(b, Mapping) and "values" in b for b in blocks):
         raise PayloadError(
-            "input_data is not a list of blocks with values.",
+            "The document's input_data is not a list of blocks with values.",
             next_step="Hand in {'input_data': [{'fields': [...], 'values': [[...], ...]}]}, or the frame itself.",
         )
     faults: list[Fault] = []

@@ -496,7 +496,7 @@ def test_what_users_code_raises_is_the_cause() -> None:
     model = Holder()
     model.parts = {"first": Raising()}
 
-    with pytest.raises(PackagingError, match=r"parts\['first'\] is a Raising \(ZeroDivisionError: no state") as caught:
+    with pytest.raises(PackagingError, match=r"parts\['first'\] is a Raising\. ZeroDivisionError: no state") as caught:
         digest(model)
 
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
