@@ -20,9 +20,10 @@ from wml_deployer.errors import (
     PayloadTooLargeError,
     WMLDeployerError,
 )
-from wml_deployer.payload import Document, Table, decode, prepare
+from wml_deployer.payload import decode, prepare
 from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
-from wml_deployer.payload._table import BatchSizer
+from wml_deployer.payload._document import Document
+from wml_deployer.payload._table import BatchSizer, Table
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:

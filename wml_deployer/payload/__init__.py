@@ -66,14 +66,14 @@ from wml_deployer.payload._errors import invalid
 from wml_deployer.payload._fast_answer import fast_frame
 from wml_deployer.payload._frames import frame_table
 from wml_deployer.payload._rows import rows_table
-from wml_deployer.payload._table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from wml_deployer.payload._table import Table
     from wml_deployer.schema import ClassLabel, Schema
 
-__all__ = ["Document", "Table", "decode", "encode", "encode_chunks", "prepare", "to_frame", "to_input_data"]
+__all__ = ["decode", "encode", "to_frame", "to_input_data"]
 
 _ROWS = (list, tuple, Mapping, np.ndarray, pd.Series, pd.Index)
 
@@ -175,37 +175,6 @@ def encode(data: object, *, schema: Schema | None = None) -> bytes:
 
     """
     return prepare(data, schema=schema).encode()
-
-
-def encode_chunks(
-    data: object, *, schema: Schema | None = None, batch_rows: int, batch_bytes: int
-) -> Iterator[tuple[range, bytes]]:
-    """Write request bodies of at most so many rows and bytes each, in order.
-
-    All rows are checked before the first body is written, so nothing of data with a fault in them is sent.
-
-    Args:
-        data: n rows x k fields, as :func:`prepare` takes them; a finished document stays one body.
-        schema: The model's input.
-        batch_rows: Most rows in a body.
-        batch_bytes: Most bytes in a body; a single row that is larger makes a body of its own.
-
-    Returns:
-        The positions of the rows in ``data`` (from 0), and their body.
-
-    Raises:
-        SchemaError: The columns are not the model's.
-        PayloadError: Values cannot be sent.
-        ConfigurationError: A batch of no rows or no bytes was asked for.
-
-    Example:
-        >>> for rows, body in encode_chunks([[1], [2], [3]], batch_rows=2, batch_bytes=1_000_000):
-        ...     print(rows, body)
-        range(0, 2) b'{"input_data":[{"values":[[1],[2]]}]}'
-        range(2, 3) b'{"input_data":[{"values":[[3]]}]}'
-
-    """
-    return prepare(data, schema=schema).chunks(batch_rows, batch_bytes)
 
 
 def to_frame(

@@ -58,10 +58,6 @@ class Document:
             )
         return self.body
 
-    def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
-        """Return the body, whole, whatever its size."""
-        yield range(self.rows), self.body
-
     def bodies(self, sizer: BatchSizer) -> Iterator[tuple[range, bytes]]:  # noqa: ARG002
         """Return the body, whole, whatever its size."""
         yield range(self.rows), self.body

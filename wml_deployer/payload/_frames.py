@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wml_deployer.errors import PayloadError
-from wml_deployer.payload._arrays import array_rows, stacked_rows
 from wml_deployer.payload._columns import NUMBER_KINDS, column_rows
 from wml_deployer.payload._errors import KINDS
 from wml_deployer.payload._names import arrange
-from wml_deployer.payload._rows import FEW_CELLS, python_rows
+from wml_deployer.payload._rows import FEW_CELLS, array_rows, python_rows, stacked_rows
 from wml_deployer.payload._table import Table
 
 if TYPE_CHECKING:

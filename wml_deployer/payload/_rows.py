@@ -10,22 +10,21 @@ import orjson
 import pandas as pd
 
 from wml_deployer.errors import Fault, PayloadError, SchemaError
-from wml_deployer.payload._arrays import array_rows
-from wml_deployer.payload._cells import flat_text, unmasked
-from wml_deployer.payload._columns import NUMBER_KINDS, column_rows
-from wml_deployer.payload._errors import KINDS, first_faults
+from wml_deployer.payload._cells import INFINITE, flat_text, unmasked
+from wml_deployer.payload._columns import NUMBER_KINDS, column_name, column_rows, doubles_of, slices
+from wml_deployer.payload._errors import KINDS, FaultLog, first_faults
 from wml_deployer.payload._names import arrange, names_by_position
 from wml_deployer.payload._table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from wml_deployer.payload._table import Values
     from wml_deployer.schema import Schema
 
-__all__ = ["FEW_CELLS", "python_rows", "rows_table"]
+__all__ = ["FEW_CELLS", "array_rows", "python_rows", "rows_table", "stacked_rows"]
 
 FEW_CELLS = 2_048
 """Up to so many values, writing them all to see whether they are right costs less than to look at each."""
@@ -203,3 +202,74 @@ def _records_table(labels: list[Any], rows: list[list[Any]], schema: Schema | No
 
 def _table(rows: list[Any], names: list[str] | None, width: int, index: pd.Index[Any], schema: Schema | None) -> Table:
     return Table(names, width, len(rows), index, python_rows(rows, names, index, schema.numbers if schema else ()))
+
+
+_DOUBLE_BYTES = np.dtype(np.float64).itemsize
+
+
+def array_rows(
+    array: NDArray[Any],
+    names: Sequence[str] | None,
+    index: pd.Index[Any] | None,
+    order: Sequence[int] | None = None,
+) -> Values:
+    """Check an array of n rows, and return how ranges of them are read.
+
+    Args:
+        array: n rows × k numbers.
+        names: The k names in the order in which they are sent, if they have any.
+        index: The labels of the n rows, if they have any.
+        order: The positions of their columns in the array, if it has another order.
+
+    Raises:
+        PayloadError: Some of the numbers are infinite.
+
+    """
+    if order is None:
+        return _checked(lambda start, stop: array[start:stop], len(array), names, index)
+    return _checked(lambda start, stop: array[start:stop, order], len(array), names, index)
+
+
+def stacked_rows(columns: Sequence[NDArray[Any]], names: Sequence[str], index: pd.Index[Any]) -> Values:
+    """Check k columns of n numbers of one dtype, and return how ranges of their rows are read.
+
+    Raises:
+        PayloadError: Some of the numbers are infinite.
+
+    """
+    return _checked(
+        lambda start, stop: np.stack([column[start:stop] for column in columns], axis=1), len(index), names, index
+    )
+
+
+def _checked(
+    read: Callable[[int, int], NDArray[Any]], rows: int, names: Sequence[str] | None, index: pd.Index[Any] | None
+) -> Values:
+    for start, stop in slices(rows):
+        numbers = read(start, stop)
+        if numbers.dtype.kind == "f" and np.isinf(_doubles(numbers)).any():
+            _refuse_infinite(read, rows, names, index)
+    return lambda start, stop: _as_orjson_reads(read(start, stop))
+
+
+def _refuse_infinite(
+    read: Callable[[int, int], NDArray[Any]], rows: int, names: Sequence[str] | None, index: pd.Index[Any] | None
+) -> None:
+    """Raise the error that names all infinite numbers; the values of an array of three dimensions are arrays."""
+    log = FaultLog(index)
+    for start, stop in slices(rows):
+        infinite = np.isinf(_doubles(read(start, stop)))
+        by_column = infinite.reshape(*infinite.shape[:2], -1).any(axis=2).T
+        for position, column in enumerate(by_column):
+            log.add(column_name(names, position), (start + np.flatnonzero(column)).tolist(), INFINITE)
+    log.check()
+
+
+def _doubles(numbers: NDArray[Any]) -> NDArray[Any]:
+    return numbers if numbers.itemsize <= _DOUBLE_BYTES else doubles_of(numbers)
+
+
+def _as_orjson_reads(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return contiguous numbers in native byte order; floats as doubles, because orjson would shorten a float32."""
+    native = np.float64 if numbers.dtype.kind == "f" else numbers.dtype.newbyteorder("=")
+    return np.ascontiguousarray(_doubles(numbers) if numbers.dtype.kind == "f" else numbers, dtype=native)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer.errors import ConfigurationError
 from wml_deployer.payload._columns import slices
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ Values = Callable[[int, int], Any]
 PIECE_CELLS = 32_768
 """Values that are written at a time, so that rows exist once as text and never all of them as Python values."""
 
-SAMPLE_ROWS = 64
-"""Rows by whose size the first body of many is measured."""
 
 _FILL = 0.9
 _PLACEHOLDER = "wml_deployer: the values go here"
@@ -118,25 +115,6 @@ class Table:
     def _body(self, values: Any) -> bytes:
         block = {"values": values} if self.names is None else {"fields": self.names, "values": values}
         return dump_json({"input_data": [block]})
-
-    def chunks(self, batch_rows: int, batch_bytes: int) -> Iterator[tuple[range, bytes]]:
-        """Write bodies of at most so many rows and bytes, in order, each with the positions of its rows.
-
-        A single row that is larger than ``batch_bytes`` makes a body of its own.
-
-        Raises:
-            ConfigurationError: A batch of no rows or no bytes was asked for.
-
-        """
-        if batch_rows < 1 or batch_bytes < 1:
-            raise ConfigurationError(
-                f"A batch of {batch_rows} rows and {batch_bytes} bytes holds nothing.",
-                next_step="Give batch_rows and batch_bytes of at least 1.",
-            )
-        sizer = BatchSizer(batch_rows, batch_bytes)
-        if self.rows > SAMPLE_ROWS:  # so that no body is written that is far too large
-            sizer.weigh(SAMPLE_ROWS, len(self.encode(0, SAMPLE_ROWS)))
-        return self.bodies(sizer) if self.rows else iter(())
 
     def bodies(self, sizer: BatchSizer) -> Iterator[tuple[range, bytes]]:
         """Write bodies of as many rows as fit, in order, each with the positions of its rows; one for no rows."""

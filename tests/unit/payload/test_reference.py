@@ -28,7 +28,8 @@ from wml_deployer import payload
 from wml_deployer._scoring.batches import score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer.errors import InvalidResponseError, PayloadError, ServerError
-from wml_deployer.payload import decode, encode, encode_chunks, prepare, to_frame, to_input_data
+from wml_deployer.payload import decode, encode, prepare, to_frame, to_input_data
+from wml_deployer.payload._table import BatchSizer
 from wml_deployer.schema import Field, Schema
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def test_chunks_together_are_the_whole() -> None:
         long = frame.iloc[np.resize(np.arange(len(frame)), random.choice([7, 130]))]
         batch_rows, batch_bytes = random.randrange(1, 200), random.randrange(50, 5_000)
 
-        chunks = list(encode_chunks(long, batch_rows=batch_rows, batch_bytes=batch_bytes))
+        chunks = list(prepare(long).bodies(BatchSizer(batch_rows, batch_bytes)))
 
         assert list(range(len(long))) == [row for rows, _ in chunks for row in rows]
         assert same_json(sent(encode(long)), [value for _, body in chunks for value in sent(body)])

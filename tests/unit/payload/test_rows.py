@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wml_deployer.errors import ConfigurationError, PayloadError
-from wml_deployer.payload import encode, encode_chunks, prepare, to_input_data
+from wml_deployer.errors import PayloadError
+from wml_deployer.payload import encode, prepare, to_input_data
 from wml_deployer.payload._table import BatchSizer
 
 Person = namedtuple("Person", ["age", "name"])  # noqa: PYI024 - untyped, as databases hand them out
@@ -218,13 +218,13 @@ def test_document_is_one_chunk() -> None:
     """However small the batches are, a document stays whole."""
     document = {"input_data": [{"values": [[1], [2]]}]}
 
-    assert [(range(2), encode(document))] == list(encode_chunks(document, batch_rows=1, batch_bytes=1))
+    assert [(range(2), encode(document))] == list(prepare(document).bodies(BatchSizer(rows=1, body_bytes=1)))
 
 
 def chunked(data: object, batch_rows: int, batch_bytes: int) -> list[tuple[range, list[Any]]]:
     return [
         (rows, json.loads(body)["input_data"][0]["values"])
-        for rows, body in encode_chunks(data, batch_rows=batch_rows, batch_bytes=batch_bytes)
+        for rows, body in prepare(data).bodies(BatchSizer(batch_rows, batch_bytes))
     ]
 
 
@@ -252,7 +252,7 @@ def test_chunks_keep_below_their_bytes(batch_bytes: int) -> None:
     """Rows of very different sizes never make a body that is too large, and none is lost."""
     frame = pd.DataFrame({"text": ["x" * (position % 100) for position in range(1_000)]})
 
-    bodies = list(encode_chunks(frame, batch_rows=10**6, batch_bytes=batch_bytes))
+    bodies = list(prepare(frame).bodies(BatchSizer(10**6, batch_bytes)))
 
     assert max(len(body) for _, body in bodies) <= batch_bytes
     assert list(range(1_000)) == [row for rows, _ in bodies for row in rows]
@@ -263,22 +263,10 @@ def test_row_larger_than_a_batch_is_a_chunk_of_its_own() -> None:
     assert [range(1), range(1, 2)] == [rows for rows, _ in chunked([["x" * 500], ["y" * 500]], 10, 100)]
 
 
-def test_no_rows_make_no_chunk() -> None:
-    """There is nothing to send."""
-    assert [] == chunked(FRAME.iloc[:0], 10, 1_000)
-
-
-@pytest.mark.parametrize(("batch_rows", "batch_bytes"), [(0, 1_000), (10, 0), (-1, 1_000)])
-def test_batches_of_nothing_are_refused(batch_rows: int, batch_bytes: int) -> None:
-    """A batch that can hold nothing would never end."""
-    with pytest.raises(ConfigurationError, match="holds nothing"):
-        encode_chunks([[1]], batch_rows=batch_rows, batch_bytes=batch_bytes)
-
-
 def test_fault_in_the_last_row_stops_the_first_chunk() -> None:
     """Nothing is sent of data with a fault in them."""
     with pytest.raises(PayloadError, match="row 9999"):
-        encode_chunks(np.append(np.zeros(9_999), np.inf).reshape(-1, 1), batch_rows=10, batch_bytes=10_000)
+        prepare(np.append(np.zeros(9_999), np.inf).reshape(-1, 1))
 
 
 def test_moments_of_all_chunks_have_one_precision() -> None:
