@@ -1,14 +1,22 @@
-"""Verify a deployment: a sample that the live endpoint must answer as the local model did."""
+"""Verify a deployment: a sample that the live endpoint must answer as the local model did.
+
+Where it does not, say what follows from that. Every part of the sample passed its rehearsal: with the libraries of
+this process, the model answers what a runtime makes of the request as it answers the rows themselves. So an endpoint
+whose answer to a row depends on the request that the row travels in changes the values on the way. One that always
+answers a row in the same way, but not as the model does, runs another model, or other libraries.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from wml_deployer._preflight.skew import differing_libraries
 from wml_deployer._verification.agreement import agree, rows_that_differ
-from wml_deployer._verification.diagnosis import diagnose
 from wml_deployer.errors import BadRequestError, RolloutError, WMLDeployerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from wml_deployer._clients.protocol import Client
@@ -54,7 +62,7 @@ def verify(client: Client, deployment_id: str, sample: Sample | None) -> Verific
         error = error or disagreement(live, _decoded(part.expected, sample), part)
     if error is None:
         return "passed"
-    diagnosis = diagnose(client, sample, answers)
+    diagnosis = _diagnose(client, sample, answers)
     error.message, error.next_step = f"{error.message}\n{diagnosis.problem}", diagnosis.next_step
     raise error
 
@@ -108,3 +116,70 @@ def _table(both: pd.DataFrame, part: Part, rows: int) -> str:
     shown = both.head(SHOWN_ROWS).to_string()
     count = f"{len(both)} of {rows} sample rows differ between deployment and local model ({part.name})"
     return f"{count}, the first {SHOWN_ROWS} of them:\n{shown}" if len(both) > SHOWN_ROWS else f"{count}:\n{shown}"
+
+
+SHOWN_COLUMNS = 10
+_NUMBERS = ("int", "uint", "float", "bool")
+
+
+class _Diagnosis(NamedTuple):
+    """What a disagreement shows, and what to do about it."""
+
+    problem: str
+    next_step: str
+
+
+def _diagnose(client: Client, sample: Sample, answers: Sequence[pd.DataFrame]) -> _Diagnosis:
+    """Say what it shows that the endpoint does not answer a sample as the local model does.
+
+    Args:
+        client: The deployment space.
+        sample: The sample.
+        answers: What the endpoint answers to its parts, in their order; to the first ones at least.
+
+    """
+    part = next(
+        (part for part, live in zip(sample.parts, answers, strict=False) if _contradicts(part, live, answers[0])), None
+    )
+    if part is not None:
+        return _values_changed(sample, part)
+    differing = _libraries(client, sample)
+    if differing:
+        return _Diagnosis(
+            f"Another model serves, or other libraries run it: {'; '.join(differing)}.",
+            f"Fit the model with the libraries of {sample.specification}, or choose a specification= with yours.",
+        )
+    return _Diagnosis(
+        "Another model serves than the one that was rehearsed; the libraries are the same, as far as the service lists "
+        "them.",
+        "See with status() and history() what serves and who changed it, and store the model again.",
+    )
+
+
+def _contradicts(part: Part, live: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Whether the endpoint answers rows otherwise than the same rows among all rows of the sample."""
+    if len(live) != len(part.rows) or len(whole) <= max(part.rows, default=0):
+        return False
+    return not agree(live, whole.iloc[list(part.rows)].reset_index(drop=True))
+
+
+def _values_changed(sample: Sample, part: Part) -> _Diagnosis:
+    """Explain that a row's answer depends on the request that it travels in."""
+    columns = [field.name for field in sample.schema.fields if not field.dtype.startswith(_NUMBERS)]
+    shown = ", ".join(columns[:SHOWN_COLUMNS]) + (", ..." if len(columns) > SHOWN_COLUMNS else "")
+    return _Diagnosis(
+        f"The deployment answers {part.name} otherwise than the same rows among all rows: values"
+        f"{f' of the columns {shown}' if shown else ''} change on the way, depending on the rows in a request.",
+        "Fit the model on plain numbers and text without gaps, so that a row means the same in every request.",
+    )
+
+
+def _libraries(client: Client, sample: Sample) -> list[str]:
+    """List the libraries of the fit that the runtime has in another version."""
+    try:
+        listed = next((each for each in client.specifications() if each.name == sample.specification), None)
+        found = differing_libraries(sample.libraries, client.specification(listed)) if listed else {}
+    except WMLDeployerError:
+        # The disagreement is what the caller needs to know of.
+        return []
+    return [f"{name} {here} here, {there} in {sample.specification}" for name, (here, there) in found.items()]

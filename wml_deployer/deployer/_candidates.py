@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import finish, required, start, version_of
@@ -10,7 +11,7 @@ from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
-from wml_deployer._verification.comparison import Answered, compared, timed
+from wml_deployer._verification.agreement import TimedScores, compare_answers
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
 from wml_deployer.deployer._verb import verb
 
@@ -83,7 +84,7 @@ class CandidateVerbs(OpenProject):
         """
         with deadline(timeout):
             live, candidate = self._deployment("compare"), self._candidate()
-            return compared(_scored(live, X), _scored(candidate, X))
+            return compare_answers(_scored(live, X), _scored(candidate, X))
 
     @verb
     def promote(
@@ -148,5 +149,7 @@ class CandidateVerbs(OpenProject):
         return self._handle(record, version_of(self.metadata, record))
 
 
-def _scored(deployment: Deployment, rows: Any) -> Answered:
-    return timed(str(deployment.version), lambda: deployment.score(rows))
+def _scored(deployment: Deployment, rows: Any) -> TimedScores:
+    began = time.perf_counter()
+    scores = deployment.score(rows)
+    return TimedScores(str(deployment.version), scores, time.perf_counter() - began)
