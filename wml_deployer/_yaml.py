@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Document", "children", "construct", "leaves", "parse", "plain", "read", "uses_aliases"]
+__all__ = ["YamlDocument", "children", "construct", "leaves", "parse", "plain", "read", "uses_aliases"]
 
 # libyaml composes ten times faster; PyYAML is built without it on some platforms.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,7 +30,7 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlDocument:
     """A YAML file taken apart.
 
     Attributes:
@@ -52,8 +52,8 @@ class Document:
 
 
 def read(
-    path: Path, *, name: str, error: type[ConfigurationError], next_step: str, known: Document | None = None
-) -> Document:
+    path: Path, *, name: str, error: type[ConfigurationError], next_step: str, known: YamlDocument | None = None
+) -> YamlDocument:
     """Read a file and take it apart; raises ``error`` with every fault where it cannot be read.
 
     What is ``known`` of it is given back where it still says the same: taking a long one apart takes a while.
@@ -70,7 +70,7 @@ def read(
     return parse(data, name=name, error=error)
 
 
-def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> Document:
+def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> YamlDocument:
     """Take the bytes of a file apart; raises ``error`` with every fault."""
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     root, text, faults = None, "", []
@@ -86,7 +86,7 @@ def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> Documen
     # Raised out here, not where the parser's error is being handled: its text may show a line with a secret.
     if faults or not isinstance(root, MappingNode):
         raise error(f"{name} cannot be read.", faults=tuple(faults), next_step=f"Correct {name}; nothing was done.")
-    return Document(name, text, mark, root)
+    return YamlDocument(name, text, mark, root)
 
 
 def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
@@ -158,7 +158,7 @@ def leaves(root: Node) -> list[ScalarNode]:
     return [node for node in below if isinstance(node, ScalarNode)]
 
 
-def uses_aliases(document: Document, key: Node, value: Node) -> bool:
+def uses_aliases(document: YamlDocument, key: Node, value: Node) -> bool:
     """Whether something behind a key stands elsewhere in the file, too (``*name``)."""
     if "*" not in document.text:
         return False

@@ -66,7 +66,7 @@ def test_a_failed_rollback_is_gone_on_from(project: Deployer, fail: Callable[[Ca
 def test_a_log_entry_says_what_was_live(project: Deployer) -> None:
     """Here and on the deployment."""
     version, [entry] = project.metadata.versions[0], project.metadata.log
-    told = project._project.required("test").custom["wml_deployer"]["log"][0]
+    told = project._project.require_deployment("test").custom["wml_deployer"]["log"][0]
 
     assert (version.model_id, version.revision, version.digest) == (entry.model_id, entry.revision, entry.digest)
     assert (version.model_id, version.revision, version.digest) == (told["model_id"], told["revision"], told["digest"])
@@ -125,10 +125,10 @@ def test_the_name_of_what_was_never_live_outlasts_its_project(project: Deployer)
 def test_the_names_on_the_service_are_few(project: Deployer) -> None:
     """They come with each look at the deployment."""
     retired = {f"v{number}": "sha256:a" for number in range(100)}
-    record = project._project.required("test")
+    record = project._project.require_deployment("test")
     write_log(project._project.client, record, project.metadata.model_copy(update={"retired": retired}))
 
-    assert [f"v{number}" for number in range(60, 100)] == [*read_retired(project._project.required("test"))]
+    assert [f"v{number}" for number in range(60, 100)] == [*read_retired(project._project.require_deployment("test"))]
 
 
 def test_a_pruned_name_is_refused_for_other_content(project: Deployer, server: LocalServer) -> None:

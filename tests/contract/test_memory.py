@@ -257,10 +257,10 @@ def test_the_history_on_the_service_stays_small(deployer: Deployer, metadata_pat
     """Of a long one the service has the newest part, with long reasons cut."""
     deployer.deploy(model, version="v0.1")
     again = deployer.metadata.log[0].model_copy(update={"why": "why " * 200})
-    record = deployer._project.required("test")
+    record = deployer._project.require_deployment("test")
     long = deployer.metadata.model_copy(update={"log": (again,) * 200})
     write_log(deployer._project.client, record, long)
-    kept = read_log(deployer._project.required("test"))
+    kept = read_log(deployer._project.require_deployment("test"))
 
     assert (again.to_version, 200, True) == (kept[-1].to_version, len(str(kept[-1].why)), 20 < len(kept) < 40)
 
@@ -272,12 +272,12 @@ def test_a_history_that_cannot_be_written_to_the_service_fails_nothing(
     deployer.deploy(fit(1.0), version="v0.1")
     server.fault("PATCH", "/ml/v4/deployments/", skip=1, status=500)
     updated = deployer.update(fit(0.1), version="v0.2")
-    missed = read_log(deployer._project.required("test"))
+    missed = read_log(deployer._project.require_deployment("test"))
     deployer.rollback()
     server.clear_faults()
 
     assert ("v0.2", ["v0.1"]) == (updated.version, [entry.to_version for entry in missed])
-    assert deployer.metadata.log == read_log(deployer._project.required("test"))
+    assert deployer.metadata.log == read_log(deployer._project.require_deployment("test"))
 
 
 def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, model: Any) -> None:

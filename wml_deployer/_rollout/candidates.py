@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["CANDIDATE_KEY", "candidate_of", "candidates_of", "finish", "required", "start", "version_of"]
+__all__ = ["CANDIDATE_KEY", "candidate_of", "candidates_of", "finish", "require_candidate", "start", "version_of"]
 
 CANDIDATE_KEY = "candidate_of"
 """Where a candidate says whose it is; a live deployment says so elsewhere: neither is taken for the other."""
@@ -42,7 +42,7 @@ def candidates_of(client: Client, project: str) -> list[DeploymentRecord]:
     return sorted(ours, key=lambda record: (record.created_at, record.id))
 
 
-def required(client: Client, project: str, operation: str) -> DeploymentRecord:
+def require_candidate(client: Client, project: str, operation: str) -> DeploymentRecord:
     """Find the project's candidate.
 
     Raises:

@@ -80,7 +80,7 @@ class Journal:
         if caught_up != metadata:
             self._file.write(caught_up)
 
-    def served(
+    def log_success(
         self,
         record: DeploymentRecord,
         action: Action,
@@ -101,7 +101,7 @@ class Journal:
             add_note(error, f"Version {now.name} serves, and not all of it is written down: call again to finish.")
             raise
 
-    def went_back(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
+    def log_revert(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
         """Write down in one go that a version failed and that the one before it serves again."""
         self._add(
             log_entry(action, before, failed, why, "failed"),
@@ -111,14 +111,14 @@ class Journal:
         )
         write_log(self._client(), record, self.read())
 
-    def failed(
+    def log_failure(
         self, record: DeploymentRecord, action: Action, before: Version | None, version: Version, why: str
     ) -> None:
         """Write down that a version failed."""
         self._add(log_entry(action, before, version, why, "failed"), pending=None)
         write_log(self._client(), record, self.read())
 
-    def deleted(self, before: Version | None) -> None:
+    def log_deletion(self, before: Version | None) -> None:
         """Write down that nothing is deployed any more."""
         entries = () if before is None else (log_entry("delete", before, None, None, "skipped"),)
         self._add(*entries, deployment_uid=None, pending=None)

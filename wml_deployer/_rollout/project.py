@@ -23,7 +23,7 @@ from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
 from wml_deployer._rollout.recovering import learn
 from wml_deployer._rollout.removals import delete_model, removal_as_conflict
 from wml_deployer._rollout.rollback import live_version, rollback_target
-from wml_deployer._rollout.switching import Switch, put_right, refuse_deleted, refuse_unknown
+from wml_deployer._rollout.switching import Switch, refuse_deleted, refuse_unknown, revert_after_failure
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
@@ -94,7 +94,7 @@ class Project:
         """Return the project's deployment as the service tells it, or ``None`` where there is none."""
         return deployment_of(self.client, self._journal.read())
 
-    def required(self, operation: str) -> DeploymentRecord:
+    def require_deployment(self, operation: str) -> DeploymentRecord:
         """Return the project's deployment.
 
         Raises:
@@ -110,7 +110,7 @@ class Project:
             )
         return record
 
-    def at_rest(self, record: DeploymentRecord) -> DeploymentRecord:
+    def wait_until_idle(self, record: DeploymentRecord) -> DeploymentRecord:
         """Wait until a deployment can be changed, and see that this project knows what it serves.
 
         Raises:
@@ -118,9 +118,9 @@ class Project:
             DeadlineError: The service is still at an earlier change.
 
         """
-        return self.known(wait_until_settled(self.client, record))
+        return self.ensure_known_version(wait_until_settled(self.client, record))
 
-    def known(self, record: DeploymentRecord) -> DeploymentRecord:
+    def ensure_known_version(self, record: DeploymentRecord) -> DeploymentRecord:
         """See that this project knows what a deployment serves, and learn what its log has.
 
         Raises:
@@ -141,7 +141,7 @@ class Project:
         """
         record = self.deployment()
         if record is not None:
-            self.known(record)
+            self.ensure_known_version(record)
         metadata = self._journal.read()
         candidate = candidate_of(self.client, metadata.project_name)
         if candidate is not None:
@@ -157,7 +157,7 @@ class Project:
         logged = live_version(metadata)
         return logged if record.revision is None and logged and logged.model_id == record.model_id else None
 
-    def earlier(self, record: DeploymentRecord, to: str | None) -> Version:
+    def rollback_target(self, record: DeploymentRecord, to: str | None) -> Version:
         """Return the version that a rollback serves.
 
         Raises:
@@ -180,12 +180,12 @@ class Project:
         """
         try:
             record = create(self.client, self._journal.read(), version)
-            return self.settle(record, version, reason)
+            return self.finish_deployment(record, version, reason)
         except BaseException:
-            self._take_back(version)
+            self._discard_version(version)
             raise
 
-    def settle(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
+    def finish_deployment(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
         """Wait for a deployment that was made, now or by an interrupted call, and verify it.
 
         Raises:
@@ -203,7 +203,7 @@ class Project:
             if not serves_another(self.client, record, version) and remove(self.client, record.id, error):
                 self._journal.point_to(None)
             raise
-        self._journal.served(ready, "deploy", None, version, why=reason, verification=verification)
+        self._journal.log_success(ready, "deploy", None, version, why=reason, verification=verification)
         return ready
 
     def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
@@ -221,10 +221,10 @@ class Project:
             ConflictError: Somebody else changed what serves; nothing was done.
 
         """
-        switch = self._planned(record, version, action)
+        switch = self._plan_switch(record, version, action)
         if switch.before is None and switch.came_from == version:
             # A first deployment that was interrupted before its verification.
-            return self.settle(switch.served, version, reason)
+            return self.finish_deployment(switch.served, version, reason)
         self._journal.begin(action, version)
         try:
             with stage("rollout", 3, "steps", f"switching to {version.name}") as progress:
@@ -235,9 +235,9 @@ class Project:
                 verification = verify(self.client, record.id, self.sample(version))
                 progress.advance()
         except BaseException as error:
-            put_right(self.client, self._journal, switch, error)
+            revert_after_failure(self.client, self._journal, switch, error)
             raise
-        self._journal.served(
+        self._journal.log_success(
             ready, action, switch.before or switch.came_from, version, why=reason, verification=verification
         )
         return ready
@@ -261,13 +261,13 @@ class Project:
         metadata = self._journal.read()
         models = [*dict.fromkeys(version.model_id for version in metadata.versions)]
         if record is None and not (cascade and models):
-            self.required("delete")
+            self.require_deployment("delete")
         if cascade:
             models += [model.id for model in models_of(self.client, metadata) if model.id not in models]
             refuse_unknown_versions(self.client, metadata, models, "delete")
         if record is not None:
             delete(self.client, record.id)
-        self._journal.deleted(live_version(metadata) if metadata.deployment_uid else None)
+        self._journal.log_deletion(live_version(metadata) if metadata.deployment_uid else None)
         if cascade:
             self._delete_everything(metadata.project_name, models)
             self._journal.forget_versions()
@@ -287,15 +287,15 @@ class Project:
             else:
                 return
 
-    def _planned(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
+    def _plan_switch(self, record: DeploymentRecord, version: Version, action: Action) -> Switch:
         with removal_as_conflict(action):
-            served = self.at_rest(self.client.deployment(record.id))
+            served = self.wait_until_idle(self.client.deployment(record.id))
         came_from = self.serving(served)
         # The log knows what was verified; what serves may be what an interrupted call left unverified.
         live = live_version(self._journal.read())
         return Switch(action, served, came_from, live, version)
 
-    def _take_back(self, version: Version) -> None:
+    def _discard_version(self, version: Version) -> None:
         try:
             with cleanup_deadline():
                 self.versions.take_back(version)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.journal import Action, Journal
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["Switch", "put_right", "refuse_deleted", "refuse_unknown"]
+__all__ = ["Switch", "refuse_deleted", "refuse_unknown", "revert_after_failure"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def refuse_deleted(client: Client, metadata: Metadata, version: Version) -> None
     )
 
 
-def put_right(client: Client, journal: Journal, switch: Switch, error: BaseException) -> None:
+def revert_after_failure(client: Client, journal: Journal, switch: Switch, error: BaseException) -> None:
     """Bring the proven version back after a switch that failed, write that down, and say in the error what serves.
 
     Raises:
@@ -105,12 +105,12 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
     before = switch.before
     if before is None or before == switch.version:
         if changed:
-            journal.failed(switch.served, switch.action, switch.came_from, switch.version, said)
+            journal.log_failure(switch.served, switch.action, switch.came_from, switch.version, said)
         journal.end()
         add_note(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
         return
     if changed:
-        journal.went_back(switch.served, switch.action, before, switch.version, said)
+        journal.log_revert(switch.served, switch.action, before, switch.version, said)
     journal.end()
     again = "serves again" if changed else "still serves"
     add_note(error, f"Version {before.name} (revision {before.revision}) {again}.")

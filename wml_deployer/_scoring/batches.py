@@ -22,7 +22,7 @@ from wml_deployer.errors import (
 )
 from wml_deployer.payload import decode, prepare
 from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
-from wml_deployer.payload._document import Document
+from wml_deployer.payload._document import InputDocument
 from wml_deployer.payload._table import BatchSizer, Table
 from wml_deployer.progress._stage import stage
 
@@ -159,7 +159,7 @@ class _Call:
         self._batching = batching
         self._rows_before = 0
 
-    def scores(self, tables: Iterator[Table | Document], progress: Stage) -> Iterator[pd.DataFrame]:
+    def scores(self, tables: Iterator[Table | InputDocument], progress: Stage) -> Iterator[pd.DataFrame]:
         """Score each table."""
         jobs = (
             partial(_score_batch, self.request, table, *batch)
@@ -224,12 +224,12 @@ class _BatchResult(NamedTuple):
 
     """
 
-    table: Table | Document
+    table: Table | InputDocument
     rows: range
     scores: pd.DataFrame | WMLDeployerError
 
 
-def _score_batch(request: _ScoreRequest, table: Table | Document, rows: range, body: bytes) -> list[_BatchResult]:
+def _score_batch(request: _ScoreRequest, table: Table | InputDocument, rows: range, body: bytes) -> list[_BatchResult]:
     """Score one batch; in two halves if the service finds it too large.
 
     Args:
@@ -252,7 +252,7 @@ def _score_batch(request: _ScoreRequest, table: Table | Document, rows: range, b
         index = table.index if len(rows) == table.rows else pd.RangeIndex(len(rows))
         return [_BatchResult(table, rows, decode(response, classes=request.classes, index=index))]
     except PayloadTooLargeError as error:
-        if len(rows) <= 1 or isinstance(table, Document):
+        if len(rows) <= 1 or isinstance(table, InputDocument):
             return [_BatchResult(table, rows, error)]
     except WMLDeployerError as error:
         return [_BatchResult(table, rows, error)]

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from wml_deployer._strict import StrictModel, kind_of
 from wml_deployer.credentials import _checks as checks
-from wml_deployer.credentials._kinds import SOFTWARE_ONLY, TITLES, sort_out
+from wml_deployer.credentials._kinds import SOFTWARE_ONLY, TITLES, classify
 from wml_deployer.credentials._sources import Source, from_environment, from_file, from_mapping, from_notebook, merge
 from wml_deployer.errors import CredentialsError, Fault
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CloudCredentials", "Credentials", "LocalCredentials", "SoftwareCredentials", "load_credentials"]
 
-_Text = Annotated[str, AfterValidator(checks.filled)]
+_Text = Annotated[str, AfterValidator(checks.non_empty)]
 _Key = Annotated[SecretStr, AfterValidator(checks.secret)]
 _Client = Literal["auto", "machine-learning", "watsonx"]
 
@@ -304,7 +304,7 @@ def _load(
 
 def _build(said: Source) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
     """Make credentials of the kind that the values are for, or list everything that is wrong with them."""
-    kind, values, faults = sort_out(said.values)
+    kind, values, faults = classify(said.values)
     credentials = None
     try:
         credentials = _MODELS[kind](**values)

@@ -11,7 +11,7 @@ from wml_deployer.errors import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LOCAL", "SOFTWARE_ONLY", "TITLES", "service_of", "sort_out"]
+__all__ = ["LOCAL", "SOFTWARE_ONLY", "TITLES", "classify", "service_of"]
 
 LOCAL = "local"
 """The ``url`` and the ``kind`` of the embedded service."""
@@ -38,7 +38,7 @@ def _means_cloud(url: str) -> bool:
     return is_cloud_host(url) or resembles_cloud_host(url) or not re.search(r"[.:/]", url)
 
 
-def sort_out(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]:
+def classify(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]:
     """Find the kind, the values as its model takes them, and what is wrong with either."""
     values, faults = dict(said), []
     kind, region = values.pop("kind", None), values.pop("region", None)
@@ -49,7 +49,7 @@ def sort_out(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]
         faults.append(Fault("region", "cannot be combined with url", "give only one of them"))
     elif region is not None:
         values["url"] = region
-    kind = kind or ("cloud" if region else _recognise(values))
+    kind = kind or ("cloud" if region else _kind_of(values))
     if kind == LOCAL and values.get("url") == LOCAL:
         del values["url"]
     if kind == "software":
@@ -58,7 +58,7 @@ def sort_out(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]
     return kind, values, faults
 
 
-def _recognise(values: Mapping[str, Any]) -> str:
+def _kind_of(values: Mapping[str, Any]) -> str:
     """The kind of service that values without a ``kind`` are for."""
     url = values.get("url", "")
     if url == LOCAL:

@@ -156,7 +156,7 @@ class OpenProject:
             raise
         if self._deployed is None or self._deployed[0] != changed:
             project = self._project
-            record = project.required(operation)
+            record = project.require_deployment(operation)
             self._deployed = changed, self._handle(record, project.serving(record))
         return self._deployed[1]
 

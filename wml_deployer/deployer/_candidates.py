@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.candidates import finish, required, start, version_of
+from wml_deployer._rollout.candidates import finish, require_candidate, start, version_of
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
@@ -111,8 +111,8 @@ class CandidateVerbs(OpenProject):
         """
         check_reason(reason)
         with self._changing(timeout) as project:
-            record = project.at_rest(project.required("promote"))
-            candidate = required(project.client, self.metadata.project_name, "promote")
+            record = project.wait_until_idle(project.require_deployment("promote"))
+            candidate = require_candidate(project.client, self.metadata.project_name, "promote")
             chosen = version_of(self.metadata, candidate)
             if not allow_schema_change:
                 refuse_schema_change(self.metadata.project_name, project.serving(record), chosen)
@@ -140,12 +140,12 @@ class CandidateVerbs(OpenProject):
         """
         with self._changing(timeout) as project:
             project.refuse_stale()
-            candidate = required(project.client, self.metadata.project_name, "discard")
+            candidate = require_candidate(project.client, self.metadata.project_name, "discard")
             delete(project.client, candidate.id)
 
     def _candidate(self) -> Deployment:
         client = self._project.client
-        record = required(client, self.metadata.project_name, "compare")
+        record = require_candidate(client, self.metadata.project_name, "compare")
         return self._handle(record, version_of(self.metadata, record))
 
 

@@ -68,7 +68,7 @@ class RolloutVerbs(OpenProject):
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
-                project.known(record)
+                project.ensure_known_version(record)
             chosen = project.versions.get(candidate, wish, upload=record is None)
             if record is None:
                 record = project.deploy(chosen, reason)
@@ -121,7 +121,7 @@ class RolloutVerbs(OpenProject):
         check_reason(reason)
         wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
         with self._preparing(wish, timeout) as (project, candidate):
-            record = project.at_rest(project.required("update"))
+            record = project.wait_until_idle(project.require_deployment("update"))
             if not allow_schema_change:
                 refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
             chosen = project.versions.get(candidate, wish)
@@ -170,7 +170,7 @@ class RolloutVerbs(OpenProject):
         with self._preparing(wish, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
-                record = project.at_rest(record)
+                record = project.wait_until_idle(record)
                 if not allow_schema_change:
                     refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
             chosen = project.versions.get(candidate, wish)
@@ -205,8 +205,8 @@ class RolloutVerbs(OpenProject):
         """
         check_reason(reason)
         with self._changing(timeout) as project:
-            record = project.at_rest(project.required("rollback"))
-            chosen = project.earlier(record, to)
+            record = project.wait_until_idle(project.require_deployment("rollback"))
+            chosen = project.rollback_target(record, to)
             return self._switched(project, record, chosen, "rollback", reason)
 
     @verb
@@ -224,7 +224,7 @@ class RolloutVerbs(OpenProject):
 
         """
         project = self._project
-        record = project.required("status")
+        record = project.require_deployment("status")
         return self._handle(record, project.serving(record))
 
     @verb

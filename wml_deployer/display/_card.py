@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Badge", "Bar", "Card", "Cell", "Code", "Note", "Part", "Strip", "Table", "Tone"]
+__all__ = ["Badge", "Bar", "Card", "Cell", "Code", "Grid", "Note", "Part", "Strip", "Tone"]
 
 Tone = Literal["good", "bad", "warning", "neutral"]
 """What a badge's colour says; its text says the same."""
@@ -32,7 +32,7 @@ Cell = str | Badge | Bar
 
 
 @dataclass(frozen=True)
-class Table:
+class Grid:
     """Rows under column heads; the first cell of a row is its head.
 
     Attributes:
@@ -84,7 +84,7 @@ class Strip:
     spans: tuple[tuple[str, str, float], ...]
 
 
-Part = Table | Code | Note | Strip
+Part = Grid | Code | Note | Strip
 """What a card is made of."""
 
 

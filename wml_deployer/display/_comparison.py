@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._card import Badge, Bar, Card, Cell, Note, Table
+from wml_deployer.display._card import Badge, Bar, Card, Cell, Grid, Note
 from wml_deployer.display._view import View, view_of
 from wml_deployer.display._words import cell, figure, fingerprint
 from wml_deployer.reports import Comparison
@@ -27,7 +27,7 @@ def comparison_view(comparison: Comparison) -> View:
     rows, agreement, changed, seconds = comparison.rows, comparison.agreement, comparison.changed, comparison.seconds
     latency = f"{seconds['live']:.3f} s live, {seconds['candidate']:.3f} s candidate"
     facts = (("Rows", f"{rows:,}"), ("Time for all of them", latency))
-    counted = Table("Predictions", ("Live → candidate", "Rows"), _agreement(rows, agreement, changed))
+    counted = Grid("Predictions", ("Live → candidate", "Rows"), _agreement(rows, agreement, changed))
     moved = (_shift_table(comparison.shift),) if len(comparison.shift) else ()
     caption = f"The first {min(len(changed), SHOWN_ROWS)} changed rows, live → candidate"
     swapped = (two_sided(caption, changed),) if len(changed) else (Note("No prediction changed."),)
@@ -36,7 +36,7 @@ def comparison_view(comparison: Comparison) -> View:
     return View(Card("Comparison", title, badge, facts, (counted, *moved, *swapped)))
 
 
-def two_sided(caption: str, both: pd.DataFrame) -> Table:
+def two_sided(caption: str, both: pd.DataFrame) -> Grid:
     """Show the first rows of two answers, each value once where both say the same, else as ``one → other``.
 
     Args:
@@ -52,7 +52,7 @@ def two_sided(caption: str, both: pd.DataFrame) -> Table:
     columns = [[_pair(*values) for values in side] for side in sides]
     heads = (str(name).removeprefix("probability_").replace("prediction", "Prediction") for name in names)
     rows = zip(map(str, head.index), *columns, strict=True)
-    return Table(caption, ("Row", *heads), tuple(rows))
+    return Grid(caption, ("Row", *heads), tuple(rows))
 
 
 def _pair(one: Any, other: Any) -> str:
@@ -87,10 +87,10 @@ def became(changed: pd.DataFrame) -> pd.Series[int] | None:
     return pairs.value_counts()
 
 
-def _shift_table(shift: pd.DataFrame) -> Table:
+def _shift_table(shift: pd.DataFrame) -> Grid:
     rows = tuple((str(name), *map(_moved, values)) for name, values in zip(shift.index, shift.to_numpy(), strict=True))
     heads = tuple(str(name).replace("_", " ").capitalize() for name in shift.columns)
-    return Table("How far the answers moved", ("Column", *heads), rows)
+    return Grid("How far the answers moved", ("Column", *heads), rows)
 
 
 def _moved(value: float) -> str:
@@ -111,7 +111,7 @@ def differences_view(differences: pd.DataFrame) -> View:
     rows = tuple(
         (*name, *(_difference(name[0], value) for value in each)) for name, each in zip(names, values, strict=True)
     )
-    table = Table("What differs", ("Part", "Name", one, other), rows)
+    table = Grid("What differs", ("Part", "Name", one, other), rows)
     badge = Badge(f"{len(rows)} differences" if len(rows) != 1 else "1 difference")
     part = table if rows else Note("They differ in nothing that is known of them.")
     return View(Card("Differences", f"{one} and {other}", badge, (), (part,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wml_deployer.display._card import Badge, Card, Code, Note, Part, Table, Tone
+from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Part, Tone
 from wml_deployer.display._comparison import SHOWN_ROWS, two_sided
 from wml_deployer.display._view import View, view_of
 from wml_deployer.errors import RolloutError, WMLDeployerError
@@ -35,7 +35,7 @@ def report_view(report: CheckReport) -> View:
         (Badge(f.severity, _TONES.get(f.severity, "neutral")), f.subject, f.problem, f.next_step) for f in findings
     )
     caption = f"Errors: {errors}, warnings: {len(findings) - errors}"
-    table = Table(caption, ("Severity", "About", "Problem", "Next step"), rows)
+    table = Grid(caption, ("Severity", "About", "Problem", "Next step"), rows)
     part = table if rows else Note("Nothing was found that would go wrong.")
     return View(Card("Check", report.model_type or "of the model", badge, facts, (part,)))
 
@@ -55,7 +55,7 @@ def error_view(error: WMLDeployerError) -> View:
     parts = (
         *(() if differing is None else _proof(differing, rest)),
         *((Code("Details", rest, folded=False),) if rest and differing is None else ()),
-        *((Table("Faults", ("Where", "Problem", "Expected"), rows),) if rows else ()),
+        *((Grid("Faults", ("Where", "Problem", "Expected"), rows),) if rows else ()),
     )
     facts = (
         ("Operation", error.operation),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wml_deployer._clients.direct import API_VERSION
-from wml_deployer.display._card import Badge, Card, Code, Note, Table, Tone
+from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Tone
 from wml_deployer.display._view import View
 from wml_deployer.display._words import moment
 
@@ -44,7 +44,7 @@ def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
             f"{metadata.project_name} {metadata.project_version}",
             Badge("deployed", "good") if deployed else Badge("not deployed"),
             facts,
-            (Table("Stored versions, newest first", columns, rows) if rows else Note("No version is stored yet."),),
+            (Grid("Stored versions, newest first", columns, rows) if rows else Note("No version is stored yet."),),
         )
     )
 
@@ -86,7 +86,7 @@ def model_view(facts: tuple[tuple[str, str], ...], version: str, schema: Schema 
 
     """
     fields = tuple((field.name, field.dtype) for field in schema.fields) if schema else ()
-    parts = (Table("Input fields, in this order", ("Field", "dtype"), fields),) if fields else ()
+    parts = (Grid("Input fields, in this order", ("Field", "dtype"), fields),) if fields else ()
     return View(Card("StoredModel", version, None, (*facts, *_schema_facts(schema)[1:]), parts))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._card import Badge, Card, Note, Strip, Table, Tone
+from wml_deployer.display._card import Badge, Card, Grid, Note, Strip, Tone
 from wml_deployer.display._view import View
 from wml_deployer.display._words import moment, span
 
@@ -38,7 +38,7 @@ def history_view(history: pd.DataFrame) -> View:
         earlier, shown = shown[: 1 - MOST_SPANS], shown[1 - MOST_SPANS :]
         shown.insert(0, (f"{len(earlier)} earlier", sum(length for _, length in earlier)))
     strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in shown))
-    table = Table("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
+    table = Grid("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
     name = spans[-1][0] if spans else None
     live = Badge(f"{name} is live", "good") if name else Badge("nothing is live")
     return View(

@@ -6,7 +6,7 @@ from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from wml_deployer.display._card import Badge, Bar, Code, Strip, Table
+from wml_deployer.display._card import Badge, Bar, Code, Grid, Strip
 
 if TYPE_CHECKING:
     from wml_deployer.display._card import Card, Cell, Part
@@ -133,14 +133,14 @@ def to_html(card: Card) -> str:
 
 
 def _part(part: Part) -> str:
-    if isinstance(part, Table):
+    if isinstance(part, Grid):
         return _table(part)
     if isinstance(part, Code):
         return _code(part)
     return _strip(part) if isinstance(part, Strip) else f"<p>{escape(part.text)}</p>"
 
 
-def _table(table: Table) -> str:
+def _table(table: Grid) -> str:
     columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
     kinds = [_class(column) for column in columns]
     heads = "".join(f'<th scope="col"{k}>{escape(name)}</th>' for name, k in zip(table.columns, kinds, strict=True))

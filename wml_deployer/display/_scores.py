@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wml_deployer.display._card import Bar, Card, Cell, Note, Table
+from wml_deployer.display._card import Bar, Card, Cell, Grid, Note
 from wml_deployer.display._view import View
 from wml_deployer.display._words import figure
 
@@ -51,30 +51,30 @@ def probability_columns(scores: pd.DataFrame) -> list[Hashable]:
     return [name for name in scores.columns if str(name).startswith(PROBABILITY)]
 
 
-def _summary_of_classes(scores: pd.DataFrame, chances: list[Hashable]) -> Table:
+def _summary_of_classes(scores: pd.DataFrame, chances: list[Hashable]) -> Grid:
     counts = scores["prediction"].value_counts()
     surest = scores[chances].max(axis=1).groupby(scores["prediction"]).mean().to_dict()
     rows = tuple(
         (str(label), Bar(count / max(len(scores), 1), f"{count:,}"), figure(float(surest.get(label, float("nan")))))
         for label, count in counts.head(SHOWN_CLASSES * 2).items()
     )
-    return Table("What was predicted", ("Prediction", "Rows", "Mean probability"), rows)
+    return Grid("What was predicted", ("Prediction", "Rows", "Mean probability"), rows)
 
 
-def _summary_of_values(predictions: pd.Series[Any]) -> Table:
+def _summary_of_values(predictions: pd.Series[Any]) -> Grid:
     if pd.api.types.is_numeric_dtype(predictions.dtype) and predictions.notna().any():
         measures = predictions.describe()[["min", "25%", "50%", "75%", "max", "mean"]]
         names = ("Least", "First quarter", "Median", "Third quarter", "Most", "Mean")
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (name, figure(float(value))) for name, value in zip(names, measures, strict=True)
         )
-        return Table("What was predicted", ("Measure", "Prediction"), rows)
+        return Grid("What was predicted", ("Measure", "Prediction"), rows)
     counts = predictions.value_counts().head(SHOWN_CLASSES * 2)
     rows = tuple((str(label), Bar(n / max(len(predictions), 1), f"{n:,}")) for label, n in counts.items())
-    return Table("What was predicted", ("Prediction", "Rows"), rows)
+    return Grid("What was predicted", ("Prediction", "Rows"), rows)
 
 
-def _first_rows(scores: pd.DataFrame, chances: list[Hashable]) -> Table:
+def _first_rows(scores: pd.DataFrame, chances: list[Hashable]) -> Grid:
     # More classes than fit: each row's likeliest ones say more than the first columns would.
     shown = chances if len(chances) <= SHOWN_CLASSES else []
     head = scores.head(SHOWN_ROWS)
@@ -87,7 +87,7 @@ def _first_rows(scores: pd.DataFrame, chances: list[Hashable]) -> Table:
     if not shown and chances:
         rows = tuple((*row, _bar(best)) for row, best in zip(rows, head[chances].max(axis=1), strict=True))
     heads = [str(name).removeprefix(PROBABILITY) for name in shown] or (["Probability of it"] if chances else [])
-    return Table(
+    return Grid(
         f"The first {len(head)} rows",
         ("Row" if scores.index.name is None else str(scores.index.name), "Prediction", *heads),
         rows,

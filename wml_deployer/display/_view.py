@@ -7,7 +7,7 @@ from functools import singledispatch
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._card import Badge, Bar, Code, Strip, Table
+from wml_deployer.display._card import Badge, Bar, Code, Grid, Strip
 from wml_deployer.display._html import to_html
 from wml_deployer.errors import ConfigurationError
 
@@ -83,7 +83,7 @@ def _to_text(card: Card) -> str:
 
 
 def _part(part: Part) -> list[str]:
-    if isinstance(part, Table):
+    if isinstance(part, Grid):
         return ["", f"{part.caption}:", *_table(part)]
     if isinstance(part, Code):
         return ["", f"{part.caption}:", *(f"  {line}".rstrip() for line in part.text.splitlines())]
@@ -92,7 +92,7 @@ def _part(part: Part) -> list[str]:
     return ["", part.text]
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: Grid) -> list[str]:
     rows = [list(table.columns), *([_cell(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(table.columns))]
     return ["  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

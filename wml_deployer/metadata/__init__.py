@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from wml_deployer._yaml import Document, read
+from wml_deployer._yaml import YamlDocument, read
 from wml_deployer.errors import ConflictError, MetadataError
 from wml_deployer.metadata._atomic import replace_file
 from wml_deployer.metadata._document import IDS, edit, located, new_document, unfit, values
@@ -90,7 +90,7 @@ class MetadataFile:
         self.path = Path(path).expanduser().absolute()
         self.space = space
         self._ask = ask
-        self._document: Document | None = None
+        self._document: YamlDocument | None = None
         self._states: tuple[bytes | None, tuple[SpaceState, ...]] = None, ()
 
     @property
@@ -233,7 +233,7 @@ class MetadataFile:
         finally:
             lock.release()
 
-    def _open(self) -> Document:
+    def _open(self) -> YamlDocument:
         """Take metadata.yaml apart, and refuse what cannot be edited."""
         advice = "Create it with the keys project_name and project_version."
         document = read(self.path, name=str(self.path), error=MetadataError, next_step=advice, known=self._document)

@@ -21,7 +21,7 @@ from wml_deployer.metadata._dump import dump
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wml_deployer._yaml import Document
+    from wml_deployer._yaml import YamlDocument
     from wml_deployer.metadata._records import Metadata
 
 __all__ = ["edit", "located", "new_document", "unfit", "values"]
@@ -40,7 +40,7 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
 
 
-def unfit(document: Document) -> Iterator[Fault]:
+def unfit(document: YamlDocument) -> Iterator[Fault]:
     """Say what stands in the way of editing the library's own keys alone."""
     if document.root.flow_style:
         yield Fault("the file", "is written in braces", "one `key: value` a line")
@@ -49,7 +49,7 @@ def unfit(document: Document) -> Iterator[Fault]:
             yield Fault(f"line {key.start_mark.line + 1}, {key.value}", "uses an alias (*name)", "the value itself")
 
 
-def values(document: Document) -> tuple[dict[str, Any], list[Fault]]:
+def values(document: YamlDocument) -> tuple[dict[str, Any], list[Fault]]:
     """Return what the file says, and what cannot be read of it; null says nothing."""
     read = {key.value: _value(key, node) for key, node in document.root.value if key.value not in _NOT_OURS}
     said = {key: value for key, value in read.items() if value is not None and not isinstance(value, Fault)}
@@ -64,7 +64,7 @@ def _value(key: ScalarNode, node: Node) -> Any:
         return Fault(f"line {node.start_mark.line + 1}, {key.value}", "cannot be read", "quotes around it")
 
 
-def located(fault: Fault, document: Document) -> Fault:
+def located(fault: Fault, document: YamlDocument) -> Fault:
     """Say in which line a fault stands, or what to write where something is missing."""
     if fault.where in _HINTS and fault.problem == "missing":
         keys = [key.value for key, _ in document.root.value if key.value not in KNOWN]
@@ -74,7 +74,7 @@ def located(fault: Fault, document: Document) -> Fault:
     return replace(fault, where=f"line {pair[0].start_mark.line + 1}, {fault.where}") if pair else fault
 
 
-def new_document(metadata: Metadata, name: str) -> Document:
+def new_document(metadata: Metadata, name: str) -> YamlDocument:
     """Make the file as its authors might have begun it."""
     begun = metadata.model_dump(mode="json", exclude={*IDS, *_NOT_OURS}, exclude_none=True)
     return parse(dump(begun).encode(), name=name, error=MetadataError)
@@ -89,7 +89,7 @@ class _Splice:
     text: str
 
 
-def edit(document: Document, ids: Mapping[str, str | None]) -> bytes:
+def edit(document: YamlDocument, ids: Mapping[str, str | None]) -> bytes:
     """Return the bytes of a file with other ids.
 
     Args:
@@ -113,7 +113,7 @@ def edit(document: Document, ids: Mapping[str, str | None]) -> bytes:
     return data
 
 
-def _verify(before: Document, data: bytes, ids: Mapping[str, str | None]) -> None:
+def _verify(before: YamlDocument, data: bytes, ids: Mapping[str, str | None]) -> None:
     """Hold that the edited file reads back as it is meant, and that all other keys have kept their values."""
     advice = f"Write {', '.join(ids)} in plain block style, one key a line, without anchors."
     refusal = MetadataError(
@@ -128,13 +128,13 @@ def _verify(before: Document, data: bytes, ids: Mapping[str, str | None]) -> Non
         raise refusal
 
 
-def _others(document: Document, ids: Mapping[str, str | None]) -> list[Any]:
+def _others(document: YamlDocument, ids: Mapping[str, str | None]) -> list[Any]:
     """Return every scalar below the keys that are not to be changed."""
     pairs = [(key, value) for key, value in document.root.value if key.value not in ids]
     return [(key.value, [(leaf.tag, leaf.value) for leaf in leaves(value)]) for key, value in pairs]
 
 
-def _replacements(document: Document, ids: Mapping[str, str | None]) -> Iterator[_Splice]:
+def _replacements(document: YamlDocument, ids: Mapping[str, str | None]) -> Iterator[_Splice]:
     """Replace the values of the keys that are there; a comment between key and value follows the new value."""
     for key, value in ids.items():
         pair = document.find(key)
@@ -147,7 +147,7 @@ def _replacements(document: Document, ids: Mapping[str, str | None]) -> Iterator
         yield _Splice(start, end, written) if is_beside else _Splice(colon, end, f" {written}{gap.rstrip()}")
 
 
-def _appendix(document: Document, ids: Mapping[str, str | None]) -> Iterator[_Splice]:
+def _appendix(document: YamlDocument, ids: Mapping[str, str | None]) -> Iterator[_Splice]:
     """Append the keys that the file does not have yet."""
     missing = {key: value for key, value in ids.items() if value is not None and document.find(key) is None}
     if not missing:
@@ -171,7 +171,7 @@ def _leaf(node: Node) -> Node:
     return _leaf(below[-1]) if below else node
 
 
-def _end(document: Document, node: Node) -> int:
+def _end(document: YamlDocument, node: Node) -> int:
     """Return where a value ends: the parser's mark for a block lies behind the comments that follow it."""
     leaf = _leaf(node)
     end: int = leaf.end_mark.index

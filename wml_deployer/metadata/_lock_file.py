@@ -47,7 +47,7 @@ from wml_deployer.metadata._records import SpaceState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wml_deployer._yaml import Document
+    from wml_deployer._yaml import YamlDocument
 
 __all__ = ["dump_states", "parse_states"]
 
@@ -122,7 +122,7 @@ def parse_states(data: bytes, name: str) -> tuple[SpaceState, ...]:
     return tuple(states)
 
 
-def _misshapen(document: Document, found: dict[str, Any]) -> Iterator[Fault]:
+def _misshapen(document: YamlDocument, found: dict[str, Any]) -> Iterator[Fault]:
     """Say what is wrong with the outermost keys and with the schemas."""
     if found.get("format") != FORMAT:
         yield Fault(_line(document, "format"), "is not a format that this release knows", "a newer wml_deployer")
@@ -144,7 +144,7 @@ def _misshapen(document: Document, found: dict[str, Any]) -> Iterator[Fault]:
                 yield Fault(where, "is not a field", "a name and a dtype in brackets")
 
 
-def _checked(document: Document, found: dict[str, Any]) -> tuple[list[SpaceState], list[Fault]]:
+def _checked(document: YamlDocument, found: dict[str, Any]) -> tuple[list[SpaceState], list[Fault]]:
     """Make records of what was read; collect what is wrong with it."""
     schemas, listed, faults, states = found.get("schemas") or {}, found.get("spaces") or [], list[Fault](), []
     if not isinstance(listed, list):
@@ -171,7 +171,7 @@ def _checked(document: Document, found: dict[str, Any]) -> tuple[list[SpaceState
     return states, faults
 
 
-def _with_schema(document: Document, where: str, version: Any, schemas: dict[str, Any]) -> list[Fault]:
+def _with_schema(document: YamlDocument, where: str, version: Any, schemas: dict[str, Any]) -> list[Fault]:
     """Put the schema that a version names into it."""
     if not isinstance(version, dict) or "schema" not in version:
         return []
@@ -185,7 +185,7 @@ def _with_schema(document: Document, where: str, version: Any, schemas: dict[str
     return []
 
 
-def _doubles(document: Document, where: str, space: dict[str, Any]) -> Iterator[Fault]:
+def _doubles(document: YamlDocument, where: str, space: dict[str, Any]) -> Iterator[Fault]:
     """Say which versions stand twice, by name or by revision: two sides of a merge may both have stored one."""
     versions = space.get("versions")
     seen: dict[object, str] = {}
@@ -199,7 +199,7 @@ def _doubles(document: Document, where: str, space: dict[str, Any]) -> Iterator[
             seen.setdefault(what, line.partition(",")[0])
 
 
-def _line(document: Document, where: str) -> str:
+def _line(document: YamlDocument, where: str) -> str:
     """Say in which line a place such as ``spaces[0].log[2].when`` is, or the innermost part of it that is there."""
     node: Node = document.root
     line = node.start_mark.line

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AliasChoices, AwareDatetime, BeforeValidato
 from pydantic import Field as Key
 
 from wml_deployer._strict import StrictModel, kind_of
-from wml_deployer.credentials._checks import wrong
+from wml_deployer.credentials._checks import invalid
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 
@@ -46,7 +46,7 @@ def unwritable(text: str, *, lines: bool = False) -> str | None:
 def _said(text: str) -> str:
     """Take a text that is not empty."""
     if not text.strip():
-        raise wrong("empty", "a text")
+        raise invalid("empty", "a text")
     return text
 
 
@@ -54,7 +54,7 @@ def _named(text: str) -> str:
     """Take a name: a text on one line."""
     problem = unwritable(_said(text))
     if problem:
-        raise wrong(f"has {problem}", "a text on one line")
+        raise invalid(f"has {problem}", "a text on one line")
     return text
 
 
@@ -64,13 +64,13 @@ def _label(value: Any) -> ClassLabel:
     for kind in kinds:
         if isinstance(value, kind):
             return kind(value)
-    raise wrong(f"is {kind_of(value)}", "a text, a number, true or false")
+    raise invalid(f"is {kind_of(value)}", "a text, a number, true or false")
 
 
 def _no_number(value: Any) -> Any:
     """Refuse what would be taken for seconds since 1970."""
     if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value[1:]):
-        raise wrong("is no time", "such as 2026-01-31T12:00:00Z")
+        raise invalid("is no time", "such as 2026-01-31T12:00:00Z")
     return value
 
 
@@ -218,7 +218,7 @@ def _unique(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     names = [version.name for version in versions]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise wrong(f"{', '.join(twice)} stands twice", "one version of a name")
+        raise invalid(f"{', '.join(twice)} stands twice", "one version of a name")
     return versions
 
 

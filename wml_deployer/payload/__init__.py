@@ -61,7 +61,7 @@ import orjson
 import pandas as pd
 
 from wml_deployer.payload._answer import answer_columns, column_frame
-from wml_deployer.payload._document import Document, is_document, read_document
+from wml_deployer.payload._document import InputDocument, is_document, read_document
 from wml_deployer.payload._errors import invalid
 from wml_deployer.payload._fast_answer import fast_frame
 from wml_deployer.payload._frames import frame_table
@@ -86,7 +86,7 @@ _MANY_DIGITS = b"0" * len(str(2**63))
 _LONG_INTEGER = re.compile(rb"[\[,:\s]-?\d{%d,}(?![.eE\d])" % len(_MANY_DIGITS))
 
 
-def prepare(data: object, *, schema: Schema | None = None) -> Table | Document:
+def prepare(data: object, *, schema: Schema | None = None) -> Table | InputDocument:
     """Check rows completely, before any of them is written or sent.
 
     Args:

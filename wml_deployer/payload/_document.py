@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from wml_deployer.payload._table import BatchSizer
 
-__all__ = ["Document", "is_document", "read_document"]
+__all__ = ["InputDocument", "is_document", "read_document"]
 
 
 @dataclass(frozen=True)
-class Document:
+class InputDocument:
     """A whole request body, which cannot be split: only its author knows what its blocks mean.
 
     Attributes:
@@ -68,7 +68,7 @@ def is_document(data: object) -> TypeGuard[Mapping[Any, Any]]:
     return isinstance(data, Mapping) and "input_data" in data
 
 
-def read_document(document: Mapping[Any, Any]) -> Document:
+def read_document(document: Mapping[Any, Any]) -> InputDocument:
     """Check a request document and write it.
 
     Raises:
@@ -89,7 +89,7 @@ def read_document(document: Mapping[Any, Any]) -> Document:
             faults=first_faults(faults),
             next_step="Replace these values; NaN and None go as null.",
         )
-    return Document(orjson.dumps(copy), sum(_count(block["values"]) for block in blocks))
+    return InputDocument(orjson.dumps(copy), sum(_count(block["values"]) for block in blocks))
 
 
 def _with_frame(block: Mapping[Any, Any]) -> Mapping[Any, Any]:
