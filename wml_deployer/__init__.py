@@ -65,7 +65,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - importing the package costs nothing
+        from importlib.metadata import version  # noqa: PLC0415 - deferred: slow to import
 
         return version("wml_deployer")
     if name not in _HOMES:

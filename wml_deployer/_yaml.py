@@ -82,7 +82,7 @@ def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> YamlDoc
         faults = [Fault(f"line {line}", "not UTF-8", "a file saved as UTF-8")]
     except yaml.YAMLError as failure:
         faults = list(_diagnose(text, failure))
-    faults = faults or list(_unfit(root))
+    faults = faults or list(_shape_faults(root))
     # Raised out here, not where the parser's error is being handled: its text may show a line with a secret.
     if faults or not isinstance(root, MappingNode):
         raise error(f"{name} cannot be read.", faults=tuple(faults), next_step=f"Correct {name}; nothing was done.")
@@ -109,7 +109,7 @@ def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
         )
 
 
-def _unfit(root: Node | None) -> Iterator[Fault]:
+def _shape_faults(root: Node | None) -> Iterator[Fault]:
     """Say why a document is no mapping of plain keys, each once."""
     if root is None:
         yield Fault("the file", "is empty", "one `key: value` a line")
@@ -117,10 +117,10 @@ def _unfit(root: Node | None) -> Iterator[Fault]:
         kind = "a list" if isinstance(root, SequenceNode) else "a text"
         yield Fault("the file", f"is {kind}", "one `key: value` a line")
     else:
-        yield from _bad_keys(root)
+        yield from _key_faults(root)
 
 
-def _bad_keys(root: Node) -> Iterator[Fault]:
+def _key_faults(root: Node) -> Iterator[Fault]:
     """Keys that stand twice in one mapping, or are no scalars, at any depth."""
     for node in _collections(root):
         lines: dict[str, int] = {}

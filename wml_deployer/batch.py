@@ -189,7 +189,7 @@ class Job:
 
         """
         from wml_deployer._scoring.labels import ClassNames, Verdict  # noqa: PLC0415
-        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - deferred: pandas is slow to import
         from wml_deployer.payload import decode  # noqa: PLC0415
 
         with deadline(timeout):
@@ -224,7 +224,7 @@ class Job:
 
     def _revision(self) -> Revision:
         """Return what is known of the revision that scored, asking the service at the first time."""
-        from wml_deployer._scoring.lookups import Revision, describe_revision  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.lookups import Revision, describe_revision  # noqa: PLC0415 - deferred: pandas is slow to import
 
         if self._known is None and self._client is not None and self.model_id is not None:
             self._known = describe_revision(self._client, (self.model_id, self.revision))

@@ -223,7 +223,7 @@ class Deployment:
             n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
 
         """
-        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - importing this module is cheap
+        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - deferred: pandas is slow to import
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
         if isinstance(X, Iterator):
@@ -257,7 +257,7 @@ class Deployment:
     def _endpoint(self) -> Endpoint:
         """What this process knows of the deployment, shared by all that score on it."""
         from wml_deployer._clients.records import DeploymentRecord  # noqa: PLC0415
-        from wml_deployer._scoring.serving import Endpoint  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.serving import Endpoint  # noqa: PLC0415 - deferred: pandas is slow to import
 
         endpoint = Endpoint(self._client, self.id)
         endpoint.learn(self._versions)

@@ -77,7 +77,7 @@ def compare_answers(live: TimedScores, candidate: TimedScores) -> Comparison:
         candidate: Those of the candidate.
 
     """
-    import pandas as pd  # noqa: PLC0415 - importing this module is cheap
+    import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
 
     labels = [name for name in live.scores if str(name).startswith("prediction") and name in candidate.scores]
     changed = rows_that_differ(candidate.scores[labels], live.scores[labels])
@@ -95,7 +95,7 @@ def compare_answers(live: TimedScores, candidate: TimedScores) -> Comparison:
 
 def _shift(live: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
     """How far each number moved: probabilities, and predictions of a regression; -> one row a column."""
-    import pandas as pd  # noqa: PLC0415 - importing this module is cheap
+    import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
 
     numbers = [name for name in live if live[name].dtype.kind == "f" and name in candidate]
     moved = (candidate[numbers] - live[numbers]).astype("float64")

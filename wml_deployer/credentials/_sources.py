@@ -146,7 +146,7 @@ def merge(sources: Sequence[Source]) -> Source:
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for source in heard:
-        new = [key for key in source.values if _counts(key, source, service) and not _said(key, places)]
+        new = [key for key in source.values if _applies(key, source, service) and not _is_given(key, places)]
         values.update((key, source.values[key]) for key in new)
         places.update((key, source.places[key]) for key in new)
     return Source(
@@ -158,12 +158,12 @@ def merge(sources: Sequence[Source]) -> Source:
     )
 
 
-def _counts(key: str, source: Source, service: str | None) -> bool:
+def _applies(key: str, source: Source, service: str | None) -> bool:
     """Whether a key is meant: the embedded service signs in by itself, and keys that lie around are for others."""
     return service != LOCAL or key in {"space", "client"} or service_of(source.values) == LOCAL
 
 
-def _said(key: str, by_others: Mapping[str, str]) -> bool:
+def _is_given(key: str, by_others: Mapping[str, str]) -> bool:
     """Whether sources that win have said a key already, or said it in another way."""
     return key in by_others or any(key in group and group & by_others.keys() for group in _ALTERNATIVES)
 

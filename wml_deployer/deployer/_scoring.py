@@ -156,7 +156,7 @@ class ScoringVerbs(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        from wml_deployer.payload import prepare  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer.payload import prepare  # noqa: PLC0415 - deferred: pandas is slow to import
 
         served = self._deployment("score in batch")._endpoint.current(settled=True)  # noqa: SLF001
         table = prepare(X, schema=served.revision.schema)
@@ -196,7 +196,7 @@ class ScoringVerbs(CandidateVerbs):
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._scoring.lookups import Revision  # noqa: PLC0415 - pandas is slow to import
+        from wml_deployer._scoring.lookups import Revision  # noqa: PLC0415 - deferred: pandas is slow to import
 
         metadata = self.metadata
         name = metadata.project_name

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from wml_deployer._yaml import YamlDocument, read
 from wml_deployer.errors import ConflictError, MetadataError
 from wml_deployer.metadata._atomic import replace_file
-from wml_deployer.metadata._document import IDS, edit, located, new_document, unfit, values
+from wml_deployer.metadata._document import IDS, edit, editing_faults, new_document, read_values, with_line
 from wml_deployer.metadata._lock_file import dump_states, parse_states
 from wml_deployer.metadata._records import LogEntry, Metadata, Pending, Route, SpaceState, Version, unwritable
 
@@ -136,12 +136,12 @@ class MetadataFile:
 
         """
         document = self._open()
-        found, faults = values(document)
+        found, faults = read_values(document)
         metadata = None
         try:
             metadata = Metadata(**found)
         except MetadataError as error:
-            faults += [located(fault, document) for fault in error.faults]
+            faults += [with_line(fault, document) for fault in error.faults]
         if faults or metadata is None:
             raise MetadataError(
                 f"{self.path} is malformed.", faults=tuple(faults), next_step="Correct it; nothing was done."
@@ -237,7 +237,7 @@ class MetadataFile:
         """Take metadata.yaml apart, and refuse what cannot be edited."""
         advice = "Create it with the keys project_name and project_version."
         document = read(self.path, name=str(self.path), error=MetadataError, next_step=advice, known=self._document)
-        faults = tuple(unfit(document))
+        faults = tuple(editing_faults(document))
         if faults:
             raise MetadataError(f"{self.path} is malformed.", faults=faults, next_step="Rewrite it; nothing was done.")
         self._document = document

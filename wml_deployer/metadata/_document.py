@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wml_deployer._yaml import YamlDocument
     from wml_deployer.metadata._records import Metadata
 
-__all__ = ["edit", "located", "new_document", "unfit", "values"]
+__all__ = ["edit", "editing_faults", "new_document", "read_values", "with_line"]
 
 IDS = ("model_uid", "deployment_uid")
 """The keys that the library writes."""
@@ -40,7 +40,7 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
 
 
-def unfit(document: YamlDocument) -> Iterator[Fault]:
+def editing_faults(document: YamlDocument) -> Iterator[Fault]:
     """Say what stands in the way of editing the library's own keys alone."""
     if document.root.flow_style:
         yield Fault("the file", "is written in braces", "one `key: value` a line")
@@ -49,7 +49,7 @@ def unfit(document: YamlDocument) -> Iterator[Fault]:
             yield Fault(f"line {key.start_mark.line + 1}, {key.value}", "uses an alias (*name)", "the value itself")
 
 
-def values(document: YamlDocument) -> tuple[dict[str, Any], list[Fault]]:
+def read_values(document: YamlDocument) -> tuple[dict[str, Any], list[Fault]]:
     """Return what the file says, and what cannot be read of it; null says nothing."""
     read = {key.value: _value(key, node) for key, node in document.root.value if key.value not in _NOT_OURS}
     said = {key: value for key, value in read.items() if value is not None and not isinstance(value, Fault)}
@@ -64,7 +64,7 @@ def _value(key: ScalarNode, node: Node) -> Any:
         return Fault(f"line {node.start_mark.line + 1}, {key.value}", "cannot be read", "quotes around it")
 
 
-def located(fault: Fault, document: YamlDocument) -> Fault:
+def with_line(fault: Fault, document: YamlDocument) -> Fault:
     """Say in which line a fault stands, or what to write where something is missing."""
     if fault.where in _HINTS and fault.problem == "missing":
         keys = [key.value for key, _ in document.root.value if key.value not in KNOWN]
