@@ -1,18 +1,18 @@
-"""Which version's columns and classes an answer is read with.
+"""Read each answer with the columns and classes of the version that gave it.
 
-An answer carries no class names and does not tell which revision gave it, and anybody may let a deployment serve
-another version between two requests. What is known of a deployment is shared by everything in this process that scores
-on it, and checked against each answer:
+An answer is ``[label, [probabilities]]``: it names neither its classes nor the revision that gave it, and anybody may
+let the deployment serve another version between two requests. For example, version 1 has the classes ``buy`` and
+``leave``, version 2 ``leave`` and ``stay``, and rows that were encoded for version 1 come back as::
 
-- A change that this process makes counts at once.
-- A look is trusted for ten seconds. When it is older than five, the next request is sent together with another look,
-  which is there when the scores are: it costs no time.
-- A label that is no class, or not the most probable one, is looked up at once, and so are scores that would fit as
-  well the classes of another version that is known: as many, with other names. Where the deployment serves the same
-  revision as before the request, unchanged since then, that revision gave the answer. Otherwise the rows are scored
-  again.
+    ["stay", [0.1, 0.9]]
 
-Scores that no known revision explains are an error.
+``stay`` is not a class of version 1, so the deployment is looked up at once: it serves version 2 now, and the rows are
+scored again with that version's columns. ``["leave", [0.2, 0.8]]`` would fit both versions, in one with a probability
+of 0.8 and in the other with 0.2; it, too, is only believed after a lookup that was sent after the request.
+
+So each attempt to score encodes the rows for one revision, and afterwards the labels and the newest lookup
+(:mod:`wml_deployer._scoring.lookups`) have to agree that this revision answered. If they do not, the next attempt
+begins with a new lookup. Scores that no known revision explains are an error.
 """
 
 from __future__ import annotations
