@@ -40,7 +40,7 @@ _EXPECTED = {
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in words of YAML: never the value itself.
+    """Name the kind of a value in words of YAML, never the value itself.
 
     Example:
         >>> kind_of(0.1), kind_of(["a"])
@@ -104,12 +104,12 @@ def _faults(error: ValidationError, model: StrictModel) -> Iterable[Fault]:
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    """A place as one would write it: ``versions[2].digest``."""
+    """Write a place as in Python: ``versions[2].digest``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
 
 
 def _problem(details: ErrorDetails) -> tuple[str, str]:
-    """What is wrong, and what would be right."""
+    """Return what is wrong, and what would be right."""
     kind, context = details["type"], details.get("ctx", {})
     if kind == "fault":
         return context["problem"], context["expected"]

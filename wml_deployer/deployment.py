@@ -255,7 +255,7 @@ class Deployment:
 
     @cached_property
     def _endpoint(self) -> Endpoint:
-        """What this process knows of the deployment, shared by all that score on it."""
+        """The lookups of the deployment, shared by all that score on it in this process."""
         from wml_deployer._clients.records import DeploymentRecord  # noqa: PLC0415
         from wml_deployer._scoring.serving import Endpoint  # noqa: PLC0415 - deferred: pandas is slow to import
 

@@ -145,7 +145,7 @@ class WMLDeployerError(Exception):
         self.faults = faults
 
     def __str__(self) -> str:
-        """Say the message, each fault, the service's words and the next step."""
+        """Join the message, each fault, the service's own codes and the next step."""
         lines = [f"{self.operation}: {self.message}" if self.operation else self.message]
         lines += [f"  - {fault}" for fault in self.faults]
         service = {"status": self.status, "code": self.code, "trace": self.trace}
@@ -190,7 +190,7 @@ def _rebuild(cls: type[WMLDeployerError], message: str, state: dict[str, Any]) -
 
 
 class ConfigurationError(WMLDeployerError, ValueError):
-    """What the caller configured cannot be used."""
+    """The caller's configuration cannot be used."""
 
 
 class CredentialsError(ConfigurationError):
@@ -198,7 +198,7 @@ class CredentialsError(ConfigurationError):
 
 
 class MetadataError(ConfigurationError):
-    """metadata.yaml or metadata.lock is missing, malformed or not to be written; ``faults`` lists all of it."""
+    """metadata.yaml or metadata.lock is missing, malformed or cannot be written; ``faults`` lists all of it."""
 
 
 class ClientNotInstalledError(ConfigurationError, ImportError):
@@ -210,11 +210,11 @@ class ModelError(WMLDeployerError, ValueError):
 
 
 class UnsupportedModelError(ModelError, TypeError):
-    """The object handed in is no fitted model of a framework that can be stored."""
+    """The object is not a fitted model of a framework that can be stored."""
 
 
 class CheckError(ModelError):
-    """What was checked before an upload would go wrong; ``faults`` lists all of it."""
+    """The check before the upload found problems that would make the model fail; ``faults`` lists all of them."""
 
 
 class SpecificationError(ModelError):
@@ -277,7 +277,7 @@ class NotFoundError(ServiceError, LookupError):
 
 
 class ConflictError(ServiceError):
-    """Something of this name is there already, or somebody else was faster (409)."""
+    """Something of this name is there already, or a concurrent change got there first (409)."""
 
 
 class PayloadTooLargeError(ServiceError, ValueError):
@@ -293,7 +293,7 @@ class ServerError(ServiceError):
 
 
 class InvalidResponseError(ServiceError, ValueError):
-    """The answer is not what the service promises: cut off, no JSON, or of another shape."""
+    """The response is not what the service promises: cut off, not JSON, or of another shape."""
 
 
 class TransportError(WMLDeployerError, ConnectionError):

@@ -1,4 +1,4 @@
-"""What this library reports without doing anything: plain data, readable as text."""
+"""Reports of checks and comparisons: plain data, readable as text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Finding(_Drawn):
 
 @dataclass(frozen=True, repr=False)
 class CheckReport(_Drawn):
-    """What :meth:`wml_deployer.Deployer.check` found before anything was uploaded.
+    """The findings of :meth:`wml_deployer.Deployer.check`, before anything is uploaded.
 
     Attributes:
         findings: Everything found, errors first.
@@ -82,12 +82,12 @@ class CheckReport(_Drawn):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What stops ``store``."""
+        """The findings that stop ``store``."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What does not stop ``store``, and may go wrong later."""
+        """The findings that do not stop ``store``, and may go wrong later."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a model expects and what it answers: its input fields in order, and its classes."""
+"""The schema of a model: its input fields in order, and its classes."""
 
 from __future__ import annotations
 

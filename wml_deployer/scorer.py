@@ -1,4 +1,4 @@
-"""Scoring from where the rows are: a callable that travels to workers and connects there.
+"""Score where the rows are: a callable that travels to workers and connects there.
 
 Secrets do not travel. A worker finds them where the driver did: in the credentials file of the same path, in the
 environment (``WML_APIKEY`` ...), or in the embedded service's folder.
@@ -169,7 +169,7 @@ class Scorer:
 
     @property
     def spark_schema(self) -> str:
-        """What a call returns, as Spark's DDL."""
+        """The columns that a call returns, as Spark's DDL."""
         names = [str(name).replace("`", "``") for name in self.meta]
         types = [_SPARK_TYPES.get(dtype.kind, "string") for dtype in self.meta.dtypes]
         return ", ".join(f"`{name}` {kind}" for name, kind in zip(names, types, strict=True))
@@ -198,7 +198,7 @@ def worker_send(source: CredentialsLocation, deployment_id: str, batching: Batch
 
 @lru_cache(maxsize=8)
 def worker_sizer(deployment_id: str, batching: Batching) -> AdaptiveBatchSizer:  # noqa: ARG001 - each has its own
-    """What this process learned of the size of requests: a partition is not to begin with cautious ones again.
+    """Return the request sizes that this process has learned, so that a partition need not learn them again.
 
     Args:
         deployment_id: Whose answers it learns from.

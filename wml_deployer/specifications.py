@@ -1,4 +1,4 @@
-"""Which software specification of the service a model needs, and whether that one still takes new models.
+"""Choose the software specification that runs a model and still takes new ones.
 
 The service is asked what it offers: specifications vanish under running code, so none is wired in. What is shipped
 here is only which model types IBM's own samples and tests store under which specification, for the ones that do not

@@ -1,4 +1,4 @@
-"""What your own tests need: the embedded service as a context manager, with faults, a log of requests, and a clean end.
+"""Test with the embedded service: a context manager, with faults, a log of requests, and a clean end.
 
 A test that stores, deploys and scores needs no account and no network::
 
@@ -126,13 +126,13 @@ class LocalServer:
 
     @property
     def info(self) -> ServerInfo:
-        """How to reach the service: URL, certificate authority, user name, key and the id of a space."""
+        """The address of the service: URL, certificate authority, user name, key and the id of a space."""
         info: ServerInfo = self._server.info
         return info
 
     @property
     def url(self) -> str:
-        """Where the service answers."""
+        """The URL of the service."""
         return self.info.url
 
     def console_link(self) -> str:
@@ -142,7 +142,7 @@ class LocalServer:
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """What was asked, in the order of the answers; the calls of this object are not among it."""
+        """The requests so far, in the order of the responses, without those of this object."""
         return [LoggedRequest(**entry) for entry in self._call("GET", "/requests")["resources"]]
 
     def fault(

@@ -1,4 +1,4 @@
-"""Which of IBM's two clients to use: each knows other regions, releases of Cloud Pak for Data, and Pythons."""
+"""Choose one of IBM's two clients: each knows other regions, releases of Cloud Pak for Data, and Pythons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one call into IBM's client asks of the service, over our transport, and how it ends.
+"""Send the requests of IBM's clients, and our own, with the bearer token over the verified transport.
 
 Whatever HTTP library a client uses, a stand-in for it hands each request to the exchange of the running call: it goes
 over the verified, pooled, timed transport, with a fresh token, to the service's own hosts only.
@@ -40,7 +40,7 @@ class RequestFailedError(Exception):
 
 @dataclass
 class Exchange:
-    """What one call into IBM's client asked, and how it ended.
+    """The requests of one call into IBM's client, and how it ended.
 
     Attributes:
         transport: What its requests go through.

@@ -1,4 +1,4 @@
-"""What IBM's two clients do alike: the calls that keep our contract, and how each is made."""
+"""The calls that IBM's two clients make alike and that keep our contract."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class IBMClient(DirectCalls):
 
     @abstractmethod
     def _specification_key(self) -> str:
-        """What IBM's client calls the id of a software specification."""
+        """Return the name that IBM's client has for the id of a software specification."""
 
     @abstractmethod
     def _over_our_transport(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""How a key or password becomes a token: each platform has a login service of its own.
+"""Log in: turn a key or password into a token at the login service of the platform.
 
 IBM's clients paste secrets into requests without escaping them, and one of them sends a password to a guessed host as
 well. So the login is made here, over the same verified transport as every other call.

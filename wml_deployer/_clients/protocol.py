@@ -1,4 +1,4 @@
-"""What the rest of this library needs of a client of the service."""
+"""The interface of a client, as the rest of this library uses it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Scope(NamedTuple):
 
     @property
     def query(self) -> dict[str, str]:
-        """What names it in a request."""
+        """The query parameters that name it in a request."""
         return {f"{self.kind}_id": self.id}
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ Result = TypeVar("Result")
 
 
 class Scoring(Protocol):
-    """What scoring alone needs of the service: none of IBM's clients."""
+    """The part of a client that scoring needs, for which none of IBM's clients is imported."""
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""What is said to the service of a model, and what the service tells: documents as typed, frozen records."""
+"""The service's documents as typed, frozen records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AssetKind = Literal["model", "function"]
 
 @dataclass(frozen=True)
 class ModelProperties:
-    """What is said of a model when it is stored.
+    """The properties that a model is stored with.
 
     Attributes:
         name: Name shown in the deployment space.
@@ -176,7 +176,7 @@ class SpaceRecord:
 
 @dataclass(frozen=True)
 class PlanRecord:
-    """What a runtime instance's plan allows, and what of it is used.
+    """The plan of a machine learning instance: its limit, and how much of it is used.
 
     Attributes:
         name: Name of the plan.

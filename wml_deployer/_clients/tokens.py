@@ -116,7 +116,7 @@ def _read(file: Path) -> str:
 
 
 def _renewal_time(token: str) -> float:
-    """When to renew, in epoch seconds: before expiry by a fifth of the remaining life, but at most five minutes."""
+    """Return when to renew, in epoch seconds: a fifth of the remaining life before expiry, but at most five minutes."""
     try:
         expires = float(_claims(token)["exp"])
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Which revision of which model: what a version is, what a deployment serves, and whether it is there."""
+"""Identify revisions of models: that of a version, that which a deployment serves, and whether it still exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was live, when and why, as a frame."""
+"""The history of what was live, as a frame."""
 
 from __future__ import annotations
 

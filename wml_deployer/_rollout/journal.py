@@ -1,4 +1,4 @@
-"""What a project writes down, here and on the service: its deployment, and the log of what was live."""
+"""Write down, here and on the service, the deployment of a project and the log of what was live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version is live, and which one a rollback serves.
+"""Find the version that is live, and the one that a rollback serves.
 
 ``docs/pages/explanation/rollouts.md`` defines it under "What a rollback goes back to"; this module is that paragraph.
 

@@ -1,4 +1,4 @@
-"""What is looked at before another version is served, and what is put right when that fails."""
+"""Check what serves before another version is served, and revert to it when that fails."""
 
 from __future__ import annotations
 

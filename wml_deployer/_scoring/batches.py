@@ -151,7 +151,7 @@ def score_chunks(
 
 
 class _Call:
-    """What all batches of one call share."""
+    """The state that all batches of one call share."""
 
     def __init__(self, ask: Send, schema: Schema | None, batching: Batching, sizer: AdaptiveBatchSizer | None) -> None:
         learning = AdaptiveBatchSizer(batching.rows, batching.body_bytes) if sizer is None else sizer
@@ -200,7 +200,7 @@ def _complete_row(scores: pd.DataFrame, otherwise: pd.DataFrame | None) -> pd.Da
 
 
 class _ScoreRequest(NamedTuple):
-    """How the batches of a call are scored.
+    """The settings for the requests of one call.
 
     Attributes:
         send: Sends a request.

@@ -1,4 +1,4 @@
-"""Whether scores agree with the classes that their columns are named by.
+"""Compare scores with the classes that their columns are named by.
 
 The service answers ``[label, [probabilities]]``, without a word of which probability is whose. The label says a part of
 it: it is one of the model's classes and, of most models, the most probable one.
@@ -30,7 +30,7 @@ _FEW_ROWS = 8
 
 
 class Verdict(Enum):
-    """How scores and classes go together.
+    """The result of comparing scores with classes.
 
     Attributes:
         UNNAMED: No column is named by a class.
@@ -69,7 +69,7 @@ class ClassNames:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """What the probabilities are called."""
+        """The names of the columns of probabilities."""
         return probability_names(len(self.classes), self.classes)
 
     def judge(self, scores: pd.DataFrame) -> Verdict:

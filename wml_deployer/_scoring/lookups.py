@@ -64,22 +64,22 @@ class Revision:
 
     @cached_property
     def names(self) -> ClassNames:
-        """What its probabilities are called."""
+        """The classes, with the names of their columns."""
         return ClassNames(self.schema.classes if self.schema else ())
 
     @cached_property
     def reading(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What rows and answers are read with: the names of the columns, in and out."""
+        """The names of the columns of rows and of answers."""
         return tuple(field.name for field in self.schema.fields) if self.schema else (), self.names.columns
 
 
 class Served(NamedTuple):
-    """What a look at a deployment told.
+    """The result of one lookup of a deployment.
 
     Attributes:
         record: The deployment.
         revision: The revision that it serves, or is about to serve.
-        looked_up_at: When the look was sent, by the monotonic clock.
+        looked_up_at: When the lookup was sent, by the monotonic clock.
         changes: How many changes of it this process had counted by then.
 
     """
@@ -95,20 +95,20 @@ class Served(NamedTuple):
         return self.record.state not in _UNSETTLED
 
     def is_unchanged_in(self, later: Served) -> bool:
-        """Say whether nothing else served between this look and a later one."""
+        """Say whether nothing else served between this lookup and a later one."""
         same = asset_of(self.record) == asset_of(later.record) and self.record.modified_at == later.record.modified_at
         return same and self.is_settled and later.is_settled
 
 
 @dataclass
 class _State:
-    """What this process knows of one deployment.
+    """The state that all lookups of one deployment in this process share.
 
     Attributes:
-        revisions: Every revision that was heard of.
-        last: The newest look.
-        settled: The newest look at which it was serving what it named.
-        pending: The look that goes on beside a request.
+        revisions: Every known revision, by model and revision number.
+        last: The newest lookup.
+        settled: The newest lookup at which it served what it named.
+        pending: The lookup that runs beside a request.
         disagreeing: Revisions whose labels are not always the most probable ones.
 
     """
@@ -127,7 +127,7 @@ _states_lock = threading.Lock()
 
 
 class Lookups:
-    """What this process knows of one deployment.
+    """Looks up what one deployment serves, and keeps it for this process.
 
     Args:
         client: What to ask through.
@@ -136,27 +136,27 @@ class Lookups:
     """
 
     def __init__(self, client: Scoring, deployment_id: str) -> None:
-        """Look at nothing yet."""
+        """Send nothing yet."""
         self.client = client
         self.id = deployment_id
         self._process = os.getpid()
         self._known_state = _state_of(client.url, deployment_id)
 
     def learn(self, versions: Iterable[Version]) -> None:
-        """Take down what metadata.lock says of a project's versions."""
+        """Add the versions of a project that metadata.lock has."""
         for version in versions:
             self.learn_revision(asset_of(version), Revision(version.name, version.schema))
 
     def learn_revision(self, asset: tuple[str, str | None], revision: Revision) -> None:
-        """Take down the fields and classes of a model's revision."""
+        """Add the fields and classes of a model's revision."""
         with self._state.lock:
             self._state.revisions[asset] = revision
 
     def add_record(self, record: DeploymentRecord) -> None:
-        """Take down what the service told when others looked: to encode the first rows with, and to be looked up soon.
+        """Add a record that was fetched elsewhere: the first rows are encoded with it, and it is looked up again soon.
 
         Args:
-            record: What it told.
+            record: The deployment.
 
         """
         revision = self.revision(asset_of(record))
@@ -164,7 +164,7 @@ class Lookups:
             self._keep(Served(record, revision, float("-inf"), change_count(self.id)))
 
     def look_up(self) -> Served:
-        """Send the service what the deployment serves.
+        """Ask the service what the deployment serves.
 
         Raises:
             NotFoundError: It was deleted.
@@ -214,7 +214,7 @@ class Lookups:
         return self._wait_until_settled()
 
     def look_up_in_background(self) -> None:
-        """Look on a thread of its own if it is time to, unless one is at it already."""
+        """Start a lookup on a thread of its own if the last one is old, unless one is running."""
         shared, now = self._state, time.monotonic()
         with shared.lock:
             last = shared.last
@@ -229,12 +229,12 @@ class Lookups:
         self.client.beside(lambda: self._run_pending(pending))
 
     def lookup_since(self, begin: float) -> Served:
-        """Return a look that was sent after this moment: the one beside the request if there is one."""
+        """Return a lookup that was sent after this time: the one beside the request if there is one."""
         pending, since = self._state.pending, self._state.pending_since
         return _result_of(pending) if pending is not None and since >= begin else self.look_up()
 
     def trusted_lookup(self, begin: float) -> Served:
-        """Return a look that is trusted for an answer to a request that was sent at this moment."""
+        """Return a lookup that is recent enough for the answer to a request that was sent at this time."""
         last = self._state.last
         if last is not None and last.changes == change_count(self.id):
             is_young = last.is_settled and time.monotonic() - last.looked_up_at <= TRUST_SECONDS
@@ -249,11 +249,11 @@ class Lookups:
         return [names for names in known if len(names.classes) == len(own.classes) and names.columns != own.columns]
 
     def note_disagreement(self, served: Served) -> None:
-        """Take down that a revision's labels are not always the most probable ones."""
+        """Remember that a revision's labels are not always the most probable ones."""
         self._state.disagreeing.add(asset_of(served.record))
 
     def is_disagreeing(self, served: Served) -> bool:
-        """Say whether a revision's labels are known not to be the most probable ones always."""
+        """Say whether a revision's labels are known not to be always the most probable ones."""
         return asset_of(served.record) in self._state.disagreeing
 
     @property
@@ -286,7 +286,7 @@ class Lookups:
         return known
 
     def _wait_until_settled(self) -> Served:
-        """Look until the deployment serves what it names."""
+        """Repeat lookups until the deployment serves what it names."""
         seconds = FIRST_PAUSE_SECONDS
         with deadline(SETTLE_SECONDS if remaining() is None else None):
             while not (served := self.look_up()).is_settled:
@@ -327,7 +327,7 @@ def _state_of(url: str, deployment_id: str) -> _State:
 
 
 def _result_of(pending: Future[Served]) -> Served:
-    """Wait for a look beside a request as long as the call may take; the look's own time is bounded as well."""
+    """Wait for a lookup beside a request as long as the call may take; the lookup's own time is bounded as well."""
     while not pending.done():
         left = remaining()
         wait([pending], POLL_SECONDS if left is None else min(POLL_SECONDS, left))
@@ -339,7 +339,7 @@ def _result_of(pending: Future[Served]) -> Served:
 
 
 def _reset_after_fork() -> None:
-    """Leave to the parent, after a fork, what its threads may be at."""
+    """Start without state in a forked child: the threads that keep it up to date run in the parent."""
     global _states_lock, _states
     _states_lock, _states = threading.Lock(), WeakValueDictionary()
 

@@ -20,7 +20,7 @@ OnError = Literal["raise", "null"]
 
 
 class BatchingOptions(TypedDict, total=False):
-    """How rows are spread over requests.
+    """Keyword arguments that spread rows over requests.
 
     Attributes:
         batch_rows: Rows a request; chosen from the answer times if not given.
@@ -38,7 +38,7 @@ class BatchingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Batching:
-    """How rows are spread over requests.
+    """Checked settings that spread rows over requests.
 
     Attributes:
         rows: Rows a request; ``None`` chooses them from the answer times.

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint"]
 
 PATIENCE_SECONDS = 1.0
-"""How long scores without names wait for a look, which only tells whether the order of their columns was right."""
+"""How long scores without names wait for a lookup, which only tells whether the order of their columns was right."""
 UNSTEADY_SECONDS = 60.0
 """How long rows are scored again and again while the deployment keeps changing."""
 
@@ -178,7 +178,7 @@ class _Attempt:
         self._begin = time.monotonic()
 
     def ask(self, body: bytes) -> bytes:
-        """Send a request, and look beside it where it is time to."""
+        """Send a request, with a lookup beside it if the last one is old."""
         self._begin = time.monotonic()
         self._endpoint.look_up_in_background()
         with self._bounded():
@@ -235,7 +235,7 @@ class _Attempt:
         return True
 
     def _is_possible(self, now: Served, scores: pd.DataFrame, verdict: Verdict) -> bool:
-        """Say whether the revision may have answered, as far as a look tells what serves."""
+        """Say whether the revision may have answered, as far as a lookup tells what serves."""
         before, after = self.served.revision.reading, now.revision.reading
         if before == after:
             return True

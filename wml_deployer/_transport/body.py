@@ -35,7 +35,7 @@ _ZLIB_OR_GZIP = 47
 
 @dataclass
 class Framing:
-    """How one response's body is framed and compressed.
+    """The framing and compression of one response's body.
 
     Attributes:
         length: The stated length; ``None`` if it is chunked or ends with the connection.

@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class _Limits:
-    """When the work of a call must end, and when cleaning up after it must."""
+    """The times by which the work of a call, and cleaning up after it, must end."""
 
     end: float
     cleanup_end: float

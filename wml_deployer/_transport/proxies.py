@@ -1,4 +1,4 @@
-"""Which proxy the environment names for a host: ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, in either case."""
+"""Find the proxy of a host in the environment: ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, in either case."""
 
 from __future__ import annotations
 

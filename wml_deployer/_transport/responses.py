@@ -1,4 +1,4 @@
-"""What the service answered, and which error that is."""
+"""Responses of the service, and the errors that they mean."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _is_missing(value: Any) -> bool:
 
 
 class TimedScores(NamedTuple):
-    """What a version answered: its name, n rows × m columns, and the seconds that it took."""
+    """The scores of a version: its name, n rows × m columns, and the seconds that scoring took."""
 
     version: str
     scores: Scores
@@ -94,7 +94,7 @@ def compare_answers(live: TimedScores, candidate: TimedScores) -> Comparison:
 
 
 def _shift(live: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
-    """How far each number moved: probabilities, and predictions of a regression; -> one row a column."""
+    """Measure how far probabilities, or predictions of a regression, moved; -> one row a column."""
     import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
 
     numbers = [name for name in live if live[name].dtype.kind == "f" and name in candidate]

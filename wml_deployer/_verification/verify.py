@@ -123,7 +123,7 @@ _NUMBERS = ("int", "uint", "float", "bool")
 
 
 class _Diagnosis(NamedTuple):
-    """What a disagreement shows, and what to do about it."""
+    """The conclusion from a disagreement, and what to do about it."""
 
     problem: str
     next_step: str

@@ -31,7 +31,7 @@ _Client = Literal["auto", "machine-learning", "watsonx"]
 
 
 class _RemoteCredentials(StrictModel):
-    """What credentials of a service elsewhere have in common."""
+    """The fields that credentials of remote services have in common."""
 
     error = CredentialsError
     signs_in_with: ClassVar[tuple[str, ...]]

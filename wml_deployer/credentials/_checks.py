@@ -95,7 +95,7 @@ def cloud_url(text: str) -> str:
 
 
 def _suggestion(text: str, nearest: str) -> str:
-    """What would be right instead of a region that is not known."""
+    """Suggest a region in place of one that is not known."""
     hint = f"did you mean {nearest}? " if resembles_cloud_host(text) else ""
     return f"{hint}Regions: {', '.join(region.name for region in REGIONS)}"
 

@@ -1,4 +1,4 @@
-"""Which service credentials speak of: IBM Cloud, a Cloud Pak at some host, or the embedded one."""
+"""Tell which service credentials are for: IBM Cloud, a Cloud Pak at some host, or the embedded one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOFTWARE_ONLY = frozenset({"username", "password", "version", "instance_id"})
 
 
 def service_of(values: Mapping[str, Any]) -> str | None:
-    """Which service a source speaks of, whatever its region and its slips of the pen; None where it does not say."""
+    """Return the service that a source is for, despite typing errors; ``None`` if it does not say."""
     url = values.get("url") or values.get("region") or ""
     if LOCAL in (values.get("kind"), url):
         return LOCAL
@@ -34,7 +34,7 @@ def service_of(values: Mapping[str, Any]) -> str | None:
 
 
 def _means_cloud(url: str) -> bool:
-    """Whether a ``url`` means IBM Cloud: one of its hosts, a region's name, or either with a slip of the pen."""
+    """Whether a ``url`` means IBM Cloud: one of its hosts, a region's name, or either with a typing error."""
     return is_cloud_host(url) or resembles_cloud_host(url) or not re.search(r"[.:/]", url)
 
 
@@ -59,7 +59,7 @@ def classify(said: Mapping[str, Any]) -> tuple[str, dict[str, Any], list[Fault]]
 
 
 def _kind_of(values: Mapping[str, Any]) -> str:
-    """The kind of service that values without a ``kind`` are for."""
+    """Return the kind of service that values without a ``kind`` are for."""
     url = values.get("url", "")
     if url == LOCAL:
         return LOCAL

@@ -1,4 +1,4 @@
-"""Where a worker finds the credentials that do not travel to it."""
+"""The place of the credentials, which travels to workers in their stead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CredentialsLocation"]
 
 @dataclass(frozen=True)
 class CredentialsLocation:
-    """Where a worker finds its credentials.
+    """The place where a worker finds its credentials.
 
     Attributes:
         file: A credentials file; ``None`` for the environment.

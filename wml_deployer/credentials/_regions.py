@@ -142,7 +142,7 @@ def region_of_platform(url: str) -> Region | None:
 
 
 def _likeness(text: str, region: Region) -> float:
-    """How similar a text is to one of a region's names, from 0 to 1."""
+    """Return how similar a text is to the nearest of a region's names, from 0 to 1."""
     names = (region.name, region.place.casefold(), region.host, region.private_host)
     return max(SequenceMatcher(None, _host(text), name).ratio() for name in names)
 

@@ -1,4 +1,4 @@
-"""Where credentials come from - mapping, environment, file - and which of them wins."""
+"""Read credentials from a mapping, the environment, a file or a notebook, and merge them by priority."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _PATHS = frozenset({"ca_bundle", "directory", "token_file"})
 
 @dataclass(frozen=True)
 class Source:
-    """What one source says.
+    """The values of one source.
 
     Attributes:
         name: What errors call it.
@@ -82,13 +82,13 @@ class Source:
 
 
 def from_mapping(mapping: Mapping[str, Any]) -> Source:
-    """What a mapping says; None counts as nothing said."""
+    """Read a mapping; ``None`` counts as not given."""
     values = {str(key): value for key, value in mapping.items() if value is not None}
     return Source("the mapping", values, {key: key for key in values})
 
 
 def from_environment(environment: Mapping[str, str]) -> Source:
-    """What the environment says; an empty variable counts as not set."""
+    """Read the ``WML_*`` variables; an empty one counts as not set."""
     found = {name: environment[name] for name in VARIABLES if name in environment}
     values = {VARIABLES[name]: text for name, text in found.items() if text.strip()}
     places = {VARIABLES[name]: name for name in found}
@@ -96,7 +96,7 @@ def from_environment(environment: Mapping[str, str]) -> Source:
 
 
 def from_file(path: str | os.PathLike[str]) -> Source:
-    """What a YAML file says, each value as the text that is written; its paths are relative to its folder."""
+    """Read a YAML file, each value as the text that is written; its paths are relative to its folder."""
     place, name = Path(path).expanduser(), os.fspath(path)
     advice = "Create it with the keys url, apikey and space_id, or set WML_URL, WML_APIKEY and WML_SPACE_ID instead."
     document = read(place, name=name, error=CredentialsError, next_step=advice)
@@ -111,7 +111,7 @@ def from_file(path: str | os.PathLike[str]) -> Source:
 
 
 def _written(node: Node) -> Any:
-    """What stands in the file: the text of a scalar, nothing for null, an empty list or mapping for any other."""
+    """Return the text of a scalar, ``None`` for null, an empty list or mapping for any other value."""
     if isinstance(node, ScalarNode):
         return plain(node) or ""
     return [] if isinstance(node, SequenceNode) else {}
@@ -128,7 +128,7 @@ def _warn_if_readable_by_all(path: Path) -> None:
 
 
 def _distance_to_user() -> int:
-    """How many calls lie between the caller of this and the user's line, whichever of the library's doors was taken."""
+    """Count the calls between the caller of this and the user's own line."""
     frame, distance = inspect.currentframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "wml_deployer":
         frame, distance = frame.f_back, distance + 1
@@ -176,7 +176,11 @@ _PLACES = {"SPACE_ID": "space_id", "PROJECT_ID": "project_id"}
 
 
 def from_notebook(environment: Mapping[str, str]) -> Source:
-    """What a notebook's environment says; nothing outside of one."""
+    """Read the environment of a notebook in Watson Studio or Cloud Pak for Data; nothing outside of one.
+
+    The variables are those that IBM's clients read. They count only where the notebook names its service, too: a token
+    is never sent to another host, and a ``PROJECT_ID`` that is set elsewhere is somebody else's.
+    """
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for alternatives in ({_URL: "url"}, _TOKENS, _PLACES) if environment.get(_URL, "").strip() else ():

@@ -40,7 +40,7 @@ ROLLOUT_SECONDS = 600.0
 
 
 class OpenProject:
-    """What every verb stands on; see :class:`wml_deployer.Deployer`."""
+    """The state that every verb works on; see :class:`wml_deployer.Deployer`."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class OpenProject:
 
     @property
     def metadata(self) -> Metadata:
-        """What metadata.yaml says now, with the versions and the log that metadata.lock has for this space."""
+        """The current metadata.yaml, with the versions and the log that metadata.lock has for this space."""
         return self._file.read()
 
     @verb

@@ -1,4 +1,4 @@
-"""What every verb has in common: its arguments are checked first, its time is kept, and its errors bear its name."""
+"""Check the arguments of each verb, keep its deadline, and name it in its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a view is made of, said once: both the HTML and the plain text are written from it."""
+"""The parts of a view, from which both the HTML and the plain text are written."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class _Frame(pd.DataFrame):
 
 
 class _OwnPlot(PlotAccessor):
-    """What ``plot`` of such a frame is: called, it plots what matters; everything else about it is pandas's."""
+    """The ``plot`` of such a frame: called, it plots what matters; all its methods are those of pandas."""
 
     def __init__(self, frame: pd.DataFrame, own: Callable[[pd.DataFrame, Axes | None], Axes]) -> None:
         super().__init__(frame)
@@ -86,7 +86,7 @@ def as_scores(frame: pd.DataFrame) -> Scores:
 
 
 class History(_Frame):
-    """What was live, when, and why: n changes, oldest first.
+    """The history of a project: n changes of what was live, oldest first.
 
     ``plot()`` shows which version was live when.
 
@@ -106,7 +106,7 @@ class History(_Frame):
 
 
 class Differences(_Frame):
-    """What two versions differ in: one row for each difference, indexed by part and name, one column for each version.
+    """The differences of two versions: one row for each, indexed by part and name, with a column for each version.
 
     Example:
         >>> index = pd.MultiIndex.from_tuples([("libraries", "numpy")], names=["part", "name"])

@@ -100,12 +100,12 @@ class MetadataFile:
 
     @property
     def lock_path(self) -> Path:
-        """Where metadata.lock is."""
+        """The path of metadata.lock."""
         return self.path.resolve().with_suffix(".lock")
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """What changes whenever one of the two files does."""
+        """A value that changes whenever one of the two files does."""
         lock = self.lock_path
         return self.path.stat().st_mtime_ns, lock.stat().st_mtime_ns if lock.exists() else 0
 

@@ -23,7 +23,7 @@ _FAULTS_NAMED = 20
 
 
 class Refusal(NamedTuple):
-    """Why a value cannot be sent, and what could be sent instead."""
+    """The reason why a value cannot be sent, and what could be sent instead."""
 
     problem: str
     expected: str

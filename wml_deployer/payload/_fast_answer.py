@@ -62,7 +62,7 @@ _BEYOND_64_BITS = 2.0**63
 
 
 class _Row(NamedTuple):
-    """What every row of an answer looks like.
+    """The shape that every row of an answer has.
 
     Attributes:
         label: How its label is packed.
@@ -75,12 +75,12 @@ class _Row(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many values a row has."""
+        """The number of values in a row."""
         return self.numbers + (self.label != _NO_LABEL)
 
     @property
     def skeleton(self) -> bytes:
-        """What is left of a row without its numbers."""
+        """A row without its numbers."""
         if self.label == _NO_LABEL:
             return b"[],"
         return b"[%b,[%b]]," % (_NULL if self.label == _TEXT else b"", b"," * (self.numbers - 1))

@@ -31,7 +31,7 @@ _PLACEHOLDER = "wml_deployer: the values go here"
 
 
 class BatchSizer:
-    """How many rows a body takes: at most so many, and as many as fit into so many bytes.
+    """Decides how many rows a body takes: at most so many, and as many as fit into so many bytes.
 
     The size of rows is learned from the bodies written before. Rows differ in size, so bodies are filled to nine
     tenths.

@@ -10,7 +10,7 @@ __all__ = ["ProgressEvent", "ProgressHook"]
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """How far a stage is.
+    """The progress of a stage.
 
     Attributes:
         stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"`` or ``"scoring"``. Stages
