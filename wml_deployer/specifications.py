@@ -170,12 +170,15 @@ def choose_function_specification(
         if found is None:
             raise _unknown(name, specifications)
         if found.state not in _PREFERENCE:
-            raise SpecificationError(f"{name} is {found.state} and takes no new models", next_step=_successor(found))
+            raise SpecificationError(
+                f"{name} is {found.state} and takes no new models.",
+                next_step=f"Use {found.replacement or 'a supported one'}.",
+            )
         return found
     usable = [each for each in specifications if _RUNTIME.fullmatch(each.name) and each.state in _PREFERENCE]
     if not usable:
         raise SpecificationError(
-            "no runtime here runs Python functions", next_step="name one with specification=, derived from a runtime"
+            "No runtime here runs Python functions.", next_step="Name one with specification=, derived from a runtime."
         )
     own = f"-py{major_minor(python)}"
     return min(usable, key=lambda each: (_PREFERENCE[each.state], not each.name.endswith(own), *_rank(each)[1:]))
