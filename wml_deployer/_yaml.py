@@ -1,4 +1,4 @@
-"""Strict reading of the small YAML files that people write: UTF-8, one mapping, no key twice, faults with their line.
+"""Read and write small YAML files: UTF-8, one mapping, no key twice, faults with their line.
 
 Files are composed into nodes, never into objects: a node knows the text of its scalar (``1.10`` stays ``1.10``) and
 where it stands.
@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["YamlDocument", "children", "construct", "leaves", "parse", "plain", "read", "uses_aliases"]
+__all__ = [
+    "Flow",
+    "Moment",
+    "Row",
+    "YamlDocument",
+    "children",
+    "construct",
+    "dump",
+    "leaves",
+    "parse",
+    "plain",
+    "read",
+    "uses_aliases",
+]
 
 # libyaml composes ten times faster; PyYAML is built without it on some platforms.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -180,3 +193,49 @@ def construct(node: Node) -> Any:
     """The value of a node as ``yaml.safe_load`` gives it."""
     # A copy, because the constructor resolves merge keys in the nodes that it is given.
     return SafeConstructor().construct_document(deepcopy(node))
+
+
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_TAG = "tag:yaml.org,2002:"
+_NO_WRAPPING = 2**20
+
+
+class Row(dict[str, Any]):
+    """A mapping that stands on one line."""
+
+
+class Flow(list[Any]):
+    """A list that stands on one line."""
+
+
+class Moment(str):
+    """A time in ISO 8601, which needs no quotes."""
+
+    __slots__ = ()
+
+
+class _Dumper(_DUMPER):  # type: ignore[misc]
+    """Knows the marks above, and repeats a value rather than pointing to it."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    """A text of several lines is escaped, so that it stays on one."""
+    return dumper.represent_scalar(f"{_TAG}str", text, style='"' if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(Moment, lambda dumper, text: dumper.represent_scalar(f"{_TAG}timestamp", str(text)))
+_Dumper.add_representer(Row, lambda dumper, row: dumper.represent_mapping(f"{_TAG}map", row.items(), flow_style=True))
+_Dumper.add_representer(Flow, lambda dumper, flow: dumper.represent_sequence(f"{_TAG}seq", flow, flow_style=True))
+
+
+def dump(value: Any) -> str:
+    """Write a mapping or a list, with a line break at its end."""
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=_NO_WRAPPING
+    )
+    return text

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.lookups import Revision
     from wml_deployer.credentials import Credentials
-    from wml_deployer.credentials._location import CredentialsLocation
+    from wml_deployer.credentials._sources import CredentialsLocation
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
@@ -72,7 +72,7 @@ class Scorer:
 
     Example:
         >>> import pandas as pd
-        >>> from wml_deployer.credentials._location import CredentialsLocation
+        >>> from wml_deployer.credentials._sources import CredentialsLocation
         >>> from wml_deployer.schema import Schema
         >>> meta = pd.DataFrame({"prediction": pd.Series(dtype="int64")})
         >>> Scorer(CredentialsLocation(), "3f2c", Schema(), meta).spark_schema

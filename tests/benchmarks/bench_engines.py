@@ -22,7 +22,7 @@ import pytest
 
 from tests.benchmarks.conftest import FIELDS, credentials_for, floats
 from wml_deployer._scoring.options import Batching
-from wml_deployer.credentials._location import CredentialsLocation
+from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.scorer import Scorer
 
 if TYPE_CHECKING:

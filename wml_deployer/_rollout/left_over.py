@@ -14,8 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from wml_deployer._rollout.assets import asset_of
-from wml_deployer._rollout.removals import revisions_left
+from wml_deployer._rollout.assets import asset_of, revisions_left
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 from wml_deployer.packaging._archive import check_archive
 

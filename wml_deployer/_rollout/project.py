@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.door import connect
-from wml_deployer._rollout.assets import is_gone, version_served
+from wml_deployer._rollout.assets import delete_model, is_gone, removal_as_conflict, version_served
 from wml_deployer._rollout.candidates import candidate_of, candidates_of, version_of
 from wml_deployer._rollout.deploying import (
     batch_deployments_of,
@@ -21,7 +21,6 @@ from wml_deployer._rollout.deploying import (
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
 from wml_deployer._rollout.recovering import learn
-from wml_deployer._rollout.removals import delete_model, removal_as_conflict
 from wml_deployer._rollout.rollback import live_version, rollback_target
 from wml_deployer._rollout.switching import Switch, refuse_deleted, refuse_unknown, revert_after_failure
 from wml_deployer._rollout.versions import Versions

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.assets import asset_of, version_served
+from wml_deployer._rollout.assets import asset_of, find, revisions_left, version_served
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.journal import log_entry, observed
 from wml_deployer._rollout.left_over import (
@@ -24,7 +24,6 @@ from wml_deployer._rollout.left_over import (
     told_by,
 )
 from wml_deployer._rollout.names import TakenNames, retired_names
-from wml_deployer._rollout.removals import find, revisions_left
 from wml_deployer._rollout.service_log import merged, read_log, read_retired
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import MetadataError, NotFoundError, PackagingError

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from wml_deployer._preflight.function import function_findings
-from wml_deployer._preflight.model import model_findings
+from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer.errors import SpecificationError
 from wml_deployer.specifications import choose_function_specification, choose_specification
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wml_deployer._clients.records import UNKNOWN_TYPE
+from wml_deployer._rollout.assets import removal_as_conflict
 from wml_deployer._rollout.left_over import (
     CUSTOM_KEY,
     Frozen,
@@ -14,7 +15,6 @@ from wml_deployer._rollout.left_over import (
     models_of,
     remove_stale,
 )
-from wml_deployer._rollout.removals import removal_as_conflict
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, WMLDeployerError

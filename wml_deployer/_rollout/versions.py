@@ -9,10 +9,10 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._preflight.model import refuse
+from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.names import check_name, retired_names
 from wml_deployer._rollout.preparing import Candidate, prepared
-from wml_deployer._rollout.removals import revisions_left
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.routing import Placement, place
 from wml_deployer._rollout.service_log import read_log, read_retired

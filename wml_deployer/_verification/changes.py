@@ -14,9 +14,17 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Reason", "changed_columns", "reason_of"]
+__all__ = [
+    "EXACT_INTEGERS",
+    "Reason",
+    "changed_columns",
+    "large_integer_columns",
+    "nullable_columns",
+    "reason_of",
+    "with_gaps",
+]
 
 
 @dataclass(frozen=True)
@@ -145,3 +153,37 @@ def _names(values: Iterable[Any]) -> str:
 
 def _gap_name(value: Any) -> str:
     return "NaN" if isinstance(value, float) else str(value)
+
+
+EXACT_INTEGERS = 2**53
+"""Beyond this, not every integer is a double."""
+
+
+def nullable_columns(frame: pd.DataFrame) -> list[Any]:
+    """List the columns without a gap whose dtype admits one: all but plain integers and booleans."""
+    return [name for name in frame if not (_is_numpy(frame[name].dtype, "iub") or frame[name].isna().any())]
+
+
+def large_integer_columns(frame: pd.DataFrame) -> list[Any]:
+    """List the columns of plain integers that doubles would not hold exactly."""
+    integers = [name for name in frame if _is_numpy(frame[name].dtype, "iu")]
+    return [name for name in integers if frame[name].max() > EXACT_INTEGERS or frame[name].min() < -EXACT_INTEGERS]
+
+
+def with_gaps(frame: pd.DataFrame, columns: Sequence[Any], rows: int) -> pd.DataFrame:
+    """Return the first rows of a frame with a gap in each column: the first column's in the first row, and so on.
+
+    Args:
+        frame: n rows × k columns.
+        columns: The columns that get a gap.
+        rows: How many rows to return; after the last row of the frame its first one follows.
+
+    """
+    holed = frame.iloc[[row % len(frame) for row in range(rows)]].reset_index(drop=True)
+    for row, name in enumerate(columns):
+        holed[name] = holed[name].mask(holed.index == row % rows)
+    return holed
+
+
+def _is_numpy(dtype: Any, kinds: str) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in kinds

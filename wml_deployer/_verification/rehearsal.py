@@ -27,8 +27,13 @@ import pandas as pd
 from wml_deployer._functions.description import as_fitted, form_of
 from wml_deployer._functions.loader import outputs
 from wml_deployer._verification.agreement import agree, rows_that_differ
-from wml_deployer._verification.changes import changed_columns, reason_of
-from wml_deployer._verification.gaps import large_integer_columns, nullable_columns, with_gaps
+from wml_deployer._verification.changes import (
+    changed_columns,
+    large_integer_columns,
+    nullable_columns,
+    reason_of,
+    with_gaps,
+)
 from wml_deployer._verification.native import NativeRuntime, UnreadableColumnError, answer, arrays_of, written
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from wml_deployer._preflight.skew import differing_libraries
+from wml_deployer._preflight.model import differing_libraries
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer.errors import BadRequestError, RolloutError, WMLDeployerError
 

@@ -20,7 +20,17 @@ from wml_deployer.errors import CredentialsError, Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SECRETS", "VARIABLES", "Source", "from_environment", "from_file", "from_mapping", "from_notebook", "merge"]
+__all__ = [
+    "SECRETS",
+    "VARIABLES",
+    "CredentialsLocation",
+    "Source",
+    "from_environment",
+    "from_file",
+    "from_mapping",
+    "from_notebook",
+    "merge",
+]
 
 VARIABLES = {
     "WML_URL": "url",
@@ -199,3 +209,23 @@ def _read(key: str, text: str) -> Any:
     # Watson Studio names the platform's host, beside which the region's runtime has one of its own.
     region = region_of_platform(text) if key == "url" else None
     return region.url if region else text
+
+
+@dataclass(frozen=True)
+class CredentialsLocation:
+    """The place where a worker finds its credentials.
+
+    Attributes:
+        file: A credentials file; ``None`` for the environment.
+        directory: The embedded service's folder, where that is the service.
+        space_id: The deployment space, which a look at the deployment has to name.
+
+    Example:
+        >>> CredentialsLocation() == CredentialsLocation(None, None)
+        True
+
+    """
+
+    file: Path | None = None
+    directory: Path | None = None
+    space_id: str = ""

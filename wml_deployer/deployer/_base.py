@@ -14,7 +14,7 @@ from wml_deployer._rollout.versions import Wish
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
-from wml_deployer.credentials._location import CredentialsLocation
+from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError

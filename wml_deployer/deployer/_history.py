@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.differences import differences
-from wml_deployer._rollout.history import history_frame
 from wml_deployer._rollout.pruning import prune
 from wml_deployer._rollout.recovering import recover
-from wml_deployer._rollout.rollback import find_version
+from wml_deployer._rollout.rollback import find_version, logged_version
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject
 from wml_deployer.deployer._verb import verb
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wml_deployer.display._frames import Differences, History
-    from wml_deployer.metadata import Metadata
+    from wml_deployer.metadata import Metadata, Version
 
 __all__ = ["MemoryVerbs"]
 
@@ -34,7 +32,7 @@ class MemoryVerbs(OpenProject):
             ``verification``.
 
         """
-        return history_frame(self.metadata)
+        return _history_frame(self.metadata)
 
     @verb
     def diff(self, one: str, other: str) -> Differences:
@@ -54,7 +52,7 @@ class MemoryVerbs(OpenProject):
 
         """
         metadata = self.metadata
-        return differences(find_version(metadata, one, "diff"), find_version(metadata, other, "diff"))
+        return _differences(find_version(metadata, one, "diff"), find_version(metadata, other, "diff"))
 
     @verb
     def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
@@ -97,3 +95,52 @@ class MemoryVerbs(OpenProject):
         with self._changing(timeout) as project:
             record = project.refuse_stale()
             return prune(project.client, self._file, record, keep, named)
+
+
+def _history_frame(metadata: Metadata) -> History:
+    """Return the log as a frame, oldest first."""
+    from wml_deployer.display._frames import History  # noqa: PLC0415 - deferred: pandas is slow to import
+
+    columns = ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"]
+    rows = []
+    for entry in metadata.log:
+        stored = logged_version(metadata, entry)
+        served = (entry.to_version, stored.revision if stored else None, entry.from_version, entry.to_version)
+        rows.append((entry.when, entry.action, *served, entry.who, entry.why, entry.verification))
+    return History(rows, columns=columns)
+
+
+def _differences(one: Version, other: Version) -> Differences:
+    """Set what differs side by side.
+
+    Args:
+        one: A version.
+        other: Another one.
+
+    Returns:
+        One row for each difference: indexed by part and name, one column for each version; null where it has none.
+
+    """
+    import pandas as pd  # noqa: PLC0415 - importing this module is cheap
+
+    from wml_deployer.display._frames import Differences  # noqa: PLC0415
+
+    ours, theirs = _facts(one), _facts(other)
+    keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    rows = [(ours.get(key), theirs.get(key)) for key in keys]
+    index = pd.MultiIndex.from_tuples(keys, names=["part", "name"]) if keys else pd.MultiIndex.from_arrays([[], []])
+    return Differences(rows, index=index.set_names(["part", "name"]), columns=[one.name, other.name], dtype=object)
+
+
+def _facts(version: Version) -> dict[tuple[str, str], Any]:
+    facts: dict[tuple[str, str], Any] = {
+        ("model", "type"): version.model_type,
+        ("model", "route"): version.route,
+        ("model", "software specification"): version.software_specification,
+        ("model", "digest"): version.digest,
+    }
+    facts |= {("parameters", name): value for name, value in version.parameters.items()}
+    facts |= {("libraries", name): value for name, value in version.libraries.items()}
+    facts |= {("schema", field.name): f"{place}: {field.dtype}" for place, field in enumerate(version.fields)}
+    facts |= {("classes", str(place)): label for place, label in enumerate(version.classes)}
+    return facts | {("metrics", name): value for name, value in version.metrics.items()}

@@ -1,11 +1,28 @@
-"""The parts of a view, from which both the HTML and the plain text are written."""
+"""The parts of a view, from which both HTML and plain text are written, and numbers as people read them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime, timezone
+from typing import Any, Literal
 
-__all__ = ["Badge", "Bar", "Card", "Cell", "Code", "Grid", "Note", "Part", "Strip", "Tone"]
+__all__ = [
+    "Badge",
+    "Bar",
+    "Card",
+    "Cell",
+    "Code",
+    "Grid",
+    "Note",
+    "Part",
+    "Strip",
+    "Tone",
+    "cell",
+    "figure",
+    "fingerprint",
+    "moment",
+    "span",
+]
 
 Tone = Literal["good", "bad", "warning", "neutral"]
 """What a badge's colour says; its text says the same."""
@@ -106,3 +123,59 @@ class Card:
     badge: Badge | None = None
     facts: tuple[tuple[str, str], ...] = ()
     parts: tuple[Part, ...] = ()
+
+
+SHOWN_OF_A_DIGEST = 12
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def moment(when: datetime | None) -> str:
+    """Write a point in time, in UTC, which the head above it says.
+
+    >>> moment(datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc))
+    '2026-01-31 12:00:00'
+    """
+    return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if when else ""
+
+
+def fingerprint(digest: str) -> str:
+    """Write as much of a digest as tells two apart.
+
+    >>> fingerprint("50e1a81aef8e922a07b46a79260552154dfe6b65db9920c8e1615cd443427df8")
+    '50e1a81aef8e...'
+    """
+    return f"{digest[:SHOWN_OF_A_DIGEST]}..." if len(digest) > SHOWN_OF_A_DIGEST else digest
+
+
+def span(seconds: float) -> str:
+    """Write a length of time with its two largest units.
+
+    >>> span(93_784), span(5), span(0.2)
+    ('1 d 2 h', '5 s', 'under 1 s')
+    """
+    left, words = int(seconds), list[str]()
+    for unit, length in _UNITS:
+        count, left = divmod(left, length)
+        if count or words:
+            words.append(f"{count} {unit}" if count else "")
+    return " ".join(word for word in words[:2] if word) or "under 1 s"
+
+
+def figure(value: float) -> str:
+    """Write a number with four digits that count.
+
+    >>> figure(1234567.0), figure(0.123456), figure(float("nan"))
+    ('1.235e+06', '0.1235', 'nan')
+    """
+    return f"{value:.4g}"
+
+
+def cell(value: Any) -> str:
+    """Write whatever stands in a table; nothing where there is nothing.
+
+    >>> cell(0.123456), cell(7), cell("yes"), cell(None)
+    ('0.1235', '7', 'yes', '')
+    """
+    if value is None:
+        return ""
+    return figure(value) if isinstance(value, float) else str(value)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._card import Badge, Bar, Card, Cell, Grid, Note
+from wml_deployer.display._card import Badge, Bar, Card, Cell, Grid, Note, cell, figure, fingerprint
 from wml_deployer.display._view import View, view_of
-from wml_deployer.display._words import cell, figure, fingerprint
 from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wml_deployer._clients.direct import API_VERSION
-from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Tone
+from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Tone, moment
 from wml_deployer.display._view import View
-from wml_deployer.display._words import moment
 
 if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Version

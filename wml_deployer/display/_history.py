@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._card import Badge, Card, Grid, Note, Strip, Tone
+from wml_deployer.display._card import Badge, Card, Grid, Note, Strip, Tone, moment, span
 from wml_deployer.display._view import View
-from wml_deployer.display._words import moment, span
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wml_deployer.display._card import Bar, Card, Cell, Grid, Note
+from wml_deployer.display._card import Bar, Card, Cell, Grid, Note, figure
 from wml_deployer.display._view import View
-from wml_deployer.display._words import figure
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

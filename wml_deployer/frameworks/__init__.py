@@ -17,8 +17,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import UnsupportedModelError, WMLDeployerError
-from wml_deployer.frameworks._distributions import distributions_of_modules
-from wml_deployer.frameworks._inspection import parts, roots
+from wml_deployer.frameworks._inspection import distributions_of_modules, parts, roots
 from wml_deployer.frameworks._registry import FALLBACKS, FRAMEWORKS
 from wml_deployer.frameworks._schema import class_labels, input_fields, takes_names
 from wml_deployer.frameworks._sklearn import set_parameters

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from yaml import YAMLError
 from yaml.nodes import Node, ScalarNode
 
-from wml_deployer._yaml import children, construct, leaves, parse, plain, uses_aliases
+from wml_deployer._yaml import children, construct, dump, leaves, parse, plain, uses_aliases
 from wml_deployer.errors import Fault, MetadataError
-from wml_deployer.metadata._dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

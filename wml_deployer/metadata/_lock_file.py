@@ -39,9 +39,8 @@ from typing import TYPE_CHECKING, Any
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from wml_deployer._yaml import parse, plain
+from wml_deployer._yaml import Flow, Moment, Row, dump, parse, plain
 from wml_deployer.errors import Fault, MetadataError
-from wml_deployer.metadata._dump import Flow, Moment, Row, dump
 from wml_deployer.metadata._records import SpaceState
 
 if TYPE_CHECKING:

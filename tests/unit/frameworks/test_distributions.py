@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wml_deployer.frameworks._distributions import distributions_of_modules
+from wml_deployer.frameworks._inspection import distributions_of_modules
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 
 from tests.unit.frameworks import toy
 from tests.unit.frameworks.toy import Constant
-from wml_deployer._preflight.pickled import pickled_findings
-from wml_deployer._preflight.skew import skew_findings
+from wml_deployer._preflight.model import pickled_findings, skew_findings
 from wml_deployer.errors import UnsupportedModelError
 from wml_deployer.frameworks import profile, recognise
 from wml_deployer.frameworks._registry import FRAMEWORKS

@@ -16,9 +16,7 @@ from wml_deployer._clients.documents import specification_of
 from wml_deployer._clients.protocol import Scope
 from wml_deployer._clients.records import PlanRecord, SpaceRecord
 from wml_deployer._preflight.findings import LARGE, life_findings, schema_findings, size_findings, space_findings
-from wml_deployer._preflight.model import refuse
-from wml_deployer._preflight.pickled import pickled_findings
-from wml_deployer._preflight.skew import skew, skew_findings
+from wml_deployer._preflight.model import pickled_findings, refuse, skew, skew_findings
 from wml_deployer.errors import CheckError
 from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 from wml_deployer.reports import CheckReport, Finding

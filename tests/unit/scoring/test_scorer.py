@@ -19,7 +19,7 @@ from wml_deployer import scorer as scorer_module
 from wml_deployer._scoring.batches import FIRST_ROWS, score_rows
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
-from wml_deployer.credentials._location import CredentialsLocation
+from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.errors import ConflictError, RateLimitError
 from wml_deployer.schema import Schema
 from wml_deployer.scorer import Scorer
