@@ -17,8 +17,7 @@ from tests.connect_proxy import ConnectProxy, write_certificates
 from tests.contract import any_service
 from tests.line_program import line_program
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer._clients.choice import CLIENTS
-from wml_deployer._clients.door import connect
+from wml_deployer._clients.door import CLIENTS, connect
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from sklearn.dummy import DummyClassifier
 import wml_deployer._clients.door
 import wml_deployer.payload  # noqa: F401 - every process has it then
 from wml_deployer import Deployer, Deployment, SoftwareCredentials, StoredModel
-from wml_deployer._clients.choice import CLIENTS
+from wml_deployer._clients.door import CLIENTS
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import WMLDeployerError
 

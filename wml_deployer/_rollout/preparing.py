@@ -205,8 +205,8 @@ class _Ways:
         # Deferred: pandas is slow to import.
         from wml_deployer._functions.content import pack_function  # noqa: PLC0415
         from wml_deployer._functions.description import describe, form_of  # noqa: PLC0415
-        from wml_deployer._verification.function import FunctionRuntime  # noqa: PLC0415
         from wml_deployer._verification.rehearsal import rehearse  # noqa: PLC0415
+        from wml_deployer._verification.runtimes import FunctionRuntime  # noqa: PLC0415
 
         rows, profile = self._rows, self._profile
         named = rows is None or rows.named

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display import _comparison, _findings  # noqa: F401 - they register their views
+from wml_deployer.display import _reports  # noqa: F401 - it registers its views
 from wml_deployer.display._view import View, view_of
 
 if TYPE_CHECKING:

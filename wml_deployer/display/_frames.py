@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import pandas as pd
 from pandas.plotting import PlotAccessor
 
-from wml_deployer.display._comparison import differences_view
 from wml_deployer.display._history import history_view
 from wml_deployer.display._plots import history_plot, scores_plot
+from wml_deployer.display._reports import differences_view
 from wml_deployer.display._scores import scores_view
 from wml_deployer.display._view import View, view_of
 

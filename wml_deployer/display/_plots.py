@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display._comparison import became
 from wml_deployer.display._history import spans_of
+from wml_deployer.display._reports import became
 from wml_deployer.display._scores import PROBABILITY, probability_columns
 from wml_deployer.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ import pytest
 import tomli
 
 from wml_deployer import CloudCredentials, SoftwareCredentials
-from wml_deployer._clients.choice import CLIENTS, Candidate, choose, release_of
+from wml_deployer._clients.door import CLIENTS, ClientPackage, choose, release_of
 from wml_deployer._install import install_command
 from wml_deployer._transport.pool import Transport
 from wml_deployer._transport.responses import Response
@@ -30,7 +30,7 @@ def software(client: str = "auto", version: str | None = None) -> SoftwareCreden
     return SoftwareCredentials(url="https://cpd.example.com", token="t", version=version, client=client)
 
 
-def everything(_: Candidate) -> bool:
+def everything(_: ClientPackage) -> bool:
     """Both are installed."""
     return True
 

@@ -13,8 +13,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from wml_deployer import CloudCredentials, SoftwareCredentials
-from wml_deployer._clients.logins import api_key
-from wml_deployer._clients.tokens import TokenSource
+from wml_deployer._clients.tokens import TokenSource, api_key
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import ClientNotInstalledError, CredentialsError
 

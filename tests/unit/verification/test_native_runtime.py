@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wml_deployer._verification.native import NativeRuntime, answer
+from wml_deployer._verification.runtimes import NativeRuntime, answer
 from wml_deployer.schema import Field, Schema
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import PredictionError

@@ -15,10 +15,10 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from wml_deployer._verification.native import NativeRuntime
-from wml_deployer._verification.native import answer as native_answer
 from wml_deployer._verification.rehearsal import rehearse
 from wml_deployer._verification.rows import MAX_ROWS, read_rows
+from wml_deployer._verification.runtimes import NativeRuntime
+from wml_deployer._verification.runtimes import answer as native_answer
 from wml_deployer._verification.verify import disagreement, verify
 from wml_deployer.errors import BadRequestError, RolloutError, TransportError
 from wml_deployer.frameworks import profile

@@ -1,8 +1,9 @@
-"""Answer requests in this process as a native runtime of the service does.
+"""Answer requests in this process as the service's runtimes do.
 
-A runtime knows three things: the model, the input schema that was stored with it, and the JSON of a request. From the
-JSON it makes a DataFrame if the schema says so or the model was fitted on one, and otherwise a bare array. Values
-change on the way there: JSON has neither NaN nor categories nor durations.
+A native runtime knows three things: the model, the input schema that was stored with it, and the JSON of a request.
+From the JSON it makes a DataFrame if the schema says so or the model was fitted on one, and otherwise a bare array.
+Values change on the way there: JSON has neither NaN nor categories nor durations. A Python function reads the request
+itself, with the very module that is stored.
 
 The embedded service follows the same rules in a package of its own that shares no code with this one; a property test
 holds the two together.
@@ -10,6 +11,8 @@ holds the two together.
 
 from __future__ import annotations
 
+import gzip
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +20,18 @@ import orjson
 import pandas as pd
 
 from wml_deployer._functions.loader import outputs, values_of
+from wml_deployer._verification.user_code import user_code
 from wml_deployer.frameworks import default_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from wml_deployer._functions.loader import ModelFunction
+    from wml_deployer.packaging import Package
     from wml_deployer.schema import Schema
 
 __all__ = [
+    "FunctionRuntime",
     "NativeRuntime",
     "UnreadableColumnError",
     "answer",
@@ -182,3 +189,41 @@ def arrays_of(column: Any) -> list[np.ndarray[Any, Any]]:
     return [
         np.asarray(part.toarray() if hasattr(part, "toarray") else part) for part in (column if several else [column])
     ]
+
+
+class FunctionRuntime:
+    """A model as a function serves it.
+
+    Args:
+        package: What is stored of the function.
+
+    Raises:
+        ModelError: It raises when it is imported.
+
+    """
+
+    def __init__(self, package: Package) -> None:
+        """Import the module, which loads the model."""
+        module = ModuleType("deployed_function")
+        source = gzip.decompress(package.path.read_bytes())
+        with user_code("Importing the function", "See that the model can be unpickled."):
+            exec(compile(source, "function.py", "exec"), module.__dict__)  # noqa: S102 - as the service does
+        self._score = module.__dict__["score"]
+        self._function: ModelFunction = self._score.__self__
+
+    def read(self, body: bytes) -> Any:
+        """Return what the function calls the model with.
+
+        Args:
+            body: A request body with one block of rows.
+
+        Raises:
+            ValueError: The function would refuse the rows.
+
+        """
+        return self._function.read(orjson.loads(body)["input_data"][0])
+
+    def answer(self, body: bytes, arrived: Any) -> bytes:
+        """Return what the function answers to a request."""
+        del arrived  # it may ask the model about parts of the rows
+        return orjson.dumps(self._score(orjson.loads(body)), option=orjson.OPT_NON_STR_KEYS)
