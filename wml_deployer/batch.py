@@ -16,7 +16,7 @@ import orjson
 
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.deploying import batch_deployments_of
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._transport.deadline import deadline, pause
 from wml_deployer._transport.idempotency import send_once

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
-from wml_deployer._rollout.left_over import CUSTOM_KEY, checksum_of
+from wml_deployer._rollout.orphans import CUSTOM_KEY, checksum_of
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:

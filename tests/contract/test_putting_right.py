@@ -263,7 +263,7 @@ def test_a_model_that_was_left_without_content_is_removed_later(
 ) -> None:
     """A left-over that the next model does not fit into does not stay for ever."""
     other = DummyClassifier().fit(pd.DataFrame({"height": [1.0, 2.0]}), [0, 1])
-    monkeypatch.setattr("wml_deployer._rollout.left_over.STALE_AFTER", timedelta(0))
+    monkeypatch.setattr("wml_deployer._rollout.orphans.STALE_AFTER", timedelta(0))
     with Deployer(reached, metadata_path) as deployer:
         server.fault("PUT", "/content$", status=400, times=None)
         server.fault("DELETE", "", status=403, times=None)

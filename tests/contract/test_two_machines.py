@@ -20,7 +20,7 @@ from sklearn.dummy import DummyRegressor
 
 from tests.contract.interruptions import requests_watched
 from wml_deployer import Deployer
-from wml_deployer._rollout.left_over import CUSTOM_KEY, archive_digest, checksum_of
+from wml_deployer._rollout.orphans import CUSTOM_KEY, archive_digest, checksum_of
 from wml_deployer.errors import ConflictError, RolloutError, VersionError, WMLDeployerError
 
 if TYPE_CHECKING:

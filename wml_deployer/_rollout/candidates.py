@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from wml_deployer._rollout.assets import asset_of, version_served
 from wml_deployer._rollout.deploying import create_only, delete, remove, serves_another
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._verification.verify import verify
 from wml_deployer.errors import ConflictError, VersionError

@@ -13,7 +13,7 @@ from wml_deployer._preflight.findings import (
     size_findings,
     space_findings,
 )
-from wml_deployer._rollout.preparing import prepared
+from wml_deployer._rollout.preparing import prepare_model
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.routing import place
 from wml_deployer.errors import ModelError, SpecificationError, WMLDeployerError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._rollout.versions import Wish
+    from wml_deployer._rollout.versions import StoreRequest
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.specifications import Specification
 
@@ -42,51 +42,51 @@ class _Seen(NamedTuple):
     why: str = ""
 
 
-def check(connect: Callable[[], Client], metadata: Metadata, wish: Wish) -> CheckReport:
+def check(connect: Callable[[], Client], metadata: Metadata, request: StoreRequest) -> CheckReport:
     """Find what would go wrong with a model, as far as each step lets the next one look.
 
     Args:
         connect: Logs in; what it raises is a finding.
         metadata: The project.
-        wish: The model and how it shall be stored.
+        request: The model and how it shall be stored.
 
     """
     findings: list[Finding] = []
     client = _collect(findings, None, connect)
     if client is not None:
         _collect(findings, None, lambda: findings.extend(space_findings(client)))
-    look = _look_at_new if wish.stored is None else _look_at_stored
-    seen = look(findings, client, metadata, wish)
+    look = _look_at_new if request.stored is None else _look_at_stored
+    seen = look(findings, client, metadata, request)
     ordered = sorted(findings, key=lambda finding: _ORDER[finding.severity])
     name = seen.specification.name if seen.specification else None
     return CheckReport(tuple(ordered), seen.model_type, name, seen.route, seen.why)
 
 
-def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metadata, wish: Wish) -> _Seen:
+def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:
     with ExitStack() as stack:
-        packed = prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle, route=wish.route)
-        candidate = _collect(findings, "model", lambda: stack.enter_context(packed))
-        if candidate is None:
+        packed = prepare_model(request.model, metadata, request.sample, unpickle=request.unpickle, route=request.route)
+        prepared = _collect(findings, "model", lambda: stack.enter_context(packed))
+        if prepared is None:
             return _Seen()
-        found, specification = candidate.findings, None
+        found, specification = prepared.findings, None
         if client is not None:
             try:
-                placement = place(client, candidate, wish.specification)
+                placement = place(client, prepared, request.specification)
             except SpecificationError as error:
-                findings += as_findings(error, wish.specification or candidate.profile.model_type)
+                findings += as_findings(error, request.specification or prepared.profile.model_type)
             except WMLDeployerError as error:
                 findings += as_findings(error, "model" if isinstance(error, ModelError) else service_subject(error))
             else:
-                candidate, specification, found = placement
+                prepared, specification, found = placement
                 findings += life_findings(specification)
         findings += found
-        findings += schema_findings(candidate.profile.schema, sampled=wish.sample is not None)
-        findings += size_findings(candidate.package.size)
-        return _Seen(candidate.profile.model_type, specification, candidate.route, candidate.why)
+        findings += schema_findings(prepared.profile.schema, sampled=request.sample is not None)
+        findings += size_findings(prepared.package.size)
+        return _Seen(prepared.profile.model_type, specification, prepared.route, prepared.why)
 
 
-def _look_at_stored(findings: list[Finding], client: Client | None, metadata: Metadata, wish: Wish) -> _Seen:
-    version = _collect(findings, "model", lambda: find_version(metadata, str(wish.stored), "check"))
+def _look_at_stored(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:
+    version = _collect(findings, "model", lambda: find_version(metadata, str(request.stored), "check"))
     if version is None or client is None:
         return _Seen()
     offered = _collect(findings, None, client.specifications) or ()

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.assets import asset_of, find, removal_as_conflict
-from wml_deployer._rollout.left_over import CUSTOM_KEY, project_of
+from wml_deployer._rollout.orphans import CUSTOM_KEY, project_of
 from wml_deployer._rollout.storing import facts
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note, send_once

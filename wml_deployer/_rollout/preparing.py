@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
 
-__all__ = ["Candidate", "prepared"]
+__all__ = ["PreparedModel", "prepare_model"]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PreparedModel:
     """A model that is ready to be stored.
 
     Attributes:
@@ -66,7 +66,7 @@ class Candidate:
     cause: BaseException | None = None
     route: Route = "native"
     why: str = ""
-    as_function: Callable[[str], Candidate] | None = None
+    as_function: Callable[[str], PreparedModel] | None = None
 
     @property
     def obstacle(self) -> str | None:
@@ -76,9 +76,9 @@ class Candidate:
 
 
 @contextmanager
-def prepared(
+def prepare_model(
     model: Any, metadata: Metadata, rows: Any, *, unpickle: bool, route: Route | None = None
-) -> Iterator[Candidate]:
+) -> Iterator[PreparedModel]:
     """Find out what a model is and pack it, before anything is sent.
 
     Args:
@@ -104,7 +104,7 @@ def prepared(
             )
         profile = _profile_of_path(model, metadata, rows)
         with pack(model) as package:
-            yield Candidate(profile, package)
+            yield PreparedModel(profile, package)
         return
     versions = _saved_with(model) if is_path else {}
     estimator = load_estimator(model, versions) if is_path else model
@@ -154,7 +154,7 @@ class _Ways:
         if self._rows is not None:
             self._profile = profile_of(estimator, self._rows.frame if self._rows.named else None)
 
-    def choose(self, route: Route | None) -> Candidate:
+    def choose(self, route: Route | None) -> PreparedModel:
         """Take the native way unless something stands in it, or another one is asked for."""
         if route == "native" and self._unserved is not None:
             raise UnsupportedModelError(
@@ -173,7 +173,7 @@ class _Ways:
             return replace(native, as_function=self._function if self._is_of_this_process else None)
         return self._function_instead(native) if self._is_of_this_process else native
 
-    def _function_instead(self, native: Candidate) -> Candidate:
+    def _function_instead(self, native: PreparedModel) -> PreparedModel:
         """Make a function of a model that would answer otherwise natively, if that helps."""
         try:
             function = self._function(native.obstacle or "")
@@ -186,7 +186,7 @@ class _Ways:
         """Whether the model was saved with the libraries that are here, if it was saved at all."""
         return self._versions.items() <= self._profile.libraries.items()
 
-    def _native(self) -> Candidate:
+    def _native(self) -> PreparedModel:
         findings = self._input_findings
         profile = self._profile.saved_with(self._versions)
         rehearsal = Rehearsal(None, findings)
@@ -198,9 +198,9 @@ class _Ways:
         if self._path is not None and self._is_of_this_process:
             # Saved with the libraries of this process, it is the version that the estimator itself would be.
             package = replace(package, digest=digest(self._estimator))
-        return Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
+        return PreparedModel(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
 
-    def _function(self, why: str, instead_of: ModelError | None = None) -> Candidate:
+    def _function(self, why: str, instead_of: ModelError | None = None) -> PreparedModel:
         """Make a function of the model, and rehearse with the very module that is stored."""
         # Deferred: pandas is slow to import.
         from wml_deployer._functions.content import pack_function  # noqa: PLC0415
@@ -229,7 +229,7 @@ class _Ways:
         rehearsal = Rehearsal(None, findings)
         if rows is not None and not findings:
             rehearsal = rehearse(self._estimator, rows, schema, runtime)
-        return Candidate(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause, "function", why)
+        return PreparedModel(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause, "function", why)
 
     def _read(self, rows: Any) -> SampleRows:
         from wml_deployer._functions.description import form_of  # noqa: PLC0415 - deferred: pandas is slow to import

@@ -19,7 +19,7 @@ from wml_deployer._rollout.deploying import (
     serves_another,
 )
 from wml_deployer._rollout.journal import Action, Journal
-from wml_deployer._rollout.left_over import models_of, refuse_unknown_versions
+from wml_deployer._rollout.orphans import models_of, refuse_unknown_versions
 from wml_deployer._rollout.recovering import learn
 from wml_deployer._rollout.rollback import live_version, rollback_target
 from wml_deployer._rollout.switching import Switch, refuse_deleted, refuse_unknown, revert_after_failure
@@ -297,7 +297,7 @@ class Project:
     def _discard_version(self, version: Version) -> None:
         try:
             with cleanup_deadline():
-                self.versions.take_back(version)
+                self.versions.discard(version)
         except WMLDeployerError as error:
             _log.warning("version %s stays stored: %s", version.name, error.message)
 

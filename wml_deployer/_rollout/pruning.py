@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import delete_model, is_gone
-from wml_deployer._rollout.left_over import refuse_unknown_versions
 from wml_deployer._rollout.names import retired_names
+from wml_deployer._rollout.orphans import refuse_unknown_versions
 from wml_deployer._rollout.rollback import find_version, live_version, rollback_target
 from wml_deployer._rollout.service_log import write_log
 from wml_deployer.errors import ConflictError, VersionError

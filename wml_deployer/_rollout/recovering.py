@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.assets import asset_of, find, revisions_left, version_served
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.journal import log_entry, observed
-from wml_deployer._rollout.left_over import (
+from wml_deployer._rollout.names import TakenNames, retired_names
+from wml_deployer._rollout.orphans import (
     CUSTOM_KEY,
     archive_digest,
     checksum_of,
     commit_message,
-    frozen_already,
+    find_existing_revision,
     frozen_revisions,
     models_of,
-    told_by,
+    parse_commit_message,
 )
-from wml_deployer._rollout.names import TakenNames, retired_names
 from wml_deployer._rollout.service_log import merged, read_log, read_retired
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import MetadataError, NotFoundError, PackagingError
@@ -161,7 +161,7 @@ def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]
 
 def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version | None:
     """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
-    told, revision = told_by(listed), find(lambda: client.model(*ids))
+    told, revision = parse_commit_message(listed), find(lambda: client.model(*ids))
     if told is None or revision is None:
         return None
     name, digest = told
@@ -208,7 +208,9 @@ def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless a call before this one did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
     digest = archive_digest(client, model.id, None)
-    frozen = frozen_already(client, metadata, frozen_revisions(client, [model]), digest, lambda found: found == name)
+    frozen = find_existing_revision(
+        client, metadata, frozen_revisions(client, [model]), digest, lambda found: found == name
+    )
     revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(
         name=name,

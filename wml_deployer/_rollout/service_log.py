@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wml_deployer._rollout.left_over import CUSTOM_KEY
 from wml_deployer._rollout.names import retired_names
+from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._rollout.rollback import live_version
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import MetadataError, WMLDeployerError

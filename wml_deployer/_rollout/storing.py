@@ -9,17 +9,17 @@ from uuid import uuid4
 from wml_deployer._clients.records import UNKNOWN_TYPE, ModelProperties
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import is_there, removal_as_conflict
-from wml_deployer._rollout.left_over import (
+from wml_deployer._rollout.names import TakenNames
+from wml_deployer._rollout.orphans import (
     CUSTOM_KEY,
-    Frozen,
+    FrozenRevision,
     checksum_of,
     commit_message,
-    frozen_already,
+    find_existing_revision,
     frozen_revisions,
     models_of,
     remove_stale,
 )
-from wml_deployer._rollout.names import TakenNames
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note, send_once
 from wml_deployer.errors import ConflictError, NotFoundError, VersionError, WMLDeployerError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import AssetKind, ModelRecord
-    from wml_deployer._rollout.preparing import Candidate
+    from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer._rollout.routing import Placement
     from wml_deployer.metadata import LogEntry
     from wml_deployer.packaging import Package
@@ -41,19 +41,19 @@ __all__ = ["can_hold", "facts", "refuse_taken", "store", "stored_already", "uplo
 
 
 def stored_already(
-    client: Client, metadata: Metadata, candidate: Candidate, name: str | None, specification_name: str | None
+    client: Client, metadata: Metadata, prepared: PreparedModel, name: str | None, specification_name: str | None
 ) -> Version | None:
     """Return the version that holds this content already, where there is one.
 
     Args:
         client: The deployment space.
         metadata: The project.
-        candidate: What shall be stored.
+        prepared: What shall be stored.
         name: Name that the version must have, if any.
         specification_name: Name of the software specification that it must run on, if any.
 
     """
-    digest = candidate.package.digest
+    digest = prepared.package.digest
     same = [version for version in metadata.versions if _is(version, digest, name, specification_name)]
     return same[-1] if same and is_there(client, same[-1]) else None
 
@@ -99,7 +99,7 @@ def store(
     retired: Mapping[str, str],
     elsewhere: Mapping[str, str],
 ) -> tuple[Version, bool]:
-    """Upload a candidate and freeze it as a revision, unless a call before this one did so without writing it down.
+    """Upload a model and freeze it as a revision, unless a call before this one did so without writing it down.
 
     Args:
         client: The deployment space.
@@ -119,18 +119,18 @@ def store(
         VersionError: The name was given to other content before; nothing was uploaded.
 
     """
-    candidate, specification = placement.candidate, placement.specification
-    profile, package = candidate.profile, candidate.package
-    refuse(placement.findings, "store", candidate.cause)
+    prepared, specification = placement.prepared, placement.specification
+    profile, package = prepared.profile, prepared.package
+    refuse(placement.findings, "store", prepared.cause)
     models = models_of(client, metadata)
     revisions = frozen_revisions(client, models)
     frozen_names = [(one.name, one.digest) for one in revisions]
     taken = TakenNames(metadata, logged, [*frozen_names, *retired.items(), *elsewhere.items()])
     if name is not None:
         taken.check(name, package.digest)
-    kind: AssetKind = "function" if candidate.route == "function" else "model"
+    kind: AssetKind = "function" if prepared.route == "function" else "model"
     fitting = {model.id for model in models if can_hold(model, kind, profile.model_type, profile.schema)}
-    frozen = frozen_already(
+    frozen = find_existing_revision(
         client,
         metadata,
         [one for one in revisions if one.model_id in fitting],
@@ -143,7 +143,7 @@ def store(
         model_type=profile.model_type,
         specification_id=specification.id,
         schema=profile.schema,
-        custom=_with_profile(facts(metadata, chosen, package.digest), candidate, metrics),
+        custom=_with_profile(facts(metadata, chosen, package.digest), prepared, metrics),
         tags=(CUSTOM_KEY, metadata.project_name),
         kind=kind,
     )
@@ -154,7 +154,7 @@ def store(
         revision=stored.revision,
         digest=package.digest,
         model_type=profile.model_type,
-        route=candidate.route,
+        route=prepared.route,
         software_specification=specification.name,
         libraries=profile.libraries,
         fields=profile.schema.fields,
@@ -179,12 +179,12 @@ def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
     }
 
 
-def _with_profile(said: dict[str, Any], candidate: Candidate, metrics: Mapping[str, float]) -> dict[str, Any]:
+def _with_profile(said: dict[str, Any], prepared: PreparedModel, metrics: Mapping[str, float]) -> dict[str, Any]:
     """Add what a lost metadata.lock is rebuilt from, and the service has no place of its own for."""
-    profile, is_native = candidate.profile, candidate.route == "native"
+    profile, is_native = prepared.profile, prepared.route == "native"
     more = {
-        "checksum": candidate.package.checksum,
-        "route": "" if is_native else candidate.route,
+        "checksum": prepared.package.checksum,
+        "route": "" if is_native else prepared.route,
         "model_type": "" if is_native else profile.model_type,
         "libraries": profile.libraries,
         "classes": list(profile.schema.classes),
@@ -201,8 +201,8 @@ def upload(
     properties: ModelProperties,
     *,
     models: Sequence[ModelRecord],
-    frozen: Frozen | None,
-) -> tuple[Frozen, bool]:
+    frozen: FrozenRevision | None,
+) -> tuple[FrozenRevision, bool]:
     """Store an archive and freeze it, unless a call before this one did so.
 
     Args:
@@ -230,21 +230,21 @@ def upload(
 
 def _freeze(
     client: Client, metadata: Metadata, fitting: list[ModelRecord], package: Package, properties: ModelProperties
-) -> tuple[Frozen, bool]:
+) -> tuple[FrozenRevision, bool]:
     chosen = properties.custom[CUSTOM_KEY]["version"]
     message = commit_message(chosen, package.digest)
     try:
         model_id = _place(client, fitting, package.path, properties)
         revision = send_once(
-            lambda: client.freeze_model(model_id, message), lambda: _frozen_now(client, model_id, message, properties)
+            lambda: client.freeze_model(model_id, message), lambda: _find_frozen(client, model_id, message, properties)
         )
         _verify(client, model_id, revision, package.checksum, properties)
-        _refuse_second_name(client, metadata, Frozen(model_id, revision, chosen, package.digest))
+        _refuse_second_name(client, metadata, FrozenRevision(model_id, revision, chosen, package.digest))
     except BaseException as error:
         if not fitting:
-            _take_back(client, properties, message, error)
+            _clean_up(client, properties, message, error)
         raise
-    return Frozen(model_id, revision, chosen, package.digest), not fitting
+    return FrozenRevision(model_id, revision, chosen, package.digest), not fitting
 
 
 def _place(client: Client, fitting: list[ModelRecord], archive: Path, properties: ModelProperties) -> str:
@@ -252,23 +252,25 @@ def _place(client: Client, fitting: list[ModelRecord], archive: Path, properties
     if fitting:
         client.change_model(fitting[0].id, archive, properties)
         return fitting[0].id
-    return send_once(lambda: client.store_model(archive, properties).id, lambda: _finished(client, archive, properties))
+    return send_once(
+        lambda: client.store_model(archive, properties).id, lambda: _find_finished(client, archive, properties)
+    )
 
 
-def _finished(client: Client, archive: Path, properties: ModelProperties) -> str | None:
+def _find_finished(client: Client, archive: Path, properties: ModelProperties) -> str | None:
     """Find the model that was made although the answer got lost, and give it its content."""
-    for model in _made(client, properties):
+    for model in _created_models(client, properties):
         client.change_model(model.id, archive, properties)
         return model.id
     return None
 
 
-def _made(client: Client, properties: ModelProperties) -> list[ModelRecord]:
+def _created_models(client: Client, properties: ModelProperties) -> list[ModelRecord]:
     """List what this very call made: its facts name the call."""
     return [model for model in client.models() if model.custom == properties.custom]
 
 
-def _frozen_now(client: Client, model_id: str, message: str, properties: ModelProperties) -> str | None:
+def _find_frozen(client: Client, model_id: str, message: str, properties: ModelProperties) -> str | None:
     """Find the revision that was frozen although the answer got lost."""
     for item in client.revisions(model_id):
         if item.message == message and client.model(model_id, item.revision).custom == properties.custom:
@@ -276,11 +278,11 @@ def _frozen_now(client: Client, model_id: str, message: str, properties: ModelPr
     return None
 
 
-def _take_back(client: Client, properties: ModelProperties, message: str, error: BaseException) -> None:
+def _clean_up(client: Client, properties: ModelProperties, message: str, error: BaseException) -> None:
     """Remove the model that a failed call made, unless it is of use to somebody else by now."""
     try:
         with cleanup_deadline():
-            for model in _made(client, properties):
+            for model in _created_models(client, properties):
                 if all(item.message == message for item in client.revisions(model.id)):
                     client.delete_model(model.id)
     except (NotFoundError, ConflictError):
@@ -299,7 +301,7 @@ def can_hold(record: ModelRecord, kind: AssetKind, model_type: str, schema: Sche
     return same_kind and same_names and all(a == b for a, b in known)
 
 
-def _runs_on(client: Client, frozen: Frozen, properties: ModelProperties) -> bool:
+def _runs_on(client: Client, frozen: FrozenRevision, properties: ModelProperties) -> bool:
     specification = client.model(frozen.model_id, frozen.revision).raw["entity"].get("software_spec", {})
     return bool(specification.get("id") == properties.specification_id)
 
@@ -317,7 +319,7 @@ def _verify(client: Client, model_id: str, revision: str, sent: str, properties:
     )
 
 
-def _refuse_second_name(client: Client, metadata: Metadata, frozen: Frozen) -> None:
+def _refuse_second_name(client: Client, metadata: Metadata, frozen: FrozenRevision) -> None:
     """Refuse a name that another machine gave to other content while this call uploaded."""
     others = frozen_revisions(client, models_of(client, metadata))
     if any(other.name == frozen.name and other.digest != frozen.digest for other in others):

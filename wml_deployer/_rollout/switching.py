@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import asset_of, is_there
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._rollout.waiting import revert, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import add_note

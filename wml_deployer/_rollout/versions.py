@@ -12,7 +12,7 @@ from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.names import check_name, retired_names
-from wml_deployer._rollout.preparing import Candidate, prepared
+from wml_deployer._rollout.preparing import PreparedModel, prepare_model
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.routing import Placement, place
 from wml_deployer._rollout.service_log import read_log, read_retired
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from wml_deployer._verification.sample import SampleFolder
     from wml_deployer.metadata import Metadata, MetadataFile, Route
 
-__all__ = ["Versions", "Wish", "deployed_already"]
+__all__ = ["StoreRequest", "Versions", "deployed_already"]
 
 
 @dataclass(frozen=True)
-class Wish:
+class StoreRequest:
     """A model and how it shall be stored, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
 
     model: Any
@@ -75,7 +75,7 @@ class Versions:
         self._made_model = False
 
     @contextmanager
-    def prepared(self, wish: Wish) -> Iterator[Candidate | Version]:
+    def prepare(self, request: StoreRequest) -> Iterator[PreparedModel | Version]:
         """Find out what a model is and pack it, or find the stored version; nothing is sent.
 
         Raises:
@@ -84,18 +84,20 @@ class Versions:
 
         """
         metadata = self._file.read()
-        if wish.stored is not None:
-            yield find_version(metadata, wish.stored, "store")
+        if request.stored is not None:
+            yield find_version(metadata, request.stored, "store")
         else:
-            with prepared(wish.model, metadata, wish.sample, unpickle=wish.unpickle, route=wish.route) as candidate:
-                yield candidate
+            with prepare_model(
+                request.model, metadata, request.sample, unpickle=request.unpickle, route=request.route
+            ) as prepared:
+                yield prepared
 
-    def get(self, candidate: Candidate | Version, wish: Wish, *, upload: bool = True) -> Version:
-        """Return the version of a candidate, storing it unless its content is stored already.
+    def get(self, prepared: PreparedModel | Version, request: StoreRequest, *, upload: bool = True) -> Version:
+        """Return the version of a model, storing it unless its content is stored already.
 
         Args:
-            candidate: What :meth:`prepared` gave.
-            wish: How it shall be stored.
+            prepared: What :meth:`prepare` gave.
+            request: How it shall be stored.
             upload: Whether new content may be stored.
 
         Raises:
@@ -104,27 +106,27 @@ class Versions:
 
         """
         self._stored = None
-        if isinstance(candidate, Version):
-            return self._measured(candidate, wish.metrics)
+        if isinstance(prepared, Version):
+            return self._measured(prepared, request.metrics)
         metadata, client = self._file.read(), self._client()
-        version = stored_already(client, metadata, candidate, wish.version, wish.specification)
+        version = stored_already(client, metadata, prepared, request.version, request.specification)
         if version is None:
-            placement = place(client, candidate, wish.specification)
-            candidate = placement.candidate
-            version = stored_already(client, metadata, candidate, wish.version, wish.specification)
+            placement = place(client, prepared, request.specification)
+            prepared = placement.prepared
+            version = stored_already(client, metadata, prepared, request.version, request.specification)
         if version is not None:
-            refuse(candidate.findings, "store", candidate.cause)
+            refuse(prepared.findings, "store", prepared.cause)
         else:
-            refuse_taken(metadata, candidate.package.digest, wish.version, wish.specification)
+            refuse_taken(metadata, prepared.package.digest, request.version, request.specification)
             if not upload:
                 raise deployed_already(metadata.project_name)
-            version = self._store(client, metadata, placement, wish)
-        version = self._measured(version, wish.metrics)
-        if candidate.sample is not None:
-            self._samples.keep(version.digest, candidate.sample)
+            version = self._store(client, metadata, placement, request)
+        version = self._measured(version, request.metrics)
+        if prepared.sample is not None:
+            self._samples.keep(version.digest, prepared.sample)
         return version
 
-    def take_back(self, version: Version) -> None:
+    def discard(self, version: Version) -> None:
         """Remove a version that the last :meth:`get` stored in a model of its own, where nothing came of it.
 
         A model that another machine stored in as well stays. If that machine has removed the model meanwhile, as its
@@ -142,14 +144,14 @@ class Versions:
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
 
-    def _store(self, client: Client, metadata: Metadata, placement: Placement, wish: Wish) -> Version:
+    def _store(self, client: Client, metadata: Metadata, placement: Placement, request: StoreRequest) -> Version:
         record = deployment_of(client, metadata) if client.scope.kind == "space" else None
         version, self._made_model = store(
             client,
             metadata,
             placement,
-            name=wish.version,
-            metrics=wish.metrics,
+            name=request.version,
+            metrics=request.metrics,
             logged=read_log(record) if record else (),
             retired=read_retired(record) if record else {},
             elsewhere=self._file.elsewhere(),

@@ -66,8 +66,8 @@ def wait_until_serving(
             # The service may go on telling an earlier failure; that it served something else then shows in what it
             # serves.
             failed = record.failure is not None and _failure(record) != _failure(before)
-            went_back = record.failure is not None and worked and asset_of(record) != wanted
-            if record.state == "failed" or (record.state == "ready" and (failed or went_back)):
+            reverted = record.failure is not None and worked and asset_of(record) != wanted
+            if record.state == "failed" or (record.state == "ready" and (failed or reverted)):
                 raise _failed(record, model_id, revision)
             if record.state == "ready" and asset_of(record) == wanted:
                 return record

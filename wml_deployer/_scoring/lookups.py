@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 from wml_deployer._clients.changes import change_count
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._rollout.left_over import CUSTOM_KEY
+from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._scoring.labels import ClassNames
 from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining
 from wml_deployer.errors import DeadlineError, NotFoundError

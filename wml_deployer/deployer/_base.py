@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from wml_deployer._clients.door import local_service
 from wml_deployer._clients.protocol import refuse_project
 from wml_deployer._rollout.project import Project
-from wml_deployer._rollout.versions import Wish
+from wml_deployer._rollout.versions import StoreRequest
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer._rollout.preparing import Candidate
+    from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer.metadata import Metadata, Route, Version
 
-__all__ = ["ROLLOUT_SECONDS", "OpenProject", "wished"]
+__all__ = ["ROLLOUT_SECONDS", "OpenProject", "store_request"]
 
 LOCAL = "local"
 """What the embedded service is called in metadata.lock."""
@@ -126,21 +126,21 @@ class OpenProject:
             yield self._project
 
     @contextmanager
-    def _preparing(self, wish: Wish, timeout: float) -> Iterator[tuple[Project, Candidate | Version]]:
+    def _preparing(self, request: StoreRequest, timeout: float) -> Iterator[tuple[Project, PreparedModel | Version]]:
         """Hold the lock, and have what a caller handed in ready: packed, or found among the stored versions."""
         refuse_project(getattr(self._credentials, "project_id", None))
-        with self._storing(timeout) as project, self._prepared(project, wish) as candidate:
-            yield project, candidate
+        with self._storing(timeout) as project, self._prepared(project, request) as prepared:
+            yield project, prepared
 
     @contextmanager
-    def _prepared(self, project: Project, wish: Wish) -> Iterator[Candidate | Version]:
+    def _prepared(self, project: Project, request: StoreRequest) -> Iterator[PreparedModel | Version]:
         """Have what a caller handed in ready before anything is sent, and connect then."""
-        if wish.stored is not None:
+        if request.stored is not None:
             project.open(brings_model=True)
-        with project.versions.prepared(wish) as candidate:
-            if wish.stored is None:
+        with project.versions.prepare(request) as prepared:
+            if request.stored is None:
                 project.open(brings_model=True)
-            yield candidate
+            yield prepared
 
     def _ask_for_space(self) -> Space:
         """Ask the service for the space that the credentials name."""
@@ -165,7 +165,7 @@ class OpenProject:
         return Deployment.from_record(record, self._project.client, version, self.metadata.versions)
 
 
-def wished(
+def store_request(
     model: Any,
     sample: Any = None,
     version: str | None = None,
@@ -174,7 +174,7 @@ def wished(
     route: Route | None = None,
     unpickle: bool = False,
     metrics: Mapping[str, float] | None = None,
-) -> Wish:
+) -> StoreRequest:
     """Say what the verbs that take a model are to store: the model, or the version that a handle names.
 
     Raises:
@@ -182,9 +182,9 @@ def wished(
 
     """
     if not isinstance(model, StoredModel):
-        return Wish(model, None, sample, version, specification, unpickle, metrics or {}, _known_route(route))
+        return StoreRequest(model, None, sample, version, specification, unpickle, metrics or {}, _known_route(route))
     _refuse_changes(model, sample, version, specification, route)
-    return Wish(model, model.version, metrics=metrics or {})
+    return StoreRequest(model, model.version, metrics=metrics or {})
 
 
 def _known_route(route: Route | None) -> Route | None:

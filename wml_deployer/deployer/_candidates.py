@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.candidates import finish, require_candidate, start, version_of
 from wml_deployer._rollout.deploying import delete
-from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
+from wml_deployer._rollout.schema_changes import refuse_schema_change
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.agreement import TimedScores, compare_answers
-from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class CandidateVerbs(OpenProject):
             ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
 
         """
-        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle)
-        with self._preparing(wish, timeout) as (project, prepared):
+        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle)
+        with self._preparing(request, timeout) as (project, prepared):
             project.refuse_stale()
-            chosen = project.versions.get(prepared, wish)
+            chosen = project.versions.get(prepared, request)
             record = start(project.client, self.metadata.project_name, chosen, project.sample(chosen))
             return self._handle(record, chosen)
 

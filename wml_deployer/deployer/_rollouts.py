@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer._rollout.interface import refuse_schema_change
 from wml_deployer._rollout.names import check_reason
+from wml_deployer._rollout.schema_changes import refuse_schema_change
 from wml_deployer._rollout.versions import deployed_already
-from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
-        with self._preparing(wish, timeout) as (project, candidate):
+        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        with self._preparing(request, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
                 project.ensure_known_version(record)
-            chosen = project.versions.get(candidate, wish, upload=record is None)
+            chosen = project.versions.get(candidate, request, upload=record is None)
             if record is None:
                 record = project.deploy(chosen, reason)
             elif project.serving(record) != chosen:
@@ -119,12 +119,12 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
-        with self._preparing(wish, timeout) as (project, candidate):
+        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        with self._preparing(request, timeout) as (project, candidate):
             record = project.wait_until_idle(project.require_deployment("update"))
             if not allow_schema_change:
                 refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
-            chosen = project.versions.get(candidate, wish)
+            chosen = project.versions.get(candidate, request)
             return self._switched(project, record, chosen, "update", reason)
 
     @verb
@@ -166,14 +166,14 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
-        with self._preparing(wish, timeout) as (project, candidate):
+        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        with self._preparing(request, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
                 record = project.wait_until_idle(record)
                 if not allow_schema_change:
                     refuse_schema_change(self.metadata.project_name, project.serving(record), candidate, model)
-            chosen = project.versions.get(candidate, wish)
+            chosen = project.versions.get(candidate, request)
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
             return self._handle(project.deploy(chosen, reason), chosen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.checking import check
 from wml_deployer._transport.deadline import deadline
-from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, wished
+from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import StoredModel
 
@@ -71,9 +71,9 @@ class StoringVerbs(OpenProject):
             ['schema', 'sample']
 
         """
-        wish = wished(model, sample, None, specification, route=route, unpickle=unpickle)
+        request = store_request(model, sample, None, specification, route=route, unpickle=unpickle)
         with deadline(timeout):
-            report = check(lambda: self._project.client, self.metadata, wish)
+            report = check(lambda: self._project.client, self.metadata, request)
         if strict:
             refuse(report.findings, "check")
         return report
@@ -116,7 +116,7 @@ class StoringVerbs(OpenProject):
             ConflictError: Somebody else stored a model of this project at the same time.
 
         """
-        wish = wished(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
-        with self._storing(timeout) as project, self._prepared(project, wish) as candidate:
-            stored = project.versions.get(candidate, wish)
+        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        with self._storing(timeout) as project, self._prepared(project, request) as candidate:
+            stored = project.versions.get(candidate, request)
         return StoredModel.from_version(stored)

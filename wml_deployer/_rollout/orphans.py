@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CUSTOM_KEY",
-    "Frozen",
+    "FrozenRevision",
     "archive_digest",
     "checksum_of",
     "commit_message",
-    "frozen_already",
+    "find_existing_revision",
     "frozen_revisions",
     "models_of",
+    "parse_commit_message",
     "project_of",
     "refuse_unknown_versions",
     "remove_stale",
-    "told_by",
 ]
 
 CUSTOM_KEY = "wml_deployer"
@@ -51,7 +51,7 @@ _COMMIT = re.compile(rf"{CUSTOM_KEY} (.+) (\S+)")
 _log = logging.getLogger(__name__)
 
 
-class Frozen(NamedTuple):
+class FrozenRevision(NamedTuple):
     """A revision, with the version name and the digest that its commit message tells."""
 
     model_id: str
@@ -81,22 +81,22 @@ def models_of(client: Client, metadata: Metadata) -> list[ModelRecord]:
     return sorted(ours, key=lambda model: (model.id != metadata.model_uid, _created_at(model), model.id))
 
 
-def frozen_revisions(client: Client, models: Iterable[ModelRecord]) -> list[Frozen]:
+def frozen_revisions(client: Client, models: Iterable[ModelRecord]) -> list[FrozenRevision]:
     """List what this library froze of some models, the newest revision of each first."""
     listed = [(model.id, item) for model in models for item in revisions_left(client, model.id)]
-    found = [(model_id, item.revision, told_by(item)) for model_id, item in listed]
-    return [Frozen(model_id, revision, *told) for model_id, revision, told in found if revision and told]
+    found = [(model_id, item.revision, parse_commit_message(item)) for model_id, item in listed]
+    return [FrozenRevision(model_id, revision, *told) for model_id, revision, told in found if revision and told]
 
 
-def told_by(revision: ModelRecord) -> tuple[str, str] | None:
+def parse_commit_message(revision: ModelRecord) -> tuple[str, str] | None:
     """Return the version name and the digest that a revision's commit message tells, if this library froze it."""
     told = _COMMIT.fullmatch(revision.message or "")
     return (told[1], told[2]) if told else None
 
 
-def frozen_already(
-    client: Client, metadata: Metadata, frozen: Iterable[Frozen], digest: str, is_free: Callable[[str], bool]
-) -> Frozen | None:
+def find_existing_revision(
+    client: Client, metadata: Metadata, frozen: Iterable[FrozenRevision], digest: str, is_free: Callable[[str], bool]
+) -> FrozenRevision | None:
     """Find a revision that holds this content and that metadata.lock does not know.
 
     Args:
@@ -126,7 +126,7 @@ def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Itera
     known = set(map(asset_of, metadata.versions))
     for model_id in model_ids:
         for item in revisions_left(client, model_id):
-            if told_by(item) and (model_id, item.revision) not in known:
+            if parse_commit_message(item) and (model_id, item.revision) not in known:
                 raise ConflictError(
                     f"Model {model_id} has revision {item.revision}, which metadata.lock does not know: somebody else "
                     "stored it, or an interrupted call did.",
@@ -169,7 +169,7 @@ def archive_digest(client: Client, model_id: str, revision: str | None) -> str:
         return check_archive(archive)
 
 
-def _holds(client: Client, frozen: Frozen) -> bool:
+def _holds(client: Client, frozen: FrozenRevision) -> bool:
     """Whether a revision holds the content that its message names: two uploads at once may have been mixed."""
     facts = client.model(frozen.model_id, frozen.revision).custom.get(CUSTOM_KEY, {})
     try:

@@ -10,7 +10,7 @@ from wml_deployer.frameworks._sklearn import takes_any_columns
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer._rollout.preparing import Candidate
+    from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer.metadata import Version
     from wml_deployer.schema import Schema
 
@@ -19,7 +19,9 @@ __all__ = ["refuse_schema_change"]
 MOST_FAULTS = 20
 
 
-def refuse_schema_change(project: str, live: Version | None, new: Candidate | Version, model: object = None) -> None:
+def refuse_schema_change(
+    project: str, live: Version | None, new: PreparedModel | Version, model: object = None
+) -> None:
     """Refuse a version that takes other columns than the live one, or is a regressor in place of a classifier.
 
     The order of columns, their dtypes and the names of classes may change: rows are put in order by name, and scores
