@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CANDIDATE_KEY", "candidate_of", "candidates_of", "finish", "require_candidate", "start", "version_of"]
 
 CANDIDATE_KEY = "candidate_of"
-"""Where a candidate says whose it is; a live deployment says so elsewhere: neither is taken for the other."""
+"""The key for the project of a candidate, which is not that of a live deployment: neither is taken for the other."""
 
 _log = logging.getLogger(__name__)
 

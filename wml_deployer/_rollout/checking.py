@@ -1,4 +1,4 @@
-"""Everything that can be found out about a rollout before it: nothing is uploaded, nothing is changed."""
+"""Check everything about a rollout that can be known beforehand; nothing is uploaded or changed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check(connect: Callable[[], Client], metadata: Metadata, request: StoreReque
     Args:
         connect: Logs in; what it raises is a finding.
         metadata: The project.
-        request: The model and how it shall be stored.
+        request: The model and how to store it.
 
     """
     findings: list[Finding] = []

@@ -1,4 +1,4 @@
-"""A project's one deployment: found, made, and removed."""
+"""Find, create and remove the deployment of a project."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
 
 
 def batch_deployments_of(client: Client, project: str) -> list[DeploymentRecord]:
-    """List what scores for a project in batch."""
+    """List a project's batch deployments."""
     return [record for record in client.batch_deployments() if project_of(record) == project]
 
 
 def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None:
-    """Find a project's deployment: the one that metadata.yaml names, or else the one that says whose it is."""
+    """Find a project's deployment: the one in metadata.yaml, or else the oldest one tagged with its name."""
     known = metadata.deployment_uid
     if known is not None:
         record = find(lambda: client.deployment(known))
@@ -57,7 +57,7 @@ def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None
 
 
 def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRecord:
-    """Make the project's deployment, once, whatever answers get lost.
+    """Create the project's deployment exactly once, even if a response is lost.
 
     Raises:
         ConflictError: Somebody else deployed the project at the same time; theirs is the older one and stays. Or
@@ -84,7 +84,7 @@ def create_only(
     *,
     existing: Callable[[], Sequence[DeploymentRecord]],
 ) -> DeploymentRecord:
-    """Make a deployment of which a project has one, once, whatever answers get lost.
+    """Create a deployment of which a project has one, exactly once, even if a response is lost.
 
     Two machines can make it at the same time, because the service does not refuse the second one. Each looks what there
     is afterwards: the oldest stays, and whoever made another one removes it.
@@ -119,7 +119,7 @@ def create_only(
 
 
 def serves_another(client: Client, record: DeploymentRecord, version: Version) -> bool:
-    """Return whether somebody else has begun to use a deployment for another version; not where nobody can tell."""
+    """Return whether somebody else uses a deployment for another version by now; ``False`` if nobody can tell."""
     try:
         with cleanup_deadline():
             now = client.deployment(record.id)
@@ -129,12 +129,12 @@ def serves_another(client: Client, record: DeploymentRecord, version: Version) -
 
 
 def delete(client: Client, deployment_id: str) -> None:
-    """Delete a deployment, whatever answers get lost; one that is gone already is no failure."""
+    """Delete a deployment, even if a response is lost; one that no longer exists is not an error."""
     send_once(lambda: _deleted(client, deployment_id), lambda: _is_gone(client, deployment_id) or None)
 
 
 def remove(client: Client, deployment_id: str, error: BaseException) -> bool:
-    """Remove the deployment of a call that failed; say whether it is gone, and in the error if it is not."""
+    """Clean up the deployment of a failed call. Return whether it is gone; if not, add a note to ``error``."""
     try:
         with cleanup_deadline():
             delete(client, deployment_id)

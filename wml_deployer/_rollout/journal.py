@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Action", "Journal", "log_entry", "observed"]
 
 Action = Literal["deploy", "update", "rollback", "revert", "delete"]
-"""What changes what serves."""
+"""The actions that change which version serves."""
 
 FOUND = "found on the service: it was changed without this library, or the log was lost"
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes into the project's files, and the log to the deployment as well.
+    """Writes the project's files, and the log to the deployment as well.
 
     Args:
         client: Connects to the deployment space, or returns it where that is done.
@@ -46,20 +46,20 @@ class Journal:
         self._file = file
 
     def read(self) -> Metadata:
-        """Return what the files say."""
+        """Read the files."""
         return self._file.read()
 
     def point_to(self, deployment_id: str | None) -> None:
-        """Write down which deployment is the project's."""
+        """Record the id of the project's deployment."""
         self._file.write(self.read().model_copy(update={"deployment_uid": deployment_id}))
 
     def begin(self, action: Action, version: Version) -> None:
-        """Write down that a change begins, so that the call after a crash knows what was meant."""
+        """Record that a change begins, so that the call after a crash can finish it."""
         pending = Pending(action=action, model_id=version.model_id, revision=version.revision)
         self._file.write(self.read().model_copy(update={"pending": pending}))
 
     def end(self, record: DeploymentRecord | None = None) -> None:
-        """Write down that no change is pending, and the log to a deployment first where one is given."""
+        """Record that no change is pending, after writing the log to a deployment where one is given."""
         if self.read().pending is None:
             return
         if record is not None:
@@ -67,7 +67,7 @@ class Journal:
         self._file.write(self.read().model_copy(update={"pending": None}))
 
     def catch_up(self, record: DeploymentRecord, serving: Version | None) -> None:
-        """Write down what the deployment's own log and names have, and what serves where no log says so."""
+        """Record what the deployment's own log and names have, and what serves where no log says so."""
         metadata = self.read()
         log = merged(metadata.log, read_log(record))
         retired = retired_names(metadata, metadata.versions, read_retired(record))
@@ -90,7 +90,7 @@ class Journal:
         why: str | None,
         verification: Verification,
     ) -> None:
-        """Write down that a version serves and how its verification ended."""
+        """Record that a version serves and how its verification ended."""
         try:
             entry = log_entry(action, before, now, why, verification)
             self._add(entry, deployment_uid=record.id, model_uid=now.model_id)
@@ -102,7 +102,7 @@ class Journal:
             raise
 
     def log_revert(self, record: DeploymentRecord, action: Action, before: Version, failed: Version, why: str) -> None:
-        """Write down in one go that a version failed and that the one before it serves again."""
+        """Record at once that a version failed and that the one before it serves again."""
         self._add(
             log_entry(action, before, failed, why, "failed"),
             log_entry("revert", failed, before, why, "skipped"),
@@ -114,17 +114,17 @@ class Journal:
     def log_failure(
         self, record: DeploymentRecord, action: Action, before: Version | None, version: Version, why: str
     ) -> None:
-        """Write down that a version failed."""
+        """Record that a version failed."""
         self._add(log_entry(action, before, version, why, "failed"), pending=None)
         write_log(self._client(), record, self.read())
 
     def log_deletion(self, before: Version | None) -> None:
-        """Write down that nothing is deployed any more."""
+        """Record that nothing is deployed any more."""
         entries = () if before is None else (log_entry("delete", before, None, None, "skipped"),)
         self._add(*entries, deployment_uid=None, pending=None)
 
     def forget_versions(self) -> None:
-        """Write down that no version is stored any more."""
+        """Record that no version is stored any more."""
         metadata = self.read()
         left = {"model_uid": None, "versions": (), "retired": retired_names(metadata, ())}
         self._file.write(metadata.model_copy(update=left))
@@ -147,7 +147,7 @@ def observed(metadata: Metadata, serving: Version, why: str) -> tuple[LogEntry, 
 def log_entry(
     action: Action, before: Version | None, now: Version | None, why: str | None, verification: Verification
 ) -> LogEntry:
-    """Make the entry of a change that is over."""
+    """Make the log entry of a finished change."""
     return LogEntry(
         when=datetime.now(timezone.utc),
         action=action,

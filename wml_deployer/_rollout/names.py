@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[0-9]+")
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a version.
+    """Check the name of a version.
 
     Raises:
         ModelError: It is blank, or has characters that a file or a terminal does not take.
@@ -37,7 +37,7 @@ def check_name(name: str) -> None:
 
 
 def check_reason(reason: str | None) -> None:
-    """Refuse a reason that cannot be written to the log.
+    """Check a reason, which is written to the log.
 
     Raises:
         MetadataError: It has characters that a file or a terminal does not take.
@@ -63,7 +63,7 @@ def retired_names(metadata: Metadata, left: Iterable[Version], told: Mapping[str
 
 
 class TakenNames:
-    """The names that a project has given out, each with the digest of its content where that is known.
+    """The names that a project has used, each with the digest of its content where that is known.
 
     Args:
         metadata: The project.
@@ -102,7 +102,7 @@ class TakenNames:
             )
 
     def next(self, project_version: str, digest: str, elsewhere: Mapping[str, str]) -> str:
-        """Return the name of a version that is given none.
+        """Return a name for a version that was not given one.
 
         Args:
             project_version: The project's version.

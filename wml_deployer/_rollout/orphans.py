@@ -1,7 +1,14 @@
-"""What calls before this one left on the service and metadata.lock does not know: to go on from, or to remove.
+"""Find what interrupted calls left on the service, to resume from it or to remove it.
 
-Everything that is stored says whose it is: a model in ``custom``, a revision in its commit message. So a call that was
-killed between two requests, or lost an answer, is gone on from where it ended.
+A process can be killed between any two requests, and a response can get lost. So everything that is stored is tagged
+with its project: a model in ``custom``, a revision in its commit message. For example, a ``store`` that was killed
+after freezing a revision has left::
+
+    wml_deployer v0.2 sha256:9a3f...
+
+on the service and no entry in metadata.lock. The next ``store`` of the same content finds that message, makes sure that
+the revision holds the content, and records it instead of uploading again. A model without a revision that is older than
+an hour cannot be resumed, and is removed.
 """
 
 from __future__ import annotations
@@ -41,10 +48,10 @@ __all__ = [
 ]
 
 CUSTOM_KEY = "wml_deployer"
-"""Where this library's facts stand in a model's and a deployment's ``custom``."""
+"""The key of this library's facts in the ``custom`` of models and deployments."""
 
 STALE_AFTER = timedelta(hours=1)
-"""A model without content that is younger may be somebody's upload at this moment."""
+"""A younger model without content may be an upload that is still running."""
 
 _COMMIT = re.compile(rf"{CUSTOM_KEY} (.+) (\S+)")
 
@@ -52,7 +59,7 @@ _log = logging.getLogger(__name__)
 
 
 class FrozenRevision(NamedTuple):
-    """A revision, with the version name and the digest that its commit message tells."""
+    """A revision, with the version name and the digest in its commit message."""
 
     model_id: str
     revision: str
@@ -61,12 +68,12 @@ class FrozenRevision(NamedTuple):
 
 
 def commit_message(name: str, digest: str) -> str:
-    """Say in a revision which version of which content it is."""
+    """Write the commit message of a revision: its version and the digest of its content."""
     return f"{CUSTOM_KEY} {name} {digest}"
 
 
 def project_of(thing: ModelRecord | DeploymentRecord) -> str | None:
-    """Return whose a model or a deployment says that it is."""
+    """Return the project that a model or a deployment is tagged with."""
     said: str | None = thing.custom.get(CUSTOM_KEY, {}).get("project")
     return said
 
@@ -82,14 +89,14 @@ def models_of(client: Client, metadata: Metadata) -> list[ModelRecord]:
 
 
 def frozen_revisions(client: Client, models: Iterable[ModelRecord]) -> list[FrozenRevision]:
-    """List what this library froze of some models, the newest revision of each first."""
+    """List the revisions of models that this library froze, the newest of each first."""
     listed = [(model.id, item) for model in models for item in revisions_left(client, model.id)]
     found = [(model_id, item.revision, parse_commit_message(item)) for model_id, item in listed]
     return [FrozenRevision(model_id, revision, *told) for model_id, revision, told in found if revision and told]
 
 
 def parse_commit_message(revision: ModelRecord) -> tuple[str, str] | None:
-    """Return the version name and the digest that a revision's commit message tells, if this library froze it."""
+    """Return the version name and the digest in a revision's commit message, if this library froze it."""
     told = _COMMIT.fullmatch(revision.message or "")
     return (told[1], told[2]) if told else None
 
@@ -136,7 +143,7 @@ def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Itera
 
 
 def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecord]) -> None:
-    """Remove models of the project that a call before this one made and did not live to fill."""
+    """Remove models of the project that an interrupted call created and never filled."""
     known = {version.model_id for version in metadata.versions} | {metadata.model_uid}
     for model in models:
         if model.id in known or _age(model) < STALE_AFTER or revisions_left(client, model.id):

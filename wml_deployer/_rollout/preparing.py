@@ -1,4 +1,4 @@
-"""From what a caller hands in as a model to what can be uploaded, on one of the ways to go live.
+"""Prepare a model for upload, on one of the ways to go live.
 
 Natively a model is stored under one of the service's model types, and a runtime rebuilds its rows from JSON as well as
 it can. As a function it carries a loader that rebuilds them as they were at the fit. A model goes natively where the

@@ -1,4 +1,4 @@
-"""Removing old models, and never one that may be needed again."""
+"""Remove old models, but never one that may be needed again."""
 
 from __future__ import annotations
 

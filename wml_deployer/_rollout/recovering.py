@@ -1,4 +1,4 @@
-"""metadata.lock from what the service keeps: rebuilt where it is lost, completed where it is not the newest.
+"""Rebuild metadata.lock from what the service keeps, where it is lost or out of date.
 
 A revision tells its version, project and digest in ``custom`` and in its commit message, with the libraries, classes,
 parameters and metrics of the fit; the deployment tells in ``custom`` what was live when.
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 def learn(client: Client, file: MetadataFile, *, brings_model: bool) -> None:
-    """Write down what the space has of a project that its files know nothing of.
+    """Record the versions and the deployment of a project that its files do not know.
 
     What a script of the user's own deployed becomes the first version. What this library deployed is learnt where the
     call brings a model: so a notebook that writes metadata.yaml anew goes on from what is there, on another machine,
@@ -91,7 +91,7 @@ def _adopt(client: Client, file: MetadataFile, deployed: DeploymentRecord) -> No
 
 
 def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
-    """Write down what the space knows of a project.
+    """Record what the space knows of a project.
 
     Args:
         client: The deployment space.
@@ -125,7 +125,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
 def _versions(
     client: Client, metadata: Metadata, logged: tuple[LogEntry, ...], record: DeploymentRecord | None
 ) -> tuple[Version, ...]:
-    """Every version that is on the service: as the file has it, or else as the service tells it.
+    """List every version on the service: as the file has it, or else as the service describes it.
 
     Names are given in this order: as the deployment's own log has them, to what serves, as the file has them, and to
     the rest as long as nothing else has them.
@@ -160,7 +160,7 @@ def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]
 
 
 def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version | None:
-    """Read a version from what its revision says; ``None`` for revisions that this library did not freeze."""
+    """Read a version from the facts of its revision; ``None`` for revisions that this library did not freeze."""
     told, revision = parse_commit_message(listed), find(lambda: client.model(*ids))
     if told is None or revision is None:
         return None
@@ -191,7 +191,7 @@ def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version 
 
 
 def _held(client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, str]) -> tuple[str, dict[str, Any]]:
-    """Return the digest of what a revision holds, and its facts, where its message and its facts contradict each other.
+    """Return the digest of a revision's content, and its facts, where its message and its facts contradict each other.
 
     A script may have given the model other content and kept its facts; or two machines uploaded at the same time, and
     one froze what the other one had uploaded.
@@ -205,7 +205,7 @@ def _held(client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, st
 
 
 def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
-    """Freeze a model as it is, unless a call before this one did so."""
+    """Freeze a model as it is, unless an earlier call did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
     digest = archive_digest(client, model.id, None)
     frozen = find_existing_revision(

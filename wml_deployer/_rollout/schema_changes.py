@@ -1,4 +1,4 @@
-"""What callers of an endpoint rely on: the columns that it takes, and whether it answers classes or numbers."""
+"""Refuse versions that break the callers of an endpoint: other columns, or numbers in place of classes."""
 
 from __future__ import annotations
 

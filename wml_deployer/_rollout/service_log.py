@@ -1,4 +1,4 @@
-"""The log as the deployment on the service keeps it: what the log of a lost metadata.lock is rebuilt from.
+"""Keep a copy of the log in the deployment on the service, from which that of a lost metadata.lock is rebuilt.
 
 The names of versions that are no longer stored stand beside it, for nothing else on the service tells them.
 """

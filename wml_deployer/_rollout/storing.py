@@ -1,4 +1,4 @@
-"""From what the caller hands in to a frozen revision on the service, once for each content."""
+"""Store a model as a frozen revision on the service, once for each content."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stored_already(
     Args:
         client: The deployment space.
         metadata: The project.
-        prepared: What shall be stored.
+        prepared: The model to store.
         name: Name that the version must have, if any.
         specification_name: Name of the software specification that it must run on, if any.
 

@@ -1,4 +1,4 @@
-"""From what a caller hands in as a model to a version of the project, stored once for each content."""
+"""Turn a model into a version of the project, stored once for each content."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["StoreRequest", "Versions", "deployed_already"]
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """A model and how it shall be stored, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
+    """A model and how to store it, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
 
     model: Any
     stored: str | None = None
@@ -57,7 +57,7 @@ class StoreRequest:
 
 
 class Versions:
-    """Stores versions and writes them down.
+    """Stores versions and records them.
 
     Args:
         client: Connects to the deployment space, or returns it where that is done.
@@ -76,7 +76,7 @@ class Versions:
 
     @contextmanager
     def prepare(self, request: StoreRequest) -> Iterator[PreparedModel | Version]:
-        """Find out what a model is and pack it, or find the stored version; nothing is sent.
+        """Inspect and pack a model, or find the stored version; nothing is sent.
 
         Raises:
             ModelError: The model cannot be stored.
@@ -97,7 +97,7 @@ class Versions:
 
         Args:
             prepared: What :meth:`prepare` gave.
-            request: How it shall be stored.
+            request: How to store it.
             upload: Whether new content may be stored.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Let a deployment serve a version, wait until it does, and bring another version back."""
+"""Let a deployment serve a version, wait until it does, and revert it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 3.0
 MISSED: tuple[type[WMLDeployerError], ...] = (NotFoundError, *RETRYABLE)
 """Errors after which a wait looks again; one 404 may come from a router."""
 LOOKS = 5
-"""How many looks in a row may fail before the wait does."""
+"""How many lookups in a row may fail before the wait does."""
 _WORKING = frozenset({"initializing", "updating"})
 
 
@@ -37,7 +37,7 @@ def wait_until_serving(
     revision: str | None,
     before: DeploymentRecord,
 ) -> DeploymentRecord:
-    """Look at a deployment until it serves the wanted revision.
+    """Wait until a deployment serves the wanted revision.
 
     ``ready`` alone is not enough: right after an update the service still says so of the version before, and after a
     failed one it says so again, having gone back without an error.
@@ -80,7 +80,7 @@ def wait_until_serving(
 
 
 def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRecord:
-    """Look at a deployment until what was started before is over, well or badly: it takes no change meanwhile.
+    """Wait until an earlier change of a deployment has ended, well or badly: it takes no other change meanwhile.
 
     Raises:
         DeadlineError: The time is over; the message says in which state it is.
@@ -95,7 +95,7 @@ def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRe
 
 
 def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRecord:
-    """Start to serve a version; where the answer is lost, look whether the service does so.
+    """Start to serve a version; if the response is lost, look up whether the service does so.
 
     Raises:
         ConflictError: The service is at another change of it.
@@ -118,7 +118,7 @@ def serve(client: Client, deployment_id: str, version: Version) -> DeploymentRec
 
 
 def revert(client: Client, deployment_id: str, version: Version) -> None:
-    """Bring back the version that served before, and wait until it does.
+    """Serve the version that served before, and wait until it does.
 
     Raises:
         RolloutError: It does not come back either.
@@ -133,7 +133,7 @@ def revert(client: Client, deployment_id: str, version: Version) -> None:
 
 
 def _look(client: Client, deployment_id: str) -> DeploymentRecord:
-    """Look at a deployment; one look that fails or finds nothing is no reason to go back from a version."""
+    """Look up a deployment; a single failure or 404 is not a reason to revert."""
     for attempt in range(1, LOOKS):
         try:
             return client.deployment(deployment_id)
@@ -144,7 +144,7 @@ def _look(client: Client, deployment_id: str) -> DeploymentRecord:
 
 
 def _failure(record: DeploymentRecord) -> Any:
-    """Return the whole of what a deployment says of a failure: the trace in it tells one from another."""
+    """Return the complete failure of a deployment, whose trace id identifies it."""
     return record.raw.get("entity", {}).get("status", {}).get("failure") or record.failure
 
 
