@@ -29,7 +29,13 @@ class WatsonxClient(IBMClient):
         given = Credentials(url=self.url, token=self._tokens.token())
         if isinstance(credentials, SoftwareCredentials):
             given.version = credentials.version
-        return APIClient(given, httpx_client=_synchronous_client(), async_httpx_client=_asynchronous_client())
+        # Proxies and certificates of the environment are the transport's affair. The asynchronous client is never used;
+        # without it IBM's client would make one, and read all certificates for it.
+        return APIClient(
+            given,
+            httpx_client=_Client(transport=_Transport(), trust_env=False),
+            async_httpx_client=httpx.AsyncClient(transport=_NoTransport(), trust_env=False),
+        )
 
     def _hand_over(self, token: str) -> None:
         if self._client.credentials.token != token:
@@ -87,14 +93,3 @@ class _NoTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Refuse."""
         raise RequestFailedError(f"IBM's client asked for {request.url.path} asynchronously.")
-
-
-def _synchronous_client() -> httpx.Client:
-    """Return what IBM's client takes as ``httpx_client``."""
-    # The environment's proxies and certificates are the transport's affair.
-    return _Client(transport=_Transport(), trust_env=False)
-
-
-def _asynchronous_client() -> httpx.AsyncClient:
-    """Return what IBM's client takes as ``async_httpx_client``; without, it makes one and reads all certificates."""
-    return httpx.AsyncClient(transport=_NoTransport(), trust_env=False)

@@ -113,7 +113,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     rebuilt = metadata.model_copy(update={"versions": versions, "retired": retired, "log": log})
     missed = observed(rebuilt, live, RECOVERED) if live else ()
     found = {
-        "model_uid": live.model_id if live else (record.model_id if record else _last_model(versions)),
+        "model_uid": next((thing.model_id for thing in (live, record, *versions[-1:]) if thing), None),
         "deployment_uid": record.id if record else None,
         "log": (*rebuilt.log, *missed),
         "pending": None,
@@ -230,7 +230,3 @@ def _frozen_at(revision: ModelRecord) -> Any:
     described = revision.raw.get("metadata", {})
     committed = (described.get("commit_info") or {}).get("committed_at")
     return committed or described.get("created_at") or datetime.now(timezone.utc)
-
-
-def _last_model(versions: tuple[Version, ...]) -> str | None:
-    return versions[-1].model_id if versions else None
