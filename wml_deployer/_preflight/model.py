@@ -212,7 +212,7 @@ def _is_carried(root: str, specification: Specification) -> bool:
 
 
 def _names_of(root: str) -> tuple[str, ...]:
-    """What a runtime that has a package lists: the package, or a framework that brings it."""
+    """Return the names under which a runtime may list a package: its own, or that of a framework that brings it."""
     for framework in FRAMEWORKS:
         if root == framework.package or root in framework.bundled:
             return root, *framework.packages

@@ -35,7 +35,7 @@ __all__ = [
 
 
 class _Served(NamedTuple):
-    """What a log entry says was live: a revision of a model, or only a name where somebody wrote the entry by hand."""
+    """The version that a log entry names as live: a revision of a model, or only a name in an entry written by hand."""
 
     model_id: str
     revision: str | None

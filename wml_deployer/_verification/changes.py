@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a column does not arrive as it was sent.
+    """The reason why a column does not arrive as it was sent.
 
     Attributes:
         problem: What becomes of it.

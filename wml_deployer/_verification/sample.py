@@ -61,7 +61,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a rehearsal found.
+    """The result of a rehearsal.
 
     Attributes:
         sample: The requests to verify a deployment with, and the answers that it must give; ``None`` if the model

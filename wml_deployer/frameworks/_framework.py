@@ -13,7 +13,7 @@ __all__ = ["Framework"]
 
 
 class Framework:
-    """What the library knows of a framework.
+    """The knowledge of one framework: how to recognise its models, and their fields, type and libraries.
 
     No method imports the framework's library unless the object that it gets comes from there.
 

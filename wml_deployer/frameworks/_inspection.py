@@ -48,7 +48,7 @@ def parts(estimator: object, is_model: Callable[[object], bool]) -> Iterator[obj
 
 
 def _items(value: Any) -> Iterable[object]:
-    """What a container holds; arrays of objects are how gradient boosting keeps its trees."""
+    """Return the items of a container; gradient boosting keeps its trees in arrays of objects."""
     if isinstance(value, dict):
         return value.values()
     if isinstance(value, list | tuple | set | frozenset):

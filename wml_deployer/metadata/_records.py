@@ -1,4 +1,4 @@
-"""What is known of a project: its stored versions, each change of what was live, and where that is."""
+"""Typed records of a project: its stored versions, each change of what was live, and where that is."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Version(_Record):
 
     @property
     def schema(self) -> Schema:  # type: ignore[override]  # pydantic's deprecated method is not missed
-        """What the version expects and what it answers."""
+        """The input fields and the classes of the version."""
         return Schema(self.fields, self.classes, self.named)
 
 
@@ -226,7 +226,7 @@ _Versions = Annotated[tuple[Version, ...], AfterValidator(_unique)]
 
 
 class SpaceState(_Record):
-    """What is known of a project in one deployment space, as ``metadata.lock`` has it.
+    """The state of a project in one deployment space, as ``metadata.lock`` has it.
 
     Attributes:
         service: URL of the service; ``"local"`` for the embedded one.
@@ -253,7 +253,7 @@ class SpaceState(_Record):
 
 
 class Metadata(_Record):
-    """What metadata.yaml says, and what ``metadata.lock`` has of the space that is worked with.
+    """A project: metadata.yaml, with the state of the current space in ``metadata.lock``.
 
     Attributes:
         project_name: Name of the project.

@@ -296,7 +296,7 @@ def _blocks(array: Any) -> Iterator[Any]:
 
 
 def _describe_dtype(dtype: Any) -> Any:
-    """What a dtype says of values: not their byte order, nor where in memory the fields are."""
+    """Describe a dtype, without the byte order and the memory layout of its fields."""
     if dtype.names:
         return [(name, _describe_dtype(dtype.fields[name][0])) for name in dtype.names]
     if dtype.subdtype:

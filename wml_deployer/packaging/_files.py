@@ -68,7 +68,7 @@ def files_of(directory: Path) -> dict[str, Path]:
 
 
 def _problem(path: Path, directory: Path) -> str | None:
-    """Why a part of a directory is not simply a file or folder of it."""
+    """Return why a part of a directory is not a plain file or folder in it."""
     if not path.exists():
         return "links to nothing"
     if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):

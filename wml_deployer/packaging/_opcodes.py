@@ -27,7 +27,7 @@ _RENAMED_IN_PYTHON_3 = 3
 
 @dataclass
 class PickleScan:
-    """What is known of pickles that were not loaded.
+    """The findings about pickles that were not loaded.
 
     Attributes:
         globals: Module and qualified name of the classes and functions that loading them would import.
@@ -68,7 +68,7 @@ class _Global:
 
 @dataclass
 class _Object:
-    """What calling something would have made."""
+    """An object that unpickling would create by calling something."""
 
     made_by: object
     arguments: object
