@@ -1,4 +1,4 @@
-"""The next step of an error, said in the words of the command line.
+"""Translate the next step of an error into the words of the command line.
 
 Errors give their next step in Python: ``Call rollback(to='v0.1').`` Whoever runs ``wml-deployer`` needs the same as a
 command and its flags. One translation for all errors keeps each of them written once, by two rules: a call of a verb

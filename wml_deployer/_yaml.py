@@ -103,7 +103,7 @@ def parse(data: bytes, *, name: str, error: type[ConfigurationError]) -> YamlDoc
 
 
 def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
-    """Say why a text is no YAML: every tab at once, or what the parser stumbled on, without quoting the line."""
+    """Yield why a text is not YAML: every tab at once, or the parser's problem, without quoting the line."""
     mark = getattr(failure, "problem_mark", None)
     line = mark.line if mark else text.count("\n", 0, getattr(failure, "position", 0))
     lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
@@ -123,7 +123,7 @@ def _diagnose(text: str, failure: yaml.YAMLError) -> Iterator[Fault]:
 
 
 def _shape_faults(root: Node | None) -> Iterator[Fault]:
-    """Say why a document is no mapping of plain keys, each once."""
+    """Yield why a document is not a mapping of plain keys, each once."""
     if root is None:
         yield Fault("the file", "is empty", "one `key: value` a line")
     elif not isinstance(root, MappingNode):
@@ -134,7 +134,7 @@ def _shape_faults(root: Node | None) -> Iterator[Fault]:
 
 
 def _key_faults(root: Node) -> Iterator[Fault]:
-    """Keys that stand twice in one mapping, or are no scalars, at any depth."""
+    """Yield keys that occur twice in one mapping, or are not scalars, at any depth."""
     for node in _collections(root):
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, MappingNode) else ():
@@ -172,7 +172,7 @@ def leaves(root: Node) -> list[ScalarNode]:
 
 
 def uses_aliases(document: YamlDocument, key: Node, value: Node) -> bool:
-    """Whether something behind a key stands elsewhere in the file, too (``*name``)."""
+    """Whether a part of a key's value occurs elsewhere in the file, too (``*name``)."""
     if "*" not in document.text:
         return False
     below = [value, *(child for node in _collections(value) for child in children(node))]

@@ -234,7 +234,7 @@ class Deployment:
         return scores
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
-        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
+        """Score rows on a thread, without blocking the event loop; see :meth:`score`.
 
         Args:
             X: n rows × k fields.
@@ -306,7 +306,7 @@ def _(deployment: Deployment) -> View:
 async def score_on_thread(
     score: Callable[..., Any], rows: Any, timeout: float | None, batching: BatchingOptions
 ) -> Scores:
-    """Score rows on a thread, so that the event loop goes on; a task that is cancelled leaves no request behind.
+    """Score rows on a thread, without blocking the event loop; a cancelled task leaves no request behind.
 
     Args:
         score: The synchronous twin.

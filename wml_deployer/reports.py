@@ -77,7 +77,7 @@ class CheckReport(_Drawn):
 
     @property
     def ok(self) -> bool:
-        """Whether the model can be stored: there is no error, warnings or not."""
+        """Whether the model can be stored: there are no errors, although there may be warnings."""
         return not self.errors
 
     @property

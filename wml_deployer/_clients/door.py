@@ -185,7 +185,7 @@ class ClientPackage:
 
     @property
     def installed(self) -> bool:
-        """Whether it can be imported, as far as can be told without doing so."""
+        """Whether it can be imported, without importing it."""
         return find_spec(self.package) is not None
 
 

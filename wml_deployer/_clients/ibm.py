@@ -99,7 +99,7 @@ class IBMClient(DirectCalls):
             return SpaceRecord.from_document(self._client.spaces.get_details(self.scope.id))
 
     def role(self) -> str | None:
-        """Ask for the caller's role; it is not told of who is in by a group, or who may not even see the members."""
+        """Ask for the caller's role, which is not known of members of a group, or if the members may not be listed."""
         user_id = self._tokens.user_id()
         try:
             with self._calling("look up the caller's role"):

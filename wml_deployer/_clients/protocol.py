@@ -105,7 +105,7 @@ class Client(Protocol):
         """Ask for the deployment space."""
 
     def role(self) -> str | None:
-        """Ask for the caller's role in the space (``admin``, ``editor``, ``viewer``); ``None`` where it is not told."""
+        """Ask for the caller's role in the space (``admin``, ``editor``, ``viewer``); ``None`` if it is not known."""
 
     def plan(self, instance_id: str) -> PlanRecord:
         """Ask for the plan of a runtime instance and what of it is used."""
@@ -146,7 +146,7 @@ class Client(Protocol):
         """Start to serve another revision under the same id and URL."""
 
     def describe_deployment(self, deployment_id: str, custom: Document) -> None:
-        """Give a deployment other free facts; what it serves goes on."""
+        """Replace the free facts of a deployment, without changing what it serves."""
 
     def deployment(self, deployment_id: str) -> DeploymentRecord:
         """Ask for a deployment."""

@@ -28,7 +28,7 @@ ARRAY_TYPE = "ndarray"
 """Type of an input schema whose rows a runtime makes a bare array before it calls the model."""
 
 UNKNOWN_TYPE = "object"
-"""What is said of a column whose dtype is not known: the service wants a type for each."""
+"""The type of a column whose dtype is not known: the service requires one for each."""
 
 
 AssetKind = Literal["model", "function"]

@@ -103,7 +103,7 @@ class TokenSource:
 
 
 def _read(file: Path) -> str:
-    """Return the token in a file, which whoever wrote it replaces from time to time."""
+    """Return the token in a file, which its owner replaces from time to time."""
     try:
         token = file.read_text(encoding="utf-8").strip().removeprefix("Bearer ").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -145,7 +145,7 @@ _locks: WeakSet[ForkSafeLock] = WeakSet()
 
 
 class ForkSafeLock:
-    """A lock for state that is right at every moment: a forked child goes on with it, and with a lock of its own.
+    """A lock for state that is consistent at any time: a forked child keeps the state, and gets a lock of its own.
 
     Example:
         >>> with ForkSafeLock() as lock:
@@ -155,7 +155,7 @@ class ForkSafeLock:
     """
 
     def __init__(self) -> None:
-        """Make it free."""
+        """Create a free lock."""
         self._lock = threading.Lock()
         _locks.add(self)
 
@@ -167,11 +167,11 @@ class ForkSafeLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let it go."""
+        """Release it."""
         self._lock.release()
 
     def renew(self) -> None:
-        """Make it free, whoever held it."""
+        """Replace the lock by a free one."""
         self._lock = threading.Lock()
 
 

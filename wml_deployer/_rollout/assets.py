@@ -70,7 +70,7 @@ def find(look: Callable[[], Found]) -> Found | None:
 
 
 def delete_model(client: Client, model_id: str) -> None:
-    """Delete a model and all its revisions; one that is gone already is no failure.
+    """Delete a model and all its revisions; one that no longer exists is not an error.
 
     Raises:
         ConflictError: It is deployed.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Project"]
 
 ATTEMPTS = 3
-"""How often a project's models are deleted anew because another machine deployed one of them meanwhile."""
+"""How often deleting a project's models is attempted while another machine deploys one of them."""
 
 _log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from wml_deployer.errors import ConfigurationError
 __all__ = ["BATCH_BYTES", "IN_FLIGHT", "Batching", "BatchingOptions", "OnError"]
 
 BATCH_BYTES = 4_000_000
-"""Bytes of a request's body at most, unless told: what services of this kind take without complaint."""
+"""Default of the most bytes in a request's body, which services of this kind accept."""
 
 IN_FLIGHT = 4
-"""Requests at the same time, unless told."""
+"""Default number of requests at the same time."""
 
 OnError = Literal["raise", "null"]
-"""What becomes of a batch that fails."""
+"""How a failing batch is handled."""
 
 
 class BatchingOptions(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""Run jobs on threads, a little ahead of whoever takes their results, which come in the order of the jobs."""
+"""Run jobs on threads, a little ahead of the caller, and yield their results in the order of the jobs."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ CLEANUP_SHARE = 0.1
 OVERTIME_SECONDS = 0.3
 """How long cleaning up may go on after the call's time: a quick look at what was left."""
 INTERRUPTED_SECONDS = 0.7
-"""Time for cleaning up after Ctrl-C: whoever presses it wants the call to end now."""
+"""Time for cleaning up after Ctrl-C, with which users want the call to end now."""
 
 Result = TypeVar("Result")
 

@@ -15,7 +15,7 @@ _PORT = 80
 
 
 class Proxy(NamedTuple):
-    """A proxy, and how to sign in to it: nobody else is told."""
+    """A proxy, with the user and password that are sent to it alone."""
 
     host: str
     port: int

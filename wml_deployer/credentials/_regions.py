@@ -130,7 +130,7 @@ def is_cloud_host(url: str) -> bool:
 
 
 def region_of_platform(url: str) -> Region | None:
-    """Find the region whose spaces and projects a host of IBM's platform keeps; None where it is no such host.
+    """Find the region whose spaces and projects a host of IBM's platform keeps; ``None`` for other hosts.
 
     Example:
         >>> region_of_platform("https://api.dataplatform.cloud.ibm.com").name

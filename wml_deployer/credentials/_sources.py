@@ -174,7 +174,7 @@ def _applies(key: str, source: Source, service: str | None) -> bool:
 
 
 def _is_given(key: str, by_others: Mapping[str, str]) -> bool:
-    """Whether sources that win have said a key already, or said it in another way."""
+    """Whether sources of higher priority have given a key, or another way to say the same."""
     return key in by_others or any(key in group and group & by_others.keys() for group in _ALTERNATIVES)
 
 

@@ -82,7 +82,7 @@ class ScoringVerbs(CandidateVerbs):
         return scores
 
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
-        """Score rows on a thread of their own, while the event loop goes on; see :meth:`score`.
+        """Score rows on a thread, without blocking the event loop; see :meth:`score`.
 
         Args:
             X: n rows × k fields.

@@ -133,7 +133,7 @@ def _short(value: Any) -> str:
 
 
 def _agreement(rows: int, agreement: float, changed: pd.DataFrame) -> tuple[tuple[Cell, ...], ...]:
-    """Count the rows whose prediction stayed, and those that changed, by what became what where that can be told."""
+    """Count the rows whose prediction is the same, and those that changed, by label before and after."""
     count = len(changed)
     stayed = ("the same", Bar(agreement, f"{rows - count:,}"))
     pairs = became(changed)
@@ -143,7 +143,7 @@ def _agreement(rows: int, agreement: float, changed: pd.DataFrame) -> tuple[tupl
 
 
 def became(changed: pd.DataFrame) -> pd.Series[int] | None:
-    """Count how often which label became which; None where predictions are no labels, or several to a row.
+    """Count how often which label became which; ``None`` if predictions are not labels, or several to a row.
 
     Args:
         changed: The rows with another prediction, ``("live", ...)`` beside ``("candidate", ...)``.

@@ -1,4 +1,4 @@
-"""Replacing a file as a whole: whoever reads it, or finds it after a crash, has the old one or the new one."""
+"""Replace a file as a whole: a reader, or a crash, finds either the old file or the new one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _take_after(draft: Path, path: Path) -> None:
-    """Give a file the mode and, where that is allowed, the owner of another; nothing where there is no other."""
+    """Copy the mode and, where that is allowed, the owner of another file, if there is one."""
     with contextlib.suppress(FileNotFoundError):
         old = path.stat()
         with contextlib.suppress(PermissionError):

@@ -1,4 +1,4 @@
-"""One hook that is told how far connecting, packing, uploads, rollouts, waiting and scoring are.
+"""Report the progress of connecting, packing, uploads, rollouts, waiting and scoring to one hook.
 
 By default, bars are drawn with tqdm in terminals and notebooks. In CI and in pipes nothing is printed.
 """
