@@ -63,5 +63,5 @@ class Batching:
         if min(counts) < 1 or self.on_error not in {"raise", "null"}:
             raise ConfigurationError(
                 f"Rows cannot be batched like this: {self}.",
-                next_step="Give 1 or more for batch_rows, batch_bytes and in_flight, 'raise' or 'null' for on_error.",
+                next_step="Give at least 1 for batch_rows, batch_bytes and in_flight, 'raise' or 'null' for on_error.",
             )

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wml_deployer.progress._stage import ProgressEvent
+    from wml_deployer.progress._events import ProgressEvent
 
 __all__ = ["Automatic", "automatic"]
 

@@ -106,7 +106,7 @@ def test_a_platform_that_no_client_reaches_from_here_is_refused(
     credentials: CloudCredentials | SoftwareCredentials, release: tuple[int, ...] | None, python: tuple[int, int]
 ) -> None:
     """It helps to install nothing: another Python is needed."""
-    with pytest.raises(ClientNotInstalledError, match="take another Python"):
+    with pytest.raises(ClientNotInstalledError, match="Take another Python"):
         choose(credentials, release, python, everything)
 
 
