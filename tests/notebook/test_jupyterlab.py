@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.notebook.views import CELLS, PLOTS, VIEWS
-from wml_deployer.display._html import DARK, LIGHT
+from wml_deployer.display._view import DARK, LIGHT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -13,9 +13,8 @@ from wml_deployer._preflight.findings import (
     size_findings,
     space_findings,
 )
-from wml_deployer._rollout.preparing import prepare_model
+from wml_deployer._rollout.preparing import place, prepare_model
 from wml_deployer._rollout.rollback import find_version
-from wml_deployer._rollout.routing import place
 from wml_deployer.errors import ModelError, SpecificationError, WMLDeployerError
 from wml_deployer.reports import CheckReport, Finding
 

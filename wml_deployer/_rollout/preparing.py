@@ -18,29 +18,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from wml_deployer._preflight.findings import input_findings
+from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code
-from wml_deployer.errors import ModelError, UnsupportedModelError
+from wml_deployer.errors import ModelError, SpecificationError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, unserved
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._pickles import load_estimator, scan_pickles
 from wml_deployer.schema import Field, Schema
+from wml_deployer.specifications import choose_function_specification, choose_specification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
+    from wml_deployer.specifications import Specification
 
-__all__ = ["PreparedModel", "prepare_model"]
+__all__ = ["Placement", "PreparedModel", "place", "prepare_model"]
 
 
 @dataclass(frozen=True)
@@ -286,3 +291,61 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
             "Pass unpickle=True; or set model_type in metadata.yaml (such as scikit-learn_1.6), and give no sample."
         ),
     )
+
+
+class Placement(NamedTuple):
+    """A model on its way, with what runs it there.
+
+    Attributes:
+        prepared: The model; a function where no runtime serves it natively.
+        specification: What runs it, with its packages.
+        findings: What would go wrong with it.
+
+    """
+
+    prepared: PreparedModel
+    specification: Specification
+    findings: tuple[Finding, ...]
+
+
+def place(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
+    """Choose the software specification of a model, and make a function of it where none serves it natively.
+
+    Args:
+        client: The deployment space.
+        prepared: The model.
+        name: Name of a software specification; ``None`` chooses one.
+
+    Raises:
+        SpecificationError: None fits, or the named one does not.
+
+    """
+    if prepared.route == "function":
+        return _place_function(client, prepared, name)
+    try:
+        native = _place_natively(client, prepared, name)
+    except SpecificationError as error:
+        if prepared.as_function is None or name is not None:
+            raise
+        return _place_function(client, prepared.as_function(error.message), name)
+    obstacle = next((finding for finding in native.findings if finding.severity == "error"), None)
+    if obstacle is None or prepared.as_function is None:
+        return native
+    function = _place_function(client, prepared.as_function(f"{obstacle.subject}: {obstacle.problem}"), name)
+    return native if any(finding.severity == "error" for finding in function.findings) else function
+
+
+def _place_natively(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
+    chosen = choose_specification(prepared.profile.model_type, client.specifications(), name=name)
+    specification = client.specification(chosen)
+    unfit = model_findings(prepared.profile, prepared.package, specification)
+    return Placement(prepared, specification, (*prepared.findings, *unfit))
+
+
+def _place_function(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
+    chosen = choose_function_specification(prepared.profile.python, client.specifications(), name=name)
+    specification = client.specification(chosen)
+    # The embedded service runs everything with the Python and the packages that are here.
+    is_embedded = urlsplit(client.url).hostname in {"127.0.0.1", "localhost", "::1"}
+    unfit = function_findings(prepared.profile, prepared.package, specification, here=is_embedded)
+    return Placement(prepared, specification, (*prepared.findings, *unfit))

@@ -34,7 +34,13 @@ from wml_deployer._verification.changes import (
     reason_of,
     with_gaps,
 )
-from wml_deployer._verification.runtimes import NativeRuntime, UnreadableColumnError, answer, arrays_of, written
+from wml_deployer._verification.runtimes import (
+    NativeRuntime,
+    UnreadableColumnError,
+    answer,
+    arrays_of,
+    written,
+)
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import InvalidResponseError, ModelError

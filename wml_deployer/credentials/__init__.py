@@ -16,8 +16,17 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from wml_deployer._strict import StrictModel, kind_of
 from wml_deployer.credentials import _checks as checks
-from wml_deployer.credentials._kinds import SOFTWARE_ONLY, TITLES, classify
-from wml_deployer.credentials._sources import Source, from_environment, from_file, from_mapping, from_notebook, merge
+from wml_deployer.credentials._sources import (
+    SOFTWARE_ONLY,
+    TITLES,
+    Source,
+    classify,
+    from_environment,
+    from_file,
+    from_mapping,
+    from_notebook,
+    merge,
+)
 from wml_deployer.errors import CredentialsError, Fault
 
 if TYPE_CHECKING:

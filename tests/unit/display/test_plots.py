@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 
 from tests.unit.display.test_views import luminance
 from wml_deployer.display import History, Scores
-from wml_deployer.display._html import DARK, LIGHT
 from wml_deployer.display._plots import BINS, COLOURS, INK
+from wml_deployer.display._view import DARK, LIGHT
 from wml_deployer.reports import Comparison
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from wml_deployer import CheckReport, Deployer, Deployment, Finding, StoredModel
 from wml_deployer.display import Differences, History, Scores, View, show
 from wml_deployer.display._history import spans_of
-from wml_deployer.display._html import DARK, LIGHT
+from wml_deployer.display._view import DARK, LIGHT
 from wml_deployer.errors import ConfigurationError, Fault, RolloutError
 from wml_deployer.reports import Comparison
 from wml_deployer.schema import Field, Schema
