@@ -80,7 +80,7 @@ def _adopt(client: Client, file: MetadataFile, deployed: DeploymentRecord) -> No
     except NotFoundError:
         # What the file names is gone: there is nothing to freeze.
         return
-    version = _frozen(client, metadata, model)
+    version = _freeze_version(client, metadata, model)
     if record.revision is None:
         # A deployment without a revision would serve whatever is uploaded into its model next.
         changed = serve(client, record.id, version)
@@ -135,7 +135,7 @@ def _versions(
     for model in models_of(client, metadata):
         for listed in reversed(revisions_left(client, model.id)):
             ids = (model.id, str(listed.revision))
-            version = known.get(ids) or _told(client, listed, ids)
+            version = known.get(ids) or _read_version(client, listed, ids)
             if version is not None:
                 dated.append((str(_frozen_at(listed)), version))
     # By the service's clock, so that every machine gives names in the same order.
@@ -159,7 +159,7 @@ def _free_name(wanted: str, version: Version, taken: TakenNames, given: set[str]
     return f"{wanted}@{version.model_id}/{version.revision}"
 
 
-def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version | None:
+def _read_version(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version | None:
     """Read a version from the facts of its revision; ``None`` for revisions that this library did not freeze."""
     told, revision = parse_commit_message(listed), find(lambda: client.model(*ids))
     if told is None or revision is None:
@@ -167,7 +167,7 @@ def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version 
     name, digest = told
     facts = revision.custom.get(CUSTOM_KEY, {})
     if facts.get("digest") != digest:
-        digest, facts = _held(client, digest, facts, ids)
+        digest, facts = _verified_content(client, digest, facts, ids)
     try:
         return Version(
             name=name,
@@ -190,7 +190,9 @@ def _told(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> Version 
         return None
 
 
-def _held(client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+def _verified_content(
+    client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, str]
+) -> tuple[str, dict[str, Any]]:
     """Return the digest of a revision's content, and its facts, where its message and its facts contradict each other.
 
     A script may have given the model other content and kept its facts; or two machines uploaded at the same time, and
@@ -204,7 +206,7 @@ def _held(client: Client, digest: str, facts: dict[str, Any], ids: tuple[str, st
         return digest, {}
 
 
-def _frozen(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
+def _freeze_version(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
     """Freeze a model as it is, unless an earlier call did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
     digest = archive_digest(client, model.id, None)
