@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from decimal import Decimal
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from wml_deployer import Deployer, SoftwareCredentials, StoredModel, load_credentials
@@ -61,6 +62,13 @@ def archive_with(folder: Path, member: str) -> Path:
     return path
 
 
+def with_a_lock(rows: Any) -> Any:
+    """A model that cannot be pickled."""
+    model = DecisionTreeClassifier().fit(rows, rows.index % 2)
+    model.lock = Lock()
+    return model
+
+
 MODELS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
     "an unfitted estimator": (UnsupportedModelError, lambda d, *_: d.deploy(LogisticRegression())),
     "an unfitted pipeline": (UnsupportedModelError, lambda d, *_: d.deploy(make_pipeline(StandardScaler()))),
@@ -71,12 +79,7 @@ MODELS: dict[str, tuple[type[WMLDeployerError], Deed]] = {
     "nothing": (UnsupportedModelError, lambda d, *_: d.deploy(None)),
     "a number": (UnsupportedModelError, lambda d, *_: d.deploy(3)),
     "a transformer": (UnsupportedModelError, lambda d, rows, _: d.deploy(StandardScaler().fit(rows))),
-    "a lambda inside": (
-        PackagingError,
-        lambda d, rows, _: d.deploy(
-            make_pipeline(FunctionTransformer(lambda x: x), DecisionTreeClassifier()).fit(rows, rows.index % 2)
-        ),
-    ),
+    "a lock inside": (PackagingError, lambda d, rows, _: d.deploy(with_a_lock(rows))),
     "a missing path": (ModelError, lambda d, _, folder: d.deploy(folder / "no.joblib", unpickle=False)),
     "a misspelt path": (
         ModelError,

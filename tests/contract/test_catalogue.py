@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -96,7 +97,7 @@ PROVOKED: dict[str, Callable[[Stage], object]] = {
     "MetadataError": lambda stage: Deployer(stage.credentials, stage.folder / "missing.yaml").history(),
     "ModelError": lambda stage: stage.store(stage.model, metrics={"f1": float("nan")}),
     "NotFoundError": lambda stage: stage.score(404),
-    "PackagingError": lambda stage: stage.store(make_pipeline(FunctionTransformer(lambda rows: rows), stage.model)),
+    "PackagingError": lambda stage: stage.store(make_pipeline(FunctionTransformer(Lock()), stage.model)),
     "PayloadError": lambda stage: stage.deployer.score(infinite(stage.rows)),
     "PayloadTooLargeError": lambda stage: stage.score(413),
     "RateLimitError": lambda stage: stage.score(429, headers={"Retry-After": "0"}),

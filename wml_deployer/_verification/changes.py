@@ -65,6 +65,9 @@ def _same_numbers(ours: pd.DataFrame, theirs: pd.DataFrame) -> bool:
 def _is_same(ours: pd.Series[Any], theirs: pd.Series[Any]) -> bool:
     if ours.dtype != theirs.dtype or not ours.equals(theirs):
         return False
+    if isinstance(ours.dtype, pd.CategoricalDtype):
+        # To pandas the order of unordered categories does not matter, and to models it does.
+        return ours.cat.categories.equals(theirs.cat.categories)
     # Objects may hold 1, 1.0 and True, which are equal, and None and NaN, which pandas takes to be.
     return ours.dtype != object or all(
         type(one) is type(other) for one, other in zip(ours.tolist(), theirs.tolist(), strict=True)

@@ -44,7 +44,7 @@ from wml_deployer._verification.runtimes import (
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import InvalidResponseError, ModelError
-from wml_deployer.frameworks import recognise
+from wml_deployer.frameworks import process_settings, recognise
 from wml_deployer.payload import decode
 from wml_deployer.reports import Finding
 
@@ -215,7 +215,8 @@ class _Run:
         expected = self._expected.iloc[positions].reset_index(drop=True)
         answered: Any = expected
         # What arrives as it was sent is answered as it was; parts of the sample show whether rows depend on others.
-        if isinstance(rows.arrived, Exception) or rows.changed or len(positions) < len(self._rows.frame):
+        is_certain = not (isinstance(rows.arrived, Exception) or rows.changed or process_settings())
+        if not is_certain or len(positions) < len(self._rows.frame):
             answered = self._remote(rows)
         if isinstance(answered, pd.DataFrame) and agree(answered, expected):
             values = [self._answered_values["values"][position] for position in positions]
@@ -262,6 +263,17 @@ class _Run:
             self._add("sample", "error", _example(rows.part, rows.arrived, expected), CORRECT_SAMPLE)
             return
         own = self._asked(rows.local)
+        settings = process_settings()
+        if settings and not rows.changed and not isinstance(own, Exception) and agree(own, expected):
+            named = ", ".join(f"{name}={value!r}" for each in settings.values() for name, value in each.items())
+            self._add(
+                "settings",
+                "error",
+                f"{named} is set for this process, and a runtime starts without: "
+                f"{_example(rows.part, answered, expected)}",
+                "Set it on the pipeline, with pipeline.set_output(transform=...) for instance, and fit it again.",
+            )
+            return
         if not rows.changed or isinstance(own, Exception) or not agree(own, expected):
             self._add(
                 "rows",
