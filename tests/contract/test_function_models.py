@@ -196,7 +196,7 @@ def deployer(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> I
         deployer.delete(cascade=True)
 
 
-@pytest.fixture(name="_settings")
+@pytest.fixture
 def settings(name: str) -> Iterator[None]:
     """What scikit-learn is set to while a model is fitted and stored."""
     output = "pandas" if name == "transform_output" else "default"
@@ -222,9 +222,8 @@ EVERY_TIME = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in EVERY_TIME else [pytest.mark.slow]) for name in CASES]
 )
-def test_a_model_goes_live_as_a_function_and_answers_bit_for_bit(
-    name: str, deployer: Deployer, _settings: None
-) -> None:
+@pytest.mark.usefixtures("settings")
+def test_a_model_goes_live_as_a_function_and_answers_bit_for_bit(name: str, deployer: Deployer) -> None:
     """All rows in one request, and each alone."""
     rows, model, route = CASES[name]()
     deployer.release(model, sample=rows, route=route, allow_schema_change=True)
