@@ -321,7 +321,7 @@ def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
     allowed = {} if given.command == "deploy" else {"allow_schema_change": given.allow_schema_change}
     with _open(given) as deployer:
         change: Callable[..., Deployment] = getattr(deployer, given.command)
-        return _told(
+        return _deployment_facts(
             change(
                 given.model,
                 sample=sample,
@@ -338,12 +338,12 @@ def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
 
 def _roll_back(given: argparse.Namespace) -> dict[str, Any]:
     with _open(given) as deployer:
-        return _told(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout))
+        return _deployment_facts(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout))
 
 
 def _status(given: argparse.Namespace) -> dict[str, Any]:
     with _open(given) as deployer:
-        return _told(deployer.status(timeout=given.timeout))
+        return _deployment_facts(deployer.status(timeout=given.timeout))
 
 
 def _history(given: argparse.Namespace) -> list[dict[str, Any]]:
@@ -351,7 +351,7 @@ def _history(given: argparse.Namespace) -> list[dict[str, Any]]:
         return [{str(name): value for name, value in row.items()} for row in deployer.history().to_dict("records")]
 
 
-def _told(deployment: Deployment) -> dict[str, Any]:
+def _deployment_facts(deployment: Deployment) -> dict[str, Any]:
     names = ("id", "name", "url", "state", "version", "model_id", "revision")
     return {name: getattr(deployment, name) for name in names}
 

@@ -27,7 +27,7 @@ def replace_file(path: Path, data: bytes) -> None:
     draft.unlink(missing_ok=True)
     try:
         _write(draft, data)
-        _take_after(draft, path)
+        _copy_mode_and_owner(draft, path)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _take_after(draft: Path, path: Path) -> None:
+def _copy_mode_and_owner(draft: Path, path: Path) -> None:
     """Copy the mode and, where that is allowed, the owner of another file, if there is one."""
     with contextlib.suppress(FileNotFoundError):
         old = path.stat()

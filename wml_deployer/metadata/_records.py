@@ -43,7 +43,7 @@ def unwritable(text: str, *, lines: bool = False) -> str | None:
     return None
 
 
-def _said(text: str) -> str:
+def _non_empty(text: str) -> str:
     """Take a text that is not empty."""
     if not text.strip():
         raise invalid("empty", "a text")
@@ -52,7 +52,7 @@ def _said(text: str) -> str:
 
 def _named(text: str) -> str:
     """Take a name: a text on one line."""
-    problem = unwritable(_said(text))
+    problem = unwritable(_non_empty(text))
     if problem:
         raise invalid(f"has {problem}", "a text on one line")
     return text
@@ -79,7 +79,7 @@ def _to_the_second(moment: datetime) -> datetime:
     return moment.astimezone(timezone.utc).replace(microsecond=0, fold=0)
 
 
-_Text = Annotated[str, AfterValidator(_said)]
+_Text = Annotated[str, AfterValidator(_non_empty)]
 _Name = Annotated[str, AfterValidator(_named)]
 _Label = Annotated[ClassLabel, PlainValidator(_label)]
 _Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_the_second)]
