@@ -46,6 +46,7 @@ FLOORS = (
     "__main__",
 )
 ROOT = "wml_deployer"
+MOST_LINES = 450
 SERVER = f"{ROOT}.server"
 # Heavy, or not to be touched before somebody deploys.
 NOT_AT_IMPORT = ("httpx", "ibm_watson_machine_learning", "ibm_watsonx_ai", "numpy", "pandas", "requests", "sklearn")
@@ -134,6 +135,15 @@ def test_every_public_module_has_a_floor(trees: Trees) -> None:
     public = {storey(name) for name in trees if name != ROOT and not storey(name).startswith("_")}
 
     assert set() == public - set(FLOORS)
+
+
+def test_no_module_is_too_long(trees: Trees) -> None:
+    """A module is one concept; one of more lines than this has grown into two."""
+    last_lines = {
+        name: max((getattr(node, "end_lineno", 0) for node in tree.body), default=0) for name, tree in trees.items()
+    }
+
+    assert {} == {name: lines for name, lines in last_lines.items() if lines > MOST_LINES}
 
 
 def test_server_imports_nothing_of_the_rest(trees: Trees) -> None:

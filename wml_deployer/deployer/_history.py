@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from wml_deployer.display._frames import Differences, History
     from wml_deployer.metadata import Metadata, Version
 
-__all__ = ["MemoryVerbs"]
+__all__ = ["HistoryVerbs"]
 
 
-class MemoryVerbs(OpenProject):
+class HistoryVerbs(OpenProject):
     """Tell what was live, compare versions, rebuild metadata.lock, remove old models."""
 
     @verb
