@@ -87,7 +87,7 @@ class Job:
         known: Revision | None = None,
         index: pd.Index[Any] | None = None,
     ) -> Self:
-        """Make the handle of what the service tells.
+        """Make the handle of a record.
 
         Args:
             record: The job.
@@ -113,11 +113,11 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether it has come to an end, good or bad."""
+        """Whether it has ended, well or badly."""
         return self.state in _FINAL_STATES
 
     def refresh(self, *, timeout: float | None = None) -> Self:
-        """Look at the job again.
+        """Look up the job again.
 
         Args:
             timeout: Seconds for the whole call.
@@ -137,7 +137,7 @@ class Job:
         return self
 
     def wait(self, timeout: float = 3600.0) -> Self:
-        """Wait until the job has come to an end.
+        """Wait until the job has ended.
 
         Args:
             timeout: Seconds to wait at most; the job goes on when they are over.
@@ -232,7 +232,7 @@ class Job:
 
 
 def start_job(client: Client, project: str, asset: Asset, body: bytes) -> JobRecord:
-    """Start a job on a batch deployment of the project that serves this revision; made or changed where needed.
+    """Start a job on a batch deployment of the project that serves this revision; create or change one if needed.
 
     Args:
         client: The deployment space.
@@ -241,7 +241,7 @@ def start_job(client: Client, project: str, asset: Asset, body: bytes) -> JobRec
         body: The rows, as ``input_data`` bytes.
 
     Raises:
-        ConflictError: Others switch the batch deployment all the time.
+        ConflictError: Others keep switching the batch deployment.
 
     """
     for _ in range(ATTEMPTS):
@@ -249,7 +249,7 @@ def start_job(client: Client, project: str, asset: Asset, body: bytes) -> JobRec
         job = client.start_job(deployment.id, job_name(project, asset), body)
         if asset_of(client.deployment(deployment.id)) == asset:
             return job
-        # Somebody else found it idle at the same time.
+        # Somebody else found it idle at the same time, and switched it.
         client.cancel_job(job.id)
     raise ConflictError(
         f"The batch deployment of {project} was switched to another version again and again.",
@@ -281,7 +281,7 @@ def _create(client: Client, project: str, asset: Asset) -> DeploymentRecord:
 
 
 def job_name(project: str, asset: Asset) -> str:
-    """Make a name that no other job has: a lost answer's job is found by it.
+    """Make a name that no other job has: after a lost response, the job is found by it.
 
     Example:
         >>> asset = Asset("0a5b5c6e-0c63-4f3b-9d2c-f6f0c1d2e3a4", "3")
@@ -298,7 +298,7 @@ def is_job_of(project: str, name: str) -> bool:
 
 
 def asset_of_job(project: str, name: str) -> Asset | None:
-    """Return the revision that a job of the project was started for; ``None`` where its name does not tell."""
+    """Return the revision that a job of the project was started for, if its name contains it."""
     found = _NAME.fullmatch(name, len(project) + 1)
     if found is None or found["model"] is None:
         return None

@@ -130,7 +130,7 @@ class Deployment:
     def from_record(
         cls, record: DeploymentRecord, client: Client, version: Version | None, versions: tuple[Version, ...] = ()
     ) -> Self:
-        """Make the handle of what the service tells.
+        """Make the handle of a record.
 
         Args:
             record: The deployment.
@@ -159,7 +159,7 @@ class Deployment:
         return self._schema
 
     def refresh(self, *, timeout: float | None = None) -> Self:
-        """Look at the deployment again.
+        """Look up the deployment again.
 
         Args:
             timeout: Seconds for the whole call.
@@ -269,7 +269,7 @@ class Deployment:
             return self._client.score(self.id, body)
 
     def _follow(self) -> None:
-        """Tell of the version that has just scored."""
+        """Update this handle to the version that has just scored."""
         served = self._endpoint.latest()
         if served is not None and served.is_settled and served.record.raw is not self.raw:
             self._take(served.record)

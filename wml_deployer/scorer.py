@@ -1,7 +1,7 @@
 """Score where the rows are: a callable that travels to workers and connects there.
 
-Secrets do not travel. A worker finds them where the driver did: in the credentials file of the same path, in the
-environment (``WML_APIKEY`` ...), or in the embedded service's folder.
+Secrets do not travel. A worker loads them as the driver did: from the credentials file of the same path, from the
+environment (``WML_APIKEY`` ...), or from the embedded service's folder.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Scorer:
         return split_kept(frame, self.keep) if self.keep else (None, frame)
 
     def _beside(self, kept: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
-        """In the shape of ``meta``, as far as the columns are the same."""
+        """Join the kept columns, and convert to the dtypes of ``meta`` where the columns are the same."""
         whole = scores if kept is None else join_kept(kept, scores)
         if whole.dtypes.equals(self.meta.dtypes):
             return whole
@@ -184,8 +184,8 @@ def worker_send(source: CredentialsLocation, deployment_id: str, batching: Batch
         batching: How many requests all threads of this process together have at the same time.
 
     Returns:
-        A function that sends a body and returns the response. What a busy or absent service did not answer is sent
-        again, up to five times in about a quarter of a minute: scoring changes nothing, so that does no harm.
+        A function that sends a body and returns the response. While the service is busy or unreachable, it tries up
+        to five times in about 15 seconds: scoring changes nothing, so a repeated request does no harm.
 
     Raises:
         CredentialsError: There are none at the source.
@@ -210,7 +210,7 @@ def worker_sizer(deployment_id: str, batching: Batching) -> AdaptiveBatchSizer: 
 
 @lru_cache(maxsize=8)
 def worker_endpoint(source: CredentialsLocation, deployment_id: str) -> Endpoint:
-    """Return what this process knows of a deployment, which it looks up on a connection join_kept those that score.
+    """Return the endpoint of this process for a deployment, with lookups on a connection of their own.
 
     Args:
         source: Where it finds its credentials.
@@ -238,7 +238,7 @@ def _credentials(source: CredentialsLocation) -> Credentials:
 
 
 def _reset_after_fork() -> None:
-    """Leave to the parent, after a fork, the locks that one of its threads may hold."""
+    """Start without locks and connections in a forked child: a thread of the parent may hold them."""
     global _opening  # noqa: PLW0603 - the process's own
     _opening = threading.Lock()
     _scoring_client.cache_clear()

@@ -87,7 +87,7 @@ def test_an_update_that_takes_longer_than_its_time_says_how_to_go_back(project: 
     server.pace("deployment", seconds=2)
     try:
         start = time.monotonic()
-        with pytest.raises(DeadlineError, match="Going back to version v0 failed") as caught:
+        with pytest.raises(DeadlineError, match="Reverting to version v0 failed") as caught:
             project.update(model(1), sample=ROWS, version="v1", timeout=1)
         taken = time.monotonic() - start
         assert ("Call rollback(to='v0') as soon as the service answers.", True) == (caught.value.next_step, taken < 1.5)
@@ -99,7 +99,7 @@ def test_an_update_that_takes_longer_than_its_time_says_how_to_go_back(project: 
 
 
 def test_an_interrupted_update_goes_back_and_says_so(project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the verification leaves the proven version, and its message tells which."""
+    """Ctrl-C in the verification leaves the verified version, and its message tells which."""
     client = project._project.client
 
     with monkeypatch.context() as patch:
@@ -134,7 +134,7 @@ def test_when_going_back_fails_too_the_error_says_what_serves(
     # The update's own change goes well, the one back does not.
     server.fault("PATCH", "/ml/v4/deployments/", status=403, skip=1)
 
-    with pytest.raises(RolloutError, match=r"Going back to version v0 failed(.|\n)*with version v1, revision 2"):
+    with pytest.raises(RolloutError, match=r"Reverting to version v0 failed(.|\n)*with version v1, revision 2"):
         project.update(model(1), sample=ROWS, version="v1")
 
     assert "v0" == project.rollback().version

@@ -58,7 +58,7 @@ class Project:
     """
 
     def __init__(self, credentials: Credentials, file: MetadataFile, samples: SampleFolder) -> None:
-        """Look at nothing yet."""
+        """Connect to nothing yet."""
         self._credentials = credentials
         self._client: Client | None = None
         self._file = file
@@ -68,7 +68,7 @@ class Project:
 
     @property
     def client(self) -> Client:
-        """The deployment space; the first look connects."""
+        """The deployment space; connects when first used."""
         if self._client is None:
             # IBM's client alone takes seconds to be imported.
             with stage("connecting", unit="looks", detail=getattr(self._credentials, "url", "the embedded service")):
@@ -78,19 +78,19 @@ class Project:
         return self._client
 
     def open(self, *, brings_model: bool) -> None:
-        """Connect, and learn what the space has of the project where its files know nothing of it."""
+        """Connect, and record what the space has of the project if its files know nothing of the space."""
         client = self.client
         if self._file.path.exists():
             learn(client, self._file, brings_model=brings_model)
 
     def close(self) -> None:
-        """Close every connection; the next need opens new ones."""
+        """Close every connection; new ones are opened when needed."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def deployment(self) -> DeploymentRecord | None:
-        """Return the project's deployment as the service tells it, or ``None`` where there is none."""
+        """Ask the service for the project's deployment; return ``None`` if there is none."""
         return deployment_of(self.client, self._journal.read())
 
     def require_deployment(self, operation: str) -> DeploymentRecord:
@@ -110,7 +110,7 @@ class Project:
         return record
 
     def wait_until_idle(self, record: DeploymentRecord) -> DeploymentRecord:
-        """Wait until a deployment can be changed, and see that this project knows what it serves.
+        """Wait until a deployment can be changed, and make sure that this project knows what it serves.
 
         Raises:
             ConflictError: Somebody else changed it; nothing was done.
@@ -120,7 +120,7 @@ class Project:
         return self.ensure_known_version(wait_until_settled(self.client, record))
 
     def ensure_known_version(self, record: DeploymentRecord) -> DeploymentRecord:
-        """See that this project knows what a deployment serves, and learn what its log has.
+        """Make sure that this project knows what a deployment serves, and copy its log.
 
         Raises:
             ConflictError: Somebody else changed it, or metadata.lock is not the newest.
@@ -132,7 +132,7 @@ class Project:
         return record
 
     def refuse_stale(self) -> DeploymentRecord | None:
-        """See that this project knows what its deployment and its candidate serve, and return its deployment.
+        """Make sure that this project knows what its deployment and its candidate serve; return the deployment.
 
         Raises:
             ConflictError: Somebody else changed one of them, or metadata.lock is not the newest.
@@ -148,7 +148,7 @@ class Project:
         return record
 
     def serving(self, record: DeploymentRecord) -> Version | None:
-        """Return the version that a deployment serves, where this project knows it."""
+        """Return the version that a deployment serves, if this project knows it."""
         metadata = self._journal.read()
         found = version_served(metadata.versions, record)
         if found is not None:
@@ -185,7 +185,7 @@ class Project:
             raise
 
     def finish_deployment(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
-        """Wait for a deployment that was made, now or by an interrupted call, and verify it.
+        """Wait for a deployment that was created, now or by an interrupted call, and verify it.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does.
@@ -206,14 +206,14 @@ class Project:
         return ready
 
     def is_settled(self, record: DeploymentRecord, version: Version) -> bool:
-        """Say whether a deployment serves this version, and the log knows."""
+        """Say whether a deployment serves this version, and the log says so."""
         serving = self.serving(record) == version and record.state == "ready"
         return serving and live_version(self._journal.read()) == version
 
     def switch(
         self, record: DeploymentRecord, version: Version, action: Action, reason: str | None
     ) -> DeploymentRecord:
-        """Serve another version under the same id; go back if its verification fails.
+        """Serve another version under the same id; revert if its verification fails.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does; the version before serves again.

@@ -29,7 +29,7 @@ class Switch:
         action: What it is called in the log.
         served: The deployment as it was before.
         came_from: The version that it served then.
-        before: The version to go back to: the one that was proven last.
+        before: The version to revert to: the one that was verified last.
         version: The version that shall serve.
 
     """
@@ -76,7 +76,7 @@ def refuse_deleted(client: Client, metadata: Metadata, version: Version) -> None
 
 
 def revert_after_failure(client: Client, journal: Journal, switch: Switch, error: BaseException) -> None:
-    """Bring the proven version back after a switch that failed, write that down, and say in the error what serves.
+    """Serve the last verified version again after a failed switch, log that, and say in the error what serves.
 
     Raises:
         RolloutError: It does not come back; the message says what serves now.
@@ -107,7 +107,7 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
         if changed:
             journal.log_failure(switch.served, switch.action, switch.came_from, switch.version, said)
         journal.end()
-        add_note(error, f"There is no other proven version to go back to; version {switch.version.name} stays.")
+        add_note(error, f"There is no other verified version to revert to; version {switch.version.name} stays.")
         return
     if changed:
         journal.log_revert(switch.served, switch.action, before, switch.version, said)
@@ -117,9 +117,9 @@ def _write_down(journal: Journal, switch: Switch, error: BaseException, *, chang
 
 
 def _give_up(client: Client, switch: Switch, failure: WMLDeployerError, error: BaseException) -> None:
-    """Say that going back failed as well, and what serves now."""
+    """Raise an error that says that reverting failed as well, and what serves now."""
     name = switch.before.name if switch.before else switch.version.name
-    text = f"Going back to version {name} failed as well: {failure.message}\n{_now(client, switch)}"
+    text = f"Reverting to version {name} failed as well: {failure.message}\n{_now(client, switch)}"
     next_step = f"Call rollback(to={name!r}) as soon as the service answers."
     if isinstance(error, DeadlineError):
         error.next_step = next_step

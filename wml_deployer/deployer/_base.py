@@ -1,4 +1,4 @@
-"""An open project: its file, its place on the service, and the lock of both."""
+"""An open project: its files, its place on the service, and the lock of both."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOCAL = "local"
 """What the embedded service is called in metadata.lock."""
 
 ROLLOUT_SECONDS = 600.0
-"""Time for a call that changes something, unless told otherwise."""
+"""Default time for a call that changes something."""
 
 
 class OpenProject:
@@ -49,7 +49,7 @@ class OpenProject:
         *,
         credentials_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Read the project; the service is asked at the first verb that needs it."""
+        """Read the project; the service is asked when first needed."""
         self._file = MetadataFile(metadata, ask=self._ask_for_space)
         self._credentials = _placed(credentials, self._file.directory)
         self._file.space = _space_of(self._credentials)
@@ -98,7 +98,7 @@ class OpenProject:
         return console_link(service)
 
     def close(self) -> None:
-        """Close every connection; the next verb opens new ones."""
+        """Close every connection; new ones are opened when needed."""
         self._project.close()
 
     def __enter__(self) -> Self:
@@ -127,14 +127,14 @@ class OpenProject:
 
     @contextmanager
     def _preparing(self, request: StoreRequest, timeout: float) -> Iterator[tuple[Project, PreparedModel | Version]]:
-        """Hold the lock, and have what a caller handed in ready: packed, or found among the stored versions."""
+        """Hold the lock, and prepare the caller's model: packed, or found among the stored versions."""
         refuse_project(getattr(self._credentials, "project_id", None))
         with self._storing(timeout) as project, self._prepared(project, request) as prepared:
             yield project, prepared
 
     @contextmanager
     def _prepared(self, project: Project, request: StoreRequest) -> Iterator[PreparedModel | Version]:
-        """Have what a caller handed in ready before anything is sent, and connect then."""
+        """Prepare the caller's model before anything is sent, and connect then."""
         if request.stored is not None:
             project.open(brings_model=True)
         with project.versions.prepare(request) as prepared:
@@ -148,7 +148,7 @@ class OpenProject:
         return self._file.space or _space_of(self._credentials)
 
     def _deployment(self, operation: str) -> Deployment:
-        """Return the handle to score with, looked up once and again when the project's files change."""
+        """Return the handle to score with; it is looked up again when the project's files change."""
         try:
             changed = self._file.stamp
         except OSError:
@@ -175,10 +175,10 @@ def store_request(
     unpickle: bool = False,
     metrics: Mapping[str, float] | None = None,
 ) -> StoreRequest:
-    """Say what the verbs that take a model are to store: the model, or the version that a handle names.
+    """Make the request to store a model, or for the version that a handle names.
 
     Raises:
-        ModelError: The metrics are no numbers, or something else is asked of a version that is stored already.
+        ModelError: The metrics are not numbers, or an argument comes too late for a version that is stored already.
 
     """
     if not isinstance(model, StoredModel):
@@ -198,7 +198,7 @@ def _known_route(route: Route | None) -> Route | None:
 def _refuse_changes(
     stored: StoredModel, sample: Any, version: str | None, specification: str | None, route: Route | None
 ) -> None:
-    """Refuse what can no longer be done with a version; without the model, nobody knows what a sample should give."""
+    """Refuse arguments that come too late for a stored version: without the model, a sample has no expected answer."""
     refused = {
         "sample": sample is not None,
         "version": version not in {None, stored.version},
@@ -214,7 +214,7 @@ def _refuse_changes(
 
 
 def _space_of(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Space:
-    """Return what credentials tell of a deployment space; the embedded service is one, whatever its port is now."""
+    """Return the deployment space of credentials; that of the embedded service does not depend on its port."""
     if isinstance(credentials, LocalCredentials):
         return Space(LOCAL, name=credentials.space)
     host = urlsplit(credentials.url).hostname or ""
@@ -225,7 +225,7 @@ def _space_of(credentials: CloudCredentials | SoftwareCredentials | LocalCredent
 def _placed(
     credentials: CloudCredentials | SoftwareCredentials | LocalCredentials, directory: Path
 ) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
-    """Let the embedded service keep what it stores beside metadata.yaml unless told otherwise.
+    """Let the embedded service store its data beside metadata.yaml, unless the credentials name a folder.
 
     Raises:
         CredentialsError: They are a file's name, say, or the mapping that IBM's clients take.

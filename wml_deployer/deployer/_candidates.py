@@ -1,4 +1,4 @@
-"""Verbs on a candidate: a version beside the live one."""
+"""Methods of ``Deployer`` on a candidate, a version beside the live one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs on what a project remembers: history, differences of versions, recovery, and removal of what is old."""
+"""Methods of ``Deployer`` on the past: history, differences of versions, recovery, and removal of old models."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["HistoryVerbs"]
 
 
 class HistoryVerbs(OpenProject):
-    """Tell what was live, compare versions, rebuild metadata.lock, remove old models."""
+    """List what was live, compare versions, rebuild metadata.lock, remove old models."""
 
     @verb
     def history(self) -> History:
-        """Tell what was live, when, and why.
+        """List what was live, when, and why.
 
         Returns:
             One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
@@ -36,7 +36,7 @@ class HistoryVerbs(OpenProject):
 
     @verb
     def diff(self, one: str, other: str) -> Differences:
-        """Tell what two stored versions differ in.
+        """Compare two stored versions.
 
         Args:
             one: Name, revision or digest of a version.

@@ -1,4 +1,4 @@
-"""The verbs that change what serves."""
+"""Methods of ``Deployer`` that change which version serves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["RolloutVerbs"]
 
 
 class RolloutVerbs(OpenProject):
-    """Deploy the first version, update to another, and go back."""
+    """Deploy the first version, update to another, and roll back."""
 
     @verb
     def deploy(
@@ -93,7 +93,7 @@ class RolloutVerbs(OpenProject):
         allow_schema_change: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
-        """Serve another version under the same id and URL; go back by itself if its verification fails.
+        """Serve another version under the same id and URL; revert automatically if its verification fails.
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.
@@ -142,7 +142,7 @@ class RolloutVerbs(OpenProject):
         allow_schema_change: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
-        """Do what is needed: deploy the first time, afterwards update, and nothing when this content is live already.
+        """Deploy the first time, update afterwards, and do nothing if this content is live already.
 
         Args:
             model: Whatever :meth:`store` takes, or what it returned.
@@ -211,7 +211,7 @@ class RolloutVerbs(OpenProject):
 
     @verb
     def status(self, *, timeout: float = ROLLOUT_SECONDS) -> Deployment:  # noqa: ARG002 - the verb's deadline
-        """Look at the deployment.
+        """Look up the deployment.
 
         Args:
             timeout: Seconds for the whole call.
@@ -229,7 +229,7 @@ class RolloutVerbs(OpenProject):
 
     @verb
     def delete(self, *, cascade: bool = False, timeout: float = ROLLOUT_SECONDS) -> None:
-        """Delete the deployment; its stored versions stay unless asked.
+        """Delete the deployment, but not its stored versions unless asked.
 
         Args:
             cascade: Whether the stored models are deleted as well, with every revision, and what is deployed of them

@@ -1,4 +1,4 @@
-"""The verbs that score."""
+"""Methods of ``Deployer`` that score."""
 
 from __future__ import annotations
 

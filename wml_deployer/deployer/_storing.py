@@ -1,4 +1,4 @@
-"""The verbs that look at a model and store it."""
+"""Methods of ``Deployer`` that check a model and store it."""
 
 from __future__ import annotations
 
