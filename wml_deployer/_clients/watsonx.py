@@ -33,8 +33,8 @@ class WatsonxClient(IBMClient):
         # without it IBM's client would make one, and read all certificates for it.
         return APIClient(
             given,
-            httpx_client=_Client(transport=_Transport(), trust_env=False),
-            async_httpx_client=httpx.AsyncClient(transport=_NoTransport(), trust_env=False),
+            httpx_client=_HttpxClient(transport=_HttpxTransport(), trust_env=False),
+            async_httpx_client=httpx.AsyncClient(transport=_NoHttpxTransport(), trust_env=False),
         )
 
     def _hand_over(self, token: str) -> None:
@@ -63,7 +63,7 @@ _OF_THE_CONNECTION = frozenset({"accept-encoding", "connection", "host", "transf
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
-class _Client(httpx.Client):
+class _HttpxClient(httpx.Client):
     """Keeps an open file beside the request that is made of it: sent once more, it must be read again."""
 
     def build_request(self, *args: Any, content: Any = None, extensions: Any = None, **options: Any) -> httpx.Request:
@@ -72,7 +72,7 @@ class _Client(httpx.Client):
         return super().build_request(*args, content=content, extensions={**(extensions or {}), **kept}, **options)
 
 
-class _Transport(httpx.BaseTransport):
+class _HttpxTransport(httpx.BaseTransport):
     """Hands each request to the exchange that is running."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -87,7 +87,7 @@ class _Transport(httpx.BaseTransport):
         return httpx.Response(answer.status, headers=kept, content=answer.body)
 
 
-class _NoTransport(httpx.AsyncBaseTransport):
+class _NoHttpxTransport(httpx.AsyncBaseTransport):
     """The door makes no asynchronous call."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class _Served(NamedTuple):
+class _LoggedVersion(NamedTuple):
     """The version that a log entry names as live: a revision of a model, or only a name in an entry written by hand."""
 
     model_id: str
@@ -118,7 +118,7 @@ def _before_the_live_one(metadata: Metadata, is_gone: Callable[[str, str | None]
 def missed_change(metadata: Metadata, serving: Version) -> Literal["deploy", "update", "rollback"] | None:
     """Return what must have happened where the log does not end with what serves; ``None`` where it does."""
     live = _live_and_passed(metadata)
-    served = _Served(serving.model_id, serving.revision)
+    served = _LoggedVersion(serving.model_id, serving.revision)
     if live_entry(metadata) is None or not live:
         return "deploy"
     if live[-1] == served:
@@ -145,9 +145,9 @@ def find_version(metadata: Metadata, to: str, operation: str = "rollback") -> Ve
     return found[0]
 
 
-def _live_and_passed(metadata: Metadata) -> list[_Served]:
+def _live_and_passed(metadata: Metadata) -> list[_LoggedVersion]:
     """List what was live and passed, without what was rolled back from; what is live comes last."""
-    listed: list[_Served] = []
+    listed: list[_LoggedVersion] = []
     for entry in metadata.log:
         served = _served(metadata, entry)
         if served is None or entry.verification == "failed":
@@ -160,16 +160,16 @@ def _live_and_passed(metadata: Metadata) -> list[_Served]:
     return listed
 
 
-def _served(metadata: Metadata, entry: LogEntry) -> _Served | None:
+def _served(metadata: Metadata, entry: LogEntry) -> _LoggedVersion | None:
     if entry.model_id and entry.revision:
-        return _Served(entry.model_id, entry.revision)
+        return _LoggedVersion(entry.model_id, entry.revision)
     if entry.to_version is None:
         return None
     named = metadata.version(entry.to_version)
-    return _Served(named.model_id, named.revision) if named else _Served("", entry.to_version)
+    return _LoggedVersion(named.model_id, named.revision) if named else _LoggedVersion("", entry.to_version)
 
 
-def _stored(metadata: Metadata, served: _Served) -> Version | None:
+def _stored(metadata: Metadata, served: _LoggedVersion) -> Version | None:
     return next((version for version in metadata.versions if asset_of(version) == served), None)
 
 

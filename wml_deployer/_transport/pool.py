@@ -126,7 +126,7 @@ class Transport:
         # Without a deadline of the caller, a server that sends a byte now and then must not hold them for ever.
         with deadline(REQUEST_SECONDS if remaining() is None else None):
             for attempt, seconds in enumerate((*self._pauses, None)):
-                exchange = _Exchange(method, url, headers or {}, body, token, read, silence)
+                exchange = _RequestAttempt(method, url, headers or {}, body, token, read, silence)
                 asked = None
                 try:
                     response = self._send(exchange)
@@ -159,7 +159,7 @@ class Transport:
         for pool in pools.values():
             pool.close(end)
 
-    def _send(self, exchange: _Exchange) -> Response:
+    def _send(self, exchange: _RequestAttempt) -> Response:
         """Send a request once, over an idle connection or a new one, and keep it if it can be reused."""
         pool = self._pool(exchange.url)
         with hold(pool.places):
@@ -233,7 +233,7 @@ class _Pool:
 
 
 @dataclass
-class _Exchange:
+class _RequestAttempt:
     """One attempt of a request.
 
     Attributes:
@@ -272,7 +272,7 @@ class _Exchange:
 
 
 @contextmanager
-def _typed_errors(exchange: _Exchange) -> Iterator[None]:
+def _typed_errors(exchange: _RequestAttempt) -> Iterator[None]:
     """Turn errors of sockets into this library's, and say in each of them what was asked for."""
     try:
         yield

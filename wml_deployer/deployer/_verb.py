@@ -24,7 +24,7 @@ LONGEST_SECONDS = 31_536_000.0
 """The longest time for a call, a year."""
 
 
-class _Project(Protocol):
+class _HasMetadata(Protocol):
     @property
     def metadata(self) -> Metadata:
         """The project as metadata.yaml says now."""
@@ -46,7 +46,7 @@ def verb(method: Method) -> Method:
     _names.add(name)
 
     @wraps(method)
-    def call(self: _Project, *args: Any, **kwargs: Any) -> Any:
+    def call(self: _HasMetadata, *args: Any, **kwargs: Any) -> Any:
         try:
             given = signature.bind(self, *args, **kwargs)
         except TypeError:
@@ -95,7 +95,7 @@ def check_arguments(name: str, arguments: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _named(project: _Project, name: str) -> Iterator[None]:
+def _named(project: _HasMetadata, name: str) -> Iterator[None]:
     try:
         yield
     except WMLDeployerError as error:
@@ -109,7 +109,7 @@ def _named(project: _Project, name: str) -> Iterator[None]:
         raise
 
 
-def _interrupted(project: _Project, name: str) -> str:
+def _interrupted(project: _HasMetadata, name: str) -> str:
     """Say what serves after Ctrl-C, as far as that is known at once."""
     try:
         with cleanup_deadline():  # the files may have to be looked up by the space, which asks the service

@@ -61,7 +61,7 @@ _FLOAT, _INTEGER, _TEXT, _NO_LABEL = "d", "q", "8x", ""
 _BEYOND_64_BITS = 2.0**63
 
 
-class _Row(NamedTuple):
+class _RowShape(NamedTuple):
     """The shape that every row of an answer has.
 
     Attributes:
@@ -112,17 +112,17 @@ def fast_frame(body: bytes, classes: Sequence[ClassLabel], index: pd.Index[Any] 
     return array_frame(block, ("prediction", *probability_names(row.numbers, classes)), index, labels)
 
 
-def _first_row(body: bytes, start: int, stop: int) -> _Row | None:
+def _first_row(body: bytes, start: int, stop: int) -> _RowShape | None:
     """Return what the first row looks like, if the values of a usual answer lie between start and stop."""
     fields = _fields_around(body, start, stop)
     if fields == ["prediction"]:
-        return _Row(_NO_LABEL, 1)
+        return _RowShape(_NO_LABEL, 1)
     if fields != ["prediction", "probability"]:
         return None
     first = body[start : body.find(b"]]", start)]
     label = _TEXT if b'"' in first else _FLOAT if b"." in first[: first.find(b",")] else _INTEGER
     count = _TEXTS.sub(b"", first).count(b",")
-    return _Row(label, count) if count else None
+    return _RowShape(label, count) if count else None
 
 
 def _fields_around(body: bytes, start: int, stop: int) -> Any:
@@ -135,7 +135,7 @@ def _fields_around(body: bytes, start: int, stop: int) -> Any:
         return None
 
 
-def _pieces(body: bytes, start: int, stop: int, row: _Row) -> Iterator[bytes]:
+def _pieces(body: bytes, start: int, stop: int, row: _RowShape) -> Iterator[bytes]:
     """Cut the text between start and stop into pieces of whole rows."""
     row_end = b"]],[" if row.label else b"],["
     while (cut := body.find(row_end, start + PIECE_BYTES, stop)) >= 0:
@@ -145,7 +145,7 @@ def _pieces(body: bytes, start: int, stop: int, row: _Row) -> Iterator[bytes]:
     yield body[start:stop]
 
 
-def _read(piece: bytes, row: _Row, packed: bytearray, texts: list[str]) -> None:
+def _read(piece: bytes, row: _RowShape, packed: bytearray, texts: list[str]) -> None:
     """Append the rows of a piece.
 
     Raises:
@@ -176,7 +176,7 @@ def _without_texts(text: bytes) -> tuple[list[str], bytes]:
     return [known[piece] for piece in found], _NULL.join(pieces[::2])
 
 
-def _flat(text: bytes, row: _Row) -> list[Any]:
+def _flat(text: bytes, row: _RowShape) -> list[Any]:
     """Return the values of all rows in one list."""
     skeleton = text.translate(None, _OF_NUMBERS) + b","
     rows, rest = divmod(len(skeleton), len(row.skeleton))
@@ -186,7 +186,7 @@ def _flat(text: bytes, row: _Row) -> list[Any]:
     return values
 
 
-def _without_brackets(text: bytes, row: _Row, rows: int) -> bytes:
+def _without_brackets(text: bytes, row: _RowShape, rows: int) -> bytes:
     """Blank the brackets. Blanks rather than nothing, so that no two numbers can become one.
 
     The work is done in place where it can be: memory outside the processor's cache would cost more than all of it.
@@ -204,7 +204,7 @@ def _without_brackets(text: bytes, row: _Row, rows: int) -> bytes:
     return b"[%b]" % blanked.tobytes()
 
 
-def _pack(values: list[Any], row: _Row, packed: bytearray) -> None:
+def _pack(values: list[Any], row: _RowShape, packed: bytearray) -> None:
     """Append numbers as rows of 8-byte values; a value of another kind is an error of struct."""
     width = row.width - (row.label == _TEXT)
     for first in range(0, len(values), PACKED_ROWS * width):
