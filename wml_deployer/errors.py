@@ -158,7 +158,7 @@ class WMLDeployerError(Exception):
 
     def _repr_html_(self) -> str:
         # By its name, for views stand on errors, and not the other way round.
-        html: str = import_module("wml_deployer.display").show(self).html
+        html: str = import_module("wml_deployer.display").view_of(self).html
         return html
 
     def _render_traceback_(self) -> list[str]:

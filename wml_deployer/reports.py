@@ -21,7 +21,7 @@ class _Drawn:
 
     def _repr_html_(self) -> str:
         # By its name, for views stand on reports, and not the other way round.
-        html: str = import_module("wml_deployer.display").show(self).html
+        html: str = import_module("wml_deployer.display").view_of(self).html
         return html
 
 
