@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.rollback import live_version
 from wml_deployer.credentials import LocalCredentials, load_credentials
+from wml_deployer.deployer._candidates import CandidateVerbs
 from wml_deployer.deployer._history import HistoryVerbs
 from wml_deployer.deployer._rollouts import RolloutVerbs
 from wml_deployer.deployer._scoring import ScoringVerbs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployer"]
 
 
-class Deployer(StoringVerbs, RolloutVerbs, ScoringVerbs, HistoryVerbs):
+class Deployer(StoringVerbs, RolloutVerbs, CandidateVerbs, ScoringVerbs, HistoryVerbs):
     r"""Stores, deploys, scores, updates and rolls back the model of one project.
 
     Args:

@@ -11,7 +11,7 @@ from wml_deployer._rollout.assets import asset_of
 from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.batch import Asset, Job, asset_of_job, is_job_of, start_job
-from wml_deployer.deployer._candidates import CandidateVerbs
+from wml_deployer.deployer._base import OpenProject
 from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import score_on_thread
 from wml_deployer.schema import Schema
@@ -30,7 +30,7 @@ JOB_SECONDS = 3600.0
 SUBMIT_SECONDS = 600.0
 
 
-class ScoringVerbs(CandidateVerbs):
+class ScoringVerbs(OpenProject):
     """Scores on the project's deployment: online, from workers, and in batch on the platform."""
 
     @overload
