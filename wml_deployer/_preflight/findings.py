@@ -1,4 +1,4 @@
-"""Find out whether space, specification, input and sample are fit for a model, and say errors as findings."""
+"""Check the space, the specification, the input and the sample of a model, and report errors as findings."""
 
 from __future__ import annotations
 
