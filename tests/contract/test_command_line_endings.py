@@ -155,7 +155,7 @@ def test_an_interrupt_says_what_serves(shell: Shell, model: Any, monkeypatch: py
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wml_deployer._rollout.project.Project.required", interrupt)
+    monkeypatch.setattr("wml_deployer._rollout.project.Project.require_deployment", interrupt)
     code, _, err = shell.run(*shell.words("status"))
 
     assert (130, True) == (code, "version v0.1 serves" in err)

@@ -178,6 +178,8 @@ class Interrupt:
     def __enter__(self) -> Self:
         """Start the clock."""
         self._usual_hook, sys.unraisablehook = sys.unraisablehook, self._press_again
+        # A shell lets what it runs in the background ignore Ctrl-C.
+        self._usual_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         self._timer.start()
         return self
 
@@ -185,6 +187,7 @@ class Interrupt:
         """Stop it, so that a block that ended by itself is not followed by an interrupt."""
         self._timer.cancel()
         sys.unraisablehook = self._usual_hook
+        signal.signal(signal.SIGINT, self._usual_handler)
         self.seconds = math.nan if self._pressed_at is None else time.monotonic() - self._pressed_at
 
     def _press(self) -> None:

@@ -30,7 +30,7 @@ def foreign(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 def test_a_folder_of_another_format_is_refused(foreign: Path) -> None:
     """The message says which folder it is, and what can be done."""
-    with pytest.raises(ServerStartError, match=r"another version of wml_deployer wrote.*delete this one") as caught:
+    with pytest.raises(ServerStartError, match=r"another version of wml_deployer wrote.*delete") as caught:
         LocalServer(foreign).__enter__()
 
     assert str(foreign) in str(caught.value)

@@ -100,7 +100,7 @@ REGISTER = (
         False,
         "pastes secrets into JSON and forms without escaping them",
         "escapes them",
-        "unit/test_tokens.py::test_secrets_are_escaped",
+        "unit/clients/test_tokens.py::test_secrets_are_escaped",
     ),
     Defect(
         "d9",
