@@ -53,7 +53,7 @@ def stored_already(
 
     """
     digest = prepared.package.digest
-    same = [version for version in metadata.versions if _is(version, digest, name, specification_name)]
+    same = [version for version in metadata.versions if _is_same_version(version, digest, name, specification_name)]
     return same[-1] if same and is_there(client, same[-1]) else None
 
 
@@ -71,7 +71,7 @@ def refuse_taken(metadata: Metadata, digest: str, name: str | None, specificatio
 
     """
     stored = metadata.version(name)
-    if stored is not None and not _is(stored, digest, name, specification_name):
+    if stored is not None and not _is_same_version(stored, digest, name, specification_name):
         raise VersionError(
             f"Version {name!r} is stored already, with other content or on another software specification.",
             operation="store",
@@ -79,7 +79,7 @@ def refuse_taken(metadata: Metadata, digest: str, name: str | None, specificatio
         )
 
 
-def _is(version: Version, digest: str, name: str | None, specification_name: str | None) -> bool:
+def _is_same_version(version: Version, digest: str, name: str | None, specification_name: str | None) -> bool:
     return (
         version.digest == digest
         and name in {None, version.name}
