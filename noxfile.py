@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -95,46 +96,56 @@ def install_apart(session: nox.Session, name: str, *requirements: str) -> str:
     return str(python)
 
 
-@nox.session(venv_backend="none")
-def dev(session: nox.Session) -> None:
-    """Set a checkout up for work: .venv with the package, editable, every tool, and the commit hooks."""
-    session.run("python", "-m", "venv", ".venv")
-    tools = sorted({tool for name in PROJECT["dependency-groups"] for tool in group(name)})
-    session.run(".venv/bin/python", "-m", "pip", "install", "--editable", ".[local]", "nox", "pre-commit>=4", *tools)
-    session.run(".venv/bin/pre-commit", "install")
-
-
 @nox.session
 def quickstart(session: nox.Session) -> None:
-    """Store, deploy, update and roll back a real model on the embedded service, and tell the story."""
+    """Store, deploy, update and roll back a real model on the embedded service."""
     install_wheel(session)
     session.run("python", str(Path("docs/examples/quickstart.py").resolve()), *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the wheel, install it and run the whole suite on it, in random order, several at a time."""
+    """Run the suite on the built wheel, in random order, in several processes."""
     run_suite(session, *WORKERS)
 
 
-@nox.session(python=PYTHONS, tags=["versions"])
-def matrix(session: nox.Session) -> None:
-    """Run the suite on every supported Python that this machine has."""
-    # No scikit-learn that a runtime carries exists for 3.14: the library works there, but nothing can be served.
-    which = ["tests/unit"] if session.python == "3.14" else []
-    run_suite(session, *WORKERS, *which)
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take minutes: killed processes, lost and spoilt responses, two machines at once."""
+    run_suite(session, *WORKERS, "-m", "slow and not exhaustive", "tests/contract", "tests/unit")
 
 
-@nox.session(python=PYTHONS[:-1])
-def core(session: nox.Session) -> None:
-    """Run what depends on the Python and on the client: the units, and the core of the contract on each client."""
-    run_suite(session, *WORKERS, "-m", "not thorough and not exhaustive", "tests/unit")
+def run_whole(session: nox.Session) -> None:
+    """Run the suite; on Python 3.14 only the unit tests, since no scikit-learn of a runtime exists for it."""
+    run_suite(session, *WORKERS, *(["tests/unit"] if session.python == "3.14" else []))
+
+
+def run_core(session: nox.Session) -> None:
+    """Run what depends on Python and on IBM's client: the unit tests, and the core of the contract on each client."""
+    run_suite(session, *WORKERS, "-m", "not slow and not exhaustive", "tests/unit")
     session.run("pytest", *WORKERS, "-m", "core", "tests/contract")
 
 
-@nox.session(python=["3.12", "3.13"])
-def install(session: nox.Session) -> None:
-    """Install the wheel beside the newest data libraries, and see that pip leaves them as they are."""
+def run_on_one_client(session: nox.Session, client: str) -> None:
+    """Run the contract tests with one of IBM's clients, without the other one."""
+    other = ({"ibm-watson-machine-learning", "ibm-watsonx-ai"} - {client}).pop()
+    run_suite(session, *WORKERS, "tests/contract", "tests/unit/clients/test_choice.py", also=[client], without=[other])
+
+
+def run_newest(session: nox.Session) -> None:
+    """Run the unit tests on newer data libraries than IBM's client or a runtime accepts."""
+    run_suite(session, *WORKERS, "tests/unit", also=["--upgrade", "numpy", "pandas", "scikit-learn", "scipy"])
+
+
+def run_lowest(session: nox.Session) -> None:
+    """Run the unit tests on the lowest allowed versions of the direct dependencies."""
+    here = [line for line in PROJECT["project"]["dependencies"] if ">=" in line and "python_version >=" not in line]
+    floors = [line.split(";")[0].strip().replace(">=", "==") for line in here]
+    run_suite(session, *WORKERS, "tests/unit", also=floors)
+
+
+def install_beside_newest(session: nox.Session) -> None:
+    """Install the wheel beside the newest data libraries, and check that pip does not change them."""
     session.install("--upgrade", "numpy", "packaging", "pandas", "scikit-learn")
     check = str(Path("tests/installation.py").resolve())
     before = session.run("python", check, silent=True)
@@ -142,71 +153,34 @@ def install(session: nox.Session) -> None:
     session.run("python", check, str(before))
 
 
-@nox.session(python=["3.11", "3.12"], tags=["versions"])
-@nox.parametrize("client", ["ibm-watson-machine-learning", "ibm-watsonx-ai"])
-def alone(session: nox.Session, client: str) -> None:
-    """Run the contract suite with one of IBM's clients where the other one is not installed."""
-    other = ({"ibm-watson-machine-learning", "ibm-watsonx-ai"} - {client}).pop()
-    run_suite(session, *WORKERS, "tests/contract", "tests/unit/clients/test_choice.py", also=[client], without=[other])
+OLDER, NEWER = (partial(run_on_one_client, client=name) for name in ("ibm-watson-machine-learning", "ibm-watsonx-ai"))
+VERSIONS = {
+    "whole": (run_whole, PYTHONS),
+    "core": (run_core, PYTHONS[:-1]),
+    "older-client": (OLDER, ["3.11", "3.12"]),
+    "newer-client": (NEWER, ["3.11", "3.12"]),
+    "newest": (run_newest, ["3.13"]),
+    "lowest": (run_lowest, ["3.10"]),
+    "install": (install_beside_newest, ["3.12", "3.13"]),
+}
 
 
-@nox.session(python="3.13", tags=["versions"])
-def newest(session: nox.Session) -> None:
-    """Run the units on newer data libraries than IBM's client or a runtime takes: pandas 3, the last scikit-learn."""
-    run_suite(session, *WORKERS, "tests/unit", also=["--upgrade", "numpy", "pandas", "scikit-learn", "scipy"])
+@nox.session(tags=["versions"])
+@nox.parametrize(
+    ("python", "run"),
+    [nox.param(python, run, id=f"{name}-{python}") for name, (run, pythons) in VERSIONS.items() for python in pythons],
+)
+def versions(session: nox.Session, run: Callable[[nox.Session], None]) -> None:
+    """Run the suite, or its core, on other Pythons, clients and dependencies: nox -s "versions(core-3.12)"."""
+    run(session)
 
 
-@nox.session(python="3.10", tags=["versions"])
-def lowest(session: nox.Session) -> None:
-    """Run the units on the lowest direct dependencies that are allowed: no runtime alive carries that scikit-learn."""
-    here = [line for line in PROJECT["project"]["dependencies"] if ">=" in line and "python_version >=" not in line]
-    floors = [line.split(";")[0].strip().replace(">=", "==") for line in here]
-    run_suite(session, *WORKERS, "tests/unit", also=floors)
-
-
-@nox.session
-def contract(session: nox.Session) -> None:
-    """Run the contract suite on both of IBM's clients, each on Cloud Pak for Data and in the cloud."""
-    run_suite(session, *WORKERS, "-m", "not exhaustive", "tests/contract")
-
-
-@nox.session
-def slow(session: nox.Session) -> None:
-    """Kill verbs, spoil their answers, and use two machines at once: minutes."""
-    run_suite(session, *WORKERS, "-m", "slow and not exhaustive", "tests/contract")
-
-
-@nox.session
-def exhaustive(session: nox.Session) -> None:
-    """Kill each verb at every request, let each request go wrong in every way, and digest every kind of model."""
+def run_matrices(session: nox.Session) -> None:
+    """Run every case of the matrices, and the contract on both of IBM's clients and on both platforms."""
     run_suite(session, *WORKERS, "-m", "exhaustive", "tests/contract", "tests/unit")
 
 
-@nox.session
-def ibm_suite(session: nox.Session) -> None:
-    """Run IBM's own suite, out of the old client's wheel, on the embedded service, with all its frameworks."""
-    everything = ("-m", "ibm_suite or not ibm_suite", "--timeout", "1200", "tests/ibm_suite")
-    # The old client saves models of the Keras that its runtimes have, which is Keras 2.
-    session.env["TF_USE_LEGACY_KERAS"] = "1"
-    run_suite(session, *WORKERS, *everything, extras=FRAMEWORKS, also=["tf-keras"])
-
-
-@nox.session
-def engines(session: nox.Session) -> None:
-    """Score on real clusters of Dask and Spark, whose workers are killed; Spark needs Java 17."""
-    files = ("tests/engines", "tests/unit/payload/test_arrow.py")
-    run_suite(session, "-m", "engines or not engines", *files, extras="local,dask,spark")
-
-
-@nox.session
-def frameworks(session: nox.Session) -> None:
-    """Serve models of the frameworks that are too large for the other sessions, as their answers were recorded."""
-    files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
-    run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost"], extras=FRAMEWORKS)
-
-
-@nox.session
-def fuzz(session: nox.Session) -> None:
+def run_fuzzers(session: nox.Session) -> None:
     """Send nonsense to the embedded service for ten minutes, hammer it for five, and kill it two hundred times."""
     for name, value in (("FUZZ_SECONDS", "600"), ("HAMMER_SECONDS", "300"), ("KILLS", "200")):
         session.env[f"WML_DEPLOYER_{name}"] = value
@@ -214,18 +188,58 @@ def fuzz(session: nox.Session) -> None:
     run_suite(session, "-m", "", "--timeout", "7200", *(f"tests/server/{file}" for file in files))
 
 
-@nox.session
-def real(session: nox.Session) -> None:
-    """Run the contract suite on the service that the ``WML_*`` variables name, in a space that is empty."""
-    session.env["WML_DEPLOYER_ANY_SERVICE"] = "1"
-    run_suite(session, "-n", "0", "-m", "any_service", "--timeout", "1200", "tests/contract")
-
-
-@nox.session
-def openapi(session: nox.Session) -> None:
-    """Call each operation of the embedded service 200 times, as schemathesis makes requests of its OpenAPI document."""
+def run_schemathesis(session: nox.Session) -> None:
+    """Call each operation of the embedded service 200 times, with requests made from its OpenAPI document."""
     session.env["WML_DEPLOYER_SCHEMATHESIS"] = install_apart(session, "schemathesis", *group("openapi"))
     run_suite(session, "-m", "", "tests/server/test_openapi.py")
+
+
+def run_ibm_suite(session: nox.Session) -> None:
+    """Run IBM's own suite, from the wheel of the old client, on the embedded service, with all its frameworks."""
+    # The old client saves models of the Keras that its runtimes have, which is Keras 2.
+    session.env["TF_USE_LEGACY_KERAS"] = "1"
+    arguments = ("-m", "", "--timeout", "1200", "tests/ibm_suite")
+    run_suite(session, *WORKERS, *arguments, extras=FRAMEWORKS, also=["tf-keras"])
+
+
+@nox.session
+@nox.parametrize(
+    "run",
+    [
+        nox.param(run_matrices, id="matrices"),
+        nox.param(run_fuzzers, id="fuzz"),
+        nox.param(run_schemathesis, id="openapi"),
+        nox.param(run_ibm_suite, id="ibm-suite"),
+    ],
+)
+def exhaustive(session: nox.Session, run: Callable[[nox.Session], None]) -> None:
+    """Run what takes up to an hour: nox -s "exhaustive(fuzz)"."""
+    run(session)
+
+
+def run_engines(session: nox.Session) -> None:
+    """Score on real clusters of Dask and Spark, whose workers are killed; Spark needs Java 17."""
+    run_suite(session, "-m", "", "tests/engines", "tests/unit/payload/test_arrow.py", extras="local,dask,spark")
+
+
+def run_frameworks(session: nox.Session) -> None:
+    """Serve models of frameworks that are too large for the other sessions."""
+    files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
+    run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost"], extras=FRAMEWORKS)
+
+
+@nox.session
+@nox.parametrize("run", [nox.param(run_engines, id="engines"), nox.param(run_frameworks, id="frameworks")])
+def optional(session: nox.Session, run: Callable[[nox.Session], None]) -> None:
+    """Run the tests that need large optional packages: nox -s "optional(engines)"."""
+    run(session)
+
+
+@nox.session
+def real(session: nox.Session) -> None:
+    """Run the contract tests on the service that the ``WML_*`` variables name, in an empty space."""
+    session.env["WML_DEPLOYER_ANY_SERVICE"] = "1"
+    run_suite(session, "-n", "0", "-m", "any_service", "--timeout", "1200", "tests/contract")
 
 
 @nox.session
@@ -241,20 +255,16 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Look at everything in a real browser, Chromium: JupyterLab's notebooks and the console, in light and dark."""
+    """Test the notebook views and the console in Chromium, and follow the README in a notebook as a newcomer does."""
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         session.run("apt-get", "update", "--quiet", external=True)
         session.run("apt-get", "install", "--yes", "--no-install-recommends", "chromium", external=True)
-    run_suite(session, "tests/notebook", extras="local,plot", also=group("browser"))
-    # In a process of its own: there cannot be two drivers of browsers in one.
-    session.run("pytest", "tests/server/console", *session.posargs)
-
-
-@nox.session
-def newcomer(session: nox.Session) -> None:
-    """Copy the README's blocks into a notebook and follow a guide, with the built wheel in an empty home; timed."""
+    newcomer = str(Path("tests/docs/newcomer.py").resolve())
     install_wheel(session, "ipykernel>=6.29", "nbclient>=0.10")
-    session.run("python", str(Path("tests/docs/newcomer.py").resolve()))
+    session.run("python", newcomer)
+    run_suite(session, "tests/notebook", extras="local,plot", also=group("browser"))
+    # In a process of its own: Playwright allows one driver for each.
+    session.run("pytest", "tests/server/console", *session.posargs)
 
 
 @nox.session

@@ -53,7 +53,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "platform",
             [
-                pytest.param(one, id="-".join(one), marks=[] if core or one == INSTALLED[0] else [pytest.mark.matrix])
+                pytest.param(
+                    one, id="-".join(one), marks=[] if core or one == INSTALLED[0] else [pytest.mark.exhaustive]
+                )
                 for one in INSTALLED
             ],
             indirect=True,

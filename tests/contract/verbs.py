@@ -40,5 +40,5 @@ def newest(deployer: Deployer) -> StoredModel:
 
 
 def verbs() -> list[Any]:
-    """Return the verbs as parameters: every day those that most users call, all in the session of the contract."""
-    return [pytest.param(verb, marks=[] if verb in OFTEN else [pytest.mark.matrix]) for verb in VERBS]
+    """Return the verbs as parameters: those that most users call every time, the others in the session slow."""
+    return [pytest.param(verb, marks=[] if verb in OFTEN else [pytest.mark.slow]) for verb in VERBS]

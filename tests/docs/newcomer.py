@@ -1,6 +1,6 @@
 """What a newcomer does: copy the README's blocks into a notebook, then follow one guide, in an empty home.
 
-Run by ``nox -s newcomer`` in an environment that holds the built wheel and a notebook, and nothing else. Prints how
+Run by ``nox -s browser`` in an environment that holds the built wheel and a notebook, and nothing else. Prints how
 long each part took; a cell that fails, warns or writes to the error stream fails the whole.
 """
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wml_deployer.scorer import Scorer
     from wml_deployer.testing import LocalServer
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PARTITIONS = 10
 

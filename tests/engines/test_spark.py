@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wml_deployer.testing import LocalServer
 
 pytestmark = [
-    pytest.mark.engines,
+    pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore"),  # PySpark uses what its own dependencies call old
 ]

@@ -129,7 +129,7 @@ def run(server: LocalServer, mode: str, name: str, directory: Path) -> tuple[int
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
-        pytest.param(name, mode, marks=[] if mode in often else [pytest.mark.ibm_suite])
+        pytest.param(name, mode, marks=[] if mode in often else [pytest.mark.exhaustive])
         for name, often in QUICK.items()
         for mode in MODES
     ],
@@ -139,7 +139,7 @@ def test_file_passes(name: str, mode: str, service: LocalServer, tmp_path: Path)
     assert (TESTS[name], []) == run(service, mode, name, tmp_path)
 
 
-@pytest.mark.ibm_suite
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 @pytest.mark.parametrize("mode", MODES)

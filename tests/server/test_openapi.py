@@ -110,7 +110,7 @@ def test_made_up_requests_are_answered_as_described(tmp_path: Path, archives: tu
     """Never with a 500, always as the document says, and nearly every operation succeeds."""
     python = os.environ.get("WML_DEPLOYER_SCHEMATHESIS") or sys.executable
     if python == sys.executable and find_spec("schemathesis") is None:
-        pytest.skip("schemathesis is not installed (nox -s openapi)")
+        pytest.skip('schemathesis is not installed (nox -s "exhaustive(openapi)")')
     with LocalServer(tmp_path / "service") as server:
         client = Client(server)
         model_id = client.store(archives[0])

@@ -125,7 +125,7 @@ def files(draw: st.DrawFn) -> str:
     )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     marked=files(), newline=st.sampled_from(["\n", "\r\n"]), mark=st.sampled_from(["", "\ufeff"]), is_cut=st.booleans()

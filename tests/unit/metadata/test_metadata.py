@@ -478,7 +478,7 @@ ENTRIES = st.builds(
 )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     versions=st.lists(

@@ -145,7 +145,7 @@ def check_ways(kind: str, folder: Path) -> None:
     assert dict.fromkeys(WAYS, expected) == {way: digest(go(model, kind, folder)) for way, go in WAYS.items()}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SOME)
 def test_no_way_to_save_load_or_use_changes_the_digest(kind: str, tmp_path: Path) -> None:
     """Pickle and joblib, compressed, mapped or copied, before and after predict."""
@@ -193,7 +193,7 @@ def check_processes(kinds: tuple[str, ...], folder: Path, *seeds: str) -> None:
         assert expected == json.loads(ran.stdout)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_digest_does_not_depend_on_the_process(tmp_path: Path) -> None:
     """Another process with another hash seed loads the same model."""
     check_processes(SOME, tmp_path, "1")

@@ -83,7 +83,7 @@ print(sorted(asked))
 """
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_all_that_loading_imports_is_found(tmp_path: Path) -> None:
     """The names are those, and only those, that Python says it looks up while the file is loaded."""
     path = tmp_path / "model.joblib"
@@ -227,7 +227,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(value=VALUES, protocol=st.integers(0, pickle.HIGHEST_PROTOCOL), small=st.booleans())
 def test_any_value_is_followed_to_its_end(value: object, protocol: int, small: bool) -> None:
