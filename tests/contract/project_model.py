@@ -1,7 +1,4 @@
-"""A project as the documentation describes it: what each verb does to it, without a service and without a file.
-
-Two checkouts share a deployment space; each knows what its own calls did, and what ``recover`` or a copied file told.
-"""
+"""A project with two checkouts, as the documentation describes what each verb does to it: no service, and no file."""
 
 from __future__ import annotations
 
@@ -76,10 +73,8 @@ class World:
         here = self.opened(at)
         if self.serving is not None:
             self._refuse_unknown(here)
-            if (
-                self._find(here.versions, content) is None
-                or self._stored(here, content, sample=sample)[0] != self.serving
-            ):
+            known = self._find(here.versions, content)
+            if known is None or self._stored(here, content, sample=sample)[0] != self.serving:
                 raise Refused(ConflictError)
         self.release(at, content, sample=sample, works=works)
 
@@ -157,8 +152,7 @@ class World:
             raise Refused(ConflictError)
         if here.names_deployment and live(here.log):
             here.log = [*here.log, Entry(next(self.orders), "delete", live(here.log), None, "skipped")]
-        self.serving, self.told = None, Checkout()
-        here.names_deployment, here.interrupted = False, None
+        self.serving, self.told, here.names_deployment, here.interrupted = None, Checkout(), False, None
         if cascade:
             here.retired.update(here.versions)
             self.models, self.candidate, here.versions = {}, None, []
@@ -293,13 +287,11 @@ class World:
 def served(log: list[Entry]) -> list[Revision]:
     """Return the versions that were live, one after the other; a rollback takes away what came after its target."""
     found: list[Revision] = []
-    for entry in log:
-        if entry.now is None or entry.verification == "failed":
-            continue
-        if entry.action in {"rollback", "revert"} and entry.now in found:
-            del found[len(found) - found[::-1].index(entry.now) :]
-        elif found[-1:] != [entry.now]:
-            found.append(entry.now)
+    for action, now in [(entry.action, entry.now) for entry in log if entry.now and entry.verification != "failed"]:
+        if action in {"rollback", "revert"} and now in found:
+            del found[len(found) - found[::-1].index(now) :]
+        elif found[-1:] != [now]:
+            found.append(now)
     return found
 
 

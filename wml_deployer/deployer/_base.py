@@ -98,7 +98,10 @@ class OpenProject:
         return console_link(service)
 
     def close(self) -> None:
-        """Close every connection; new ones are opened when needed."""
+        """Close every connection; new ones are opened when needed.
+
+        Nothing that this deployer started runs after that: what still does has two seconds to end, and is stopped then.
+        """
         self._project.close()
 
     def __enter__(self) -> Self:
