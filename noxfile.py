@@ -145,12 +145,13 @@ def run_lowest(session: nox.Session) -> None:
 
 
 def install_beside_newest(session: nox.Session) -> None:
-    """Install the wheel beside the newest data libraries, and check that pip does not change them."""
+    """Install the wheel beside the newest data libraries: pip does not change them, and the quickstart runs."""
     session.install("--upgrade", "numpy", "packaging", "pandas", "scikit-learn")
     check = str(Path("tests/installation.py").resolve())
     before = session.run("python", check, silent=True)
     install_wheel(session)
     session.run("python", check, str(before))
+    session.run("python", str(Path("docs/examples/quickstart.py").resolve()))
 
 
 OLDER, NEWER = (partial(run_on_one_client, client=name) for name in ("ibm-watson-machine-learning", "ibm-watsonx-ai"))

@@ -207,7 +207,8 @@ def _parser() -> _Parser:
                 action="store_true",
                 help="even if it takes other columns than the live version, or is a regressor in place of a classifier",
             )
-    _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
+    check = _model_command(commands, "check", "tell what would go wrong; nothing is uploaded", _check)
+    check.add_argument("--isolated", action="store_true", help="prove it in a clean virtual environment as well")
     rollback = _command(commands, "rollback", "serve an earlier version again", _roll_back, model=False)
     rollback.add_argument(
         "--to",
@@ -239,6 +240,15 @@ def _model_command(
     )
     command.add_argument(
         "--specification", type=_unicode, metavar="NAME", help="software specification; the best by default"
+    )
+    command.add_argument(
+        "--requirements",
+        type=_unicode,
+        metavar="FILE",
+        help="requirements file of what to install beside the runtime's libraries; or the word auto",
+    )
+    command.add_argument(
+        "--code", type=Path, action="append", metavar="PATH", help="own package or module that goes along; repeatable"
     )
     command.add_argument("--unpickle", action="store_true", help="load the model file to find schema and classes")
     return command
@@ -275,6 +285,9 @@ def _check(given: argparse.Namespace) -> dict[str, Any]:
             given.model,
             sample=sample,
             specification=given.specification,
+            requirements=given.requirements,
+            code=given.code,
+            isolated=given.isolated,
             unpickle=given.unpickle,
             timeout=given.timeout,
         )
@@ -327,6 +340,8 @@ def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
                 sample=sample,
                 version=given.name,
                 specification=given.specification,
+                requirements=given.requirements,
+                code=given.code,
                 unpickle=given.unpickle,
                 metrics=metrics,
                 reason=given.reason,

@@ -20,12 +20,14 @@ _FLAGS = {"version": "--name"}
 """Flags that are not called as the argument is."""
 _FILES = frozenset({"metrics", "sample"})
 """Arguments whose flags take a file, whatever the example in Python is."""
-_ARGUMENTS = "allow_schema_change|metrics|reason|sample|specification|timeout|to|unpickle|version"
+_ARGUMENTS = (
+    "allow_schema_change|code|isolated|metrics|reason|requirements|sample|specification|timeout|to|unpickle|version"
+)
 _WITHOUT_COMMAND = frozenset(
     {"candidate", "compare", "delete", "discard", "jobs", "promote", "prune", "recover", "score", "store"}
 )
 _CALL = re.compile(r"\b(Call )?(?:Deployer\.)?([a-z_]+)\(([^()]*)\)")
-_ARGUMENT = re.compile(rf"\b({_ARGUMENTS})=('[^']*'|\{{[^}}]*\}}|[\w.+-]*\w)?")
+_ARGUMENT = re.compile(rf"\b({_ARGUMENTS})=('[^']*'|\[[^]]*\]|\{{[^}}]*\}}|[\w.+-]*\w)?")
 
 
 def in_flags(text: str, commands: Iterable[str], model: str, place: str) -> str:
@@ -64,4 +66,7 @@ def _flag(name: str, value: str | None) -> str:
     flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
     if value is None or value == "True" or name in _FILES:
         return flag
+    if value.startswith("["):
+        items = re.findall(r"'([^']*)'", value)
+        return f"{flag} FILE" if name == "requirements" else " ".join(f"{flag} {shlex.quote(item)}" for item in items)
     return f"{flag} {shlex.quote(value.strip(chr(39)))}"

@@ -20,7 +20,14 @@ from wml_deployer.frameworks._registry import FRAMEWORKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LifeCycle", "Specification", "choose_function_specification", "choose_specification", "fits"]
+__all__ = [
+    "LifeCycle",
+    "Specification",
+    "choose_carrier",
+    "choose_function_specification",
+    "choose_specification",
+    "fits",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +91,7 @@ class Specification:
         notes: What the service says of that state, dates for instance, as text; empty where it says no more.
         packages: Version by name of each package it includes (``included_packages``); empty where not listed.
         extensions: Names of the package extensions that add to them; what those install is not told.
+        modules: Top-level modules of the caller's own that are installed with it.
 
     Example:
         >>> Specification("f47a", "runtime-25.1-py3.12", packages={"scikit-learn": "1.6.1"}).state
@@ -98,6 +106,7 @@ class Specification:
     notes: str = field(default="", kw_only=True)
     packages: Mapping[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
+    modules: frozenset[str] = frozenset()
 
 
 def choose_specification(
@@ -138,6 +147,32 @@ def choose_specification(
     if chosen.state == "deprecated":
         logger.warning("%s is deprecated: use %s", chosen.name, chosen.replacement or "a supported one")
     return chosen
+
+
+def choose_carrier(
+    framework: str, specifications: Sequence[Specification], *, name: str | None = None
+) -> tuple[Specification, str] | None:
+    """Choose the runtime of a framework, whatever release it carries: another one can be installed over it.
+
+    Args:
+        framework: Name of the framework, ``"scikit-learn"`` for instance.
+        specifications: What the service offers.
+        name: The specification to use; chosen if not given.
+
+    Returns:
+        The best runtime, with the release that it carries; ``None`` where there is none.
+
+    Example:
+        >>> offered = [Specification("f47a", "runtime-25.1-py3.12"), Specification("368d", "onnxruntime_opset_19")]
+        >>> choose_carrier("scikit-learn", offered)[1]
+        '1.6'
+
+    """
+    for each in sorted((each for each in specifications if each.state in _PREFERENCE), key=_rank):
+        carried = _carried(framework, each)
+        if carried and (each.name == name or (name is None and _is_chosen_unasked(each))):
+            return each, carried
+    return None
 
 
 def choose_function_specification(

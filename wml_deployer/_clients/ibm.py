@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from wml_deployer._clients.changes import changing
 from wml_deployer._clients.direct import DirectCalls, input_schemas
-from wml_deployer._clients.documents import entity, packages, specification_of, text_of
+from wml_deployer._clients.documents import text_of
 from wml_deployer._clients.exchange import exchanging
 from wml_deployer._clients.isolation import isolated
 from wml_deployer._clients.protocol import Scope, refuse_project
@@ -20,6 +19,7 @@ from wml_deployer._clients.records import (
     ModelRecord,
     SpaceRecord,
 )
+from wml_deployer._clients.software import SoftwareCalls
 from wml_deployer._clients.translation import translated
 from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import cleanup_deadline
@@ -40,12 +40,11 @@ if TYPE_CHECKING:
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
     from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
-    from wml_deployer.specifications import Specification
 
 __all__ = ["IBMClient"]
 
 
-class IBMClient(DirectCalls):
+class IBMClient(SoftwareCalls, DirectCalls):
     """One deployment space through one of IBM's ``APIClient`` classes.
 
     Args:
@@ -76,22 +75,6 @@ class IBMClient(DirectCalls):
         with self._calling(f"choose the {self.scope.kind}"):
             choose = self._client.set
             (choose.default_project if self.scope.kind == "project" else choose.default_space)(self.scope.id)
-
-    def specifications(self) -> Sequence[Specification]:
-        """Ask for the software specifications and their life cycle."""
-        with self._calling("list the software specifications"):
-            listed = self._client.software_specifications.get_details()["resources"]
-            return [specification_of(item) for item in listed]
-
-    def specification(self, specification: Specification) -> Specification:
-        """Ask for the packages that a listed specification includes; a derived one's are its base's."""
-        with self._calling("look up the software specification"):
-            details = self._client.software_specifications.get_details
-            document = details(specification.id)
-            base = entity(document).get("base_software_specification", {}).get("guid")
-            document, extensions = details(base) if base else document, entity(document).get("package_extensions", ())
-            named = tuple(str(item["metadata"]["name"]) for item in extensions)
-            return replace(specification, packages=packages(document), extensions=named)
 
     def space(self) -> SpaceRecord:
         """Ask for the deployment space."""

@@ -101,6 +101,21 @@ class Client(Protocol):
     def specification(self, specification: Specification) -> Specification:
         """Ask for the packages that a listed specification includes; a derived one's are its base's."""
 
+    def derive_specification(self, name: str, base: Specification, extension_ids: Sequence[str]) -> Specification:
+        """Derive a software specification that adds package extensions to its base."""
+
+    def delete_specification(self, specification_id: str) -> None:
+        """Delete a derived software specification; its package extensions stay."""
+
+    def store_extension(self, name: str, kind: str, content: Path) -> str:
+        """Upload a package extension, ``"conda_yml"`` or ``"pip_zip"``, and return its id."""
+
+    def extension_called(self, name: str) -> str | None:
+        """Return the id of the package extension of this name; ``None`` where there is none."""
+
+    def delete_extension(self, extension_id: str) -> None:
+        """Delete a package extension."""
+
     def space(self) -> SpaceRecord:
         """Ask for the deployment space."""
 

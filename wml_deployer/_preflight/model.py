@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wml_deployer._environment.requirements import pins_of
 from wml_deployer.errors import CheckError, Fault
 from wml_deployer.frameworks import major_minor
 from wml_deployer.frameworks._inspection import distributions_of_modules
@@ -190,7 +191,7 @@ def _root_findings(root: str, names: list[str], specification: Specification) ->
             "error",
             shown,
             "it stands in the script or notebook that runs now, and the runtime cannot import that",
-            "Move it to a module of an installable package, and add that to a specification as a package extension.",
+            "Move it to a module, and give that as code=['my_module.py'].",
         )
     elif not _is_carried(root, specification):
         # What an extension installs is not told: it may be this.
@@ -198,12 +199,12 @@ def _root_findings(root: str, names: list[str], specification: Specification) ->
             "warning" if specification.extensions else "error",
             shown,
             f"the package {root} is not among those of {specification.name}",
-            f"Derive a specification with a package extension that installs {root}, and pass specification=.",
+            _package_next_step(root),
         )
 
 
 def _is_carried(root: str, specification: Specification) -> bool:
-    if root in sys.stdlib_module_names:
+    if root in sys.stdlib_module_names or root in specification.modules:
         return True
     listed = {_normalized(name) for name in specification.packages}
     names = {_normalized(name) for name in _names_of(root)}
@@ -217,6 +218,13 @@ def _names_of(root: str) -> tuple[str, ...]:
         if root == framework.package or root in framework.bundled:
             return root, *framework.packages
     return ("pandas",) if root == "pandas" else distributions_of_modules().get(root, ())
+
+
+def _package_next_step(root: str) -> str:
+    pinned = pins_of({root})
+    if pinned:
+        return f"Pass requirements={list(pinned)!r}, or requirements='auto' for all that the model needs."
+    return f"Pass the folder of the package, or the module: code=['{root}']."
 
 
 def _nameless(module: str, name: str) -> Finding:
@@ -271,5 +279,5 @@ def _python_findings(python: str, specification: Specification) -> Iterator[Find
             "python",
             f"classes or functions of this script go along as bytecode of Python {major_minor(python)}, and "
             f"{specification.name} has {major_minor(there)}",
-            "Move them to a module of an installable package, or work with the Python of the runtime.",
+            "Move them to a module, and give that as code=['my_module.py']; or work with the Python of the runtime.",
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._rollout.preparing import Placement
     from wml_deployer._rollout.versions import StoreRequest
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.specifications import Specification
@@ -63,7 +64,15 @@ def check(connect: Callable[[], Client], metadata: Metadata, request: StoreReque
 
 def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:
     with ExitStack() as stack:
-        packed = prepare_model(request.model, metadata, request.sample, unpickle=request.unpickle, route=request.route)
+        packed = prepare_model(
+            request.model,
+            metadata,
+            request.sample,
+            unpickle=request.unpickle,
+            route=request.route,
+            requirements=request.requirements,
+            code=request.code,
+        )
         prepared = _collect(findings, "model", lambda: stack.enter_context(packed))
         if prepared is None:
             return _Seen()
@@ -76,12 +85,29 @@ def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metad
             except WMLDeployerError as error:
                 findings += as_findings(error, "model" if isinstance(error, ModelError) else service_subject(error))
             else:
-                prepared, specification, found = placement
-                findings += life_findings(specification)
+                prepared, specification, found = placement.prepared, placement.specification, placement.findings
+                findings += life_findings(placement.base)
+                if request.isolated:
+                    _collect(findings, "isolation", lambda: _prove(placement))
         findings += found
         findings += schema_findings(prepared.profile.schema, sampled=request.sample is not None)
         findings += size_findings(prepared.package.size)
         return _Seen(prepared.profile.model_type, specification, prepared.route, prepared.why)
+
+
+def _prove(placement: Placement) -> None:
+    """Prove a model in a clean virtual environment."""
+    from wml_deployer._environment.isolated import prove_in_isolation  # noqa: PLC0415 - only who asks for it needs it
+
+    prepared = placement.prepared
+    prove_in_isolation(
+        prepared.package.path,
+        prepared.sample,
+        placement.specification,
+        prepared.environment,
+        prepared.profile.libraries,
+        is_function=prepared.route == "function",
+    )
 
 
 def _look_at_stored(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:

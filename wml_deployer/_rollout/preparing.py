@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from wml_deployer._environment.code import pack_code
+from wml_deployer._environment.environment import Environment
+from wml_deployer._environment.requirements import pins_of, read_requirements
 from wml_deployer._preflight.findings import input_findings
 from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._verification.sample import Rehearsal
@@ -33,12 +36,13 @@ from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._pickles import load_estimator, scan_pickles
 from wml_deployer.schema import Field, Schema
-from wml_deployer.specifications import choose_function_specification, choose_specification
+from wml_deployer.specifications import choose_carrier, choose_function_specification, choose_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._environment.code import Code
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Route
@@ -61,6 +65,7 @@ class PreparedModel:
         route: The way on which it goes live.
         why: Why on this one, where another one was possible.
         as_function: Makes a function of it, where it may become one, and takes the reason.
+        environment: What is installed over the runtime.
 
     """
 
@@ -72,6 +77,7 @@ class PreparedModel:
     route: Route = "native"
     why: str = ""
     as_function: Callable[[str], PreparedModel] | None = None
+    environment: Environment = field(default_factory=Environment)
 
     @property
     def obstacle(self) -> str | None:
@@ -82,7 +88,14 @@ class PreparedModel:
 
 @contextmanager
 def prepare_model(
-    model: Any, metadata: Metadata, rows: Any, *, unpickle: bool, route: Route | None = None
+    model: Any,
+    metadata: Metadata,
+    rows: Any,
+    *,
+    unpickle: bool,
+    route: Route | None = None,
+    requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+    code: Sequence[str | os.PathLike[str]] | None = None,
 ) -> Iterator[PreparedModel]:
     """Find out what a model is and pack it, before anything is sent.
 
@@ -92,11 +105,21 @@ def prepare_model(
         rows: n rows × k fields to rehearse and verify the deployment with, or ``None``.
         unpickle: Whether a path may be loaded into this process.
         route: The way to go live; chosen if not given.
+        requirements: What to install beside the runtime's libraries.
+        code: Own packages that go along.
 
     Raises:
         ModelError: It cannot be stored.
 
     """
+    packed = pack_code(code) if code else None
+
+    def equipped(prepared: PreparedModel) -> PreparedModel:
+        environment = Environment(read_requirements(requirements, _imported(prepared.package, packed)), packed)
+        make = prepared.as_function
+        function = None if make is None else lambda why: equipped(make(why))
+        return replace(prepared, environment=environment, as_function=function)
+
     is_path = isinstance(model, str | os.PathLike)
     if is_path:
         _refuse_missing(Path(model))
@@ -109,13 +132,19 @@ def prepare_model(
             )
         profile = _profile_of_path(model, metadata, rows)
         with pack(model) as package:
-            yield PreparedModel(profile, package)
+            yield equipped(PreparedModel(profile, package))
         return
     versions = _saved_with(model) if is_path else {}
     estimator = load_estimator(model, versions) if is_path else model
     with ExitStack() as stack:
         ways = _Ways(stack, estimator, metadata, rows, versions=versions, path=model if is_path else None)
-        yield ways.choose(route)
+        yield equipped(ways.choose(route))
+
+
+def _imported(package: Package, code: Code | None) -> set[str]:
+    """Return the top-level modules that loading a model imports, but for the caller's own."""
+    own = code.modules if code else ()
+    return {module.partition(".")[0] for module, _ in package.scan().globals}.difference(own)
 
 
 class _Ways:
@@ -298,14 +327,24 @@ class Placement(NamedTuple):
 
     Attributes:
         prepared: The model; a function where no runtime serves it natively.
-        specification: What runs it, with its packages.
+        base: The runtime of the service that runs it.
+        specification: The same with what is installed over it, and the packages of both.
+        offered: Every specification that the service lists.
         findings: What would go wrong with it.
 
     """
 
     prepared: PreparedModel
+    base: Specification
     specification: Specification
+    offered: Sequence[Specification]
     findings: tuple[Finding, ...]
+
+    @property
+    def lacks_libraries(self) -> bool:
+        """Whether something beside the model itself stands in the way: what the runtime has installed."""
+        own = len(self.prepared.findings)
+        return any(finding.severity == "error" for finding in self.findings[own:])
 
 
 def place(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
@@ -336,16 +375,39 @@ def place(client: Client, prepared: PreparedModel, name: str | None) -> Placemen
 
 
 def _place_natively(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
-    chosen = choose_specification(prepared.profile.model_type, client.specifications(), name=name)
-    specification = client.specification(chosen)
+    offered, profile = client.specifications(), prepared.profile
+    try:
+        base = choose_specification(profile.model_type, offered, name=name)
+    except SpecificationError:
+        framework = profile.model_type.rpartition("_")[0]
+        carrier = choose_carrier(framework, offered, name=name)
+        if carrier is None or not prepared.environment.installs(framework):
+            raise
+        # The requirements bring the model's own release. The runtime serves it under the type of its own one.
+        base, carried = carrier
+        prepared = replace(prepared, profile=replace(profile, model_type=f"{framework}_{carried}"))
+    specification = prepared.environment.applied_to(client.specification(base))
     unfit = model_findings(prepared.profile, prepared.package, specification)
-    return Placement(prepared, specification, (*prepared.findings, *unfit))
+    return Placement(prepared, base, specification, offered, (*prepared.findings, *unfit))
 
 
 def _place_function(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
-    chosen = choose_function_specification(prepared.profile.python, client.specifications(), name=name)
-    specification = client.specification(chosen)
+    offered, profile = client.specifications(), prepared.profile
+    base = choose_function_specification(profile.python, offered, name=name)
+    runtime = client.specification(base)
     # The embedded service runs everything with the Python and the packages that are here.
     is_embedded = urlsplit(client.url).hostname in {"127.0.0.1", "localhost", "::1"}
-    unfit = function_findings(prepared.profile, prepared.package, specification, here=is_embedded)
-    return Placement(prepared, specification, (*prepared.findings, *unfit))
+
+    def placed(environment: Environment) -> Placement:
+        specification = environment.applied_to(runtime)
+        unfit = tuple(function_findings(profile, prepared.package, specification, here=is_embedded))
+        equipped = replace(prepared, environment=environment)
+        return Placement(equipped, base, specification, offered, (*prepared.findings, *unfit))
+
+    asked = placed(prepared.environment)
+    if prepared.environment.requirements or name is not None or not asked.lacks_libraries:
+        return asked
+    # Where the runtime lacks what the model needs, it is installed at the versions of this process.
+    code = prepared.environment.code
+    pinned = placed(Environment(pins_of(_imported(prepared.package, code)), code))
+    return asked if pinned.lacks_libraries else pinned

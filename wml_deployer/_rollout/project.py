@@ -18,6 +18,7 @@ from wml_deployer._rollout.deploying import (
     remove,
     serves_another,
 )
+from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.orphans import models_of, refuse_unknown_versions
 from wml_deployer._rollout.recovering import learn
@@ -269,6 +270,7 @@ class Project:
         self._journal.log_deletion(live_version(metadata) if metadata.deployment_uid else None)
         if cascade:
             self._delete_everything(metadata.project_name, models)
+            remove_unused(self.client)
             self._journal.forget_versions()
 
     def _delete_everything(self, project: str, models: Iterable[str]) -> None:

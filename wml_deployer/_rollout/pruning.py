@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wml_deployer._rollout.assets import delete_model, is_gone
+from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.orphans import refuse_unknown_versions
 from wml_deployer._rollout.rollback import find_version, live_version, rollback_target
@@ -58,6 +59,7 @@ def prune(
             _forget(file, model_id)
     if gone and record is not None:
         write_log(client, record, file.read())
+    remove_unused(client)
     return tuple(gone)
 
 

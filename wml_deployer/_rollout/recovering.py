@@ -177,6 +177,8 @@ def _read_version(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> 
             model_type=facts.get("model_type", revision.model_type),
             route=facts.get("route", "function" if revision.kind == "function" else "native"),
             software_specification=revision.specification,
+            requirements=facts.get("requirements", ()),
+            code=facts.get("code"),
             libraries=facts.get("libraries", {}),
             fields=revision.schema.fields,
             classes=tuple(facts.get("classes", ())),

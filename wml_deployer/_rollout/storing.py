@@ -9,6 +9,7 @@ from uuid import uuid4
 from wml_deployer._clients.records import UNKNOWN_TYPE, ModelProperties
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import is_there, removal_as_conflict
+from wml_deployer._rollout.derived import derived
 from wml_deployer._rollout.names import TakenNames
 from wml_deployer._rollout.orphans import (
     CUSTOM_KEY,
@@ -52,17 +53,16 @@ def stored_already(
         specification_name: Name of the software specification that it must run on, if any.
 
     """
-    digest = prepared.package.digest
-    same = [version for version in metadata.versions if _is_same_version(version, digest, name, specification_name)]
+    same = [version for version in metadata.versions if _is_same_version(version, prepared, name, specification_name)]
     return same[-1] if same and is_there(client, same[-1]) else None
 
 
-def refuse_taken(metadata: Metadata, digest: str, name: str | None, specification_name: str | None) -> None:
+def refuse_taken(metadata: Metadata, prepared: PreparedModel, name: str | None, specification_name: str | None) -> None:
     """Refuse a name that a stored version has.
 
     Args:
         metadata: The project.
-        digest: Digest of the content that shall have the name.
+        prepared: The model that shall have the name.
         name: The name, if one is given.
         specification_name: Name of the software specification that it shall run on, if one is given.
 
@@ -71,17 +71,19 @@ def refuse_taken(metadata: Metadata, digest: str, name: str | None, specificatio
 
     """
     stored = metadata.version(name)
-    if stored is not None and not _is_same_version(stored, digest, name, specification_name):
+    if stored is not None and not _is_same_version(stored, prepared, name, specification_name):
         raise VersionError(
-            f"Version {name!r} is stored already, with other content or on another software specification.",
+            f"Version {name!r} is stored already, with other content, requirements or code, or on another software "
+            "specification.",
             operation="store",
             next_step="Give another version=; a version never changes.",
         )
 
 
-def _is_same_version(version: Version, digest: str, name: str | None, specification_name: str | None) -> bool:
+def _is_same_version(version: Version, prepared: PreparedModel, name: str | None, specification_name: str | None) -> bool:
     return (
-        version.digest == digest
+        version.digest == prepared.package.digest
+        and (version.requirements, version.code) == prepared.environment.recorded
         and name in {None, version.name}
         and specification_name in {None, version.software_specification}
     )
@@ -118,7 +120,7 @@ def store(
         VersionError: The name was given to other content before; nothing was uploaded.
 
     """
-    prepared, specification = placement.prepared, placement.specification
+    prepared = placement.prepared
     profile, package = prepared.profile, prepared.package
     refuse(placement.findings, "store", prepared.cause)
     models = models_of(client, metadata)
@@ -137,16 +139,18 @@ def store(
         lambda found: found == (name or found) and taken.is_free(found, package.digest),
     )
     chosen = name or taken.next(metadata.project_version, package.digest, elsewhere)
-    properties = ModelProperties(
-        name=f"{metadata.project_name}_{chosen}",
-        model_type=profile.model_type,
-        specification_id=specification.id,
-        schema=profile.schema,
-        custom=_with_profile(facts(metadata, chosen, package.digest), prepared, metrics),
-        tags=(CUSTOM_KEY, metadata.project_name),
-        kind=kind,
-    )
-    stored, made = upload(client, metadata, package, properties, models=models, frozen=frozen)
+    with derived(client, placement.base, prepared.environment, placement.offered) as specification:
+        properties = ModelProperties(
+            name=f"{metadata.project_name}_{chosen}",
+            model_type=profile.model_type,
+            specification_id=specification.id,
+            schema=profile.schema,
+            custom=_with_profile(facts(metadata, chosen, package.digest), prepared, metrics),
+            tags=(CUSTOM_KEY, metadata.project_name),
+            kind=kind,
+        )
+        stored, made = upload(client, metadata, package, properties, models=models, frozen=frozen)
+    requirements, code = prepared.environment.recorded
     version = Version(
         name=stored.name,
         model_id=stored.model_id,
@@ -155,6 +159,8 @@ def store(
         model_type=profile.model_type,
         route=prepared.route,
         software_specification=specification.name,
+        requirements=requirements,
+        code=code,
         libraries=profile.libraries,
         fields=profile.schema.fields,
         classes=profile.schema.classes,
@@ -181,6 +187,7 @@ def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
 def _with_profile(said: dict[str, Any], prepared: PreparedModel, metrics: Mapping[str, float]) -> dict[str, Any]:
     """Add what a lost metadata.lock is rebuilt from, and the service has no place of its own for."""
     profile, is_native = prepared.profile, prepared.route == "native"
+    requirements, code = prepared.environment.recorded
     more = {
         "checksum": prepared.package.checksum,
         "route": "" if is_native else prepared.route,
@@ -189,6 +196,8 @@ def _with_profile(said: dict[str, Any], prepared: PreparedModel, metrics: Mappin
         "classes": list(profile.schema.classes),
         "parameters": profile.parameters,
         "metrics": {name: float(value) for name, value in metrics.items()},
+        "requirements": list(requirements),
+        "code": code,
     }
     return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
+from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import check_name, retired_names
 from wml_deployer._rollout.preparing import Placement, PreparedModel, place, prepare_model
 from wml_deployer._rollout.rollback import find_version
@@ -20,7 +21,8 @@ from wml_deployer.errors import ConflictError, ModelError
 from wml_deployer.metadata import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import SampleFolder
@@ -41,6 +43,9 @@ class StoreRequest:
     unpickle: bool = False
     metrics: Mapping[str, float] = field(default_factory=dict)
     route: Route | None = None
+    requirements: Sequence[str] | str | os.PathLike[str] | None = None
+    code: Sequence[str | os.PathLike[str]] | None = None
+    isolated: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a name or metrics that cannot be written, before anything is sent."""
@@ -87,7 +92,13 @@ class Versions:
             yield find_version(metadata, request.stored, "store")
         else:
             with prepare_model(
-                request.model, metadata, request.sample, unpickle=request.unpickle, route=request.route
+                request.model,
+                metadata,
+                request.sample,
+                unpickle=request.unpickle,
+                route=request.route,
+                requirements=request.requirements,
+                code=request.code,
             ) as prepared:
                 yield prepared
 
@@ -116,7 +127,7 @@ class Versions:
         if version is not None:
             refuse(prepared.findings, "store", prepared.cause)
         else:
-            refuse_taken(metadata, prepared.package.digest, request.version, request.specification)
+            refuse_taken(metadata, prepared, request.version, request.specification)
             if not upload:
                 raise deployed_already(metadata.project_name)
             version = self._store(client, metadata, placement, request)
@@ -139,6 +150,8 @@ class Versions:
             return
         if revisions:
             client.delete_model(version.model_id)
+            if version.requirements or version.code:
+                remove_unused(client, version.software_specification)
         metadata = self._file.read()
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))

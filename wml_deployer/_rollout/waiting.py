@@ -76,7 +76,14 @@ def wait_until_serving(
             _sleep(seconds, record)
             seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
             record = _look(client, record.id)
-            progress.advance(detail=record.state)
+            progress.advance(detail=_detail(record))
+
+
+def _detail(record: DeploymentRecord) -> str:
+    """Say what a deployment is at: the state, and what the service installs for it."""
+    message = record.raw.get("entity", {}).get("status", {}).get("message") or {}
+    text = message.get("text") if record.state in _WORKING and isinstance(message, dict) else None
+    return f"{record.state}: {text}" if text else record.state
 
 
 def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRecord:

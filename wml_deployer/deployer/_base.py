@@ -22,7 +22,7 @@ from wml_deployer.metadata import MetadataFile, Space
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -175,6 +175,9 @@ def store_request(
     specification: str | None = None,
     *,
     route: Route | None = None,
+    requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+    code: Sequence[str | os.PathLike[str]] | None = None,
+    isolated: bool = False,
     unpickle: bool = False,
     metrics: Mapping[str, float] | None = None,
 ) -> StoreRequest:
@@ -185,8 +188,20 @@ def store_request(
 
     """
     if not isinstance(model, StoredModel):
-        return StoreRequest(model, None, sample, version, specification, unpickle, metrics or {}, _known_route(route))
-    _refuse_changes(model, sample, version, specification, route)
+        return StoreRequest(
+            model,
+            None,
+            sample,
+            version,
+            specification,
+            unpickle,
+            metrics or {},
+            _known_route(route),
+            requirements,
+            code,
+            isolated,
+        )
+    _refuse_changes(model, sample, version, specification, route, requirements=requirements, code=code)
     return StoreRequest(model, model.version, metrics=metrics or {})
 
 
@@ -199,7 +214,12 @@ def _known_route(route: Route | None) -> Route | None:
 
 
 def _refuse_changes(
-    stored: StoredModel, sample: Any, version: str | None, specification: str | None, route: Route | None
+    stored: StoredModel,
+    sample: Any,
+    version: str | None,
+    specification: str | None,
+    route: Route | None,
+    **environment: object,
 ) -> None:
     """Refuse arguments that come too late for a stored version: without the model, a sample has no expected answer."""
     refused = {
@@ -207,6 +227,7 @@ def _refuse_changes(
         "version": version not in {None, stored.version},
         "specification": specification not in {None, stored.software_specification},
         "route": route not in {None, stored.route},
+        **{name: value is not None for name, value in environment.items()},
     }
     names = [f"{name}=" for name, is_refused in refused.items() if is_refused]
     if names:

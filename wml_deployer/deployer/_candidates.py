@@ -16,6 +16,9 @@ from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_requ
 from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
     from wml_deployer.deployment import Deployment
     from wml_deployer.metadata import Route
     from wml_deployer.reports import Comparison
@@ -35,6 +38,8 @@ class CandidateVerbs(OpenProject):
         version: str | None = None,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
         unpickle: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> Deployment:
@@ -48,6 +53,8 @@ class CandidateVerbs(OpenProject):
             version: Name of the version, as ``store`` takes it.
             specification: Name of the software specification, as ``store`` takes it.
             route: The way to go live, as ``store`` takes it.
+            requirements: What to install beside the runtime's libraries, as ``store`` takes it.
+            code: Own packages that go along, as ``store`` takes them.
             unpickle: Whether a path may be loaded into this process, as ``store`` takes it.
             timeout: Seconds for the whole call.
 
@@ -60,7 +67,9 @@ class CandidateVerbs(OpenProject):
             ConflictError: metadata.lock does not know what is live or what the candidate serves; nothing was done.
 
         """
-        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle)
+        request = store_request(
+            model, sample, version, specification, route=route, requirements=requirements, code=code, unpickle=unpickle
+        )
         with self._preparing(request, timeout) as (project, prepared):
             project.refuse_stale()
             chosen = project.versions.get(prepared, request)

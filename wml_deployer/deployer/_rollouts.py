@@ -11,7 +11,8 @@ from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_requ
 from wml_deployer.deployer._verb import verb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Mapping, Sequence
 
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.journal import Action
@@ -34,6 +35,8 @@ class RolloutVerbs(OpenProject):
         version: str | None = None,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -49,6 +52,8 @@ class RolloutVerbs(OpenProject):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             route: The way to go live, as :meth:`store` takes it.
+            requirements: What to install beside the runtime's libraries, as :meth:`store` takes it.
+            code: Own packages that go along, as :meth:`store` takes them.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -64,7 +69,17 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        request = store_request(
+            model,
+            sample,
+            version,
+            specification,
+            route=route,
+            requirements=requirements,
+            code=code,
+            unpickle=unpickle,
+            metrics=metrics,
+        )
         with self._preparing(request, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:
@@ -87,6 +102,8 @@ class RolloutVerbs(OpenProject):
         version: str | None = None,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -101,6 +118,8 @@ class RolloutVerbs(OpenProject):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             route: The way to go live, as :meth:`store` takes it.
+            requirements: What to install beside the runtime's libraries, as :meth:`store` takes it.
+            code: Own packages that go along, as :meth:`store` takes them.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -119,7 +138,17 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        request = store_request(
+            model,
+            sample,
+            version,
+            specification,
+            route=route,
+            requirements=requirements,
+            code=code,
+            unpickle=unpickle,
+            metrics=metrics,
+        )
         with self._preparing(request, timeout) as (project, candidate):
             record = project.wait_until_idle(project.require_deployment("update"))
             if not allow_schema_change:
@@ -136,6 +165,8 @@ class RolloutVerbs(OpenProject):
         version: str | None = None,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         reason: str | None = None,
@@ -150,6 +181,8 @@ class RolloutVerbs(OpenProject):
             version: Name of the version, as :meth:`store` takes it.
             specification: Name of the software specification, as :meth:`store` takes it.
             route: The way to go live, as :meth:`store` takes it.
+            requirements: What to install beside the runtime's libraries, as :meth:`store` takes it.
+            code: Own packages that go along, as :meth:`store` takes them.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             metrics: What you measured of it, as :meth:`store` takes it.
             reason: Why, for the history.
@@ -166,7 +199,17 @@ class RolloutVerbs(OpenProject):
 
         """
         check_reason(reason)
-        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        request = store_request(
+            model,
+            sample,
+            version,
+            specification,
+            route=route,
+            requirements=requirements,
+            code=code,
+            unpickle=unpickle,
+            metrics=metrics,
+        )
         with self._preparing(request, timeout) as (project, candidate):
             record = project.deployment()
             if record is not None:

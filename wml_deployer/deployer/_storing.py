@@ -12,7 +12,8 @@ from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import StoredModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Mapping, Sequence
 
     from wml_deployer.metadata import Route
     from wml_deployer.reports import CheckReport
@@ -32,6 +33,9 @@ class StoringVerbs(OpenProject):
         strict: bool = False,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
+        isolated: bool = False,
         unpickle: bool = False,
         timeout: float = ROLLOUT_SECONDS,
     ) -> CheckReport:
@@ -49,6 +53,11 @@ class StoringVerbs(OpenProject):
             strict: Whether errors are raised instead of returned.
             specification: Name of the software specification, as :meth:`store` takes it.
             route: The way to go live, as :meth:`store` takes it.
+            requirements: What to install beside the runtime's libraries, as :meth:`store` takes it.
+            code: Own packages that go along, as :meth:`store` takes them.
+            isolated: Whether to prove the model in a clean virtual environment of this machine as well: the runtime's
+                libraries, the requirements and the code are installed there, the model is loaded and predicts. It
+                takes a minute or so, and an index of packages.
             unpickle: Whether a path may be loaded into this process, as :meth:`store` takes it.
             timeout: Seconds for the whole call.
 
@@ -71,7 +80,17 @@ class StoringVerbs(OpenProject):
             ['schema', 'sample']
 
         """
-        request = store_request(model, sample, None, specification, route=route, unpickle=unpickle)
+        request = store_request(
+            model,
+            sample,
+            None,
+            specification,
+            route=route,
+            requirements=requirements,
+            code=code,
+            isolated=isolated,
+            unpickle=unpickle,
+        )
         with deadline(timeout):
             report = check(lambda: self._project.client, self.metadata, request)
         if strict:
@@ -87,6 +106,8 @@ class StoringVerbs(OpenProject):
         version: str | None = None,
         specification: str | None = None,
         route: Route | None = None,
+        requirements: Sequence[str] | str | os.PathLike[str] | None = None,
+        code: Sequence[str | os.PathLike[str]] | None = None,
         unpickle: bool = False,
         metrics: Mapping[str, float] | None = None,
         timeout: float = ROLLOUT_SECONDS,
@@ -103,6 +124,10 @@ class StoringVerbs(OpenProject):
             route: The way to go live: ``"native"``, as a model that a runtime of the service serves, or ``"function"``,
                 as a Python function that carries the model and rebuilds its rows as they were at the fit. If not given,
                 natively where a runtime answers as the model does here, as a function otherwise.
+            requirements: What to install beside the runtime's libraries: a list such as ``["lightgbm==4.6.0"]``, the
+                path of a requirements file, or ``"auto"`` for what the model's classes come from, at the versions of
+                this process.
+            code: Own packages that go along: folders such as ``"src/shop"``, and modules such as ``"helpers.py"``.
             unpickle: Whether a path may be loaded into this process to find schema and classes. Loading a
                 pickle runs code that it brings along.
             metrics: What you measured of it, such as ``{"f1": 0.93}``; :meth:`diff` sets it side by side.
@@ -116,7 +141,17 @@ class StoringVerbs(OpenProject):
             ConflictError: Somebody else stored a model of this project at the same time.
 
         """
-        request = store_request(model, sample, version, specification, route=route, unpickle=unpickle, metrics=metrics)
+        request = store_request(
+            model,
+            sample,
+            version,
+            specification,
+            route=route,
+            requirements=requirements,
+            code=code,
+            unpickle=unpickle,
+            metrics=metrics,
+        )
         with self._storing(timeout) as project, self._prepared(project, request) as candidate:
             stored = project.versions.get(candidate, request)
         return StoredModel.from_version(stored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -145,6 +146,18 @@ def _texts(value: object) -> str:
     return "" if is_right else "text, or a list of texts"
 
 
+def _paths(value: object) -> str:
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    is_right = value is None or (is_list and all(isinstance(path, str | os.PathLike) for path in cast("Any", value)))
+    return "" if is_right else "a list of paths, such as ['src/shop']"
+
+
+def _requirements(value: object) -> str:
+    is_list = isinstance(value, Sequence) and all(isinstance(text, str) for text in value)
+    is_right = value is None or isinstance(value, os.PathLike) or (is_list and not isinstance(value, bytes))
+    return "" if is_right else "a list such as ['lightgbm==4.6.0'], the path of a requirements file, or 'auto'"
+
+
 def _by_name(value: object) -> str:
     is_right = value is None or (isinstance(value, Mapping) and all(isinstance(name, str) for name in value))
     return "" if is_right else "numbers by name, such as {'f1': 0.93}"
@@ -159,7 +172,9 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "batch_bytes": _count,
     "batch_rows": _count,
     "cascade": _flag,
+    "code": _paths,
     "in_flight": _count,
+    "isolated": _flag,
     "metrics": _by_name,
     "named": _texts,
     "on_error": _text,
@@ -168,6 +183,7 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "one": _text,
     "other": _text,
     "reason": _text,
+    "requirements": _requirements,
     "specification": _text,
     "strict": _flag,
     "timeout": _seconds,

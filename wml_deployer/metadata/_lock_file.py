@@ -54,6 +54,7 @@ FORMAT = "1"
 _HEADER = "# Written by wml_deployer: commit it with metadata.yaml. Where it is lost, Deployer.recover() rebuilds it.\n"
 _TYPED = frozenset({"classes", "named", "metrics"})
 """Keys below which YAML's types count; every other value is the text that is written."""
+_DEFAULT_ROUTE = ("route", "native")
 _SCHEMA = ("fields", "classes", "named")
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)(?= |$)", re.MULTILINE)
 _ADVICE = "Correct it, or delete it and call recover(); nothing was done."
@@ -89,7 +90,8 @@ def _version(version: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
     for name in ("libraries", "parameters", "metrics"):
         version[name] = Row(sorted(version[name].items()))
     version["stored_at"] = Moment(version["stored_at"])
-    return {key: value for key, value in version.items() if value != {} and (key, value) != ("route", "native")}
+    version["requirements"] = Flow(version["requirements"])
+    return {key: value for key, value in version.items() if value not in ({}, []) and (key, value) != _DEFAULT_ROUTE}
 
 
 def parse_states(data: bytes, name: str) -> tuple[SpaceState, ...]:

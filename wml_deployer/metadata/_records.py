@@ -104,6 +104,8 @@ class Version(_Record):
             what the model is.
         route: How it goes live.
         software_specification: Name of the software specification that it runs on.
+        requirements: What is installed beside the libraries of its runtime.
+        code: Digest of the own packages that go along; None where there are none.
         libraries: Library -> version that it was fitted with.
         fields: Its input columns, in order; empty where it was fitted without names.
         classes: Its labels in the order of the answered probabilities; empty where there are none.
@@ -133,6 +135,8 @@ class Version(_Record):
     model_type: str
     route: Route = "native"
     software_specification: str
+    requirements: tuple[str, ...] = ()
+    code: str | None = None
     libraries: dict[str, str] = Key(default_factory=dict)
     fields: tuple[Field, ...] = ()
     classes: tuple[_Label, ...] = ()

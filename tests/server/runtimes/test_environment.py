@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wml_deployer.server.runtimes import LoadError, PackageExtension, WorkerLimits
+from wml_deployer.server.runtimes import LoadError, PackageExtension, WorkerLimits, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,41 @@ def test_extension_is_there_for_its_deployment_alone(
     (first, second) = answers
     assert ([3, "numpy"], [5, "numpy"]) == (first[:2], second[:2])
     assert first[2] != second[2]
+
+
+def test_extension_comes_before_the_paths_of_the_service(
+    artifact: Path, serving: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that was started beside another version of a library does not show that one."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "own_library.py").write_text("FACTOR = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    with serving(artifact, tmp_path, model_type="python", extensions=[library(tmp_path, 3)]) as served:
+        assert 3 == served.predict([[1]])["predictions"][0]["values"][0]
+
+
+def test_installation_is_reported(artifact: Path, serving: Callable[..., Any], tmp_path: Path) -> None:
+    """Pip's steps are told while it works."""
+    steps: list[str] = []
+    extensions = [library(tmp_path, 3)]
+    with serving(artifact, tmp_path, model_type="python", extensions=extensions, report=steps.append):
+        pass
+
+    assert any(step.startswith("Installing collected packages: own") for step in steps)
+
+
+def test_other_packages_of_the_service_make_another_environment(
+    artifact: Path, serving: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the service's packages satisfied at one time they need not satisfy later."""
+    extensions = [library(tmp_path, 3)]
+    for installed in (["numpy-1.26.4.dist-info"], ["numpy-2.5.5.dist-info"]):
+        monkeypatch.setattr(environment, "_installed", lambda installed=installed: installed)
+        with serving(artifact, tmp_path, model_type="python", extensions=extensions):
+            pass
+
+    assert 2 == len(list((tmp_path / "environments").iterdir()))
 
 
 def test_environment_is_made_once(artifact: Path, serving: Callable[..., Any], tmp_path: Path) -> None:

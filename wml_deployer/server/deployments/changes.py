@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from copy import deepcopy
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models, snapshots
@@ -241,7 +242,8 @@ async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, di
     """Return workers that have loaded the content, or the failure."""
     try:
         slot = snapshots.PENDING if snapshots.PENDING in record.private else snapshots.SERVING
-        return await context.serving.start(serving_spec_of(context, record, slot)), None
+        spec = serving_spec_of(context, record, slot)
+        return await context.serving.start(spec, partial(_report, context, record)), None
     except LoadError as error:
         return None, _failure(context, error.code, error.message)
     except Exception as error:
@@ -249,6 +251,15 @@ async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, di
         _LOGGER.exception("Deployment %s was not loaded.", record.id)
         message = f"The service failed to load the asset ({type(error).__name__}: {error}). Its log has the traceback."
         return None, _failure(context, "model_load_failed", message)
+
+
+def _report(context: Context, loaded: Record, text: str) -> None:
+    """Say in the status of a deployment what is being installed for it."""
+    with context.store.transaction() as transaction:
+        record = transaction.get(models.KIND, loaded.id)
+        if record is not None and record.entity["asset"] == loaded.entity["asset"]:
+            record.entity["status"]["message"] = message(text)
+            transaction.save(record)
 
 
 def _finish(context: Context, loaded: Record, failure: dict[str, Any] | None) -> bool:

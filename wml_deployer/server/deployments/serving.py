@@ -86,8 +86,12 @@ class Serving:
             self._opening = asyncio.create_task(self._fork_server.open())
         await asyncio.shield(self._opening)
 
-    async def start(self, spec: ServingSpec) -> WorkerPool:
+    async def start(self, spec: ServingSpec, report: Callable[[str], None] = lambda _: None) -> WorkerPool:
         """Start a pool, which is not used yet.
+
+        Args:
+            spec: What it serves.
+            report: Is told how far the installation of package extensions is.
 
         Raises:
             LoadError: The content cannot be loaded.
@@ -106,6 +110,7 @@ class Serving:
             workers=max(spec.replicas, os.cpu_count() or 1),
             fork_server=self._fork_server,
             extensions=spec.extensions,
+            report=report,
         )
 
     async def predict(self, deployment_id: str, spec: Callable[[], ServingSpec], body: bytes) -> bytes:

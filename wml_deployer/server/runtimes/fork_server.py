@@ -12,13 +12,14 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
 from wml_deployer.server.runtimes.connection import socket_pair
 from wml_deployer.server.runtimes.frames import ENDED, EVENT, STARTED
-from wml_deployer.server.runtimes.process import WorkerProcess, run_worker_code
+from wml_deployer.server.runtimes.process import SpawnedProcess, WorkerProcess, run_worker_code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ class ForkServer:
     def __init__(self, directory: Path) -> None:
         """Start nothing; :meth:`open` does."""
         self._directory = directory
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: SpawnedProcess | None = None
         self._socket: socket.socket | None = None
         self._asked: deque[asyncio.Future[_ForkedProcess]] = deque()
         self._living: dict[int, _ForkedProcess] = {}
@@ -67,9 +68,7 @@ class ForkServer:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                self._process = await run_worker_code(
-                    "fork_server", theirs.fileno(), asyncio.subprocess.DEVNULL, self._directory
-                )
+                self._process = run_worker_code("fork_server", theirs.fileno(), subprocess.DEVNULL, self._directory)
             except BaseException:
                 ours.close()
                 raise
@@ -108,7 +107,7 @@ class ForkServer:
             await asyncio.wait_for(self._process.wait(), timeout=_PATIENCE)
         except asyncio.TimeoutError:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGKILL)
             await self._process.wait()
 
     def _listen(self) -> None:

@@ -66,6 +66,7 @@ class WorkerPool:
         limits: WorkerLimits | None = None,
         fork_server: ForkServer | None = None,
         extensions: Sequence[PackageExtension] = (),
+        report: Callable[[str], None] = lambda _: None,
     ) -> WorkerPool:
         """Load the content in a first worker.
 
@@ -82,6 +83,7 @@ class WorkerPool:
             fork_server: Where warm workers come from; without it each one is started cold.
             extensions: Package extensions of the specification. They are installed into an environment of their own
                 below the directory, which stays there for the next deployment with the same ones.
+            report: Is told how far that installation is.
 
         Returns:
             A pool whose first worker has loaded the content.
@@ -91,7 +93,7 @@ class WorkerPool:
 
         """
         content = Content(artifact, model_type, specification, input_type, fields or {}, limits or WorkerLimits())
-        start_worker = await _starter(extensions, directory, content.limits, fork_server)
+        start_worker = await _starter(extensions, directory, content.limits, fork_server, report)
         own = Path(tempfile.mkdtemp(prefix="pool-", dir=directory))
         pool = cls(content, own, workers=workers, start_worker=start_worker)
         try:
@@ -252,10 +254,15 @@ def _refusal(error: LoadError) -> PredictionError:
 
 
 async def _starter(
-    extensions: Sequence[PackageExtension], directory: Path, limits: WorkerLimits, fork_server: ForkServer | None
+    extensions: Sequence[PackageExtension],
+    directory: Path,
+    limits: WorkerLimits,
+    fork_server: ForkServer | None,
+    report: Callable[[str], None],
 ) -> _Starter:
     """Say where the pool's workers come from; the fork server knows only the service's own packages."""
     if extensions:
-        python = await environment_for(extensions, directory / "environments", seconds=limits.install_seconds)
+        environments, seconds = directory / "environments", limits.install_seconds
+        python = await environment_for(extensions, environments, seconds=seconds, report=report)
         return lambda: WorkerProcess.start(directory, python)
     return fork_server.take if fork_server is not None else lambda: WorkerProcess.start(directory)

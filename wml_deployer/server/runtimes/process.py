@@ -7,14 +7,19 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
+import threading
 from collections import deque
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wml_deployer.server.runtimes.connection import WorkerConnection, socket_pair
 
-__all__ = ["Process", "WorkerProcess", "child_environment", "run_worker_code"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Process", "SpawnedProcess", "WorkerProcess", "child_environment", "run_worker_code"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,6 +28,15 @@ _ROOT = Path(__file__).resolve().parents[3]
 _BOOTSTRAP = (
     "import sys; sys.path[:] = [entry for entry in sys.path if entry] + [sys.argv[1]]; "
     "from wml_deployer.server.runtimes.worker.{module} import main; main(int(sys.argv[2]))"
+)
+
+# An environment's own packages come before all others, which PYTHONPATH would put first, but not before the standard
+# library.
+_ENVIRONMENT = (
+    "import site, sys, sysconfig; own, library = site.getsitepackages()[:1], sysconfig.get_path('stdlib'); "
+    "rest = [entry for entry in sys.path if entry not in own]; "
+    "standard = [e for e in rest if e.endswith('.zip') or (e.startswith(library) and 'site-packages' not in e)]; "
+    "sys.path[:] = [*standard, *own, *(entry for entry in rest if entry not in standard)]; "
 )
 
 # The service's environment holds its keys; user code gets only what finding programs, files and the network needs.
@@ -65,6 +79,65 @@ class Process(Protocol):
         """Wait until it has ended."""
 
 
+class SpawnedProcess:
+    """A child in a session of its own, with the watcher that waits for its end.
+
+    asyncio could start it; but uvloop then calls what other code registered for forks (``os.register_at_fork``). Such a
+    hook may wait for a lock whose holder waits for this service, where a test runs both in one process.
+
+    Args:
+        command: The program and its arguments.
+        output: Descriptor of what it prints into.
+        environment: Its environment variables.
+        directory: Where it runs; where the service does unless told.
+        keep: Descriptors that it is to have.
+
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: int,
+        environment: Mapping[str, str],
+        directory: Path | None = None,
+        keep: Sequence[int] = (),
+    ) -> None:
+        """Start it, and a thread that waits for it."""
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, or one of an environment made of it
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=keep,
+            start_new_session=True,
+            cwd=directory,
+            env=environment,
+        )
+        self._ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._watch, args=(loop,), name=f"waiting for {self.pid}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, and that of its group."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Wait until it has ended."""
+        await self._ended.wait()
+        return int(self._process.returncode)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(self._ended.set)
+
+
 class WorkerProcess:
     """A child that imports the frameworks, loads one model and answers one request at a time.
 
@@ -97,7 +170,7 @@ class WorkerProcess:
         # A pair of sockets, for uvloop closes the descriptor of a pipe a second time when somebody else may have it.
         printed, printing = socket.socketpair()
         try:
-            process = await run_worker_code("main", theirs.fileno(), printing.fileno(), directory, python)
+            process = run_worker_code("main", theirs.fileno(), printing.fileno(), directory, python)
         except BaseException:
             ours.close()
             printed.close()
@@ -190,9 +263,9 @@ class _Output(asyncio.Protocol):
             self._transport.close()
 
 
-async def run_worker_code(
+def run_worker_code(
     module: str, descriptor: int, output: int, directory: Path, python: Path | None = None
-) -> asyncio.subprocess.Process:
+) -> SpawnedProcess:
     """Run ``main`` of a module of the worker's side in a new session.
 
     Args:
@@ -203,17 +276,10 @@ async def run_worker_code(
         python: The interpreter to run it on; this process's own unless told.
 
     """
-    return await asyncio.create_subprocess_exec(
-        str(python or sys.executable),
-        *("-c", _BOOTSTRAP.format(module=module), str(_ROOT), str(descriptor)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=(descriptor,),
-        start_new_session=True,
-        cwd=directory,
-        env=child_environment(),
-    )
+    prepare = "" if python is None else _ENVIRONMENT
+    code = prepare + _BOOTSTRAP.format(module=module)
+    command = (str(python or sys.executable), "-c", code, str(_ROOT), str(descriptor))
+    return SpawnedProcess(command, output, child_environment(), directory, keep=(descriptor,))
 
 
 def child_environment(*prefixes: str) -> dict[str, str]:
