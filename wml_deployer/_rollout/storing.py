@@ -80,7 +80,9 @@ def refuse_taken(metadata: Metadata, prepared: PreparedModel, name: str | None, 
         )
 
 
-def _is_same_version(version: Version, prepared: PreparedModel, name: str | None, specification_name: str | None) -> bool:
+def _is_same_version(
+    version: Version, prepared: PreparedModel, name: str | None, specification_name: str | None
+) -> bool:
     return (
         version.digest == prepared.package.digest
         and (version.requirements, version.code) == prepared.environment.recorded
