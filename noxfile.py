@@ -225,8 +225,8 @@ def run_engines(session: nox.Session) -> None:
 
 def run_frameworks(session: nox.Session) -> None:
     """Serve models of frameworks that are too large for the other sessions."""
-    files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py")
-    run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost"], extras=FRAMEWORKS)
+    files = ("tests/server/runtimes", "tests/server/test_wire_scoring.py", "tests/contract/test_function_frameworks.py")
+    run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost", "statsmodels"], extras=FRAMEWORKS)
 
 
 @nox.session

@@ -241,6 +241,7 @@ def _model_command(
     command.add_argument(
         "--specification", type=_unicode, metavar="NAME", help="software specification; the best by default"
     )
+    command.add_argument("--route", choices=["native", "function"], help="the way to go live; chosen by default")
     command.add_argument(
         "--requirements",
         type=_unicode,
@@ -288,6 +289,7 @@ def _check(given: argparse.Namespace) -> dict[str, Any]:
             requirements=given.requirements,
             code=given.code,
             isolated=given.isolated,
+            route=given.route,
             unpickle=given.unpickle,
             timeout=given.timeout,
         )
@@ -342,6 +344,7 @@ def _roll_out(given: argparse.Namespace) -> dict[str, Any]:
                 specification=given.specification,
                 requirements=given.requirements,
                 code=given.code,
+                route=given.route,
                 unpickle=given.unpickle,
                 metrics=metrics,
                 reason=given.reason,
@@ -376,7 +379,8 @@ def _as_text(result: dict[str, Any] | list[dict[str, Any]]) -> str:
         from wml_deployer.reports import CheckReport, Finding  # noqa: PLC0415 - --help answers at once
 
         findings = tuple(Finding(**finding) for finding in result["findings"])
-        return repr(CheckReport(findings, result["model_type"], result["specification"]))
+        facts = (result[name] for name in ("model_type", "specification", "route", "why"))
+        return repr(CheckReport(findings, *facts))
     if isinstance(result, dict):
         return "\n".join(f"{name}: {value}" for name, value in result.items())
     return _as_table(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from wml_deployer import Deployer
 from wml_deployer._functions import content
 from wml_deployer.errors import CheckError, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from wml_deployer import Deployer
+    from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -35,6 +38,13 @@ class Mean:
     def predict(self, rows: pd.DataFrame) -> Any:
         """Answer the mean of each row."""
         return rows.mean(axis=1)
+
+
+@pytest.fixture
+def embedded(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Deployer]:
+    """A project where the service has the Python and the packages that are here."""
+    with Deployer(reached, metadata_path) as deployer:
+        yield deployer
 
 
 @pytest.fixture
@@ -166,13 +176,13 @@ def test_a_class_that_the_service_cannot_import_is_refused(deployer: Deployer, s
     assert [] == uploads(server)
 
 
-def test_a_class_of_the_script_goes_along(deployer: Deployer) -> None:
+def test_a_class_of_the_script_goes_along(embedded: Deployer) -> None:
     """By value: nothing has to be installed anywhere."""
     script: dict[str, Any] = {"__name__": "__main__"}
     exec("class Mean:\n    def predict(self, rows):\n        return rows.mean(axis=1)\n", script)
-    deployer.release(script["Mean"](), sample=ROWS[["age"]])
+    embedded.release(script["Mean"](), sample=ROWS[["age"]])
 
-    assert ROWS["age"].tolist() == deployer.score(ROWS[["age"]])["prediction"].tolist()
+    assert ROWS["age"].tolist() == embedded.score(ROWS[["age"]])["prediction"].tolist()
 
 
 def test_what_is_stored_is_the_loader_with_the_model(deployer: Deployer, model: Any) -> None:
@@ -183,3 +193,109 @@ def test_what_is_stored_is_the_loader_with_the_model(deployer: Deployer, model: 
 
     assert text.startswith('"""Serve a model as a Python function of the service.')
     assert "\nscore = ModelFunction(\n" in text
+
+
+RATE = 1.1
+
+
+def score(payload: dict[str, Any]) -> dict[str, Any]:
+    """A function by IBM's convention, which uses what stands beside it."""
+    rows = payload["input_data"][0]["values"]
+    return {"predictions": [{"fields": ["prediction"], "values": [[round(sum(row) * RATE, 2)] for row in rows]}]}
+
+
+def make_score(factors: list[float] = [2.0, 3.0]) -> Any:  # noqa: B006 - IBM's clients store such defaults
+    """A function that makes the one that is deployed."""
+
+    def score(payload: dict[str, Any]) -> dict[str, Any]:
+        rows = payload["input_data"][0]["values"]
+        return {"predictions": [{"values": [[sum(f * v for f, v in zip(factors, row, strict=True))] for row in rows]}]}
+
+    return score
+
+
+PAYLOAD = {"input_data": [{"fields": ["a", "b"], "values": [[1, 2], [3, 4]]}]}
+
+
+def test_a_function_of_the_users_own_is_deployed_updated_and_rolled_back(embedded: Deployer) -> None:
+    """What stands beside it in its module goes along, and so do default arguments."""
+    embedded.release(score, sample=PAYLOAD)
+    first = embedded.score(PAYLOAD)["prediction"].tolist()
+    embedded.release(make_score, sample=[PAYLOAD, PAYLOAD])
+    second = embedded.score(PAYLOAD)["prediction"].tolist()
+    embedded.rollback()
+
+    assert ([3.3, 7.7], [8.0, 18.0], first) == (first, second, embedded.score(PAYLOAD)["prediction"].tolist())
+    assert ["passed"] * 3 == embedded.history()["verification"].tolist()
+
+
+def test_a_functions_code_is_its_version(embedded: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same function is stored once; what it refers to makes another one of it."""
+    stored = [embedded.store(score).version, embedded.store(score).version]
+    monkeypatch.setitem(score.__globals__, "RATE", 2.0)
+
+    assert [stored[0], stored[0], False] == [*stored, embedded.store(score).version == stored[0]]
+
+
+def broken(payload: dict[str, Any]) -> Any:
+    """A function that answers no table."""
+    return payload["input_data"][0]["values"][0]
+
+
+def test_a_function_that_answers_nothing_like_predictions_is_refused(deployer: Deployer, server: LocalServer) -> None:
+    """The sample shows it, before anything is sent."""
+    server.clear_requests()
+    with pytest.raises(CheckError, match="payload 0"):
+        deployer.release(broken, sample=PAYLOAD)
+
+    assert [] == uploads(server)
+
+
+def make_nothing(path: str = "/nowhere/rates.csv") -> Any:
+    """A function that raises when it is imported."""
+    return open(path)  # noqa: PTH123 - that is the point
+
+
+def test_a_function_that_raises_on_import_is_refused(deployer: Deployer, server: LocalServer) -> None:
+    """The error says what it raised, and nothing is sent."""
+    server.clear_requests()
+    with pytest.raises(ModelError, match="FileNotFoundError") as caught:
+        deployer.release(make_nothing)
+
+    assert ([], True) == (uploads(server), bool(caught.value.next_step))
+
+
+def total(rows: pd.DataFrame) -> Any:
+    """A model that is a function of rows."""
+    return rows.sum(axis=1) * RATE
+
+
+def test_a_callable_goes_live(embedded: Deployer) -> None:
+    """It is asked with the rows as they are here, and its code goes along."""
+    rows = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
+    embedded.release(total, sample=rows)
+
+    assert total(rows).tolist() == embedded.score(rows)["prediction"].tolist()
+
+
+def test_a_function_does_what_a_model_does(
+    embedded: Deployer, reached: SoftwareCredentials, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a candidate, in batch, for workers, in a comparison, and for prune."""
+    key = reached.apikey.get_secret_value() if reached.apikey else ""
+    for name, value in (("URL", reached.url), ("USERNAME", reached.username), ("APIKEY", key)):
+        monkeypatch.setenv(f"WML_{name}", str(value))
+    monkeypatch.setenv("WML_CA_BUNDLE", str(reached.ca_bundle))
+    expected = model.predict(ROWS).tolist()
+    embedded.release(fit(9.0), sample=ROWS)
+    embedded.candidate(model, sample=ROWS)
+    compared = embedded.compare(ROWS)
+    embedded.promote()
+    jobs = embedded.score_batch(ROWS)["prediction"].tolist()
+    scored = pickle.loads(pickle.dumps(embedded.scorer(ROWS)))(ROWS)["prediction"].tolist()
+    changed = embedded.diff("v0.1", "v0.2")
+    embedded.update(fit(3.0), sample=ROWS)
+
+    assert (len(ROWS), expected, expected) == (compared.rows, jobs, scored)
+    assert ("model", "digest") in changed.index
+    assert () == embedded.prune(keep=1)

@@ -6,7 +6,8 @@ import base64
 import gzip
 import hashlib
 import json
-import pickle
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from wml_deployer._functions import loader
+from wml_deployer._functions.score_function import is_maker, modules_by_value
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import Package
 from wml_deployer.packaging._gzip import GzipWriter
 from wml_deployer.packaging._pickles import scan_pickles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["LARGEST_CONTENT", "pack_function"]
+__all__ = ["LARGEST_CONTENT", "pack_function", "pack_score_function"]
 
 LARGEST_CONTENT = 100 * 1024**2
 """Bytes of the packed model that a function carries at most. IBM documents no limit; Python holds the module's source
@@ -32,7 +34,7 @@ several times over while it is imported, in a deployment with 8 GB.
 _PROTOCOL = 4
 """Read by every runtime of the service."""
 
-_CALL = "\n\nscore = ModelFunction(\n    {description!r},\n    {content!r},\n).score\n"
+_SOURCE = Path(loader.__file__)
 
 
 def pack_function(model: object, description: Mapping[str, Any], identity: str) -> Package:
@@ -52,16 +54,37 @@ def pack_function(model: object, description: Mapping[str, Any], identity: str) 
         PackagingError: The model cannot be pickled, or is too large.
 
     """
-    source, described = Path(loader.__file__).read_text("utf-8"), json.dumps(description, sort_keys=True)
+    described = json.dumps(description, sort_keys=True)
+    return _packed(model, f"ModelFunction(\n    {described!r},\n    ", ",\n).score", identity)
+
+
+def pack_score_function(function: Callable[..., Any], identity: str) -> Package:
+    """Pack a function of the user's own.
+
+    Args:
+        function: What takes a payload; or makes that when it is imported, without an argument.
+        identity: Digest of its code, and of what that refers to.
+
+    Raises:
+        PackagingError: It refers to something that cannot be pickled, or is too large.
+
+    """
+    call = "()" if is_maker(function) else ""
+    return _packed(function, "load(", f"){call}", identity)
+
+
+def _packed(model: object, before: str, after: str, identity: str) -> Package:
+    """Write the loader's own source, and below it the statement that defines ``score``."""
+    source = _SOURCE.read_text("utf-8")
     folder = TemporaryDirectory(prefix="wml_deployer-")
     try:
         pickled = Path(folder.name, "model.pkl")
         _pickle(model, pickled)
         scan = scan_pickles(pickled)
-        packed = _compressed(pickled)
+        packed = base64.b64encode(_compressed(pickled)).decode()
         pickled.unlink()
-        text = source + _CALL.format(description=described, content=base64.b64encode(packed).decode())
         # Base64 gives back to gzip what it took, and nothing else can be compressed further.
+        text = f"{source}\n\nscore = {before}{packed!r}{after}\n"
         content = gzip.compress(text.encode(), compresslevel=1, mtime=0)
         target = Path(folder.name, "function.py.gz")
         target.write_bytes(content)
@@ -70,7 +93,7 @@ def pack_function(model: object, description: Mapping[str, Any], identity: str) 
         raise
     return Package(
         target,
-        hashlib.sha256(f"{source}\n{described}\n{identity}".encode()).hexdigest(),
+        hashlib.sha256(f"{source}\n{before}{after}\n{identity}".encode()).hexdigest(),
         hashlib.sha256(content).hexdigest(),
         len(content),
         _folder=folder,
@@ -80,13 +103,16 @@ def pack_function(model: object, description: Mapping[str, Any], identity: str) 
 
 def _pickle(model: object, path: Path) -> None:
     try:
-        with path.open("wb") as file:
+        with path.open("wb") as file, ExitStack() as stack:
+            for name in modules_by_value(model):
+                cloudpickle.register_pickle_by_value(sys.modules[name])
+                stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[name])
             cloudpickle.Pickler(file, protocol=_PROTOCOL).dump(model)
     except OSError:
         raise
-    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except Exception as error:  # the model's own code
         raise PackagingError(
-            f"{type(model).__name__} cannot be pickled: {type(error).__name__}: {error}",
+            f"{getattr(model, '__name__', type(model).__name__)} cannot be pickled: {type(error).__name__}: {error}",
             next_step="Keep open files, locks and connections out of the model.",
         ) from error
 

@@ -5,6 +5,8 @@ model's input::
 
     score = ModelFunction("{...}", "H4sIAAAA...").score
 
+A user's own function stands there in place of a model: ``score = load("H4sIAAAA...")``.
+
 It therefore imports nothing of the library that it comes from, and of other libraries only what the model needs.
 
 A request is JSON, which has neither dtypes nor categories nor time zones. The description says how each column was at
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     Column = Mapping[str, Any]
 
-__all__ = ["CALLS", "ModelFunction", "answer", "outputs", "values_of"]
+__all__ = ["CALLS", "ModelFunction", "answer", "load", "outputs", "values_of"]
 
 _EXACT_IN_DOUBLE = 2**53
 _NONE: Any = None
@@ -47,7 +49,7 @@ class ModelFunction:
     Args:
         description: JSON text: ``input`` says what the model takes (``frame``, ``series`` or ``array``), ``columns``
             how each column was, ``call`` how the model is asked, ``settings`` how its library was set.
-        content: The model's pickle, gzipped, in base64; or its own format, where ``format`` names a reader.
+        content: The model's pickle, gzipped, in base64; or its own format, where the description names a ``format``.
 
     """
 
@@ -56,8 +58,7 @@ class ModelFunction:
         self.describe(json.loads(description))
         for name, settings in self.description.get("settings", {}).items():
             importlib.import_module(name).set_config(**settings)
-        reader = READERS[self.description.get("format", "pickle")]
-        self.model = reader(gzip.decompress(base64.b64decode(content)))
+        self.model = load(content, self.description.get("format", "pickle"))
 
     def describe(self, description: dict[str, Any]) -> None:
         """Take in how the model's input looked at the fit."""
@@ -105,6 +106,17 @@ class ModelFunction:
         for has_gap in sorted(set(gaps)):
             places = [place for place, gap in enumerate(gaps) if gap == has_gap]
             yield places, [values[place] for place in places]
+
+
+def load(content: str, form: str = "pickle") -> Any:
+    """Read what was stored.
+
+    Args:
+        content: Gzipped bytes in base64.
+        form: The name of one of ``READERS``.
+
+    """
+    return READERS[form](gzip.decompress(base64.b64decode(content)))
 
 
 def answer(model: Any, rows: Any, call: str = "predict") -> dict[str, Any]:
@@ -341,8 +353,6 @@ def values_of(column: Any) -> list[Any]:
     """Turn what a model returned into one JSON value a row; a list of tables has one for each of several outputs."""
     if isinstance(column, list) and column and getattr(column[0], "ndim", 0) > 1:
         return [list(row) for row in zip(*map(values_of, column))]  # noqa: B905 - all have n rows
-    if hasattr(column, "detach"):
-        column = column.detach().cpu().numpy()
     array = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
     if array.dtype.kind in "mM":
         array = array.astype(str)
@@ -380,8 +390,16 @@ def _call_model(model: Any, rows: Any) -> Any:
 
 def _flat(model: Any, rows: Any) -> Any:
     """Ask a model that answers labels as a table of one column."""
-    predicted = np.asarray(model.predict(rows))
+    return _flattened(model.predict(rows))
+
+
+def _flattened(predicted: Any) -> Any:
+    predicted = np.asarray(predicted)
     return predicted[:, 0] if predicted.ndim > 1 and predicted.shape[1] == 1 else predicted
+
+
+def _ask_keras(model: Any, rows: Any) -> Any:
+    return _flattened(model.predict(np.asarray(rows), verbose=0))
 
 
 def _ask_xgboost(model: Any, rows: Any) -> Any:
@@ -392,6 +410,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "predict": _predict,
     "call": _call_model,
     "flat": _flat,
+    "keras": _ask_keras,
     "xgboost": _ask_xgboost,
 }
 """How a model is asked for the predictions of n rows."""

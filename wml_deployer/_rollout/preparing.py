@@ -14,6 +14,7 @@ Only the last question is for the service, so that a model that cannot be stored
 from __future__ import annotations
 
 import os
+import platform
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -24,13 +25,14 @@ from urllib.parse import urlsplit
 from wml_deployer._environment.code import pack_code
 from wml_deployer._environment.environment import Environment
 from wml_deployer._environment.requirements import pins_of, read_requirements
+from wml_deployer._functions.score_function import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
 from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, SpecificationError, UnsupportedModelError
-from wml_deployer.frameworks import ModelProfile, unserved
+from wml_deployer.frameworks import ModelProfile, major_minor, unserved
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
@@ -100,7 +102,7 @@ def prepare_model(
     """Find out what a model is and pack it, before anything is sent.
 
     Args:
-        model: A fitted estimator, or a path to one.
+        model: A fitted estimator, or a path to one; or a function that takes a payload.
         metadata: The project: it names the type of a model that is only a path.
         rows: n rows × k fields to rehearse and verify the deployment with, or ``None``.
         unpickle: Whether a path may be loaded into this process.
@@ -120,6 +122,10 @@ def prepare_model(
         function = None if make is None else lambda why: equipped(make(why))
         return replace(prepared, environment=environment, as_function=function)
 
+    if is_score_function(model):
+        with _own_function(model, metadata, rows) as prepared:
+            yield equipped(prepared)
+        return
     is_path = isinstance(model, str | os.PathLike)
     if is_path:
         _refuse_missing(Path(model))
@@ -246,7 +252,7 @@ class _Ways:
         named = rows is None or rows.named
         try:
             description = describe(self._estimator, None if rows is None else rows.frame, profile.schema, named=named)
-            identity = digest(self._estimator, by_value=True)
+            identity = digest(self._estimator, by_value=modules_by_value(self._estimator))
             package = self._stack.enter_context(pack_function(self._estimator, description, identity))
         except ModelError as error:
             if instead_of is None or instead_of is error:
@@ -272,6 +278,31 @@ class _Ways:
         if isinstance(rows, SampleFile):
             rows = rows.typed(self._estimator)
         return read_rows(rows, self._profile.schema, texts=form_of(self._estimator) == "series")
+
+
+@contextmanager
+def _own_function(function: Callable[..., Any], metadata: Metadata, rows: Any) -> Iterator[PreparedModel]:
+    """Pack a function that takes a payload, and rehearse it with the very module that is stored."""
+    # Deferred: pandas is slow to import.
+    from wml_deployer._functions.content import pack_score_function  # noqa: PLC0415
+    from wml_deployer._verification.payloads import rehearse_payloads  # noqa: PLC0415
+    from wml_deployer._verification.runtimes import FunctionRuntime  # noqa: PLC0415
+
+    if metadata.model_type is not None:
+        raise ModelError(
+            f"metadata.yaml says model_type: {metadata.model_type}, but {function.__name__} is a function.",
+            operation="store",
+            next_step="Remove the key.",
+        )
+    libraries = {"python": platform.python_version()}
+    profile = ModelProfile(f"python_{major_minor(libraries['python'])}", libraries, Schema())
+    with user_code("Calling the function without arguments", "Let it return the function that takes a payload."):
+        score = score_of(function)
+    with pack_score_function(function, digest(function, by_value=modules_by_value(function))) as package:
+        runtime = FunctionRuntime(package)
+        rehearsal = Rehearsal() if rows is None else rehearse_payloads(score, rows, runtime)
+        found = (rehearsal.sample, rehearsal.findings, rehearsal.cause)
+        yield PreparedModel(profile, package, *found, "function", "it takes a payload")
 
 
 def _saved_with(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -209,7 +209,8 @@ class FunctionRuntime:
         with user_code("Importing the function", "See that the model can be unpickled."):
             exec(compile(source, "function.py", "exec"), module.__dict__)  # noqa: S102 - as the service does
         self._score = module.__dict__["score"]
-        self._function: ModelFunction = self._score.__self__
+        # A function of the user's own reads its payloads itself.
+        self._function: ModelFunction = getattr(self._score, "__self__", None)  # type: ignore[assignment]  # not asked then
 
     def read(self, body: bytes) -> Any:
         """Return what the function calls the model with.

@@ -1,12 +1,13 @@
-"""Any object with ``predict``: it goes live as a function."""
+"""Any object that answers rows: it goes live as a function."""
 
 from __future__ import annotations
 
+from types import BuiltinFunctionType
 from typing import Any
 
 from wml_deployer.frameworks._framework import Framework
 
-__all__ = ["Predictor"]
+__all__ = ["CallableModel", "Predictor"]
 
 
 class Predictor(Framework):
@@ -22,3 +23,19 @@ class Predictor(Framework):
 
     def refuse_unfitted(self, model: Any) -> None:
         """Take it as it is: nobody but its author knows what a fit leaves behind."""
+
+
+class CallableModel(Framework):
+    """Functions and other objects that answer rows when they are called."""
+
+    name = "python"
+    package = ""
+    is_served = False
+    call = "call"
+
+    def is_model(self, value: object) -> bool:
+        """Whether it can be called; a class is not a model, and neither is a function of Python itself."""
+        return callable(value) and not isinstance(value, type | BuiltinFunctionType)
+
+    def refuse_unfitted(self, model: Any) -> None:
+        """Take it as it is."""

@@ -29,7 +29,7 @@ from wml_deployer.errors import PackagingError
 from wml_deployer.frameworks._registry import FRAMEWORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 __all__ = ["digest"]
 
@@ -55,13 +55,13 @@ _PLAIN = frozenset({bool, complex, float, int, str, type(None)})
 _PROTOCOL = 4
 
 
-def digest(estimator: object, *, by_value: bool = False) -> str:
+def digest(estimator: object, *, by_value: Collection[str] | None = None) -> str:
     """Digest an estimator by its content.
 
     Args:
         estimator: Anything that can be pickled; it is not changed.
-        by_value: Whether classes and functions that cannot be imported are digested by their code, as cloudpickle
-            takes them along.
+        by_value: Modules whose classes and functions are digested by their code, as cloudpickle takes them along; so
+            are those that cannot be imported. Without it there must be none.
 
     Returns:
         A SHA-256, 64 hexadecimal digits.
@@ -93,14 +93,14 @@ class _Walk:
     """One walk over an object graph.
 
     Args:
-        by_value: Whether classes and functions that cannot be imported are digested by their code.
+        by_value: Modules whose classes and functions are digested by their code, if any may be.
 
     Attributes:
         current: The object that the walk is at, which is the culprit when something is raised.
 
     """
 
-    def __init__(self, *, by_value: bool) -> None:
+    def __init__(self, *, by_value: Collection[str] | None) -> None:
         import numpy as np  # noqa: PLC0415 - deferred: only estimators need it
 
         self.current: object = None
@@ -147,7 +147,7 @@ class _Walk:
         elif kind in {bytes, bytearray}:
             write(b"%s %d\n" % (kind.__name__.encode(), len(value)))
             write(value)
-        elif isinstance(value, type | FunctionType) and self._by_value and not _is_imported(value):
+        elif isinstance(value, type | FunctionType) and self._goes_along(value):
             _line(write, "code", value.__qualname__)
             self._all(write, _code_of(value))
         elif isinstance(value, type | FunctionType):
@@ -157,6 +157,10 @@ class _Walk:
             self._composite(write, kind, value)
             return True
         return False
+
+    def _goes_along(self, value: Any) -> bool:
+        """Whether cloudpickle takes the code of a class or function along."""
+        return self._by_value is not None and (value.__module__ in self._by_value or not _is_imported(value))
 
     def _composite(self, write: Callable[[Any], None], kind: type, value: Any) -> None:
         if kind in {list, tuple}:
@@ -321,8 +325,14 @@ def _code_of(value: Any) -> list[Any]:
         return [list(value.__bases__), *own, *(_member(member) for member in own.values())]
     cells = [cell.cell_contents for cell in value.__closure__ or ()]
     code = value.__code__
-    named = [value.__globals__[name] for name in code.co_names if name in value.__globals__]
+    named = [value.__globals__[name] for name in _names(code) if name in value.__globals__]
     return [_instructions(code), value.__defaults__, value.__kwdefaults__, cells, *map(_member, named)]
+
+
+def _names(code: CodeType) -> list[str]:
+    """List the names that code refers to, that of its inner functions included."""
+    nested = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return [*code.co_names, *(name for each in nested for name in _names(each))]
 
 
 def _instructions(code: CodeType) -> list[Any]:
