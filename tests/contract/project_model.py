@@ -49,6 +49,7 @@ class Checkout:
     samples: set[Content] = field(default_factory=set)
     interrupted: tuple[str, Revision] | None = None  # the action that began, and what it serves
     names_deployment: bool = False
+    names_model: int | None = None  # in metadata.yaml alone, where a call was killed before it wrote metadata.lock
 
 
 @dataclass
@@ -73,8 +74,7 @@ class World:
         here = self.opened(at)
         if self.serving is not None:
             self._refuse_unknown(here)
-            known = self._find(here.versions, content)
-            if known is None or self._stored(here, content, sample=sample)[0] != self.serving:
+            if not self._find(here.versions, content) or self._stored(here, content, sample=sample)[0] != self.serving:
                 raise Refused(ConflictError)
         self.release(at, content, sample=sample, works=works)
 
@@ -154,21 +154,21 @@ class World:
             here.log = [*here.log, Entry(next(self.orders), "delete", live(here.log), None, "skipped")]
         self.serving, self.told, here.names_deployment, here.interrupted = None, Checkout(), False, None
         if cascade:
-            here.retired.update(here.versions)
-            self.models, self.candidate, here.versions = {}, None, []
+            self.models, self.candidate, here.versions, here.retired = {}, None, [], here.retired | {*here.versions}
 
     def recover(self, at: int) -> None:
         """Learn what the space knows."""
         here = self.checkouts[at]
         here.retired |= self.told.retired | ({*here.versions} - {*self.stored()})
         here.log, here.versions = self._merged(here), sorted(self.stored())
-        here.interrupted, here.names_deployment = None, self.serving is not None
+        here.interrupted, here.names_model, here.names_deployment = None, None, self.serving is not None
         here.log += self._missed(here.log)
 
     def opened(self, at: int) -> Checkout:
         """Return a checkout that a model is brought to: one that knows nothing learns what the space knows."""
         here = self.checkouts[at]
-        if not (here.versions or here.log) and (self.stored() or self.serving):
+        names_another = self.serving is not None and here.names_model not in {None, self.serving.model}
+        if not (here.versions or here.log or names_another) and (self.stored() or self.serving):
             self.recover(at)
         return here
 
@@ -243,7 +243,7 @@ class World:
             revision = Revision(next(self.orders), model, len(numbered) + 1, content)
             numbered.append(revision)
         here.versions += [] if revision in here.versions else [revision]
-        here.samples |= {content} if sample else set()
+        here.samples, here.names_model = here.samples | ({content} if sample else set()), None
         return revision, made
 
     def _deploy(self, here: Checkout, content: Content, *, sample: bool, works: bool) -> None:

@@ -507,6 +507,9 @@ class ProjectMachine(RuleBasedStateMachine):
             (pending.action, self.revisions[pending.model_id, pending.revision]) if pending is not None else None
         )
         here.names_deployment = metadata.deployment_uid is not None
+        knows_nothing = not (metadata.versions or metadata.log)
+        numbers = {model_id: model for model, model_id in self.model_ids.items()}
+        here.names_model = numbers.get(metadata.model_uid or "") if knows_nothing else None
         samples = self.folders[at] / ".wml" / "samples"
         kept = {path.stem for path in samples.glob("*.json")}
         here.samples = {
