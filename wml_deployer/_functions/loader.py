@@ -138,12 +138,26 @@ def answer(model: Any, rows: Any, call: str = "predict") -> dict[str, Any]:
 
 
 def outputs(model: Any, rows: Any, call: str = "predict") -> dict[str, Any]:
-    """Ask a model for its predictions and, where it has some, its probabilities, by their field in an answer."""
-    # A model may change what it is given.
-    columns = {"prediction": CALLS[call](model, _copy(rows))}
-    if hasattr(model, "predict_proba"):
-        columns["probability"] = model.predict_proba(_copy(rows))
-    return columns
+    """Ask a model for its predictions and, where it has some, its probabilities, by their field in an answer.
+
+    Args:
+        model: Anything that one of ``CALLS`` knows how to ask.
+        rows: n rows; the model may change them.
+        call: The name of that one.
+
+    """
+    if not hasattr(model, "predict_proba"):
+        return {"prediction": CALLS[call](model, rows)}
+    steps: Any = getattr(model, "steps", ())
+    if call == "predict" and len(steps) > 1 and _is_of_sklearn(model) and _is_of_sklearn(steps[-1][1]):
+        # Its transformers need not work twice. Pipelines of others may do more than their steps do.
+        rows, model = model[:-1].transform(rows), steps[-1][1]
+        return {"prediction": model.predict(rows), "probability": model.predict_proba(rows)}
+    return {"prediction": CALLS[call](model, _copy(rows)), "probability": model.predict_proba(rows)}
+
+
+def _is_of_sklearn(model: Any) -> bool:
+    return type(model).__module__.startswith("sklearn.")
 
 
 def _copy(rows: Any) -> Any:
@@ -188,19 +202,26 @@ def _frame(rows: list[list[Any]], columns: Sequence[Column]) -> Any:
         # One block, laid out by column as pandas does: the last bit of a dot product depends on it.
         array = np.asfortranarray(np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)))
         return pd.DataFrame(array, columns=[column["name"] for column in columns], copy=False)
-    series = {place: _series([row[place] for row in rows], column) for place, column in enumerate(columns)}
-    frame = pd.DataFrame(series, index=range(len(rows)))
+    arrays = {place: _array_of([row[place] for row in rows], column) for place, column in enumerate(columns)}
+    # From pandas 3 on, an array of objects would become text, and so it is named as what it is.
+    named = {
+        place: pd.Series(array, dtype=object) if array.dtype == object else array for place, array in arrays.items()
+    }
+    frame = pd.DataFrame(named, index=range(len(rows)))
     frame.columns = pd.Index([column["name"] for column in columns])
     return frame
 
 
 def _series(values: list[Any], column: Column) -> Any:
-    pd = _pandas()
+    array = _array_of(values, column)
+    return _pandas().Series(array, name=column.get("name"), dtype=array.dtype)
+
+
+def _array_of(values: list[Any], column: Column) -> Any:
     try:
-        array = COLUMNS[column["kind"]](values, column)
+        return COLUMNS[column["kind"]](values, column)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"The column {column['name']!r} cannot be read as {column['kind']}: {error}") from error
-    return pd.Series(array, name=column.get("name"), dtype=getattr(array, "dtype", None))
+        raise ValueError(f"The column {column.get('name')!r} cannot be read as {column['kind']}: {error}") from error
 
 
 def _number(values: list[Any], column: Column) -> np.ndarray[Any, Any]:

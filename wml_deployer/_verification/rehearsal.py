@@ -348,7 +348,7 @@ def local_answer(model: Any, given: Any, call: str) -> bytes:
 
     """
     with user_code("The model's predict", CORRECT_SAMPLE):
-        columns = outputs(model, given, call)
+        columns = outputs(model, given.copy(), call)
     for name, values in columns.items():
         _check_output(name, values, len(given))
     with user_code("Writing the model's answer as JSON", "Fit the model on text, numbers or booleans as labels."):

@@ -168,7 +168,7 @@ def answer(model: Any, given: Any, call: str = "predict") -> bytes:
         The answer's JSON: ``prediction`` and, from classifiers with probabilities, ``probability``.
 
     """
-    return written(outputs(model, given, call))
+    return written(outputs(model, given.copy(), call))
 
 
 def written(columns: Mapping[str, Any]) -> bytes:
