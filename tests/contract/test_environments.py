@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lightgbm import LGBMRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.conftest import Platform
     from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -62,6 +64,14 @@ def own(package: Path, features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pip finds no index: what is asked for here is installed already, or nowhere."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+
+@pytest.fixture
+def index(platform: Platform, no_network: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pip finds an index."""
+    if platform.kind == "cloud":
+        pytest.skip("pip would go through the proxy that leads to the embedded service")
+    monkeypatch.delenv("PIP_NO_INDEX")
 
 
 @pytest.fixture
@@ -110,6 +120,21 @@ def test_versions_with_the_same_needs_share_a_specification(
     deployer.prune(keep=0)
 
     assert (2, []) == (len(shared), derived())
+
+
+@pytest.mark.core
+def test_a_function_installs_what_the_runtime_lacks(
+    deployer: Deployer, platform: Platform, features: pd.DataFrame, derived: Any
+) -> None:
+    """Elsewhere LightGBM comes with the function, at the version of this process; the embedded service has it."""
+    rows = features.set_axis([name.replace(" ", "_") for name in features], axis=1)
+    model = LGBMRegressor(n_estimators=3, verbose=-1).fit(rows, rows["mean_radius"])
+    deployer.release(model, sample=rows.head(5))
+    (version,) = deployer.metadata.versions
+    is_installed = any(line.startswith("lightgbm==") for line in version.requirements)
+
+    assert ("function", platform.kind == "cloud") == (version.route, is_installed)
+    assert model.predict(rows).tolist() == deployer.score(rows)["prediction"].tolist()
 
 
 def test_the_same_is_stored_once(
@@ -244,16 +269,25 @@ def test_a_stored_version_takes_no_other_requirements(deployer: Deployer, model:
 
 @pytest.mark.slow
 def test_a_clean_environment_proves_a_model(
-    deployer: Deployer, own: Any, package: Path, features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    deployer: Deployer, own: Any, package: Path, features: pd.DataFrame, index: None
 ) -> None:
     """With its code it loads and predicts there; a module that only this process can import is missed."""
-    monkeypatch.delenv("PIP_NO_INDEX")
     good = deployer.check(own, sample=features.head(5), code=[package], isolated=True)
     (package / "steps.py").write_text(f"import tests.line_program\n{STEPS}", encoding="utf-8")
     bad = deployer.check(own, sample=features.head(5), code=[package], isolated=True)
 
     assert (True, ["isolation"]) == (good.ok, [finding.subject for finding in bad.errors])
     assert "No module named 'tests'" in bad.errors[0].problem
+
+
+@pytest.mark.slow
+def test_a_clean_environment_proves_a_function(
+    deployer: Deployer, model: Any, features: pd.DataFrame, index: None
+) -> None:
+    """It is imported there, and answers the sample."""
+    report = deployer.check(model, sample=features.head(5), route="function", requirements="auto", isolated=True)
+
+    assert [] == list(report.errors)
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, SpecificationError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, major_minor, unserved
 from wml_deployer.frameworks import profile as profile_of
+from wml_deployer.frameworks._registry import FRAMEWORKS
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._pickles import load_estimator, scan_pickles
@@ -440,5 +441,7 @@ def _place_function(client: Client, prepared: PreparedModel, name: str | None) -
         return asked
     # Where the runtime lacks what the model needs, it is installed at the versions of this process.
     code = prepared.environment.code
-    pinned = placed(Environment(pins_of(_imported(prepared.package, code)), code))
+    frameworks = {each.package for each in FRAMEWORKS if each.name in profile.libraries}
+    modules = _imported(prepared.package, code) | frameworks | (profile.libraries.keys() & {"numpy", "pandas"})
+    pinned = placed(Environment(pins_of(modules), code))
     return asked if pinned.lacks_libraries else pinned
