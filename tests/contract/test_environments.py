@@ -127,14 +127,14 @@ def test_a_function_installs_what_the_runtime_lacks(
     deployer: Deployer, platform: Platform, features: pd.DataFrame, derived: Any
 ) -> None:
     """Elsewhere LightGBM comes with the function, at the version of this process; the embedded service has it."""
-    rows = features.set_axis([name.replace(" ", "_") for name in features], axis=1)
+    rows = features.set_axis([str(name).replace(" ", "_") for name in features], axis=1)
     model = LGBMRegressor(n_estimators=3, verbose=-1).fit(rows, rows["mean_radius"])
     deployer.release(model, sample=rows.head(5))
     (version,) = deployer.metadata.versions
     is_installed = any(line.startswith("lightgbm==") for line in version.requirements)
 
     assert ("function", platform.kind == "cloud") == (version.route, is_installed)
-    assert model.predict(rows).tolist() == deployer.score(rows)["prediction"].tolist()
+    assert list(model.predict(rows)) == deployer.score(rows)["prediction"].tolist()
 
 
 def test_the_same_is_stored_once(
