@@ -131,6 +131,17 @@ def test_the_names_on_the_service_are_few(project: Deployer) -> None:
     assert [f"v{number}" for number in range(60, 100)] == [*read_retired(project._project.require_deployment("test"))]
 
 
+def test_a_stale_file_leaves_retired_names_on_the_service(project: Deployer) -> None:
+    """It still lists the version that another machine removed, and the name stays taken."""
+    record = project._project.require_deployment("test")
+    write_log(project._project.client, record, project.metadata.model_copy(update={"retired": {"old": "sha256:a"}}))
+    first, *others = project.metadata.versions
+    stale = project.metadata.model_copy(update={"versions": (first.model_copy(update={"name": "old"}), *others)})
+    write_log(project._project.client, project._project.require_deployment("test"), stale)
+
+    assert "sha256:a" == read_retired(project._project.require_deployment("test"))["old"]
+
+
 def test_a_pruned_name_is_refused_for_other_content(project: Deployer, server: LocalServer) -> None:
     """Nothing is uploaded, and a free name is proposed."""
     for number, name in ((3, "v1"), (4, "C"), (5, "D")):

@@ -45,7 +45,8 @@ def write_log(client: Client, record: DeploymentRecord, metadata: Metadata) -> N
 
     """
     live = live_version(metadata)
-    retired = retired_names(metadata, metadata.versions, read_retired(record))
+    # A file that another machine's changes have not reached yet may list a version that is no longer stored.
+    retired = {**read_retired(record), **retired_names(metadata, metadata.versions)}
     facts = {
         "project": metadata.project_name,
         "log": _newest(merged(metadata.log, read_log(record))),

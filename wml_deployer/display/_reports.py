@@ -39,14 +39,15 @@ def report_view(report: CheckReport) -> View:
     """Show a check's report: whether the model can be stored, and every finding."""
     findings, errors = report.findings, len(report.errors)
     badge = Badge("not to be stored", "bad") if errors else Badge("ready to be stored", "good")
-    facts = (("Software specification", report.specification or "none"),)
+    facts = [("Software specification", report.specification or "none")]
+    facts += [("Route", f"{report.route}: {report.why}")] if report.why else []
     rows = tuple(
         (Badge(f.severity, _TONES.get(f.severity, "neutral")), f.subject, f.problem, f.next_step) for f in findings
     )
     caption = f"Errors: {errors}, warnings: {len(findings) - errors}"
     table = Grid(caption, ("Severity", "About", "Problem", "Next step"), rows)
     part = table if rows else Note("Nothing was found that would go wrong.")
-    return View(Card("Check", report.model_type or "of the model", badge, facts, (part,)))
+    return View(Card("Check", report.model_type or "of the model", badge, tuple(facts), (part,)))
 
 
 @view_of.register(WMLDeployerError)

@@ -275,6 +275,13 @@ def test_report_counts_what_was_found() -> None:
     assert ("Check of the model [not to be stored]", True) == (text.splitlines()[0], "Errors: 1, warnings: 1" in text)
 
 
+def test_report_says_why_a_model_takes_another_route() -> None:
+    """A reader of the view learns what a reader of the text learns."""
+    report = CheckReport((), route="function", why="column 'plan' would arrive otherwise")
+
+    assert "function: column 'plan' would arrive otherwise" in show(report).text
+
+
 def test_details_keep_their_lines() -> None:
     """What an error says after its first line stands as the error wrote it."""
     error = RolloutError("2 of 5 rows differ:\n   local  deployed\n0      0         1", next_step="Compare.")
