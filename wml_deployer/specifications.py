@@ -11,7 +11,7 @@ import difflib
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from wml_deployer.errors import Fault, SpecificationError
 from wml_deployer.frameworks import major_minor
@@ -20,21 +20,11 @@ from wml_deployer.frameworks._registry import FRAMEWORKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "LifeCycle",
-    "Specification",
-    "choose_carrier",
-    "choose_function_specification",
-    "choose_specification",
-    "fits",
-]
+__all__ = ["Specification", "choose_carrier", "choose_function_specification", "choose_specification", "fits"]
 
 logger = logging.getLogger(__name__)
 
-LifeCycle = Literal["supported", "deprecated", "constricted", "retired"]
-"""Deprecated ones still take new models, constricted ones only keep what they have, retired ones are gone."""
-
-_PREFERENCE: dict[LifeCycle, int] = {"supported": 0, "deprecated": 1}
+_PREFERENCE = {"available": 0, "supported": 0, "deprecated": 1}
 """The states in which a specification takes new models, best first."""
 
 _KNOWN_TYPES: dict[str, frozenset[str]] = {
@@ -86,7 +76,9 @@ class Specification:
     Attributes:
         id: The service's id of it.
         name: Its name, ``"runtime-25.1-py3.12"`` for instance.
-        state: Where it is in its life cycle.
+        state: Where it is in its life cycle, in the service's word. Those that are ``available``, ``supported`` or
+            ``deprecated`` take new models. Others do not: ``constricted`` ones keep the models that they have,
+            ``retired`` and ``withdrawn`` ones are gone.
         replacement: Name of the one that follows it, where the service says so.
         notes: What the service says of that state, dates for instance, as text; empty where it says no more.
         packages: Version by name of each package it includes (``included_packages``); empty where not listed.
@@ -101,7 +93,7 @@ class Specification:
 
     id: str
     name: str
-    state: LifeCycle = "supported"
+    state: str = "supported"
     replacement: str | None = None
     notes: str = field(default="", kw_only=True)
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +107,7 @@ def choose_specification(
     """Choose the software specification to store a model under, before anything is uploaded.
 
     Among IBM's runtimes that fit the type, a supported one comes before a deprecated one, and a newer one before an
-    older one. Constricted and retired ones take no new models. Specifications of other kinds (a user's own, derived
+    older one. Those in any other state take no new models. Specifications of other kinds (a user's own, derived
     from a runtime) are taken when named.
 
     Args:

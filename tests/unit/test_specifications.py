@@ -5,15 +5,11 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from wml_deployer.errors import SpecificationError
 from wml_deployer.specifications import Specification, choose_specification, fits
-
-if TYPE_CHECKING:
-    from wml_deployer.specifications import LifeCycle
 
 OLD = Specification("336b29df", "runtime-23.1-py3.10", "constricted", "runtime-24.1-py3.11")
 MIDDLE = Specification(
@@ -47,13 +43,30 @@ def test_the_runtime_that_carries_the_type_is_chosen(model_type: str, expected: 
     assert expected == choose_specification(model_type, OFFERED)
 
 
-@pytest.mark.parametrize("newer_state", ["deprecated", "constricted", "retired"])
-def test_a_supported_one_comes_before_a_newer_one_on_its_way_out(newer_state: LifeCycle) -> None:
+@pytest.mark.parametrize("newer_state", ["deprecated", "constricted", "retired", "withdrawn", "never-heard-of"])
+def test_a_supported_one_comes_before_a_newer_one_on_its_way_out(newer_state: str) -> None:
     """Life cycle counts more than age."""
     older = Specification("1", "runtime-30.1-py3.14", packages={"scikit-learn": "2.0.1"})
     newer = Specification("2", "runtime-30.2-py3.15", newer_state, packages={"scikit-learn": "2.0.3"})
 
     assert older == choose_specification("scikit-learn_2.0", [newer, older])
+
+
+@pytest.mark.parametrize("state", ["available", "supported", "deprecated"])
+def test_a_specification_of_its_best_years_is_taken_by_name(state: str) -> None:
+    """These three take new models."""
+    specification = Specification("1", "mine", state)
+
+    assert specification == choose_specification("scikit-learn_1.6", [specification], name="mine")
+
+
+@pytest.mark.parametrize(
+    "state", ["constricted", "retired", "withdrawn", "unsupported", "create-unsupported", "never-heard-of"]
+)
+def test_a_specification_that_takes_no_new_models_is_refused_by_name(state: str) -> None:
+    """With the state in the service's word."""
+    with pytest.raises(SpecificationError, match=f"mine is {state} and takes no new models"):
+        choose_specification("scikit-learn_1.6", [Specification("1", "mine", state)], name="mine")
 
 
 def test_the_newest_of_equal_state_is_chosen() -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import InvalidResponseError, WMLDeployerError
-from wml_deployer.specifications import LifeCycle, Specification
+from wml_deployer.specifications import Specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +23,11 @@ __all__ = [
     "specification_of",
     "text_of",
 ]
+
+_CLOSED = ("withdrawn", "retired", "unsupported", "create-unsupported", "constricted")
+"""The states that IBM's newer client knows in which a specification takes no new models, the last of a life first."""
+_OPEN = ("deprecated", "supported", "available")
+"""The states in which it does."""
 
 Document = dict[str, Any]
 """A decoded JSON object."""
@@ -130,10 +135,11 @@ def entity(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _state(cycle: dict[str, Any]) -> LifeCycle:
-    # The end of a life counts: a retired specification was deprecated before.
-    ends: tuple[LifeCycle, ...] = ("retired", "constricted", "deprecated")
-    return next((state for state in ends if state in cycle), "supported")
+def _state(cycle: dict[str, Any]) -> str:
+    # The latest state counts: a retired specification was deprecated before. A key that is not known is a state, too,
+    # if its value is an object, as theirs are; the name of the replacement is text.
+    unknown = [key for key, value in cycle.items() if isinstance(value, dict) and key not in _OPEN]
+    return next((state for state in (*_CLOSED, *unknown, *_OPEN) if state in cycle), "supported")
 
 
 def _notes(said: object) -> str:

@@ -158,18 +158,20 @@ def life_findings(specification: Specification) -> Iterator[Finding]:
         specification: The one that would run the model, or runs it.
 
     """
-    if specification.state == "supported":
+    if specification.state in ("available", "supported"):
         return
     says = {
         "deprecated": "it still takes models, and will not for long",
         "constricted": "it keeps the models that it has, and takes no new ones",
+        "create-unsupported": "it keeps the models that it has, and takes no new ones",
         "retired": "it is gone",
+        "withdrawn": "it is gone",
     }
     yield Finding(
         "warning" if specification.state == "deprecated" else "error",
         specification.name,
         f"the software specification is {specification.state} ({specification.notes or 'the service tells no date'}): "
-        f"{says[specification.state]}",
+        f"{says.get(specification.state, 'it takes no new models')}",
         f"Move to {specification.replacement}." if specification.replacement else "Move to a supported one.",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from wml_deployer.errors import CheckError
 from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 from wml_deployer.reports import CheckReport, Finding
 from wml_deployer.schema import Field, Schema
-from wml_deployer.specifications import LifeCycle, Specification
+from wml_deployer.specifications import Specification
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,9 +198,18 @@ def test_the_space_is_looked_at(place: Any, expected: list[tuple[str, str]]) -> 
 
 
 @pytest.mark.parametrize(
-    ("state", "severity"), [("deprecated", "warning"), ("constricted", "error"), ("retired", "error")]
+    ("state", "severity"),
+    [
+        ("deprecated", "warning"),
+        ("constricted", "error"),
+        ("retired", "error"),
+        ("withdrawn", "error"),
+        ("unsupported", "error"),
+        ("create-unsupported", "error"),
+        ("never-heard-of", "error"),
+    ],
 )
-def test_a_specification_tells_its_successor(state: LifeCycle, severity: str) -> None:
+def test_a_specification_tells_its_successor(state: str, severity: str) -> None:
     """What is not supported says what to move to."""
     [finding] = life_findings(Specification("1", "runtime-24.1-py3.11", state, "runtime-25.1-py3.12"))
 
@@ -215,9 +225,34 @@ def test_what_the_service_says_of_a_state_is_passed_on() -> None:
     assert "deprecated (since version 5.1, date 2026-03-31)" in finding.problem
 
 
-def test_a_supported_specification_has_no_finding() -> None:
+@pytest.mark.parametrize(
+    ("cycle", "state"),
+    [
+        ({}, "supported"),
+        ({"available": {}}, "available"),
+        ({"supported": {}}, "supported"),
+        ({"supported": {}, "deprecated": {}, "replacement_name": "new"}, "deprecated"),
+        ({"supported": {}, "deprecated": {}, "constricted": {}}, "constricted"),
+        ({"supported": {}, "deprecated": {}, "constricted": {}, "retired": {}}, "retired"),
+        ({"supported": {}, "withdrawn": {}}, "withdrawn"),
+        ({"retired": {}, "withdrawn": {}}, "withdrawn"),
+        ({"supported": {}, "unsupported": {}}, "unsupported"),
+        ({"supported": {}, "create-unsupported": {}}, "create-unsupported"),
+        ({"supported": {}, "deprecated": {}, "never-heard-of": {}}, "never-heard-of"),
+        ({"supported": {}, "replacement_name": "new"}, "supported"),
+    ],
+)
+def test_the_latest_state_of_a_life_cycle_counts(cycle: dict[str, Any], state: str) -> None:
+    """Also where nobody has heard of it; the name of a replacement is no state."""
+    listed = specification_of({"metadata": {"asset_id": "1", "name": "old", "life_cycle": cycle}})
+
+    assert state == listed.state
+
+
+@pytest.mark.parametrize("state", ["available", "supported"])
+def test_a_supported_specification_has_no_finding(state: str) -> None:
     """There is nothing to say of it."""
-    assert [] == list(life_findings(RUNTIME))
+    assert [] == list(life_findings(replace(RUNTIME, state=state)))
 
 
 @pytest.mark.parametrize(("size", "expected"), [(LARGE, []), (LARGE + 1, [("warning", "size")])])
