@@ -12,6 +12,7 @@ import tarfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 HERE = Path(__file__).parent
+NEEDED = {
+    "test_onnx_runtime.py": ("lightgbm", "onnx", "onnxmltools", "onnxruntime", "skl2onnx"),
+    "test_pmml.py": ("jpype", "pypmml"),
+}
+"""What a file's runtime needs, which not every environment of a contributor has."""
+collect_ignore = [file for file, packages in NEEDED.items() if not all(map(find_spec, packages))]
 
 
 @dataclass(frozen=True)
