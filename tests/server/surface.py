@@ -1,12 +1,15 @@
-"""Every call of the classic surface of IBM's newer client, as a program that uses nothing else.
+"""Every public method of the classic surface of IBM's newer client, as a program that uses nothing else.
 
 Run as a script, in a process of its own, as the client keeps global state. Arguments: ``software`` or ``cloud``, the
 service's URL, its key, its CA bundle, and the rest of the command line as for `flow`. Prints a line of JSON for each
-call: its name, and what came of it: ``done``, or the error's text.
+call: its name, and what came of it: ``done``, or the error's text; and at last one with the methods that were not
+called.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import sys
 import warnings
@@ -20,10 +23,21 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.server.flow import CRN, archive, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 ROWS, LABELS = load_iris(return_X_y=True, as_frame=True)
 PAYLOAD = {"input_data": [{"values": ROWS.head(3).to_numpy().tolist()}]}
+
+
+NO_ID = "99999999-9999-4999-8999-999999999999"
+"""Of what there is none; where the kind is not here, it is refused before anybody looks."""
+PARTS = (
+    *("connections", "data_assets", "deployments", "export_assets", "factsheets", "folder_assets", "import_assets"),
+    *("hardware_specifications", "model_definitions", "package_extensions", "parameter_sets", "projects", "repository"),
+    *("runtime_definitions", "script", "service_instance", "set", "shiny", "software_specifications", "spaces"),
+    *("task_credentials", "training", "trashed_assets", "volumes"),
+)
+"""The classic surface. Foundation models are none of it; pipelines and experiments are reached by the repository."""
 
 
 class Program:
@@ -31,10 +45,58 @@ class Program:
 
     def __init__(self, client: Any, mode: str) -> None:
         self.client, self.mode = client, mode
-        self.called: list[str] = []
+        self.called = set[str]()
+        self.parts = set(filter(self.has, PARTS))
+        self.loop = asyncio.new_event_loop()
+        # Names that there can be one of; ids are added as things are made.
+        names = ("surface", "other", "extension", "derived", f"surface {mode}")
+        self.twins = {name: f"{name}_twin" for name in names}
+
+    def has(self, part: str) -> bool:
+        """Whether the client has a part in this mode."""
+        try:
+            return hasattr(self.client, part)
+        except Exception:  # noqa: BLE001 - of its own kinds
+            return False
+
+    def uncalled(self) -> list[str]:
+        """Each public method of the classic surface that was not called; where a part is not for this mode, none."""
+        return sorted(
+            f"{part}.{name}"
+            for part in PARTS
+            if part in self.parts
+            for name, _ in inspect.getmembers(type(getattr(self.client, part)), inspect.isroutine)
+            if not name.startswith("_") and f"{part}.{name}" not in self.called
+        )
 
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
-        """Call a method of the client by its dotted name; return its answer, None for an error."""
+        """Call a method of the client by its dotted name, and its twin for asyncio with what twins have made.
+
+        Returns the method's answer, None for an error.
+        """
+        answer = self.call_one(name, *arguments, **keywords)
+        part, _, method = name.rpartition(".")
+        twin, theirs = f"{part}.a{method}", self.of_twins(arguments)
+        has_twin = part in self.parts and hasattr(getattr(self.client, part), f"a{method}")
+        # Nothing can be deleted twice.
+        if has_twin and twin not in self.called and (theirs != arguments or method != "delete" or NO_ID in arguments):
+            made = self.call_one(twin, *theirs, **self.of_twins(keywords))
+            self.twins.update(zip(_ids(answer), _ids(made), strict=False))
+        return answer
+
+    def of_twins(self, value: Any) -> Any:
+        """Return an argument with what a twin has made in place of what a method has made."""
+        if isinstance(value, dict):
+            return {key: self.of_twins(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(self.of_twins, value))
+        if isinstance(value, str) and value.startswith("back"):
+            return f"twin_{value}"
+        return self.twins.get(value, value) if isinstance(value, str) else value
+
+    def call_one(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a method; return its answer, None for an error."""
+        self.called.add(name)
         if any(each is None for each in (*arguments, *keywords.values())):
             # It needs what an earlier call was refused.
             return None
@@ -43,7 +105,12 @@ class Program:
             method: Any = self.client
             for part in name.split("."):
                 method = getattr(method, part)
-            return method(*arguments, **keywords)
+            answer = method(*arguments, **keywords)
+            if inspect.isgenerator(answer):
+                return list(answer)
+            if inspect.isasyncgen(answer):
+                answer = _collected(answer)
+            return self.loop.run_until_complete(answer) if inspect.isawaitable(answer) else answer
 
         return self.note(name, act)
 
@@ -56,6 +123,16 @@ class Program:
             outcome = f"{type(error).__name__}: {error}"
         sys.stdout.write("\n" + json.dumps({"call": name, "outcome": outcome}) + "\n")
         return answer
+
+
+def _ids(answer: Any) -> list[str]:
+    """The id of what was made."""
+    metadata = answer.get("metadata", {}) if isinstance(answer, dict) else {}
+    return [metadata[key] for key in ("id", "asset_id", "guid") if key in metadata][:1]
+
+
+async def _collected(items: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in items]
 
 
 def models(do: Program, specification: str) -> str:
@@ -86,6 +163,7 @@ def models(do: Program, specification: str) -> str:
     do.call("repository.list_models", limit=1, asynchronous=False, get_all=True)
     do.call("repository.load", model_id)
     do.call("repository.download", model_id, "back.tar.gz")
+    do.call("repository.clone", model_id)
     return str(model_id)
 
 
@@ -180,7 +258,7 @@ def deployments(do: Program, model_id: str, function_id: str) -> None:
     online = {settings.NAME: "online", settings.ONLINE: {"parameters": {"serving_name": "surface"}}}
     stored = do.call("deployments.create", model_id, meta_props=online)
     deployment_id = do.call("deployments.get_id", stored)
-    for reader in ("get_href", "get_scoring_href", "get_serving_href"):
+    for reader in ("get_href", "get_scoring_href", "get_serving_href", "get_uid", "get_download_url"):
         do.call(f"deployments.{reader}", stored)
     do.call("deployments.is_serving_name_available", "surface")
     do.call("deployments.get_details", deployment_id)
@@ -208,6 +286,7 @@ def deployments(do: Program, model_id: str, function_id: str) -> None:
     scoring = do.client.deployments.ScoringMetaNames
     job = do.call("deployments.create_job", batch_id, {scoring.INPUT_DATA: PAYLOAD["input_data"]})
     job_id = do.call("deployments.get_job_id", job)
+    do.call("deployments.get_job_uid", job)
     do.call("deployments.get_job_href", job)
     do.call("deployments.get_job_status", job_id)
     do.call("deployments.get_job_details", job_id)
@@ -241,6 +320,8 @@ def specifications(do: Program, specification: str) -> None:
     properties = {derived.NAME: "derived", derived.BASE_SOFTWARE_SPECIFICATION: {"guid": specification}}
     stored = do.call("software_specifications.store", properties)
     derived_id = do.call("software_specifications.get_id", stored)
+    do.call("software_specifications.get_uid", stored)
+    do.call("software_specifications.get_uid_by_name", "derived")
     do.call("software_specifications.get_href", stored)
     do.call("software_specifications.add_package_extension", derived_id, extension_id)
     do.call("software_specifications.delete_package_extension", derived_id, extension_id)
@@ -253,6 +334,8 @@ def specifications(do: Program, specification: str) -> None:
     nodes = {"cpu": {"units": "2"}, "mem": {"size": "4Gi"}}
     stored = do.call("hardware_specifications.store", {hardware.NAME: "own", hardware.NODES: nodes})
     hardware_id = do.call("hardware_specifications.get_id", stored)
+    do.call("hardware_specifications.get_uid", stored)
+    do.call("hardware_specifications.get_uid_by_name", "own")
     do.call("hardware_specifications.get_href", stored)
     do.call("hardware_specifications.get_details", hardware_id)
     do.call("hardware_specifications.delete", hardware_id)
@@ -264,9 +347,14 @@ def assets(do: Program, specification: str) -> None:
     created = do.call("data_assets.create", "table", file_path="table.csv")
     asset_id = do.call("data_assets.get_id", created)
     do.call("data_assets.get_href", created)
+    properties = {do.client.data_assets.ConfigurationMetaNames.NAME: "stored"}
+    properties[do.client.data_assets.ConfigurationMetaNames.DATA_CONTENT_NAME] = "table.csv"
+    do.call("data_assets.store", properties)
     do.call("data_assets.get_details", asset_id)
     do.call("data_assets.get_details")
     do.call("data_assets.list")
+    for reader in ("get_href", "get_id"):
+        do.call(f"folder_assets.{reader}", do.client.data_assets.get_details(asset_id))
     do.call("data_assets.download", asset_id, "back.csv")
     do.call("data_assets.get_content", asset_id)
     do.call("data_assets.delete", asset_id)
@@ -297,6 +385,8 @@ def _versioned(
     stored = do.call(f"{kind}.store", *order)
     asset_id = do.call(f"{kind}.get_id", stored)
     do.call(f"{kind}.get_href", stored)
+    if kind != "script":
+        do.call(f"{kind}.get_uid", stored)
     do.call(f"{kind}.get_details", asset_id)
     do.call(f"{kind}.get_details")
     do.call(f"{kind}.list")
@@ -318,6 +408,7 @@ def spaces(do: Program, space_id: str) -> None:
     names = do.client.spaces.ConfigurationMetaNames
     do.call("spaces.get_details", space_id)
     do.call("spaces.get_details")
+    do.call("spaces.get_uid", do.client.spaces.get_details(space_id))
     do.call("spaces.get_id_by_name", f"surface {do.mode}")
     do.call("spaces.list")
     do.call("spaces.list", limit=1)
@@ -341,6 +432,7 @@ def spaces(do: Program, space_id: str) -> None:
 
 def projects(do: Program, space_id: str) -> None:
     """Projects, and promoting from one."""
+    joins = [{"user_name": "ana", "id": "1000331001", "role": "editor", "type": "user", "state": "active"}]
     names = do.client.projects.ConfigurationMetaNames
     properties: dict[str, Any] = {names.NAME: f"project {do.mode}", names.GENERATOR: "surface"}
     properties[names.STORAGE] = {"type": "assetfiles"}
@@ -355,9 +447,15 @@ def projects(do: Program, space_id: str) -> None:
     do.call("projects.list")
     do.call("projects.update", project_id, {names.DESCRIPTION: "said"})
     do.call("projects.list_members", project_id)
+    members = do.client.projects.MemberMetaNames
+    do.call("projects.create_member", project_id, {members.MEMBERS: joins})
+    do.call("projects.get_member_details", project_id, "ana")
+    do.call("projects.update_member", project_id, "ana", {"member": {"role": "viewer"}})
+    do.call("projects.delete_member", project_id, "ana")
     do.call("set.default_project", project_id)
     created = do.call("data_assets.create", "table", file_path="table.csv")
     asset_id = do.call("data_assets.get_id", created)
+    do.call("repository.promote_model", asset_id, project_id, space_id)
     do.call("spaces.promote", asset_id, source_project_id=project_id, target_space_id=space_id)
     do.call("set.default_space", space_id)
     do.call("projects.delete", project_id)
@@ -365,26 +463,127 @@ def projects(do: Program, space_id: str) -> None:
 
 def elsewhere(do: Program) -> None:
     """Parts of the platform that are not here: each is refused by its name."""
-    do.call("training.list")
-    do.call("training.get_details")
-    do.call("task_credentials.list")
-    do.call("task_credentials.get_details")
-    do.call("task_credentials.store")
-    do.call("connections.list")
-    do.call("connections.list_datasource_types")
-    do.call("connections.create", {"name": "c", "datasource_type": "d", "properties": {}})
     Path("driver.jar").write_bytes(b"jar")
-    do.call("connections.upload_db_driver", Path("driver.jar"))
-    do.call("connections.list_uploaded_db_drivers")
-    do.call("runtime_definitions.list")
-    do.call("parameter_sets.list")
-    do.call("export_assets.list", space_id=do.client.default_space_id)
-    do.call("import_assets.list", space_id=do.client.default_space_id)
-    do.call("volumes.list")
-    do.call("factsheets.list_model_entries")
-    do.call("folder_assets.list")
-    do.call("trashed_assets.list")
-    do.call("service_instance.get_details")
+    Path("space.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    metadata = {"id": NO_ID, "guid": NO_ID, "asset_id": NO_ID, "href": f"/v2/x/{NO_ID}", "name": "n"}
+    entry = {"metadata": metadata, "entity": {}, "id": NO_ID, "display_name": "n"}
+    space = {"space_id": do.client.default_space_id}
+    names = do.client.training.ConfigurationMetaNames
+    data = [{"type": "container", "location": {"path": "."}}]
+    run = {
+        names.NAME: "t",
+        names.DESCRIPTION: "t",
+        names.TRAINING_DATA_REFERENCES: data,
+        names.TRAINING_RESULTS_REFERENCE: {"type": "container", "location": {"path": "."}},
+    }
+    calls: dict[str, tuple[Any, ...]] = {
+        "connections.create": ({"name": "c", "datasource_type": "d", "properties": {}},),
+        "connections.delete": (NO_ID,),
+        "connections.get_details": (),
+        "connections.get_id": (entry,),
+        "connections.get_uid": (entry,),
+        "connections.get_db_driver_url": ("driver.jar",),
+        "connections.get_uploaded_db_drivers": (),
+        "connections.list": (),
+        "connections.list_datasource_types": (),
+        "connections.list_uploaded_db_drivers": (),
+        "connections.sign_db_driver_url": ("driver.jar",),
+        "connections.upload_db_driver": (Path("driver.jar"),),
+        "connections.get_datasource_type_details_by_id": (NO_ID,),
+        "connections.get_datasource_type_details_by_name": ("db2",),
+        "connections.get_datasource_type_id_by_name": ("db2",),
+        "connections.get_datasource_type_uid_by_name": ("db2",),
+        "connections.get_write_mode_by_datasource_type": ("db2",),
+        "folder_assets.create": ("f", "/f"),
+        "folder_assets.delete": (NO_ID,),
+        "folder_assets.get_details": (),
+        "folder_assets.list": (),
+        "folder_assets.store": ({"name": "f", "connection_path": "/f"},),
+        "parameter_sets.create": ({"name": "p", "parameters": [{"name": "a", "prompt": "a", "type": "int64"}]},),
+        "parameter_sets.delete": (NO_ID,),
+        "parameter_sets.get_details": (NO_ID,),
+        "parameter_sets.get_id_by_name": ("p",),
+        "parameter_sets.list": (),
+        "parameter_sets.update": (NO_ID, "said", "description"),
+        "runtime_definitions.delete": (NO_ID,),
+        "runtime_definitions.get_details": (NO_ID,),
+        "runtime_definitions.get_id": (entry,),
+        "runtime_definitions.get_id_by_name": ("r",),
+        "runtime_definitions.list": (),
+        "runtime_definitions.store": (
+            {
+                "name": "r",
+                "display_name": "r",
+                "kind": "notebook",
+                "launch_configuration": {},
+                "software_configuration": {},
+            },
+        ),
+        "runtime_definitions.update": (NO_ID, {"name": "r"}),
+        "service_instance.get_details": (),
+        "task_credentials.delete": (NO_ID,),
+        "task_credentials.get_details": (),
+        "task_credentials.get_id": (entry,),
+        "task_credentials.list": (),
+        "task_credentials.store": (),
+        "training.cancel": (NO_ID,),
+        "training.delete": (NO_ID,),
+        "training.get_details": (),
+        "training.get_href": (entry,),
+        "training.get_id": (entry,),
+        "training.get_metrics": (NO_ID,),
+        "training.get_status": (NO_ID,),
+        "training.list": (),
+        "training.list_intermediate_models": (NO_ID,),
+        "training.monitor_logs": (NO_ID,),
+        "training.monitor_metrics": (NO_ID,),
+        "training.run": (run,),
+        "trashed_assets.delete": (NO_ID,),
+        "trashed_assets.get_details": (NO_ID,),
+        "trashed_assets.get_id": (entry,),
+        "trashed_assets.list": (),
+        "trashed_assets.purge_all": (),
+        "trashed_assets.restore": (NO_ID,),
+        "volumes.create": ({"name": "v", "namespace": "n", "storageClass": "s", "storageSize": "2G"},),
+        "volumes.delete": (NO_ID,),
+        "volumes.get_details": (NO_ID,),
+        "volumes.get_id": (entry,),
+        "volumes.get_name": (entry,),
+        "volumes.get_volume_status": ("n::v",),
+        "volumes.list": (),
+        "volumes.start": ("n::v",),
+        "volumes.stop": ("n::v",),
+        "volumes.upload_file": ("n::v", "driver.jar"),
+        "factsheets.list_model_entries": (),
+        "factsheets.register_model_entry": (NO_ID, {"model_entry_name": "n", "model_entry_description": "d"}),
+        "factsheets.unregister_model_entry": (NO_ID, NO_ID),
+    }
+    for name, arguments in calls.items():
+        do.call(name, *arguments)
+    for name in ("get_api_key", "get_instance_id", "get_password", "get_url", "get_username"):
+        do.call(f"service_instance.{name}")
+    for part, arguments in (
+        ("export_assets.start", ({"name": "e", "all_assets": True},)),
+        ("export_assets.cancel", (NO_ID,)),
+        ("export_assets.delete", (NO_ID,)),
+        ("export_assets.get_details", (NO_ID,)),
+        ("export_assets.list", ()),
+        ("import_assets.start", ("space.zip",)),
+        ("import_assets.cancel", (NO_ID,)),
+        ("import_assets.delete", (NO_ID,)),
+        ("import_assets.get_details", (NO_ID,)),
+        ("import_assets.list", ()),
+    ):
+        do.call(part, *arguments, **space)
+    do.call("export_assets.get_exported_content", NO_ID, file_path="export.zip", **space)
+    do.call("export_assets.get_id", entry)
+    do.call("import_assets.get_id", entry)
+    messages = [{"role": "user", "content": "hello"}]
+    for name in ("generate", "generate_text", "generate_text_stream", "agenerate_stream"):
+        do.call(f"deployments.{name}", NO_ID, "hello")
+    for name in ("chat", "chat_stream"):
+        do.call(f"deployments.{name}", NO_ID, messages)
+    do.call("deployments.run_ai_service_stream", NO_ID, {"messages": messages})
 
 
 def _states() -> Any:
@@ -415,6 +614,7 @@ def main(mode: str, url: str, apikey: str, bundle: str) -> None:
     do.call("repository.delete", function_id)
     do.call("repository.delete", model_id)
     do.call("spaces.delete", space_id)
+    sys.stdout.write("\n" + json.dumps({"uncalled": do.uncalled()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from tests.server.conftest import RUNTIME, Client
@@ -95,7 +96,6 @@ BODIES = dict(recordings())
 @pytest.mark.parametrize("name", sorted(BODIES))
 def test_recorded_answers_are_valid(name: str) -> None:
     """What the real service answered is what the document says of this one."""
-    jsonschema = pytest.importorskip("jsonschema")
     one, many = RECORDED[name.partition("/")[0]]
     # One notebook kept the blocks alone.
     body = {"predictions": BODIES[name]} if isinstance(BODIES[name], list) else BODIES[name]
@@ -141,6 +141,9 @@ def test_made_up_requests_are_answered_as_described(tmp_path: Path, archives: tu
         if not any(status.startswith("2") for status in statuses)
     ]
 
+    reached = f"{told['cases']} cases; {len(ROUTES) - len(failing)} of {len(ROUTES)} operations succeed, not {failing}"
+    print(reached)  # noqa: T201 - what a long run is read for
+
     assert [] == told["wrong"], given["seed"]
-    assert len(failing) <= len(ROUTES) // 20, failing
-    assert told["cases"] >= 0.9 * CASES * len(ROUTES)
+    assert len(failing) <= len(ROUTES) // 20, reached
+    assert told["cases"] >= 0.95 * CASES * len(ROUTES), reached

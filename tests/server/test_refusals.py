@@ -199,6 +199,58 @@ def test_a_body_that_is_no_json_object_is_refused(content: bytes, client: Client
     assert 400 == client("POST", f"/ml/v4/models?{client.scope}", content=content).status
 
 
+@pytest.mark.parametrize("label", [{"description": 5}, {"description": {}}, {"tags": "word"}, {"tags": [1]}], ids=str)
+def test_descriptions_are_texts_and_tags_a_list_of_them(
+    label: dict[str, Any], client: Client, archives: tuple[bytes, bytes]
+) -> None:
+    """Of everything that has them, new or changed; the refusal names the field."""
+    model_id, scope = client.store(archives[0]), client.scope
+    batch = client.deploy({"id": model_id}, batch={})
+    [(field, value)] = label.items()
+    rows = {"scoring": {"input_data": [{"values": [[1.0]]}]}}
+    patch = [{"op": "add", "path": f"/{field}", "value": value}]
+    base = {"base_software_specification": {"guid": RUNTIME}}
+    answers = [
+        client("POST", "/ml/v4/models", model(client, **label)),
+        client("PATCH", f"/ml/v4/models/{model_id}?{scope}", patch),
+        client(
+            "POST",
+            "/ml/v4/deployments",
+            {"name": "d", "asset": {"id": model_id}, "batch": {}, "space_id": client.space_id, **label},
+        ),
+        client("PATCH", f"/ml/v4/deployments/{batch}?{scope}", patch),
+        client(
+            "POST",
+            "/ml/v4/deployment_jobs",
+            {"deployment": {"id": batch}, "space_id": client.space_id, **rows, **label},
+        ),
+        client("POST", "/v2/spaces", {"name": "labelled", **label}),
+        client("PATCH", f"/v2/spaces/{client.space_id}", patch),
+        client("POST", "/transactional/v2/projects", {"name": "labelled", **label}),
+        client("POST", f"/v2/software_specifications?{scope}", {"name": "labelled", **base, **label}),
+        client("POST", f"/v2/hardware_specifications?{scope}", {"name": "labelled", **label}),
+        client("POST", f"/v2/package_extensions?{scope}", {"name": "labelled", "type": "conda_yml", **label}),
+    ]
+
+    assert {(400, field)} == {(answer.status, answer.json["errors"][0]["target"]["name"]) for answer in answers}
+
+
+def test_the_name_of_a_job_is_a_text(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """It is shown as it came, so that a number would be one."""
+    batch = client.deploy({"id": client.store(archives[0])}, batch={})
+    rows = {"scoring": {"input_data": [{"values": [[1.0]]}]}}
+    document = {"deployment": {"id": batch}, "space_id": client.space_id, "name": 5154, **rows}
+
+    assert 400 == client("POST", "/ml/v4/deployment_jobs", document).status
+
+
+def test_package_extensions_come_in_a_list(client: Client) -> None:
+    """A number in its place is refused."""
+    document = {"name": "own", "base_software_specification": {"guid": RUNTIME}, "package_extensions": 5}
+
+    assert 400 == client("POST", f"/v2/software_specifications?{client.scope}", document).status
+
+
 @pytest.mark.parametrize("tags", ["word", {"a": 1}, [1], [None], 5], ids=str)
 def test_tags_are_texts_in_a_list(tags: Any, client: Client, archives: tuple[bytes, bytes]) -> None:
     """Of models, deployments and assets, when they are made and when they are patched."""

@@ -16,7 +16,16 @@ from wml_deployer.errors import InvalidResponseError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["CHUNK_BYTES", "DOWNLOAD_BYTES", "LINE_BYTES", "RESPONSE_BYTES", "Framing", "malformed", "read_line"]
+__all__ = [
+    "BLANKS",
+    "CHUNK_BYTES",
+    "DOWNLOAD_BYTES",
+    "LINE_BYTES",
+    "RESPONSE_BYTES",
+    "Framing",
+    "malformed",
+    "read_line",
+]
 
 RESPONSE_BYTES = 512 << 20
 """The largest response that is read into memory, 512 MiB."""
@@ -27,8 +36,10 @@ CHUNK_BYTES = 1 << 20
 LINE_BYTES = 1 << 14
 """The longest line of a response's head, and the largest request that is sent in one piece."""
 TRAILERS = 100
-_LENGTH = re.compile(r"\d{1,19}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_LENGTH = re.compile(r"[0-9]{1,19}")
+BLANKS = " \t"
+"""What HTTP takes for blanks; :meth:`str.strip` takes more."""
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _WITHOUT_BODY = frozenset({204, 304})
 _ZLIB_OR_GZIP = 47
 
@@ -65,16 +76,16 @@ class Framing:
         """
         if not has_body or status in _WITHOUT_BODY:
             return cls(0)
-        coding = headers.get("content-encoding", "").strip().lower()
+        coding = headers.get("content-encoding", "").strip(BLANKS).lower()
         if coding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
             raise malformed(f"its coding {coding[:40]!r} was not asked for")
         is_compressed = coding not in {"", "identity"}
-        transfer = headers.get("transfer-encoding", "").strip().lower()
+        transfer = headers.get("transfer-encoding", "").strip(BLANKS).lower()
         if transfer:
             if transfer != "chunked":
                 raise malformed(f"its transfer coding {transfer[:40]!r} is unknown")
             return cls(None, is_chunked=True, is_compressed=is_compressed)
-        lengths = {length.strip() for length in headers.get("content-length", "").split(",")}
+        lengths = {length.strip(BLANKS) for length in headers.get("content-length", "").split(",")}
         if lengths == {""}:
             return cls(None, is_compressed=is_compressed)
         if len(lengths) > 1 or not _LENGTH.fullmatch(stated := lengths.pop()):
@@ -164,7 +175,7 @@ def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
         if not int(size[1], 16):
             break
         yield from _read_exactly(file, int(size[1], 16))
-        if read_line(file) not in {b"\r\n", b"\n"}:
+        if read_line(file) != b"\r\n":
             raise malformed("a chunk of it is longer than it says")
     for _ in range(TRAILERS):
         if read_line(file) in {b"\r\n", b"\n"}:

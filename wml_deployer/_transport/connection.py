@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretBytes
 
-from wml_deployer._transport.body import CHUNK_BYTES, LINE_BYTES, Framing, malformed, read_line
+from wml_deployer._transport.body import BLANKS, CHUNK_BYTES, LINE_BYTES, Framing, malformed, read_line
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.errors import TransportError
 from wml_deployer.progress._stage import stage
@@ -36,7 +36,8 @@ __all__ = ["Address", "Connection", "Head", "connect"]
 CONNECT_SECONDS = 10.0
 HEAD_BYTES = 1 << 16
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\r?\n")
-_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
+# Control characters are refused: what one reader takes for a blank, another takes for a part of the value.
+_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r?\n")
 _BREAK = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _INFORMATION = range(100, 200)
 # What the connection itself says in a request.
@@ -349,6 +350,6 @@ def _parse_head(lines: list[bytes]) -> Head:
             raise malformed("one of its header fields is damaged")
         name, value = field[1].decode("ascii").lower(), field[2].decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    options = {option.strip().lower() for option in headers.get("connection", "").split(",")}
+    options = {option.strip(BLANKS).lower() for option in headers.get("connection", "").split(",")}
     kept = "close" not in options and (status[1] == b"1" or "keep-alive" in options)
     return Head(int(status[2]), headers, kept)

@@ -96,7 +96,7 @@ class _Machine:
                 self._stack.append(_MARK)
             case "GLOBAL" | "INST" | "STACK_GLOBAL":
                 taken = self._take(opcode)
-                self._name(*(argument.split(" ", 1) if argument else taken))
+                self._name(*(_module_and_name(argument) if argument else taken))
             case "EMPTY_TUPLE" | "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
                 self._stack.append(tuple(self._take(opcode)))
             case "SETITEM" | "SETITEMS":
@@ -178,6 +178,14 @@ class _Machine:
                 raise ValueError("it ends inside an array")
             size -= len(chunk)
         return chunk
+
+
+def _module_and_name(joined: str) -> list[str]:
+    """Take apart what ``pickletools`` has put together; a blank in one of the two leaves open which it is."""
+    parts = joined.split(" ")
+    if len(parts) != len(("module", "name")):
+        raise ValueError("a name in it has a blank")
+    return parts
 
 
 def _arguments(made: _Object) -> tuple[Any, ...]:

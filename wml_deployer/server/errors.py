@@ -6,7 +6,10 @@ and texts are those of recorded responses where there are any; the others are ma
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AuthenticationError",
@@ -17,7 +20,7 @@ __all__ = [
     "ServiceError",
     "TooLargeError",
     "TooManyRequestsError",
-    "check_tags",
+    "check_labels",
     "error_text",
     "object_in",
     "wrong_field",
@@ -111,15 +114,22 @@ def object_in(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def check_tags(tags: Any, name: str = "tags") -> None:
-    """Check that tags, if there are any, are a list of strings.
+def check_labels(given: Mapping[str, Any], within: str = "") -> None:
+    """Check that a description is a string, and tags a list of strings, where there are any.
+
+    Args:
+        given: The members of a document, of which both may be missing.
+        within: Where in the request they are, as ``metadata.``.
 
     Raises:
         InvalidRequestError: They are not.
 
     """
+    description, tags = given.get("description"), given.get("tags")
+    if not (description is None or isinstance(description, str)):
+        raise wrong_field(f"{within}description", "The description must be a string.")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
-        raise wrong_field(name, "The tags must be a list of strings.")
+        raise wrong_field(f"{within}tags", "The tags must be a list of strings.")
 
 
 class AuthenticationError(ServiceError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_tags, wrong_field
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_labels, wrong_field
 from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.spaces.containers import require_runtime, scope_of
 from wml_deployer.server.specifications.models import Specifications
@@ -99,7 +99,7 @@ def create(
     """
     require_runtime(container)
     name = _name(fields.get("name"))
-    check_tags(fields.get("tags"))
+    check_labels(fields)
     now = context.clock.stamp()
     record = Record(kind.name, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
     record.metadata.update(
@@ -133,7 +133,7 @@ def update(
             raise InvalidRequestError(f"/{operation.root} of a {kind.name} cannot be changed.")
         apply(record.metadata if operation.root in _IN_METADATA else record.entity, operation)
     record.name = _name(record.metadata.get("name"))
-    check_tags(record.metadata.get("tags"))
+    check_labels(record.metadata)
     if kind.runs and any(operation.root in ("software_spec", "type") for operation in operations):
         specifications = Specifications(transaction, caller.flavour)
         record.entity.update(_specification(specifications, kind, record.container, record.entity))

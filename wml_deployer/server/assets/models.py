@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.artifacts.models import KINDS
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_tags, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_labels, wrong_field
 from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.storage.records import Record
@@ -68,7 +68,7 @@ def create(
     if not isinstance(metadata, dict):
         raise wrong_field("metadata", "The metadata of an asset must be an object.")
     name, asset_type = _text(metadata, "name"), _text(metadata, "asset_type")
-    check_tags(metadata.get("tags"), "metadata.tags")
+    check_labels(metadata, "metadata.")
     entity = fields.get("entity") or {}
     if not isinstance(entity, dict):
         raise wrong_field("entity", "The entity of an asset must be an object.")
@@ -157,7 +157,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
             raise InvalidRequestError(f"/{'/'.join(operation.path)} of an asset cannot be changed.")
         apply(record.document, operation)
     record.name = _text(record.metadata, "name")
-    check_tags(record.metadata.get("tags"), "metadata.tags")
+    check_labels(record.metadata, "metadata.")
     _touch(context, record)
     transaction.save(record)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.deployments import models, snapshots
 from wml_deployer.server.deployments.models import BusyError, DeploymentError
 from wml_deployer.server.deployments.snapshots import serving_spec_of
-from wml_deployer.server.errors import check_tags
+from wml_deployer.server.errors import check_labels
 from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.runtimes import LoadError
 
@@ -72,7 +72,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     if not isinstance(record.entity.get(method, {}), dict):
         raise DeploymentError(f"The {method} of a deployment must be an object.")
     record.name = record.metadata["name"] = models.check_name(record.entity.get("name"))
-    check_tags(record.metadata.get("tags"))
+    check_labels(record.metadata)
     models.check_serving_name(transaction, record)
     follow_up = FollowUp.NOTHING
     if "asset" in roots:

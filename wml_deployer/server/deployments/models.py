@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.deployments import snapshots
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_tags
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_labels
 from wml_deployer.server.http.not_served import NotServedError
 from wml_deployer.server.spaces.containers import require_runtime, scope_of
 from wml_deployer.server.specifications import hardware
@@ -133,7 +133,7 @@ def create(
     """
     require_runtime(container)
     name = check_name(fields.get("name"))
-    check_tags(fields.get("tags"))
+    check_labels(fields)
     method = _method(fields)
     asset = asset_reference(transaction, container.id, fields.get("asset"))
     now = context.clock.stamp()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.models import not_found as deployment_not_found
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError, error_text, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_labels, error_text, wrong_field
 from wml_deployer.server.http.not_served import NotServedError
 from wml_deployer.server.storage.records import Record
 
@@ -38,8 +38,11 @@ def create(
     """
     deployment = _deployment(transaction, container, fields.get("deployment"))
     scoring = _scoring(fields)
+    check_labels(fields)
     identifier = context.identifiers.new()
     name = fields.get("name") or f"name_{context.identifiers.new()}"
+    if not isinstance(name, str):
+        raise wrong_field("name", "The name of a job must be a string.")
     optional = {key: fields[key] for key in ("description", "tags") if key in fields}
     kept = {key: fields[key] for key in ("hardware_spec", "hybrid_pipeline_hardware_specs") if key in fields}
     document: dict[str, Any] = {
@@ -59,7 +62,7 @@ def create(
     }
     # The output asset will belong to the caller.
     private = {"flavour": caller.flavour, "username": caller.username}
-    record = Record(KIND, identifier, container.id, str(name), document, private)
+    record = Record(KIND, identifier, container.id, name, document, private)
     transaction.add(record)
     for old in transaction.find(KIND, container.id)[:-_KEPT]:
         transaction.remove(old)

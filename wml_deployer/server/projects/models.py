@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts.models import KINDS
-from wml_deployer.server.errors import InvalidRequestError, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, check_labels, wrong_field
 from wml_deployer.server.spaces.containers import PROJECT, scope_of
 from wml_deployer.server.spaces.models import compute_of
 from wml_deployer.server.storage.records import Record
@@ -30,6 +30,7 @@ def create(context: Context, transaction: Transaction, caller: Caller, fields: d
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
         raise wrong_field("name", "The name of a project must be a non-empty string.")
+    check_labels(fields)
     identifier, now = context.identifiers.new(), context.clock.stamp()
     storage = fields.get("storage") or {"type": "assetfiles", "guid": context.identifiers.new()}
     kept = {key: fields[key] for key in ("description", "generator", "type", "public") if key in fields}
@@ -59,6 +60,7 @@ def update(context: Context, transaction: Transaction, record: Record, fields: d
     for field in fields:
         if field not in _CHANGEABLE:
             raise InvalidRequestError(f"/{field} of a project cannot be changed.")
+    check_labels(fields)
     record.entity.update(fields)
     name: Any = record.entity.get("name")
     if not isinstance(name, str) or not name.strip():

@@ -100,6 +100,8 @@ class WorkerConnection(asyncio.BufferedProtocol):
         self._answer = loop.create_future()
         timer = loop.call_later(seconds, self._fail, asyncio.TimeoutError())
         self._answer.add_done_callback(lambda _: timer.cancel())
+        # asyncio logs an error that nobody has looked at, and here nobody may be waiting for it any more.
+        self._answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self._transport.writelines((HEADER.pack(kind, len(body)), body))
         return await self.answer()
 

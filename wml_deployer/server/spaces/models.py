@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, object_in, wrong_field
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, check_labels, object_in, wrong_field
 from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.http.tokens import Caller
 from wml_deployer.server.spaces.containers import SPACE
@@ -41,6 +41,7 @@ def create(
 
     """
     name = _free_name(transaction, fields.get("name"))
+    check_labels(fields)
     now = context.clock.stamp()
     record = Record(SPACE, identifier or context.identifiers.new(), "", name, {"metadata": {}, "entity": {}})
     record.metadata.update(created_at=now, creator_id=caller.user_id, id=record.id, url=f"/v2/spaces/{record.id}")
@@ -78,6 +79,7 @@ def update(context: Context, transaction: Transaction, record: Record, operation
         if operation.path == ("name",) and operation.value != record.name:
             record.name = _free_name(transaction, operation.value)
         apply(record.entity, operation)
+    check_labels(record.entity)
     record.metadata["updated_at"] = context.clock.stamp()
     transaction.save(record)
 

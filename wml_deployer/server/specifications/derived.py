@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import ConflictError, ForbiddenError, NotFoundError, wrong_field
+from wml_deployer.server.errors import ConflictError, ForbiddenError, NotFoundError, check_labels, wrong_field
 from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.specifications import package_extensions as extensions
 from wml_deployer.server.specifications.models import SOFTWARE_KIND, Software, Specifications
@@ -32,6 +32,7 @@ def create(
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
         raise wrong_field("name", "The name of a software specification must be a non-empty string.")
+    check_labels(fields)
     specifications = Specifications(transaction, caller.flavour)
     if specifications.list(container.id, name):
         raise ConflictError(f"A software specification with the name '{name}' exists already.", code="already_exists")
@@ -55,7 +56,10 @@ def create(
     }
     record.private["extensions"] = []
     transaction.add(record)
-    for reference in fields.get("package_extensions") or ():
+    references = fields.get("package_extensions") or []
+    if not isinstance(references, list):
+        raise wrong_field("package_extensions", "The package_extensions must be a list.")
+    for reference in references:
         add_extension(transaction, record, str(reference.get("guid") if isinstance(reference, dict) else reference))
     return record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.errors import ConflictError, InvalidRequestError, NotFoundError, check_labels, wrong_field
 from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.specifications.catalogue import HARDWARE
 from wml_deployer.server.specifications.models import SINCE
@@ -56,11 +56,12 @@ def create(context: Context, transaction: Transaction, fields: dict[str, Any], *
     name = fields.get("name")
     if not isinstance(name, str) or not name.strip():
         raise wrong_field("name", "The name of a hardware specification must be a non-empty string.")
+    check_labels(fields)
     if documents(transaction, container.id, name):
         raise ConflictError(f"A hardware specification with the name '{name}' exists already.", code="already_exists")
     identifier, now = context.identifiers.new(), context.clock.stamp()
     record = Record(KIND, identifier, container.id, name, {})
-    record.document = _document(identifier, name, str(fields.get("description") or ""), now)
+    record.document = _document(identifier, name, fields.get("description") or "", now)
     record.metadata.update(scope_of(container))
     record.entity[KIND] = {key: value for key, value in fields.items() if key not in ("name", "description")}
     transaction.add(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.errors import InvalidRequestError, NotFoundError, wrong_field
+from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_labels, wrong_field
 from wml_deployer.server.spaces.containers import scope_of
 from wml_deployer.server.storage.records import Record
 
@@ -39,6 +39,7 @@ def create(
         raise wrong_field(
             "type", f"The type of a package extension must be one of {', '.join(_TYPES)}, not '{extension_type}'."
         )
+    check_labels(fields)
     now = context.clock.stamp()
     record = Record(KIND, context.identifiers.new(), container.id, name, {"metadata": {}, "entity": {}})
     record.metadata.update(_metadata(record, caller, now, container))
