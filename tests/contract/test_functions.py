@@ -299,3 +299,13 @@ def test_a_function_does_what_a_model_does(
     assert (len(ROWS), expected, expected) == (compared.rows, jobs, scored)
     assert ("model", "digest") in changed.index
     assert () == embedded.prune(keep=1)
+
+
+def test_a_model_with_further_packages_is_derived(embedded: Deployer) -> None:
+    """It is stored natively, on a specification of its own."""
+    plain = Ridge().fit(ROWS[["age"]], np.arange(40.0))
+    report = embedded.check(plain, sample=ROWS[["age"]], requirements=["cloudpickle"])
+    stored = embedded.store(plain, sample=ROWS[["age"]], requirements=["cloudpickle"])
+    embedded.delete(cascade=True)
+
+    assert ("derived", "derived", "scikit-learn_1.6") == (report.route, stored.route, stored.model_type)

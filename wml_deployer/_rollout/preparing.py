@@ -121,6 +121,8 @@ def prepare_model(
         environment = Environment(read_requirements(requirements, _imported(prepared.package, packed)), packed)
         make = prepared.as_function
         function = None if make is None else lambda why: equipped(make(why))
+        if environment and prepared.route == "native":
+            prepared = replace(prepared, route="derived", why="further packages are installed over the runtime")
         return replace(prepared, environment=environment, as_function=function)
 
     if is_score_function(model):
