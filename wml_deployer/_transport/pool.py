@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import certifi
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["CONNECTIONS", "PAUSES_SECONDS", "READ_SECONDS", "Transport"]
+
+Error = TypeVar("Error", bound=Exception)
 
 _log = logging.getLogger(__name__)
 
@@ -279,7 +281,8 @@ def _typed_errors(exchange: _RequestAttempt) -> Iterator[None]:
     except (TransportError, DeadlineError, InvalidResponseError) as error:
         if not error.message.startswith(str(exchange)):
             error.message = f"{exchange}: {error.message}"
-        raise
+        error.__context__ = None
+        raise _without_frames(error) from None
     except ssl.SSLCertVerificationError as error:
         raise CertificateError(
             f"{exchange}: the server's certificate is not trusted: {error.verify_message}",
@@ -289,15 +292,20 @@ def _typed_errors(exchange: _RequestAttempt) -> Iterator[None]:
         try:
             remaining()
         except DeadlineError as over:
-            raise DeadlineError(f"{exchange}: {over.message}", next_step=over.next_step) from error
+            raise DeadlineError(f"{exchange}: {over.message}", next_step=over.next_step) from _without_frames(error)
         raise DeadlineError(
             f"{exchange}: no response in time.", next_step="Try again; the service may be busy."
-        ) from error
+        ) from _without_frames(error)
     except OSError as error:
         raise TransportError(
             f"{exchange}: {error}",
             next_step="Check the URL, the network and the proxy settings (HTTPS_PROXY, NO_PROXY).",
-        ) from error
+        ) from _without_frames(error)
+
+
+def _without_frames(error: Error) -> Error:
+    """Drop the frames below: their variables hold what was read so far, and that may be a token."""
+    return error.with_traceback(None)
 
 
 @lru_cache(maxsize=64)
