@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._transport.deadline import cleanup_deadline, remaining
+from wml_deployer._transport.deadline import cleanup_deadline, pause
 from wml_deployer._transport.idempotency import RETRYABLE, send_once, sleep_with_jitter
 from wml_deployer.errors import ConflictError, DeadlineError, NotFoundError, RolloutError, WMLDeployerError
 from wml_deployer.progress._stage import stage
@@ -73,9 +72,8 @@ def wait_until_serving(
                 return record
             _refuse_others(record, wanted, before)
             _log.info("deployment %s is %s", record.id, record.state)
-            _sleep(seconds, record)
+            record = _look_again(client, record, seconds)
             seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
-            record = _look(client, record.id)
             progress.advance(detail=_detail(record))
 
 
@@ -95,9 +93,8 @@ def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRe
     """
     seconds = FIRST_PAUSE_SECONDS
     while record.state in _WORKING:
-        _sleep(seconds, record)
+        record = _look_again(client, record, seconds)
         seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
-        record = _look(client, record.id)
     return record
 
 
@@ -173,12 +170,13 @@ def _refuse_others(record: DeploymentRecord, wanted: tuple[str, str | None], bef
     )
 
 
-def _sleep(seconds: float, record: DeploymentRecord) -> None:
+def _look_again(client: Client, record: DeploymentRecord, seconds: float) -> DeploymentRecord:
+    """Look at a deployment after a pause."""
     try:
-        left = remaining()
+        pause(seconds)
+        return _look(client, record.id)
     except DeadlineError as error:
         raise DeadlineError(
             f"Deployment {record.id} is still {record.state}; the time is over.",
             next_step="Look again with Deployer.status(), or give it more time with timeout=, in seconds.",
         ) from error
-    time.sleep(seconds if left is None else min(seconds, left))

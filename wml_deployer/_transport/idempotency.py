@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from typing import TYPE_CHECKING, TypeVar
 
-from wml_deployer._transport.deadline import remaining
+from wml_deployer._transport.deadline import pause
 from wml_deployer.errors import (
     CertificateError,
     DeadlineError,
@@ -84,10 +83,8 @@ def sleep_with_jitter(attempt: int) -> None:
         DeadlineError: No time is left.
 
     """
-    left = remaining()
     # Jitter keeps processes that collided once from colliding again.
-    seconds = PAUSE_SECONDS * attempt * random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
-    time.sleep(seconds if left is None else min(seconds, left))
+    pause(PAUSE_SECONDS * attempt * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
 
 
 def add_note(error: BaseException, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wml_deployer._transport import idempotency
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import MAX_ATTEMPTS, add_note, send_once, sleep_with_jitter
 from wml_deployer.errors import (
@@ -60,7 +61,7 @@ class Creation:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Record pauses instead of waiting, and take the chance out of them."""
     slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(idempotency, "pause", slept.append)
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     return slept
 
@@ -152,7 +153,7 @@ def test_a_pause_grows_and_varies() -> None:
 def test_a_pause_never_goes_beyond_the_deadline() -> None:
     """A tenth of a second is left of a pause of seconds."""
     start = time.monotonic()
-    with deadline(0.1):
+    with deadline(0.1), pytest.raises(DeadlineError):
         sleep_with_jitter(50)
 
     assert time.monotonic() - start < 0.5
