@@ -74,20 +74,29 @@ def learn(client: Client, file: MetadataFile, *, brings_model: bool) -> None:
 def _adopt(client: Client, file: MetadataFile, deployed: DeploymentRecord) -> None:
     """Freeze the model that a script of the user's own deployed, so that there is something to roll back to."""
     metadata = file.read()
+    version = _pinned(client, metadata, deployed)
+    if version is None:
+        return
+    entry = log_entry("deploy", None, version, ADOPTED, "skipped").model_copy(update={"who": None})
+    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id, "deployment_uid": deployed.id}
+    file.write(metadata.model_copy(update=found))
+
+
+def _pinned(client: Client, metadata: Metadata, deployed: DeploymentRecord) -> Version | None:
+    """Describe the model of somebody else's that a deployment serves; ``None`` where that is gone.
+
+    A deployment without a revision would serve whatever is uploaded into its model next: it is given one.
+    """
     try:
         record = wait_until_settled(client, deployed)
-        model = client.model(record.model_id)
+        model = client.model(record.model_id, record.revision)
+        version = _freeze_version(client, metadata, model, record.revision)
     except NotFoundError:
-        # What the file names is gone: there is nothing to freeze.
-        return
-    version = _freeze_version(client, metadata, model)
+        return None
     if record.revision is None:
-        # A deployment without a revision would serve whatever is uploaded into its model next.
         changed = serve(client, record.id, version)
         wait_until_serving(client, changed, version.model_id, version.revision, record)
-    entry = log_entry("deploy", None, version, ADOPTED, "skipped").model_copy(update={"who": None})
-    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id, "deployment_uid": record.id}
-    file.write(metadata.model_copy(update=found))
+    return version
 
 
 def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
@@ -108,6 +117,12 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     told = read_retired(record) if record else {}
     versions = _versions(client, metadata.model_copy(update={"retired": told | metadata.retired}), logged, record)
     live = version_served(versions, record) if record else None
+    if record is not None and live is None and (adopted := _pinned(client, metadata, record)) is not None:
+        # A script put a model of its own there: known from now on, it can be updated from and gone back to.
+        taken = TakenNames(metadata.model_copy(update={"versions": ()}), logged, ())
+        name = _free_name(adopted.name, adopted, taken, {version.name for version in versions})
+        live = adopted.model_copy(update={"name": name})
+        versions = (*versions, live)
     retired = retired_names(metadata, versions, told)
     log = merged(metadata.log, logged)
     rebuilt = metadata.model_copy(update={"versions": versions, "retired": retired, "log": log})
@@ -208,14 +223,14 @@ def _verified_content(
         return digest, {}
 
 
-def _freeze_version(client: Client, metadata: Metadata, model: ModelRecord) -> Version:
-    """Freeze a model as it is, unless an earlier call did so."""
+def _freeze_version(client: Client, metadata: Metadata, model: ModelRecord, revision: str | None) -> Version:
+    """Describe a revision of a model; without one, freeze the model, unless an earlier call did so."""
     name = model.name.removeprefix(f"{metadata.project_name}_") or metadata.project_version
-    digest = archive_digest(client, model.id, None)
-    frozen = find_existing_revision(
-        client, metadata, frozen_revisions(client, [model]), digest, lambda found: found == name
-    )
-    revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
+    digest = archive_digest(client, model.id, revision)
+    if revision is None:
+        there = frozen_revisions(client, [model])
+        frozen = find_existing_revision(client, metadata, there, digest, lambda found: found == name)
+        revision = frozen.revision if frozen else client.freeze_model(model.id, commit_message(name, digest))
     return Version(
         name=name,
         model_id=model.id,
