@@ -225,8 +225,8 @@ class IBMClient(SoftwareCalls, DirectCalls):
                 raise
             except Exception as error:  # noqa: BLE001 - each becomes an error of ours
                 failure = translated(error, exchange, operation)
-                # The frames of IBM's client hold the token; a failure of the transport is explained without them.
-                raise failure from (failure.__cause__ if failure is exchange.failure else error)
+                # The frames of IBM's client hold the token: they are left out.
+                raise failure from (failure.__cause__ if failure is exchange.failure else error.with_traceback(None))
             finally:
                 if made is not None:
                     made += exchange.made_models()
