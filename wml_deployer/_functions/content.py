@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from wml_deployer._functions import loader
+from wml_deployer._functions import loader, outputs
 from wml_deployer._functions.score_function import is_maker, modules_by_value
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import Package
@@ -34,7 +34,7 @@ several times over while it is imported, in a deployment with 8 GB.
 _PROTOCOL = 4
 """Read by every runtime of the service."""
 
-_SOURCE = Path(loader.__file__)
+_FUTURE = "from __future__ import annotations\n"
 
 
 def pack_function(model: object, description: Mapping[str, Any], identity: str) -> Package:
@@ -75,7 +75,7 @@ def pack_score_function(function: Callable[..., Any], identity: str) -> Package:
 
 def _packed(model: object, before: str, after: str, identity: str) -> Package:
     """Write the loader's own source, and below it the statement that defines ``score``."""
-    source = _SOURCE.read_text("utf-8")
+    source = _source()
     folder = TemporaryDirectory(prefix="wml_deployer-")
     try:
         pickled = Path(folder.name, "model.pkl")
@@ -99,6 +99,13 @@ def _packed(model: object, before: str, after: str, identity: str) -> Package:
         _folder=folder,
         _scan=scan,
     )
+
+
+def _source() -> str:
+    """Write what the loader imports of this library into it, where it imports that."""
+    before, line, after = Path(loader.__file__).read_text("utf-8").partition(f"from {outputs.__name__} import ")
+    part = Path(outputs.__file__).read_text("utf-8").partition(_FUTURE)[2]
+    return before + part + after.partition("\n")[2] if line else before
 
 
 def _pickle(model: object, path: Path) -> None:

@@ -199,7 +199,14 @@ def _category(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
 
 def _zoned(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
     del column
-    return {"kind": "moment", "unit": dtype.unit, "zone": str(dtype.tz)}
+    zone = str(dtype.tz)
+    try:
+        known = pd.DatetimeTZDtype(dtype.unit, zone) == dtype
+    except (LookupError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise TypeError(f"its time zone {zone} has no name that it could be found by")
+    return {"kind": "moment", "unit": dtype.unit, "zone": zone}
 
 
 def _string(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Serve a model as a Python function of the service.
 
-This file is stored as it stands, with one more statement at its end that hands it a model and a description of the
-model's input::
+This file is stored as it stands, with what it imports from ``outputs.py`` written into it, and with one more statement
+at its end that hands it a model and a description of the model's input::
 
     score = ModelFunction("{...}", "H4sIAAAA...").score
 
 A user's own function stands there in place of a model: ``score = load("H4sIAAAA...")``.
 
-It therefore imports nothing of the library that it comes from, and of other libraries only what the model needs.
+It therefore imports nothing else of the library that it comes from, and of other libraries only what the model needs.
 
 A request is JSON, which has neither dtypes nor categories nor time zones. The description says how each column was at
 the fit, so that the model gets the same frame again: ``{"kind": "category", "categories": ["b", "a"], ...}`` for
@@ -31,15 +31,20 @@ from uuid import UUID
 
 import numpy as np
 
+from wml_deployer._functions.outputs import CALLS, answer, outputs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Column = Mapping[str, Any]
 
-__all__ = ["CALLS", "ModelFunction", "answer", "load", "outputs", "values_of"]
+__all__ = ["CALLS", "ModelFunction", "answer", "load", "outputs"]
 
 _EXACT_IN_DOUBLE = 2**53
 _NONE: Any = None
+_NUMBERS = frozenset({"integer", "float", "boolean", "extension"})
+_OFFSET = re.compile(r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$")
+_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _MISSING = {"nan": float("nan"), "none": None}
 
 
@@ -119,51 +124,6 @@ def load(content: str, form: str = "pickle") -> Any:
     return READERS[form](gzip.decompress(base64.b64decode(content)))
 
 
-def answer(model: Any, rows: Any, call: str = "predict") -> dict[str, Any]:
-    """Ask a model, and write what it says in the service's usual shape.
-
-    Args:
-        model: Anything that one of ``CALLS`` knows how to ask.
-        rows: n rows as the model takes them.
-        call: The name of that one.
-
-    Returns:
-        ``{"fields": ["prediction", "probability"], "values": [n rows]}``, without probabilities where there are none.
-        Missing and infinite numbers, which JSON does not have, are None.
-
-    """
-    columns = outputs(model, rows, call)
-    values = [list(row) for row in zip(*map(values_of, columns.values()))]  # noqa: B905 - one value a row in each
-    return {"fields": list(columns), "values": values}
-
-
-def outputs(model: Any, rows: Any, call: str = "predict") -> dict[str, Any]:
-    """Ask a model for its predictions and, where it has some, its probabilities, by their field in an answer.
-
-    Args:
-        model: Anything that one of ``CALLS`` knows how to ask.
-        rows: n rows; the model may change them.
-        call: The name of that one.
-
-    """
-    if not hasattr(model, "predict_proba"):
-        return {"prediction": CALLS[call](model, rows)}
-    steps: Any = getattr(model, "steps", ())
-    if call == "predict" and len(steps) > 1 and _is_of_sklearn(model) and _is_of_sklearn(steps[-1][1]):
-        # Its transformers need not work twice. Pipelines of others may do more than their steps do.
-        rows, model = model[:-1].transform(rows), steps[-1][1]
-        return {"prediction": model.predict(rows), "probability": model.predict_proba(rows)}
-    return {"prediction": CALLS[call](model, _copy(rows)), "probability": model.predict_proba(rows)}
-
-
-def _is_of_sklearn(model: Any) -> bool:
-    return type(model).__module__.startswith("sklearn.")
-
-
-def _copy(rows: Any) -> Any:
-    return rows.copy() if hasattr(rows, "copy") else rows
-
-
 def _in_order(block: Mapping[str, Any], names: Sequence[str]) -> list[list[Any]]:
     """Put the values of each row in the order of the fit."""
     rows, fields = block["values"], block.get("fields")
@@ -234,6 +194,8 @@ def _number(values: list[Any], column: Column) -> np.ndarray[Any, Any]:
     if dtype == np.uint64 and all(type(value) is int for value in values):
         return np.array(values, dtype=dtype)
     array = np.array(values)
+    if array.dtype.kind not in "iufb":  # NumPy makes text of numbers beside text
+        raise ValueError("not all of its values are numbers")
     if array.dtype.kind not in "iu" or not array.size:
         return array if array.size else array.astype(dtype)  # fractions stay what they are
     limits = np.iinfo(dtype)
@@ -288,24 +250,57 @@ def _category(values: list[Any], column: Column) -> Any:
     categories = pd.Index(_series(listed, of))
     if not listed:
         return pd.Categorical.from_codes(np.full(len(values), -1), categories, ordered=column["ordered"])
+    if of["kind"] in _NUMBERS:
+        values = [None if isinstance(value, str) else value for value in values]
     filled = [listed[0] if value is None else value for value in values]
-    codes = np.array(categories.get_indexer(pd.Index(_series(filled, of))))
+    codes = np.array(_codes(filled, of, categories))
     codes[[value is None for value in values]] = -1
     return pd.Categorical.from_codes(codes, categories, ordered=column["ordered"])
 
 
+def _codes(values: list[Any], of: Column, categories: Any) -> Any:
+    """Look values up among categories. What cannot even be read as one is none."""
+    try:
+        return categories.get_indexer(_pandas().Index(_series(values, of)))
+    except ValueError:
+        return [-1] if len(values) == 1 else [_codes([value], of, categories)[0] for value in values]
+
+
 def _moment(values: list[Any], column: Column) -> Any:
+    """Read dates. Neither a time zone nor a fraction of a second may be added or lost without a word."""
     pd = _pandas()
-    if column.get("zone"):
+    zone, unit = column.get("zone"), column["unit"]
+    cut_off = re.compile(rf"\.\d{{{_DIGITS[unit]}}}\d*[1-9]")
+    for value in values:
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is not a date")
+        if zone and not _OFFSET.search(value):
+            raise ValueError(f"{value} has no time zone; give it the one of the fit, with .dt.tz_localize({zone!r})")
+        if not zone and _OFFSET.search(value):
+            raise ValueError(f"{value} has a time zone, and the fit had none; drop it with .dt.tz_localize(None)")
+        if cut_off.search(value):
+            raise ValueError(f"{value} is finer than the dates of the fit; round it with .dt.as_unit({unit!r})")
+    if zone:
         moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt
-        return moments.tz_convert(column["zone"]).dt.as_unit(column["unit"]).array
-    return np.array(["NaT" if value is None else value for value in values], dtype=f"M8[{column['unit']}]")
+        return moments.tz_convert(zone).dt.as_unit(unit).array
+    text = ["NaT" if value is None else value for value in values]
+    read = np.array(text, dtype=f"M8[{unit}]")
+    # NumPy counts on from the far end where a unit's years are over.
+    seconds = np.array(text, dtype="M8[s]")
+    if not (np.isnat(seconds) | (read.astype(seconds.dtype) == seconds)).all():
+        raise ValueError(f"a date is outside the years that {read.dtype} holds")
+    return read
 
 
 def _duration(values: list[Any], column: Column) -> Any:
     pd = _pandas()
     durations: Any = pd.to_timedelta(pd.Series(values, dtype=object))
-    return durations.dt.as_unit(column["unit"]).array
+    read = durations.dt.as_unit(column["unit"])
+    if not (durations.isna() | (read == durations)).all():
+        raise ValueError(f"a duration is finer than those of the fit; round it with .dt.as_unit({column['unit']!r})")
+    return read.array
 
 
 def _arrow(values: list[Any], column: Column) -> Any:
@@ -368,73 +363,6 @@ def _pandas() -> Any:
 
 def _is_large(value: Any) -> bool:
     return isinstance(value, int) and abs(value) > _EXACT_IN_DOUBLE
-
-
-def values_of(column: Any) -> list[Any]:
-    """Turn what a model returned into one JSON value a row; a list of tables has one for each of several outputs."""
-    if isinstance(column, list) and column and getattr(column[0], "ndim", 0) > 1:
-        return [list(row) for row in zip(*map(values_of, column))]  # noqa: B905 - all have n rows
-    array = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
-    if array.dtype.kind in "mM":
-        array = array.astype(str)
-    if array.dtype.kind == "f":
-        array = array.astype(np.float64)  # the double of the same value
-        if not np.isfinite(array).all():
-            array = np.where(np.isfinite(array), array.astype(object), _NONE)
-        plain: list[Any] = array.tolist()
-        return plain
-    return [_json(value) for value in array.tolist()] if array.dtype.kind == "O" else list(array.tolist())
-
-
-def _json(value: Any) -> Any:
-    """Turn an object among predictions into what JSON has."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
-        return [_json(item) for item in value]
-    if isinstance(value, float | Decimal):
-        return float(value) if np.isfinite(float(value)) else None
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return None
-    if isinstance(value, str | int | dict):
-        return value
-    return value.isoformat()
-
-
-def _predict(model: Any, rows: Any) -> Any:
-    return model.predict(rows)
-
-
-def _call_model(model: Any, rows: Any) -> Any:
-    return model(rows)
-
-
-def _flat(model: Any, rows: Any) -> Any:
-    """Ask a model that answers labels as a table of one column."""
-    return _flattened(model.predict(rows))
-
-
-def _flattened(predicted: Any) -> Any:
-    predicted = np.asarray(predicted)
-    return predicted[:, 0] if predicted.ndim > 1 and predicted.shape[1] == 1 else predicted
-
-
-def _ask_keras(model: Any, rows: Any) -> Any:
-    return _flattened(model.predict(np.asarray(rows), verbose=0))
-
-
-def _ask_xgboost(model: Any, rows: Any) -> Any:
-    return model.predict(_imported("xgboost").DMatrix(rows, enable_categorical=True))
-
-
-CALLS: dict[str, Callable[[Any, Any], Any]] = {
-    "predict": _predict,
-    "call": _call_model,
-    "flat": _flat,
-    "keras": _ask_keras,
-    "xgboost": _ask_xgboost,
-}
-"""How a model is asked for the predictions of n rows."""
 
 
 def _unpickle(content: bytes) -> Any:

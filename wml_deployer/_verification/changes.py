@@ -131,7 +131,8 @@ def _reason_of_objects(column: str, ours: pd.Series[Any], theirs: pd.Series[Any]
     changed = [(one, other) for one, other in pairs if type(one) is not type(other)]
     if changed and all(_is_gap(one) and _is_gap(other) for one, other in changed):
         return Reason(
-            f"a gap in text arrives as None, where the model was given {_names(one for one, _ in changed)}",
+            f"a gap in text arrives as {_names(other for _, other in changed)}, where the model was given "
+            f"{_names(one for one, _ in changed)}",
             f"Fill the gaps before the fit and before scoring: {column} = {column}.fillna('missing'). Or let the "
             "pipeline begin with FunctionTransformer(pandas.DataFrame.fillna, kw_args={'value': numpy.nan}), and fit "
             "it again.",

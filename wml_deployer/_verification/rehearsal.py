@@ -349,9 +349,9 @@ def local_answer(model: Any, given: Any, call: str) -> bytes:
     """
     with user_code("The model's predict", CORRECT_SAMPLE):
         columns = outputs(model, given.copy(), call)
-    for name, values in columns.items():
-        _check_output(name, values, len(given))
     with user_code("Writing the model's answer as JSON", "Fit the model on text, numbers or booleans as labels."):
+        for name, values in columns.items():
+            _check_output(name, values, len(given))
         return written(columns)
 
 
@@ -360,6 +360,11 @@ def _check_output(name: str, values: Any, count: int) -> None:
         if plain.ndim == 0 or len(plain) != count:
             answered = f"{len(plain)} values" if plain.ndim else "a single value"
             raise ModelError(f"The model answers {answered} to {count} rows.", next_step=CORRECT_SAMPLE)
+        if plain.dtype.kind == "m":
+            raise ModelError(
+                f"The model's {name} is a duration, which JSON does not have.",
+                next_step="Let the model predict numbers, such as seconds.",
+            )
         if plain.dtype.kind == "f" and np.isinf(plain).any():
             rows = np.isinf(plain).reshape(count, -1).any(axis=1)
             raise ModelError(

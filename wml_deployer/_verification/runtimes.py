@@ -19,7 +19,8 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._functions.loader import outputs, values_of
+from wml_deployer._functions.loader import outputs
+from wml_deployer._functions.outputs import values_of
 from wml_deployer._verification.user_code import user_code
 from wml_deployer.frameworks import default_settings
 

@@ -206,7 +206,7 @@ def store_request(
 
 
 def _known_route(route: Route | None) -> Route | None:
-    if route not in {None, "native", "function"}:
+    if route not in (None, "native", "function"):
         raise ModelError(
             f"There is no route {route!r}.", next_step="Give 'native' or 'function', or leave it out to have it chosen."
         )

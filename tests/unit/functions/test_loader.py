@@ -141,6 +141,49 @@ def test_a_category_that_the_fit_did_not_know_is_missing() -> None:
     assert [-1, 1] == arrived(column, objects("new", "a")).cat.codes.tolist()
 
 
+@pytest.mark.parametrize("name", ["category of integers", "category of floats", "category of booleans"])
+def test_text_is_no_category_of_numbers(name: str) -> None:
+    """The rows beside it keep their categories."""
+    column = COLUMNS[name]
+
+    assert [-1, column.cat.codes[0]] == arrived(column, objects("new", column[0])).cat.codes.tolist()
+
+
+def test_text_is_no_category_of_dates() -> None:
+    """Nor does it take their categories from the rows beside it."""
+    column = COLUMNS["category of dates"]
+
+    assert [-1, 0] == arrived(column, objects("new", str(column[0]))).cat.codes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("fitted", "value", "problem"),
+    [
+        ("datetimes with NaT", "2500-01-01T00:00:00", "outside the years"),
+        ("datetimes with NaT", "2026-01-01T00:00:00+09:00", "has a time zone"),
+        ("datetimes with NaT", 5, "5 is not a date"),
+        ("a zone", "2026-01-01T00:00:00", "has no time zone"),
+        ("datetimes in seconds", "2026-01-01T00:00:00.500000", "finer than the dates of the fit"),
+        ("timedelta in seconds", "PT0.5S", "finer than those of the fit"),
+        ("int64", "5", "not all of its values are numbers"),
+    ],
+)
+def test_a_value_that_would_change_on_the_way_is_refused(fitted: str, value: Any, problem: str) -> None:
+    """The error names the column."""
+    column = describe_column("a", COLUMNS[fitted])
+
+    with pytest.raises(ValueError, match=f"The column 'a' cannot be read as .*{problem}"):
+        loader(column).read({"values": [[value]]})
+
+
+def test_a_time_zone_without_a_name_is_refused() -> None:
+    """No other process would find it."""
+    zoned = pd.Series(WHEN.tz_localize("dateutil/Europe/Lisbon"))
+
+    with pytest.raises(TypeError, match="has no name that it could be found by"):
+        describe_column("a", zoned)
+
+
 def test_fractions_in_a_column_of_integers_stay() -> None:
     """Nothing is cut off without a word."""
     assert [1.5, 2.0] == arrived(COLUMNS["int64"], pd.Series([1.5, 2])).tolist()
@@ -178,15 +221,32 @@ def test_a_value_of_another_kind_is_refused() -> None:
 @pytest.mark.parametrize(
     ("predicted", "expected"),
     [
-        (np.array([1.5, np.nan, np.inf]), [1.5, None, None]),
+        (np.array([1.5, np.nan]), [1.5, None]),
         (np.array([0.1], dtype="float32"), [float(np.float32(0.1))]),
         (pd.Series(["a", None], dtype=object), ["a", None]),
         (pd.Series([1, None], dtype="Int64"), [1, None]),
         ([pd.Timestamp("2026-01-31"), pd.NaT], ["2026-01-31T00:00:00", None]),
+        (np.array(["2026-01-31", "NaT"], dtype="M8[D]"), ["2026-01-31", None]),
+        ([(1, "a"), (2.5, "b")], [[1, "a"], [2.5, "b"]]),
+        ([2**60 + 1, 0.5], [2**60 + 1, 0.5]),
+        ([{"mean": np.float64(1.5)}], [{"mean": 1.5}]),
         (np.array([[1, 2]]), [[1, 2]]),
         (np.array([True]), [True]),
     ],
 )
 def test_what_a_model_predicts_is_written_as_json(predicted: Any, expected: list[Any]) -> None:
-    """Missing and infinite values are null, and numbers are those of the model, bit for bit."""
+    """Missing values are null, and numbers are those of the model, bit for bit."""
     assert [[value] for value in expected] == answer(Echo(), predicted)["values"]
+
+
+@pytest.mark.parametrize("predicted", [np.array([1.0, -np.inf]), [np.array([[np.inf]])], pd.DataFrame({"a": [np.inf]})])
+def test_an_infinite_prediction_is_refused(predicted: Any) -> None:
+    """It would arrive as a missing one."""
+    with pytest.raises(ValueError, match="prediction is infinite"):
+        answer(Echo(), predicted)
+
+
+def test_a_predicted_duration_is_refused() -> None:
+    """NumPy would cut off its text."""
+    with pytest.raises(ValueError, match="prediction is a duration"):
+        answer(Echo(), pd.Series(pd.to_timedelta([1], unit="h")))

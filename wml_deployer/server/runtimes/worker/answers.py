@@ -45,7 +45,9 @@ def to_values(array: Any) -> list[Any]:
         array = array.toarray()
     array = np.asarray(array)
     if array.dtype.kind in "mM":
-        array = array.astype(str)
+        missing = np.isnat(array)
+        array = array.astype(str).astype(object)
+        array[missing] = None
     elif array.dtype == np.longdouble:
         array = array.astype(np.float64)
     values = array.tolist()
