@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wml_deployer.server.runtimes.environment import PackageExtension, pip_arguments
 from wml_deployer.server.runtimes.errors import LoadError
-from wml_deployer.server.runtimes.extensions import PackageExtension, pip_arguments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ def test_archive_of_packages_is_installed(names: list[str], expected: list[str],
 
 def test_archive_without_a_package_is_a_load_error(tmp_path: Path) -> None:
     """The error says what was looked for."""
-    with pytest.raises(LoadError, match=r"neither a project with a setup\.py or pyproject\.toml nor a wheel"):
+    with pytest.raises(LoadError, match=r"neither a wheel nor a project with a pyproject\.toml or setup\.py"):
         arguments_of("pip_zip", zip_of(tmp_path, "notes.txt"), tmp_path)
 
 
@@ -109,5 +109,5 @@ def test_requirements_are_handed_to_pip(tmp_path: Path) -> None:
 
 def test_unknown_kind_is_a_load_error(tmp_path: Path) -> None:
     """The error lists the kinds that there are."""
-    with pytest.raises(LoadError, match="'rpm' is none of conda_yml, pip_zip, requirements_txt"):
+    with pytest.raises(LoadError, match="'rpm' is not one of conda_yml, pip_zip, requirements_txt"):
         arguments_of("rpm", b"", tmp_path)

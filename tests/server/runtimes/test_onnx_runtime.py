@@ -24,9 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.onnx_runtime import load
 from wml_deployer.server.runtimes.worker.payload import decode
+from wml_deployer.server.runtimes.worker.registry import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pytest
 
 from wml_deployer.server.runtimes import LoadError, PredictionError
 from wml_deployer.server.runtimes.archive import Bounds
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.pmml import load
+from wml_deployer.server.runtimes.worker.registry import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

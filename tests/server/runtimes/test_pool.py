@@ -107,16 +107,16 @@ def test_wrong_number_of_features_is_refused_in_the_runtimes_words(served_pipeli
     [
         ("exit", "model_prediction_failed", "SystemExit: 3"),
         ("leave", "model_crashed", "exited with status 3"),
-        ("segfault", "model_crashed", "was ended by SIGSEGV"),
+        ("segfault", "model_crashed", "was killed by SIGSEGV"),
         ("hang", "model_timeout", "did not answer within 1 seconds"),
-        ("eat", "model_out_of_memory", "ran out of the memory"),
+        ("eat", "model_out_of_memory", "ran out of memory"),
         ("leave_a_child", "model_crashed", "exited with status 0"),
         ("raise_key_error", "model_prediction_failed", "KeyError: 'column'"),
         ("raise_half_a_character", "invalid_input_argument", "caf\u00e9 ?"),
         ("raise_what_has_no_text", "model_prediction_failed", "_NoTextError: its message cannot be shown"),
         ("raise_a_novel", "model_prediction_failed", "RuntimeError: word word"),
-        ("announce_a_giant_answer", "model_crashed", "wrote into the socket"),
-        ("send_nonsense", "model_crashed", "wrote into the socket"),
+        ("announce_a_giant_answer", "model_crashed", "wrote to the socket"),
+        ("send_nonsense", "model_crashed", "wrote to the socket"),
     ],
 )
 def test_bad_action_fails_its_own_request_alone(action: str, code: str, words: str, served_misbehaving: Served) -> None:
@@ -304,7 +304,10 @@ def test_model_that_does_not_finish_loading_fails_the_start(
 
 def test_estimator_without_predict_fails_the_start(serving: Callable[..., Any], tmp_path: Path) -> None:
     """What cannot predict cannot be deployed online."""
-    with pytest.raises(LoadError, match="DBSCAN has no 'predict'"), serving(packed(DBSCAN(), tmp_path), tmp_path):
+    with (
+        pytest.raises(LoadError, match="DBSCAN has no method 'predict'"),
+        serving(packed(DBSCAN(), tmp_path), tmp_path),
+    ):
         pass
 
 

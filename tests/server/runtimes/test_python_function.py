@@ -11,8 +11,8 @@ import pytest
 from tests.server.runtimes.conftest import Served
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.python_function import load
+from wml_deployer.server.runtimes.worker.registry import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,8 +25,8 @@ from sklearn.tree import DecisionTreeClassifier
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.payload import decode
+from wml_deployer.server.runtimes.worker.registry import Request
 from wml_deployer.server.runtimes.worker.scikit_learn import load
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def test_data_frame_without_names_is_refused(tmp_path: Path) -> None:
     """Where neither payload nor schema nor model names the columns, the payload is told to."""
     model = LinearRegression().fit(ROWS, TARGET)
 
-    with pytest.raises(PredictionError, match="'fields' must name the columns"):
+    with pytest.raises(PredictionError, match="'fields' must contain the column names"):
         only_answer(model, tmp_path, input_type="DataFrame")
 
 

@@ -11,8 +11,8 @@ import pytest
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.payload import decode
+from wml_deployer.server.runtimes.worker.registry import Request
 
 tf = pytest.importorskip("tensorflow", reason="a quarter of a gigabyte, in a session of its own")
 

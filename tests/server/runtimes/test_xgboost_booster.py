@@ -13,8 +13,8 @@ import xgboost
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.payload import decode
+from wml_deployer.server.runtimes.worker.registry import Request
 from wml_deployer.server.runtimes.worker.xgboost_booster import load
 
 if TYPE_CHECKING:

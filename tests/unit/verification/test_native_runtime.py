@@ -21,8 +21,8 @@ from wml_deployer.schema import Field, Schema
 from wml_deployer.server.runtimes.archive import Bounds
 from wml_deployer.server.runtimes.errors import PredictionError
 from wml_deployer.server.runtimes.worker.answers import encode
-from wml_deployer.server.runtimes.worker.contract import Request
 from wml_deployer.server.runtimes.worker.payload import decode
+from wml_deployer.server.runtimes.worker.registry import Request
 from wml_deployer.server.runtimes.worker.scikit_learn import serve
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning", "ignore::FutureWarning")

@@ -1,4 +1,8 @@
-"""The service's end of a worker's socket: one question, one answer, without copies."""
+"""The service's end of the socket to a worker: one request and one response at a time, without copies.
+
+A worker answers each frame with one frame. `WorkerConnection` is an asyncio protocol that reads the response straight
+into a buffer of the announced length, since predictions can have many megabytes.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,15 @@ from wml_deployer.server.runtimes.frames import HEADER, LARGEST_ANSWER, Kind
 __all__ = ["BrokenFrameError", "WorkerConnection", "socket_pair"]
 
 
-# What one write takes without waiting for the other side: a thousand rows in one go are eight times cheaper than in
-# pieces. The system may allow less.
+# Size of the send buffer: sending a thousand rows in one write is eight times cheaper than in pieces. The system may
+# allow less.
 _BUFFER = 4 * 2**20
-# Most answers come with their header in one read of this size.
+# Most responses arrive with their header in one read of this size.
 _READ = 64 * 2**10
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Make the service's end and the worker's end of a connection."""
+    """Create a connection; return the end of the service and the end of the worker."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
@@ -27,20 +31,19 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 
 class BrokenFrameError(ConnectionResetError):
-    """The process broke the protocol: the model wrote into its socket."""
+    """The worker violated the protocol: the model wrote to its socket."""
 
 
 class WorkerConnection(asyncio.BufferedProtocol):
-    """Sends a frame to a worker, and receives the frame that answers it.
+    """Sends a frame to a worker, and receives the response.
 
-    A short answer takes one read; of a long one, the event loop reads the rest straight into a buffer of the announced
-    length, so that megabytes are never copied.
+    A short response takes one read. The rest of a long one is read straight into a buffer of the announced length.
     """
 
     def __init__(self) -> None:
-        """Wait for a header."""
+        """Expect a header."""
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[tuple[Kind, bytearray]] | None = None
+        self._pending: asyncio.Future[tuple[Kind, bytearray]] | None = None
         self._first = bytearray(_READ)
         self._kind: Kind | None = None
         self._body = bytearray()
@@ -51,11 +54,11 @@ class WorkerConnection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the frame knows its length
-        """Hand out room for a header and what comes with it, or what a body still lacks."""
+        """Return the buffer for a header and what follows it, or for the rest of a body."""
         return memoryview(self._first if self._kind is None else self._body)[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Go from header to body, and from body to the waiting caller."""
+        """Process a complete header or body."""
         self._filled += nbytes
         if self._kind is None and self._filled >= HEADER.size and not self._open_body():
             self._refuse()
@@ -63,72 +66,72 @@ class WorkerConnection(asyncio.BufferedProtocol):
         if self._kind is not None and self._filled == len(self._body):
             answer = (self._kind, self._body)
             self._kind, self._filled = None, 0
-            if self._answer is None or self._answer.done():
-                # Nobody asked: it would be taken for the answer of the next question.
+            if self._pending is None or self._pending.done():
+                # Without a request, it would be taken for the response to the next one.
                 self._refuse()
             else:
-                self._answer.set_result(answer)
+                self._pending.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the waiting caller that no answer will come."""
+        """Fail the pending request."""
         self._transport = None
-        error = ConnectionResetError("the worker is gone")
+        error = ConnectionResetError("The worker has ended.")
         error.__cause__ = exc
         self._fail(error)
 
     @property
     def is_open(self) -> bool:
-        """Whether the worker can be asked."""
+        """Whether requests can be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
-        """Close without waiting for what is still to be written."""
+        """Close immediately, discarding unsent data."""
         if self._transport is not None:
             self._transport.abort()
 
-    async def ask(self, kind: Kind, body: bytes, *, seconds: float) -> tuple[Kind, bytearray]:
-        """Send a frame and wait for its answer; a caller who gives up leaves it to :meth:`answer`.
+    async def request(self, kind: Kind, body: bytes, *, seconds: float) -> tuple[Kind, bytearray]:
+        """Send a frame and wait for the response. After a cancellation, wait for it with :meth:`response`.
 
         Raises:
-            ConnectionResetError: The worker is gone.
-            asyncio.TimeoutError: No answer in time; one that came later would be taken for the next request's.
+            ConnectionResetError: The worker has ended.
+            asyncio.TimeoutError: There was no response in time. The connection must not be used any more.
 
         """
         if self._transport is None:
-            raise ConnectionResetError("the worker is gone")
+            raise ConnectionResetError("The worker has ended.")
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        self._pending = loop.create_future()
         timer = loop.call_later(seconds, self._fail, asyncio.TimeoutError())
-        self._answer.add_done_callback(lambda _: timer.cancel())
-        # asyncio logs an error that nobody has looked at, and here nobody may be waiting for it any more.
-        self._answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
+        self._pending.add_done_callback(lambda _: timer.cancel())
+        # asyncio logs errors that were never retrieved, but here the caller may have been canceled.
+        self._pending.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self._transport.writelines((HEADER.pack(kind, len(body)), body))
-        return await self.answer()
+        return await self.response()
 
-    async def answer(self) -> tuple[Kind, bytearray]:
-        """Wait for the answer of the last frame sent."""
-        if self._answer is None:
-            raise ConnectionResetError("nothing was asked")
-        return await asyncio.shield(self._answer)
+    async def response(self) -> tuple[Kind, bytearray]:
+        """Wait for the response to the last frame."""
+        if self._pending is None:
+            raise ConnectionResetError("No request was sent.")
+        return await asyncio.shield(self._pending)
 
     def _refuse(self) -> None:
-        """Close the connection to a process that does not keep to the protocol."""
-        self._fail(BrokenFrameError("the process sent what is no answer"))
+        """Close the connection to a worker that violated the protocol."""
+        self._fail(BrokenFrameError("The worker sent an invalid response."))
         self.close()
 
     def _fail(self, error: Exception) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        if self._pending is not None and not self._pending.done():
+            self._pending.set_exception(error)
 
     def _open_body(self) -> bool:
         """Allocate the announced body; return whether the header is valid."""
         kind, length = HEADER.unpack_from(self._first)
         rest = self._filled - HEADER.size
-        # The model has the same socket, and can write into it what it likes.
+        # The model has access to the socket, and can write anything.
         if kind not in (Kind.DONE, Kind.FAILED) or length > LARGEST_ANSWER or rest > length:
             return False
         self._kind, self._body = Kind(kind), bytearray(length)
-        # One question at a time: what came with the header is of this answer.
+        # There is one request at a time, so the rest belongs to this response.
         self._body[: self._filled - HEADER.size] = self._first[HEADER.size : self._filled]
         self._filled -= HEADER.size
         return True

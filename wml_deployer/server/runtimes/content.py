@@ -1,4 +1,4 @@
-"""What a deployment serves, and how a worker is made to load it."""
+"""What a deployment serves: the stored content, its limits, and how a worker loads it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from wml_deployer.server.runtimes.limits import WorkerLimits
     from wml_deployer.server.runtimes.process import WorkerProcess
 
-__all__ = ["Content"]
+__all__ = ["Content", "WorkerLimits"]
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """Limits of one worker process.
+
+    Attributes:
+        predict_seconds: Wall time of a prediction.
+        load_seconds: Wall time of unpacking and loading.
+        install_seconds: Wall time of installing the package extensions.
+        memory_bytes: Address space of the process (``RLIMIT_AS``); None for no limit.
+        unpacked_bytes: Size of the unpacked content.
+        unpacked_files: Number of files in the unpacked content.
+        idle_seconds: Time without requests after which a worker is ended.
+
+    """
+
+    predict_seconds: float = 60.0
+    load_seconds: float = 120.0
+    install_seconds: float = 600.0
+    memory_bytes: int | None = 8 * 2**30
+    unpacked_bytes: int = 4 * 2**30
+    unpacked_files: int = 20_000
+    idle_seconds: float = 1800.0
 
 
 @dataclass(frozen=True)
 class Content:
-    """Stored content and what the service knows about it.
+    """Stored content, with what a worker needs to know about it.
 
     Attributes:
-        artifact: The content as it was uploaded.
-        model_type: WML's type of the model, or ``"python"`` for a function.
-        specification: Name of its software specification.
-        input_type: Type of the stored input schema.
-        fields: Dtype by name of the stored input schema's fields, in their order.
-        limits: What a process that serves it may take.
+        artifact: Path of the uploaded file.
+        model_type: Model type; ``"python"`` for a function.
+        specification: Name of the software specification.
+        input_type: Type of the input schema, if there is one.
+        fields: Fields of the input schema: name to dtype, in order.
+        limits: Limits of each worker.
 
     """
 
@@ -42,15 +65,15 @@ class Content:
     limits: WorkerLimits
 
     async def load_into(self, worker: WorkerProcess, directory: Path) -> None:
-        """Have the worker unpack the content into the directory and load it.
+        """Have a worker unpack the content into a directory and load it.
 
         Raises:
-            LoadError: It cannot be unpacked or loaded, or takes too long; the worker is of no use any more.
+            LoadError: This failed or took too long; the worker must be ended.
 
         """
         seconds = self.limits.load_seconds
         try:
-            kind, answer = await worker.connection.ask(Kind.LOAD, self._request(directory), seconds=seconds)
+            kind, response = await worker.connection.request(Kind.LOAD, self._request(directory), seconds=seconds)
         except asyncio.TimeoutError as error:
             raise LoadError("model_load_timeout", f"The model did not load within {seconds:g} seconds.") from error
         except ConnectionResetError as error:
@@ -58,7 +81,7 @@ class Content:
                 "model_load_failed", f"The process that was loading the model {await worker.ending()}."
             ) from error
         if kind is Kind.FAILED:
-            failure = json.loads(answer)
+            failure = json.loads(response)
             raise LoadError(failure["code"], failure["message"])
 
     def _request(self, directory: Path) -> bytes:

@@ -1,8 +1,8 @@
-"""Python environments for deployments whose software specification has package extensions.
+"""Python environments with package extensions: what pip is to install for them, and the environments themselves.
 
-An environment sees the packages of the service and, before them, its own. It is made once for the same extensions and
-kept, as long as the service's own packages are the same, for what they satisfy is not installed again. A build that was
-cut short leaves nothing that would be taken for one.
+An environment contains the extensions, and sees the packages of the service below them. It is created once for the same
+extensions, and kept as long as the packages of the service stay the same, since what these satisfy is not installed
+again. An interrupted build leaves nothing that could be mistaken for an environment.
 """
 
 from __future__ import annotations
@@ -11,29 +11,133 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 import sysconfig
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wml_deployer.server.runtimes.archive import Bounds, unpack_zip
 from wml_deployer.server.runtimes.errors import LoadError
-from wml_deployer.server.runtimes.extensions import PackageExtension, pip_arguments
 from wml_deployer.server.runtimes.process import SpawnedProcess, child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["environment_for"]
+__all__ = ["PackageExtension", "environment_for", "pip_arguments"]
+
+_BOUNDS = {"size": 2**30, "files": 20_000}
+_BUILDABLE = ("pyproject.toml", "setup.py", "setup.cfg")
+_DISTRIBUTIONS = (".whl", ".tar.gz")
+_LONGEST = 1000
+_CONDA = re.compile(r"(?:[\w.-]+::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<version>[^=<>!~ ][^ ]*|[=<>!~].*)?")
+# These come from the service.
+_NOT_FOR_PIP = frozenset({"python", "pip", "setuptools", "wheel"})
 
 _INSTALL = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 _OFFLINE_SAFE = ("--retries", "1", "--timeout", "15", "--progress-bar", "off")
 _LONGEST_LINE = 2**20
 _STEPS = ("Building", "Collecting", "Downloading", "Installing", "Preparing", "Processing")
-"""How the lines begin in which pip says what it does; the others are details of these steps."""
+"""Beginnings of the lines in which pip reports its steps; the other lines are details of these steps."""
+
+
+@dataclass(frozen=True)
+class PackageExtension:
+    """A package extension of a software specification.
+
+    Attributes:
+        name: Name, for messages.
+        kind: ``"pip_zip"``, ``"conda_yml"`` or ``"requirements_txt"``.
+        path: Path of the uploaded file.
+
+    """
+
+    name: str
+    kind: str
+    path: Path
+
+
+def pip_arguments(extension: PackageExtension, directory: Path) -> list[str]:
+    """Return the arguments of ``pip install`` for an extension.
+
+    Args:
+        extension: The extension.
+        directory: An empty directory for unpacking.
+
+    Returns:
+        The arguments; empty if there is nothing to install.
+
+    Raises:
+        LoadError: The file is damaged, has an unknown kind, or contains nothing to install.
+
+    """
+    readers = {"pip_zip": _of_zip, "conda_yml": _of_conda, "requirements_txt": _of_requirements}
+    if extension.kind not in readers:
+        raise _unusable(extension, f"its type {extension.kind!r} is not one of {', '.join(sorted(readers))}")
+    return readers[extension.kind](extension, directory)
+
+
+def _of_zip(extension: PackageExtension, directory: Path) -> list[str]:
+    unpack_zip(extension.path, directory, Bounds(**_BOUNDS))
+    projects = [folder for folder in (directory, *sorted(directory.iterdir())) if _is_project(folder)]
+    files = sorted(str(path) for path in directory.rglob("*") if path.name.endswith(_DISTRIBUTIONS))
+    # A project that contains projects is one package.
+    targets = [str(project) for project in (projects[:1] if projects[:1] == [directory] else projects)] or files
+    if not targets:
+        raise _unusable(
+            extension, "the archive contains neither a wheel nor a project with a pyproject.toml or setup.py"
+        )
+    return ["--find-links", str(directory), *targets]
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _BUILDABLE)
+
+
+def _of_conda(extension: PackageExtension, _directory: Path) -> list[str]:
+    import yaml  # noqa: PLC0415 - few specifications have extensions
+
+    try:
+        environment = yaml.safe_load(extension.path.read_bytes())
+    except yaml.YAMLError as error:
+        raise _unusable(extension, f"it is not YAML ({error})") from error
+    dependencies = environment.get("dependencies") if isinstance(environment, dict) else None
+    if not isinstance(dependencies, list):
+        raise _unusable(extension, "it has no list 'dependencies'")
+    return [requirement for entry in dependencies for requirement in _of_conda_entry(extension, entry)]
+
+
+def _of_conda_entry(extension: PackageExtension, entry: Any) -> list[str]:
+    """Return the requirements of an entry: ``name=version`` of conda, or a list for pip."""
+    if isinstance(entry, dict) and isinstance(entry.get("pip"), list):
+        return [str(requirement) for requirement in entry["pip"]]
+    matched = _CONDA.fullmatch(entry.strip()) if isinstance(entry, str) and len(entry) < _LONGEST else None
+    if matched is None:
+        raise _unusable(extension, f"the dependency {entry!r} is not of the form name=version")
+    name, version = matched["name"], matched["version"] or ""
+    return [] if name.lower() in _NOT_FOR_PIP else [name + _pip_version(version)]
+
+
+def _pip_version(version: str) -> str:
+    """Translate a version of conda: ``=1.2``, which means 1.2.*, or ``=1.2.3=build``."""
+    exact = re.fullmatch(r"=?([\w.]+)=[\w]+", version)
+    if exact:
+        return f"=={exact[1]}"
+    loose = re.fullmatch(r"=?([\w.]+?)(?:\.\*)?", version)
+    return f"=={loose[1]}.*" if loose else version
+
+
+def _of_requirements(extension: PackageExtension, _directory: Path) -> list[str]:
+    return ["--requirement", str(extension.path)]
+
+
+def _unusable(extension: PackageExtension, reason: str) -> LoadError:
+    return LoadError("package_extension_failed", f"The package extension {extension.name!r} cannot be used: {reason}.")
 
 
 async def environment_for(
@@ -43,19 +147,19 @@ async def environment_for(
     seconds: float,
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Make, or find, the environment with some extensions installed.
+    """Find or create the environment with some extensions.
 
     Args:
         extensions: The extensions, in the order of the specification.
-        directory: Where environments are kept.
-        seconds: Wall time for the installation.
-        report: Is told what pip does, line by line.
+        directory: Directory of all environments.
+        seconds: Time limit of the installation.
+        report: Called with each step that pip reports.
 
     Returns:
-        Path of the environment's interpreter.
+        Path of its interpreter.
 
     Raises:
-        LoadError: An extension cannot be installed; the message has pip's own words.
+        LoadError: An extension cannot be installed; the message contains the output of pip.
 
     """
     target = directory / await asyncio.to_thread(_key, extensions)
@@ -63,7 +167,7 @@ async def environment_for(
         building = await asyncio.to_thread(_new_folder, directory)
         try:
             await asyncio.wait_for(_build(extensions, building, report), timeout=seconds)
-            # Somebody else may have been faster; an environment is as good as another one with the same key.
+            # Another build with the same key may have finished first; use that one.
             with contextlib.suppress(OSError):
                 (building / "environment").rename(target)
         except asyncio.TimeoutError as error:
@@ -118,10 +222,10 @@ def _show_packages_of_the_service(environment: Path) -> None:
 async def _install(
     extensions: Sequence[PackageExtension], report: Callable[[str], None], python: Path, wanted: list[str]
 ) -> None:
-    """Install without a network where that is possible: only what is missing is looked for outside."""
+    """Install without a network if possible; only missing packages are downloaded."""
     install = (*_INSTALL, "--python", str(python), "install", *_OFFLINE_SAFE)
     try:
-        # With the service's own setuptools; pip would fetch another one for the build.
+        # Build with the setuptools of the service; pip would download another one.
         await _run(extensions, report, sys.executable, *install, "--no-build-isolation", *wanted)
     except LoadError:
         await _run(extensions, report, sys.executable, *install, *wanted)
@@ -143,7 +247,7 @@ async def _run(extensions: Sequence[PackageExtension], report: Callable[[str], N
                 report(output[-1])
         await process.wait()
     finally:
-        # Also what a build has started, when time is over.
+        # Also ends processes of the build after a timeout.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         writer.close()
@@ -154,7 +258,7 @@ async def _run(extensions: Sequence[PackageExtension], report: Callable[[str], N
 def _last_words(output: Sequence[str]) -> str:
     lines = [line for line in output if line]
     errors = [line for line in lines if line.startswith("ERROR:")]
-    return " ".join((errors or lines)[-3:]) or "the installation failed without a word"
+    return " ".join((errors or lines)[-3:]) or "the installation failed without output"
 
 
 def _failed(extensions: Sequence[PackageExtension], reason: str) -> LoadError:

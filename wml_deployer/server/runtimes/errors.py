@@ -1,4 +1,4 @@
-"""What can go wrong between the service and a model: it does not load, or it does not predict."""
+"""Errors of runtimes: the content cannot be loaded, or a prediction failed."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ __all__ = ["LoadError", "PredictionError"]
 
 
 class LoadError(Exception):
-    """The stored content cannot be served; the deployment fails with this.
+    """The content of a deployment cannot be loaded.
 
     Attributes:
-        code: The service's error code.
-        message: What happened and what to do about it, for the user.
+        code: Error code of the service.
+        message: What happened and what to do about it.
 
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Make the message fit for an answer: user code may have raised anything."""
+        """Make the message safe for a response: user code may have raised anything."""
         super().__init__(code, message)
         self.code = code
         self.message = error_text(message)
 
     def __str__(self) -> str:
-        """Return the message alone."""
+        """Return the message."""
         return self.message
 
 
 class PredictionError(Exception):
-    """One request was not answered; the next one may be.
+    """A prediction failed; the next one may succeed.
 
     Attributes:
-        status: HTTP status of the answer.
-        code: The service's error code.
-        message: What happened, in the runtime's own words where it has any.
+        status: HTTP status of the response.
+        code: Error code of the service.
+        message: What happened; the message of the model or framework if there is one.
 
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        """Make the message fit for an answer: user code may have raised anything."""
+        """Make the message safe for a response: user code may have raised anything."""
         super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = error_text(message)
 
     def __str__(self) -> str:
-        """Return the message alone."""
+        """Return the message."""
         return self.message

@@ -1,8 +1,10 @@
-"""Where workers come from: a process that has imported pandas and scikit-learn, and forks itself.
+"""A fork server: a process that has imported pandas and scikit-learn, and forks a worker on request.
 
-Importing them takes a second; forking takes milliseconds, and the pages are shared. multiprocessing has such a server,
-too, but one for the whole process, whose settings are the user's own where the service runs in a thread of theirs; and
-it can be given neither an environment without keys nor a working directory.
+Importing takes a second, forking milliseconds, and the memory is shared. This is not the fork server of
+multiprocessing: that one belongs to the whole process, which may be a user's program with the service in a thread, and
+can be given neither an environment without secrets nor a working directory. With preloading it was slower as well:
+measured on a busy machine with two cores, it took 7 seconds or more to the first worker (this one 1 to 2.5), and 0.15
+to 0.35 to each further one (this one 0.06 to 0.2).
 """
 
 from __future__ import annotations
@@ -26,17 +28,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ForkServer"]
 
-#: How long, in seconds, the process may take to end its workers.
+#: How long the process may take to end its workers, in seconds.
 _PATIENCE = 5.0
 
-_FORKS = sys.platform == "linux"  # elsewhere, libraries that numpy stands on do not survive a fork
+_FORKS = sys.platform == "linux"  # elsewhere, libraries below numpy do not survive a fork
 
 
 class ForkServer:
-    """Hands out started workers without a model.
+    """Starts workers, which do not have a model yet.
 
     Args:
-        directory: Where it and its workers run until they have a model.
+        directory: Working directory of the process, and of workers until they load a model.
 
     Example:
         >>> import tempfile
@@ -54,15 +56,15 @@ class ForkServer:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Start nothing; :meth:`open` does."""
+        """Start nothing yet; :meth:`open` starts the process."""
         self._directory = directory
         self._process: SpawnedProcess | None = None
         self._socket: socket.socket | None = None
-        self._asked: deque[asyncio.Future[_ForkedProcess]] = deque()
-        self._living: dict[int, _ForkedProcess] = {}
+        self._requested: deque[asyncio.Future[_ForkedProcess]] = deque()
+        self._workers: dict[int, _ForkedProcess] = {}
 
     async def open(self) -> None:
-        """Start the process; returns while it still imports."""
+        """Start the process; return without waiting for its imports."""
         if not _FORKS or self._socket is not None:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -77,7 +79,7 @@ class ForkServer:
         asyncio.get_running_loop().add_reader(ours, self._listen)
 
     async def take(self) -> WorkerProcess:
-        """Hand out a new worker: forked, or started cold where that cannot be."""
+        """Return a new worker, which is forked, or started as a new process if forking is not possible."""
         await self.open()
         if self._socket is None:
             return await WorkerProcess.start(self._directory)
@@ -87,8 +89,8 @@ class ForkServer:
             with theirs:
                 forked = asyncio.get_running_loop().create_future()
                 socket.send_fds(self._socket, [b"f"], [theirs.fileno(), printing.fileno()])
-                # Only what was really asked for: answers come in the order of the questions.
-                self._asked.append(forked)
+                # Only after the request was sent: responses have the order of the requests.
+                self._requested.append(forked)
             process = await forked
         except BaseException:
             ours.close()
@@ -99,10 +101,10 @@ class ForkServer:
         return await WorkerProcess.attach(process, ours, printed)
 
     async def close(self) -> None:
-        """End the process, and the workers that it has forked: it reaps them when it is told to end."""
+        """End the process, which ends its workers, too."""
         if self._process is None:
             return
-        self._hang_up()
+        self._disconnect()
         try:
             await asyncio.wait_for(self._process.wait(), timeout=_PATIENCE)
         except asyncio.TimeoutError:
@@ -118,35 +120,35 @@ class ForkServer:
         except OSError:
             message = b""
         if not message:
-            self._hang_up()
+            self._disconnect()
             return
         kind, pid, status = EVENT.unpack(message)
         if kind == STARTED:
-            self._living[pid] = _ForkedProcess(pid)
-            asked = self._asked.popleft()
-            if not asked.done():
-                asked.set_result(self._living[pid])
-        elif kind == ENDED and pid in self._living:
-            self._living.pop(pid).end(status)
+            self._workers[pid] = _ForkedProcess(pid)
+            requested = self._requested.popleft()
+            if not requested.done():
+                requested.set_result(self._workers[pid])
+        elif kind == ENDED and pid in self._workers:
+            self._workers.pop(pid).end(status)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         """Close the connection to the process and abandon its workers."""
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self._socket = None
-        for worker in self._living.values():
+        for worker in self._workers.values():
             worker.abandon()
-        self._living.clear()
-        while self._asked:
-            asked = self._asked.popleft()
-            if not asked.done():
-                asked.set_exception(ConnectionResetError("The fork server ended."))
+        self._workers.clear()
+        while self._requested:
+            requested = self._requested.popleft()
+            if not requested.done():
+                requested.set_exception(ConnectionResetError("The fork server ended."))
 
 
 class _ForkedProcess:
-    """A worker that is not this process's own child: the fork server says how it ended."""
+    """A forked worker, which is a child of the fork server; that reports how it ended."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

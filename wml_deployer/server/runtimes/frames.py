@@ -1,4 +1,4 @@
-"""The frames that the service and its workers exchange: one byte of kind, eight of length, then the body."""
+"""The frames between the service and its workers: one byte of kind, eight bytes of length, then the body."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ HEADER = struct.Struct("<BQ")
 """One byte of kind, eight bytes of length, little endian."""
 
 LARGEST_ANSWER = 512 * 2**20
-"""Most bytes of a worker's answer; the service makes room for no more, whatever a header announces."""
+"""Largest response of a worker, in bytes; the service never allocates more."""
 
 EVENT = struct.Struct("!cii")
-"""What the fork server tells of a worker: what happened, to which process, and its exit status."""
+"""A message of the fork server about a worker: event, process id, exit status."""
 
 STARTED = b"s"
 """A worker was forked."""
 
 ENDED = b"e"
-"""A worker is gone."""
+"""A worker has ended."""
 
 
 class Kind(IntEnum):
-    """What a frame means."""
+    """Kind of a frame."""
 
     LOAD = 1
     PREDICT = 2
@@ -37,13 +37,13 @@ class Kind(IntEnum):
 
 
 def send(connection: socket.socket, kind: Kind, body: bytes) -> None:
-    """Send one frame; blocks until it is out."""
-    # In one piece: the other side wakes up once.
+    """Send a frame; blocks until it is sent."""
+    # In one piece, so that the receiver wakes up once.
     connection.sendall(HEADER.pack(kind, len(body)) + body)
 
 
 def receive(connection: socket.socket) -> tuple[Kind, bytearray] | None:
-    """Wait for one frame; None once the other side is gone."""
+    """Receive a frame; None if the connection was closed."""
     header = _exactly(connection, HEADER.size)
     if header is None:
         return None

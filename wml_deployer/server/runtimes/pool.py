@@ -1,4 +1,8 @@
-"""The worker processes of one deployment: requests in, answers out, whatever the model does to its process."""
+"""The worker processes of a deployment, which survive whatever a model does to its process.
+
+Each worker serves one request at a time; idle ones wait in a stack. For example, if a model crashes its process, that
+request fails, the worker is discarded, and the next request gets a new one.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wml_deployer.server.runtimes.connection import BrokenFrameError
-from wml_deployer.server.runtimes.content import Content
+from wml_deployer.server.runtimes.content import Content, WorkerLimits
 from wml_deployer.server.runtimes.environment import environment_for
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.frames import Kind
-from wml_deployer.server.runtimes.limits import WorkerLimits
 from wml_deployer.server.runtimes.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-    from wml_deployer.server.runtimes.extensions import PackageExtension
+    from wml_deployer.server.runtimes.environment import PackageExtension
     from wml_deployer.server.runtimes.fork_server import ForkServer
 
     _Starter = Callable[[], Awaitable[WorkerProcess]]
@@ -32,10 +35,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class WorkerPool:
-    """Answers the prediction requests of one deployment.
+    """A pool of workers that serve the prediction requests of a deployment.
 
-    It starts with one worker and grows up to its limit while requests wait. A worker that exits, is killed, hangs or
-    runs out of memory fails the request that it was at; the next request gets a new one.
+    It starts with one worker, and grows up to its limit while requests are waiting. A worker that exits, is killed,
+    hangs or runs out of memory fails its current request only.
     """
 
     def __init__(self, content: Content, directory: Path, *, workers: int, start_worker: _Starter) -> None:
@@ -44,12 +47,12 @@ class WorkerPool:
         self._directory = directory
         self._limit = workers
         self._start_worker = start_worker
-        # Each with the folder that it has unpacked the content into.
+        # Worker to the directory of its unpacked content.
         self._workers: dict[WorkerProcess, Path] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self._waiting = 0
-        # Last in, first out: the worker whose caches are warm serves next, the others become idle and end.
+        # Last in, first out: the worker with warm caches serves next, and the others can time out.
         self._idle: asyncio.LifoQueue[WorkerProcess | LoadError] = asyncio.LifoQueue()
 
     @classmethod
@@ -71,25 +74,24 @@ class WorkerPool:
         """Load the content in a first worker.
 
         Args:
-            artifact: The content as it was uploaded: a tar archive, compressed or not, a gzipped file, or the file
-                itself.
-            model_type: WML's type of the model (``"scikit-learn_1.3"``), or ``"python"`` for a function.
-            specification: Name of its software specification.
-            input_type: Type of the stored input schema; ``"DataFrame"`` has each payload made a data frame.
-            directory: Where the content is unpacked, in a folder of the pool's own that :meth:`stop` removes.
-            workers: Largest number of processes; as many as there are cores lets requests use all of them.
-            fields: Dtype by name of the stored input schema's fields, in their order.
-            limits: What each process may take.
-            fork_server: Where warm workers come from; without it each one is started cold.
-            extensions: Package extensions of the specification. They are installed into an environment of their own
-                below the directory, which stays there for the next deployment with the same ones.
+            artifact: The uploaded file: a tar archive, compressed or not, a gzipped file, or the model itself.
+            model_type: Model type, such as ``"scikit-learn_1.3"``; ``"python"`` for a function.
+            specification: Name of the software specification.
+            input_type: Type of the input schema; for ``"DataFrame"``, payloads are converted to data frames.
+            directory: Where the pool creates its directory, which :meth:`stop` removes.
+            workers: Maximum number of processes; the number of cores lets requests use all of them.
+            fields: Fields of the input schema: name to dtype, in order.
+            limits: Limits of each process.
+            fork_server: Provides warm workers; without it, each one is started as a new process.
+            extensions: Package extensions of the specification, which are installed in an environment below the
+                directory; it is kept for other deployments with the same extensions.
             report: Is told how far that installation is.
 
         Returns:
             A pool whose first worker has loaded the content.
 
         Raises:
-            LoadError: The content cannot be unpacked, loaded or served, or an extension cannot be installed.
+            LoadError: The content cannot be unpacked or loaded, or an extension cannot be installed.
 
         """
         content = Content(artifact, model_type, specification, input_type, fields or {}, limits or WorkerLimits())
@@ -105,35 +107,35 @@ class WorkerPool:
         return pool
 
     async def predict(self, body: bytes) -> bytes:
-        """Answer one request.
+        """Serve one request.
 
         Args:
-            body: The request's JSON as it came: ``{"input_data": [{"fields"?: [k], "values": [n rows of k]}]}``.
+            body: JSON body of the request: ``{"input_data": [{"fields"?: [k], "values": [n rows of k]}]}``.
 
         Returns:
-            The answer's JSON: ``{"predictions": [...]}``.
+            The JSON of the response: ``{"predictions": [...]}``.
 
         Raises:
-            PredictionError: The request is malformed, the model refused it, or the model took its process down.
+            PredictionError: The request is invalid, the model failed, or its process ended.
 
         """
         worker = await self._acquire()
         seconds = self._content.limits.predict_seconds
         try:
-            kind, answer = await worker.connection.ask(Kind.PREDICT, body, seconds=seconds)
+            kind, response = await worker.connection.request(Kind.PREDICT, body, seconds=seconds)
         except asyncio.CancelledError:
-            # The model goes on; its answer must not be taken for that of the next request.
+            # The model is still running; its response must not be taken for that of the next request.
             self._later(self._drain(worker))
             raise
         except (ConnectionResetError, asyncio.TimeoutError) as error:
-            raise await self._bury(worker, error) from error
+            raise await self._end_failed(worker, error) from error
         self._release(worker)
         if kind is Kind.FAILED:
-            raise PredictionError(**json.loads(answer))
-        return bytes(answer)
+            raise PredictionError(**json.loads(response))
+        return bytes(response)
 
     async def stop(self) -> None:
-        """End all workers and remove what was unpacked."""
+        """End all workers, and remove the unpacked contents."""
         self._limit = 0
         for _ in range(self._waiting):
             self._idle.put_nowait(_stopped())
@@ -145,7 +147,7 @@ class WorkerPool:
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
     async def _acquire(self) -> WorkerProcess:
-        """Wait for a free worker, and have one more started where there is room."""
+        """Wait for an idle worker; start another one if the limit allows it."""
         self._waiting += 1
         try:
             while True:
@@ -177,8 +179,8 @@ class WorkerPool:
         try:
             self._release(await self._load())
         except LoadError as error:
-            _LOGGER.warning("a further worker did not load: %s", error)
-            # Only where no other worker will serve those who wait.
+            _LOGGER.warning("A further worker did not load: %s", error)
+            # Only if no other worker can serve the waiting requests.
             if self._waiting and not self._workers:
                 self._idle.put_nowait(error)
         finally:
@@ -199,23 +201,23 @@ class WorkerPool:
         return worker
 
     async def _drain(self, worker: WorkerProcess) -> None:
-        """Take back a worker whose caller has gone, once it has answered."""
+        """Release the worker of a canceled request once it has responded."""
         try:
-            await worker.connection.answer()
+            await worker.connection.response()
         except (ConnectionResetError, asyncio.TimeoutError) as error:
-            await self._bury(worker, error)
+            await self._end_failed(worker, error)
         else:
             self._release(worker)
 
-    async def _bury(self, worker: WorkerProcess, error: Exception) -> PredictionError:
-        """End a worker that does not answer, and say why it did not."""
+    async def _end_failed(self, worker: WorkerProcess, error: Exception) -> PredictionError:
+        """End a failed worker, and return the error for its request."""
         if not self._limit:
             return _refusal(_stopped())
         if isinstance(error, asyncio.TimeoutError):
             seconds = self._content.limits.predict_seconds
-            code, message = "model_timeout", f"The model did not answer within {seconds:g} seconds and was ended."
+            code, message = "model_timeout", f"The model did not answer within {seconds:g} seconds and was stopped."
         elif isinstance(error, BrokenFrameError):
-            code, message = "model_crashed", "The model wrote into the socket of its process, which was ended."
+            code, message = "model_crashed", "The model wrote to the socket of its process, which was stopped."
         else:
             code, message = "model_crashed", f"The model's process {await worker.ending()}."
         _LOGGER.warning("%s Its last output: %s", message, worker.output or "none")
@@ -230,13 +232,13 @@ class WorkerPool:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
     async def _end_idle(self) -> None:
-        """End workers that nobody has asked for a long time; the next request starts one."""
-        patience = self._content.limits.idle_seconds
+        """End workers that have been idle for a long time; the next request starts one."""
+        idle_seconds = self._content.limits.idle_seconds
         while True:
-            await asyncio.sleep(patience / 2)
+            await asyncio.sleep(idle_seconds / 2)
             now = asyncio.get_running_loop().time()
             for worker in tuple(self._workers):
-                if worker.idle_since is not None and now - worker.idle_since > patience:
+                if worker.idle_since is not None and now - worker.idle_since > idle_seconds:
                     await self._end(worker)
 
     def _later(self, coroutine: Coroutine[None, None, None]) -> None:
@@ -246,7 +248,7 @@ class WorkerPool:
 
 
 def _stopped() -> LoadError:
-    return LoadError("deployment_stopped", "The deployment was stopped before it answered the request.")
+    return LoadError("deployment_stopped", "The deployment was stopped before it served the request.")
 
 
 def _refusal(error: LoadError) -> PredictionError:
@@ -260,7 +262,7 @@ async def _starter(
     fork_server: ForkServer | None,
     report: Callable[[str], None],
 ) -> _Starter:
-    """Say where the pool's workers come from; the fork server knows only the service's own packages."""
+    """Return the function that starts workers; the fork server cannot be used with extensions."""
     if extensions:
         environments, seconds = directory / "environments", limits.install_seconds
         python = await environment_for(extensions, environments, seconds=seconds, report=report)

@@ -1,4 +1,4 @@
-"""One worker process, seen from the service: started, asked, ended."""
+"""A worker process, as the service sees it: start it, send requests, end it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["Process", "SpawnedProcess", "WorkerProcess", "child_environment", "r
 
 _ROOT = Path(__file__).resolve().parents[3]
 
-# The package is put at the end of the path, where it shadows nothing, and the working directory is taken out: the
-# content of a model could otherwise stand in for a module of the standard library.
+# The package comes last in the path, where it shadows nothing, and the working directory is removed: otherwise the
+# content of a model could replace a module of the standard library.
 _BOOTSTRAP = (
     "import sys; sys.path[:] = [entry for entry in sys.path if entry] + [sys.argv[1]]; "
     "from wml_deployer.server.runtimes.worker.{module} import main; main(int(sys.argv[2]))"
@@ -39,7 +39,7 @@ _ENVIRONMENT = (
     "sys.path[:] = [*standard, *own, *(entry for entry in rest if entry not in standard)]; "
 )
 
-# The service's environment holds its keys; user code gets only what finding programs, files and the network needs.
+# The environment of the service may contain secrets; user code gets only what programs, files and the network need.
 _INHERITED = frozenset(
     {
         *("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
@@ -49,14 +49,14 @@ _INHERITED = frozenset(
     }
 )
 
-# These choose the kernels that numpy and its like run on: with others the last bits of a prediction differ.
+# These select the kernels of numerical libraries: with others, the last bits of predictions differ.
 _INHERITED_PREFIXES = ("LC_", "OMP_", "GOMP_", "OPENBLAS_", "MKL_", "NPY_", "BLIS_", "VECLIB_", "NVPL_")
 
 _OWN = {
-    # Threads of OpenMP and OpenBLAS that spin while they wait take the core from the next worker.
+    # Waiting threads of OpenMP and OpenBLAS must not spin, which would slow down the next worker.
     "OMP_WAIT_POLICY": "PASSIVE",
     "OPENBLAS_THREAD_TIMEOUT": "4",
-    # ONNX Runtime reports what it loads to its maker, from 1.29 on, unless it is told before it is imported.
+    # ONNX Runtime 1.29 and later sends telemetry to Microsoft unless this is set before the import.
     "ORT_DISABLE_TELEMETRY": "1",
     "PYTHONUNBUFFERED": "1",
 }
@@ -65,18 +65,18 @@ _TAIL_CHUNKS = 16
 
 
 class Process(Protocol):
-    """What is asked of a child, whoever its parent is."""
+    """A child process, as workers need it: spawned or forked."""
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its group."""
+        """Id of the process and of its group."""
 
     @property
     def returncode(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Exit status; None while it is running."""
 
     async def wait(self) -> int:
-        """Wait until it has ended."""
+        """Wait until it has ended; return the exit status."""
 
 
 class SpawnedProcess:
@@ -119,16 +119,16 @@ class SpawnedProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its group."""
+        """Id of the process and of its group."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Exit status; None while it is running."""
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Wait until it has ended."""
+        """Wait until it has ended; return the exit status."""
         await self._ended.wait()
         return int(self._process.returncode)
 
@@ -139,11 +139,11 @@ class SpawnedProcess:
 
 
 class WorkerProcess:
-    """A child that imports the frameworks, loads one model and answers one request at a time.
+    """A child process that loads one model and serves one request at a time.
 
     Attributes:
-        connection: Where it is asked.
-        idle_since: Loop time since when nobody asks it; None while somebody does.
+        connection: Connection for requests to the worker.
+        idle_since: Event-loop time at which it became idle; None while busy.
 
     """
 
@@ -153,21 +153,20 @@ class WorkerProcess:
         self._output = output
         self.connection = connection
         self.idle_since: float | None = None
-        # Besides the socket the process itself is watched: what the model has forked may hold the socket open after its
-        # death.
+        # Watch the process as well as the socket, which children of the model may keep open.
         self._watch = asyncio.create_task(self._close_when_dead())
 
     @classmethod
     async def start(cls, directory: Path, python: Path | None = None) -> WorkerProcess:
-        """Start a child; it imports while the caller goes on.
+        """Start a worker; return without waiting for its imports.
 
         Args:
-            directory: Where it runs until it has a model, which it then runs in a folder of the model's own.
-            python: The interpreter to run it on; this process's own unless told.
+            directory: Its working directory until it loads a model.
+            python: Its interpreter; by default that of this process.
 
         """
         ours, theirs = socket_pair()
-        # A pair of sockets, for uvloop closes the descriptor of a pipe a second time when somebody else may have it.
+        # Not a pipe: uvloop closes the descriptor of a pipe twice, and another thread may already be using it.
         printed, printing = socket.socketpair()
         try:
             process = run_worker_code("main", theirs.fileno(), printing.fileno(), directory, python)
@@ -182,12 +181,12 @@ class WorkerProcess:
 
     @classmethod
     async def attach(cls, process: Process, ours: socket.socket, printed: socket.socket) -> WorkerProcess:
-        """Take over a child that was started elsewhere.
+        """Return the worker for a process that is already running.
 
         Args:
-            process: The child.
+            process: The process.
             ours: The service's end of its socket.
-            printed: The service's end of the socket that it prints into.
+            printed: The service's end of the socket for its output.
 
         """
         loop = asyncio.get_running_loop()
@@ -198,7 +197,7 @@ class WorkerProcess:
             _, connection = await loop.create_connection(WorkerConnection, sock=ours)
             _, output = await loop.create_connection(_Output, sock=printed)
         except BaseException:
-            # The child ends when it finds its socket closed.
+            # The process ends when its socket is closed.
             (connection or ours).close()
             printed.close()
             raise
@@ -206,16 +205,19 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs and can be asked."""
+        """Whether the process is running and accepts requests."""
         return self._process.returncode is None and self.connection.is_open
 
     @property
     def output(self) -> str:
-        """The last few kilobytes of what it printed."""
+        """The last few kilobytes of its output."""
         return self._output.text
 
     async def ending(self) -> str:
-        """Say how the process ended; ends it where it has only closed its socket."""
+        """Describe how the process ended, waiting up to a second for it.
+
+        If it is still running, it has only closed its socket.
+        """
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._process.wait(), timeout=1.0)
         code = self._process.returncode
@@ -223,13 +225,13 @@ class WorkerProcess:
             return "closed its connection to the service"
         if code >= 0:
             return f"exited with status {code}"
-        hint = ", which is what the system does when memory runs out" if -code == signal.SIGKILL else ""
-        return f"was ended by {signal.Signals(-code).name}{hint}"
+        hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
+        return f"was killed by {signal.Signals(-code).name}{hint}"
 
     async def stop(self) -> None:
-        """End the process and all that it has started."""
+        """End the process and all processes that it has started."""
         self.connection.close()
-        # The group outlives its leader as long as a child of the model does.
+        # The group exists as long as any child of the model.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
@@ -242,7 +244,7 @@ class WorkerProcess:
 
 
 class _Output(asyncio.Protocol):
-    """Drains what user code prints and keeps the end of it."""
+    """Reads the output of user code, and keeps the end of it."""
 
     def __init__(self) -> None:
         self._chunks: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
@@ -266,14 +268,14 @@ class _Output(asyncio.Protocol):
 def run_worker_code(
     module: str, descriptor: int, output: int, directory: Path, python: Path | None = None
 ) -> SpawnedProcess:
-    """Run ``main`` of a module of the worker's side in a new session.
+    """Run ``main`` of a module of the package `worker` in a new process and session.
 
     Args:
-        module: Which one.
-        descriptor: The socket that it is told about.
-        output: Where it prints.
-        directory: Where it runs: not where the service was started, which is somebody's project, or the root.
-        python: The interpreter to run it on; this process's own unless told.
+        module: Name of the module.
+        descriptor: Descriptor of its socket.
+        output: Descriptor of its output.
+        directory: Its working directory: not that of the service, which may be the user's project.
+        python: Its interpreter; by default that of this process.
 
     """
     prepare = "" if python is None else _ENVIRONMENT
@@ -283,17 +285,17 @@ def run_worker_code(
 
 
 def child_environment(*prefixes: str) -> dict[str, str]:
-    """Say which variables a process that runs user code gets.
+    """Return the environment variables for a process that runs user code.
 
     Args:
-        prefixes: Starts of the names of further variables that it needs.
+        prefixes: Prefixes of further variables to pass on.
 
     """
     allowed = (*_INHERITED_PREFIXES, *prefixes)
     names = (name for name in os.environ if name in _INHERITED or name.startswith(allowed))
     environment = {name: os.environ[name] for name in names}
     if "PYTHONPATH" in environment:
-        # The process runs in another folder, where relative entries would lead nowhere.
+        # The process has another working directory, so make relative entries absolute.
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries if entry)
     return {**_OWN, **environment}

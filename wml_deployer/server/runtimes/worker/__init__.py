@@ -1,1 +1,1 @@
-"""The side of the runtimes that runs user code, in a process of its own; the service never imports it."""
+"""The worker, which runs user code in its own process: one module for each runtime. The service never imports it."""

@@ -1,4 +1,4 @@
-"""Predictions as JSON: every value exactly as the model gave it."""
+"""Predictions as JSON, with every value exactly as the model returned it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["encode", "to_values"]
 
 
 def encode(answer: Any) -> bytes:
-    """Write an answer as strict JSON; NaN and infinity, which JSON does not have, become null.
+    """Serialize predictions as strict JSON; NaN and infinity become null.
 
     Raises:
-        PredictionError: The model answered with what has no JSON form, or with more than is sent.
+        PredictionError: A value has no JSON form, or the result is too large.
 
     """
     try:
         written = orjson.dumps(answer, default=_plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         raise PredictionError(
-            400, "invalid_model_output", f"The model's answer cannot be written as JSON: {error}"
+            400, "invalid_model_output", f"The predictions cannot be written as JSON: {error}"
         ) from error
     if len(written) > LARGEST_ANSWER:
-        size = f"The model's answer has {len(written)} bytes, and at most {LARGEST_ANSWER} are sent"
+        size = f"The predictions have {len(written)} bytes; at most {LARGEST_ANSWER} can be sent"
         raise PredictionError(413, "model_answer_too_large", f"{size}. Score fewer rows.")
     return written
 
 
 def to_values(array: Any) -> list[Any]:
-    """Turn what a model returned into nested lists.
+    """Convert the array returned by a model to nested lists.
 
-    A float32 becomes the double of the same value, not the shortest decimal that a float32 is known by.
+    A float32 becomes the double of the same value, not the shortest decimal that represents it.
     """
     if hasattr(array, "toarray"):
         array = array.toarray()
@@ -55,7 +55,7 @@ def to_values(array: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn what orjson does not know into what it does; its own numpy support prints a float32 by fewer digits."""
+    """Convert a value that orjson does not support. Its own support of numpy would shorten float32 values."""
     for kinds, convert in _CONVERSIONS:
         if isinstance(value, kinds):
             return convert(value)

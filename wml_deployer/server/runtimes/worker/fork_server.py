@@ -1,4 +1,4 @@
-"""The fork server's life: import what models need once, then fork a worker whenever the service asks for one."""
+"""The process of the fork server: import what models need once, then fork a worker on request."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def main(descriptor: int) -> None:
     """Fork workers on request until the service closes the socket.
 
     Args:
-        descriptor: Number of the socket's file descriptor; each request on it brings the worker's own socket and the
-            end of a pipe for what it prints.
+        descriptor: Descriptor of the socket to the service; each request on it contains the descriptors of the
+            worker's own socket and of its output.
 
     """
     os.set_inheritable(descriptor, False)
@@ -31,8 +31,8 @@ def main(descriptor: int) -> None:
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    _warm_up_while_wanted(descriptor)
-    # What is here now lives as long as the workers do: their collector need not copy its pages to look at it.
+    _warm_up(descriptor)
+    # Exclude the imported objects from garbage collection in the workers, which would copy their memory pages.
     gc.freeze()
     workers: set[int] = set()
     while True:
@@ -47,10 +47,10 @@ def main(descriptor: int) -> None:
             workers.add(_fork(service, *descriptors))
 
 
-def _warm_up_while_wanted(descriptor: int) -> None:
-    """Import what models need, or end when the service does: a thread watches it, which must be gone before a fork."""
+def _warm_up(descriptor: int) -> None:
+    """Import what models need, or exit with the service: a thread watches it, which has ended before the first fork."""
     reading, writing = os.pipe()
-    watch = threading.Thread(target=_exit_when_unwanted, args=(descriptor, reading), daemon=True)
+    watch = threading.Thread(target=_exit_with_service, args=(descriptor, reading), daemon=True)
     watch.start()
     warm_up()
     os.close(writing)
@@ -58,7 +58,7 @@ def _warm_up_while_wanted(descriptor: int) -> None:
     os.close(reading)
 
 
-def _exit_when_unwanted(descriptor: int, warm: int) -> None:
+def _exit_with_service(descriptor: int, warm: int) -> None:
     poll = select.poll()
     poll.register(descriptor, 0)
     poll.register(warm, 0)
@@ -67,9 +67,9 @@ def _exit_when_unwanted(descriptor: int, warm: int) -> None:
 
 
 def _end(workers: set[int]) -> None:
-    """End all workers, wait for each, and end: nobody else could take note of how they ended."""
+    """End all workers, wait for them, and exit."""
     for worker in workers:
-        # A worker that was forked just now may not lead a group of its own yet.
+        # A new worker may not have created its process group yet.
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(worker, signal.SIGKILL)
@@ -83,14 +83,14 @@ def _fork(service: socket.socket, connection: int, output: int) -> int:
     child = os.fork()
     if child == 0:
         service.close()
-        _live(connection, output)
+        _run_worker(connection, output)
     os.close(connection)
     os.close(output)
-    _tell(service, STARTED, child, 0)
+    _notify(service, STARTED, child, 0)
     return child
 
 
-def _live(connection: int, output: int) -> None:
+def _run_worker(connection: int, output: int) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -101,12 +101,12 @@ def _live(connection: int, output: int) -> None:
     try:
         serve(connection)
     finally:
-        # Never back into the fork server's own loop.
+        # Never return to the loop of the fork server.
         os._exit(1)
 
 
 def _reseed() -> None:
-    # All workers would draw the same numbers.
+    # Otherwise all workers would draw the same random numbers.
     import numpy as np  # noqa: PLC0415 - after the warm-up
 
     random.seed()
@@ -122,10 +122,10 @@ def _report_ended(service: socket.socket, workers: set[int]) -> None:
         if child == 0:
             return
         workers.discard(child)
-        _tell(service, ENDED, child, os.waitstatus_to_exitcode(status))
+        _notify(service, ENDED, child, os.waitstatus_to_exitcode(status))
 
 
-def _tell(service: socket.socket, kind: bytes, worker: int, status: int) -> None:
-    # A service that has gone is noticed where it is listened to.
+def _notify(service: socket.socket, kind: bytes, worker: int, status: int) -> None:
+    # The main loop notices when the service has ended.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         service.send(EVENT.pack(kind, worker, status))

@@ -1,4 +1,4 @@
-"""JSON rows as the arrays and data frames that models are called with."""
+"""Convert rows of JSON to the arrays and data frames that models take."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["to_array", "to_frame"]
 _NUMBERS = frozenset("iufb")
 
 _HAS_TEXT_DTYPE = isinstance(pd.Series(["text"]).dtype, pd.StringDtype)
-"""Whether this pandas makes a dtype of its own of text. The service's runtimes carry older ones, which do not."""
+"""Whether this pandas has a string dtype by default; the pandas of the service's runtimes has not."""
 
 
 def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
-    """Make an array of rows: numbers where all values are numbers or null, objects otherwise.
+    """Convert rows to an array: of numbers if all values are numbers or null, else of objects.
 
     Args:
-        values: n rows of k values, deeper where the model takes tensors.
+        values: n rows of k values, nested more deeply for tensors.
 
     Returns:
         An array of n rows by k columns; null among numbers is NaN.
 
     Raises:
-        PredictionError: The rows are not of one length.
+        PredictionError: The rows have different lengths.
 
     """
     floats = _floats(values)
@@ -47,7 +47,7 @@ def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
         ) from error
     if array.dtype.kind in _NUMBERS:
         return array
-    # numpy would have made one text type of numbers and text, and numbers of text that looks like them.
+    # Without dtype=object, numpy would convert a mix of numbers and text to text.
     array = np.array(values, dtype=object)
     if all(value is None or isinstance(value, (int, float)) for value in array.flat):
         return array.astype(np.float64)
@@ -55,21 +55,21 @@ def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
 
 
 def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Make a data frame of rows, each column of the type of its values.
+    """Convert rows to a data frame, with the dtype of each column inferred from its values.
 
     Args:
         values: n rows of k values.
         columns: The k column names.
-        dtypes: The pandas dtype that a column is declared to have, where it is declared.
+        dtypes: Declared pandas dtypes, by column.
 
     Returns:
         n rows by k columns; null is NaN among numbers and None among text.
 
     Raises:
-        PredictionError: A row is not of k values, or a column is not what it is declared to be.
+        PredictionError: A row does not have k values, or a column cannot be converted to its declared dtype.
 
     """
-    # pandas would fill short rows up.
+    # pandas would pad short rows.
     require_width(values, len(columns))
     frame = _frame(values, columns)
     for name, dtype in dtypes.items():
@@ -80,7 +80,7 @@ def to_frame(values: list[Any], columns: pd.Index[str], dtypes: Mapping[str, str
 
 def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
     floats = _floats(values)
-    # By column, as pandas lays out frames itself: the last bit of a dot product depends on the layout.
+    # Column-major, the layout of pandas: the last bit of a dot product depends on it.
     source: Any = values if floats is None else np.asfortranarray(floats)
     frame: pd.DataFrame = pd.DataFrame(source, columns=columns, copy=False)
     if _HAS_TEXT_DTYPE and floats is None:
@@ -91,9 +91,9 @@ def _frame(values: list[Any], columns: pd.Index[str]) -> pd.DataFrame:
 
 
 def _floats(values: list[Any]) -> np.ndarray[Any, Any] | None:
-    """Make an array of rows of numbers whose first row is of floats, which decides; None for any other rows.
+    """Convert rows of numbers to an array if the first row has only floats; return None for other rows.
 
-    This takes a third of numpy's own time, which looks at each value to find a type.
+    This takes a third of the time of numpy, which inspects each value to find a type.
     """
     first = values[0] if values else None
     if not isinstance(first, list) or not first or not all(type(value) is float for value in first):
@@ -110,7 +110,7 @@ def _floats(values: list[Any]) -> np.ndarray[Any, Any] | None:
 
 
 def _in_nanoseconds(dates: pd.Series[Any]) -> pd.Series[Any]:
-    """Give dates the unit that they have in the service's runtimes; dates of several time zones are objects."""
+    """Convert dates to nanoseconds, as in the runtimes of the service; dates in several time zones are objects."""
     return dates.dt.as_unit("ns") if dates.dtype.kind == "M" else dates
 
 

@@ -1,4 +1,4 @@
-"""The worker's life: import what models need, load one, answer requests until the service goes away."""
+"""The process of a worker: import what models need, load one, and serve requests until the service ends."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.frames import Kind, receive, send
 
 if TYPE_CHECKING:
-    from wml_deployer.server.runtimes.worker.contract import Score
+    from wml_deployer.server.runtimes.worker.registry import Score
 
 __all__ = ["main", "serve", "warm_up"]
 
-# What nearly every pickled pipeline pulls in; a warm worker has it before it knows its model.
+# Imported before the model is known: nearly every pickled pipeline needs them.
 _WARM = (
     "joblib",
     "orjson",
@@ -39,17 +39,17 @@ def main(descriptor: int) -> None:
     """Serve one model over the inherited socket, in a process of its own.
 
     Args:
-        descriptor: Number of the socket's file descriptor.
+        descriptor: Descriptor of the socket.
 
     """
     serve(descriptor)
 
 
 def serve(descriptor: int) -> None:
-    """Serve one model over a socket until the service closes it, and end the process.
+    """Serve one model over a socket until the service closes it, then exit.
 
     Args:
-        descriptor: Number of the socket's file descriptor.
+        descriptor: Descriptor of the socket.
 
     """
     faulthandler.enable()
@@ -61,12 +61,12 @@ def serve(descriptor: int) -> None:
     score = _load(connection)
     while score is not None and (frame := receive(connection)) is not None:
         send(connection, *_answer(score, frame[1]))
-    # Not the interpreter's own shutdown: what the model has left behind could hold it up.
+    # Skip the shutdown of the interpreter, which threads of the model could block.
     os._exit(0)
 
 
 def _exit_with_service(descriptor: int) -> None:
-    """End the process when the service is gone, whatever the model is doing."""
+    """Exit when the service has ended, whatever the model is doing."""
     poll = select.poll()
     poll.register(descriptor, 0)
     poll.poll()
@@ -99,18 +99,17 @@ def _load(connection: socket.socket) -> Score | None:
 
 def _load_content(wanted: dict[str, Any]) -> Score:
     from wml_deployer.server.runtimes.archive import Bounds, unpack  # noqa: PLC0415 - after the warm-up
-    from wml_deployer.server.runtimes.worker.contract import Request  # noqa: PLC0415
-    from wml_deployer.server.runtimes.worker.registry import find_runtime  # noqa: PLC0415
+    from wml_deployer.server.runtimes.worker.registry import Request, find_runtime  # noqa: PLC0415
 
     if wanted["memory_bytes"] is not None:
-        # A lower limit of the whole service stays; macOS does not keep this one.
+        # A lower limit of the service remains in force; macOS ignores this one.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, (wanted["memory_bytes"],) * 2)
     runtime = find_runtime(wanted["model_type"])
     directory = Path(wanted["directory"])
     bounds = Bounds(wanted["unpacked_bytes"], wanted["unpacked_files"])
     unpack(Path(wanted["artifact"]), directory, bounds)
-    # What user code writes without saying where belongs to the deployment, not to where the service was started.
+    # Relative paths of user code refer to the content, not to the working directory of the service.
     os.chdir(directory)
     request = Request(
         directory, wanted["model_type"], wanted["specification"], bounds, wanted["input_type"], wanted["fields"]
@@ -127,10 +126,12 @@ def _answer(score: Score, body: bytearray) -> tuple[Kind, bytes]:
     except PredictionError as error:
         failure = error
     except MemoryError:
-        failure = PredictionError(400, "model_out_of_memory", "The model ran out of the memory that it may use.")
+        failure = PredictionError(
+            400, "model_out_of_memory", "The model ran out of memory. Score fewer rows at a time."
+        )
     except ValueError as error:
-        # The runtime's own words, as the service gives them: "X has 3 features, but ... is expecting 4 features".
-        failure = PredictionError(400, "invalid_input_argument", _said(error) or "ValueError")
+        # The message of the framework, as on the real service: "X has 3 features, but ... is expecting 4 features".
+        failure = PredictionError(400, "invalid_input_argument", _message_of(error) or "ValueError")
     except BaseException as error:  # noqa: BLE001 - user code runs here; SystemExit, too, fails this request alone
         failure = PredictionError(400, "model_prediction_failed", _describe(error))
     body_out = {"status": failure.status, "code": failure.code, "message": failure.message}
@@ -138,12 +139,12 @@ def _answer(score: Score, body: bytearray) -> tuple[Kind, bytes]:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_said(error)}"
+    return f"{type(error).__name__}: {_message_of(error)}"
 
 
-def _said(error: BaseException) -> str:
-    """Return the error's message; user code may have written the method that makes it, too."""
+def _message_of(error: BaseException) -> str:
+    """Return the message of an error, whose ``__str__`` may be user code, too."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - whatever it is, the error itself is what is told
+    except Exception:  # noqa: BLE001 - the original error is reported
         return "its message cannot be shown"

@@ -1,7 +1,7 @@
-"""ONNX models, and what is converted to them: PyTorch, LightGBM, CatBoost, TensorFlow, scikit-learn.
+"""ONNX models, including those converted from PyTorch, LightGBM, CatBoost, TensorFlow and scikit-learn.
 
-Each output of the model is one block of the answer, named by its ``id`` and without fields; the one output of a
-``pytorch-onnx_*`` model has no ``id`` either. Both as the service's recorded answers show.
+Each output of the model is a block of the response, with its name as ``id`` and without fields; the only output of a
+``pytorch-onnx_*`` model has no ``id`` either (both recorded).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
+from wml_deployer.server.runtimes.archive import only_file, unzip
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks, require_width
 
 if TYPE_CHECKING:
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
 __all__ = ["load"]
 
@@ -43,7 +43,7 @@ def load(request: Request) -> Score:
     """Open an inference session on the processor.
 
     Raises:
-        LoadError: There is not exactly one ``.onnx`` file, or ONNX Runtime does not accept it.
+        LoadError: There is not exactly one ``.onnx`` file, or ONNX Runtime cannot load it.
 
     """
     unzip(request.directory, request.bounds)
@@ -59,7 +59,7 @@ def load(request: Request) -> Score:
 
 
 class _Session:
-    """A session and how payloads become its inputs."""
+    """An inference session, and the conversion of payloads to its inputs."""
 
     def __init__(self, session: Any, *, is_named: bool) -> None:
         self._session = session
@@ -71,7 +71,7 @@ class _Session:
         return {"predictions": [block for feed in self._feeds(payload) for block in self._run(feed)]}
 
     def _feeds(self, payload: dict[str, Any]) -> list[dict[str, Any]]:
-        """One feed a run: a block that holds all inputs is one, blocks that name an input each are one together."""
+        """Return one feed for each block with all inputs, or one for all blocks if each of them is an input."""
         blocks = input_blocks(payload)
         if len(self._dtypes) > 1 and {block.id for block in blocks} == set(self._dtypes):
             return [{str(block.id): self._tensor(str(block.id), block.values) for block in blocks}]
@@ -96,7 +96,7 @@ class _Session:
         array = to_array(values)
         if array.dtype.kind == "O" and dtype is not np.str_:
             raise PredictionError(
-                400, "invalid_input_argument", f"The model's input {name!r} takes numbers; 'values' holds text."
+                400, "invalid_input_argument", f"The model's input {name!r} takes numbers, but 'values' contains text."
             )
         return array.astype(dtype)
 
@@ -110,5 +110,5 @@ class _Session:
 
 
 def _values(output: Any) -> Any:
-    """Arrays as lists; maps of class to probability as they are."""
+    """Convert arrays to lists; maps of class to probability are kept."""
     return to_values(output) if isinstance(output, np.ndarray) else output

@@ -1,4 +1,4 @@
-"""The request's JSON, checked: ``{"input_data": [{"fields"?: [k names], "values": [n rows]}]}``."""
+"""Check the JSON of a request: ``{"input_data": [{"fields"?: [k names], "values": [n rows]}]}``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Block", "decode", "input_blocks", "require_width"]
 
 @dataclass(frozen=True)
 class Block:
-    """One table of a payload.
+    """A table of a payload.
 
     Attributes:
-        fields: The k column names, where the payload gives them.
+        fields: The k column names, if given.
         values: The n rows.
-        id: Name of the model's input that the table is for, where the payload gives it.
+        id: Name of the model's input, if given.
 
     """
 
@@ -29,10 +29,10 @@ class Block:
 
 
 def decode(body: bytes | bytearray) -> dict[str, Any]:
-    """Read strict JSON, in which ``NaN`` and ``Infinity`` do not exist.
+    """Parse strict JSON, without ``NaN`` and ``Infinity``.
 
     Raises:
-        PredictionError: Not JSON, or not an object.
+        PredictionError: The body is not valid JSON, or not an object.
 
     """
     try:
@@ -48,7 +48,7 @@ def input_blocks(payload: dict[str, Any]) -> list[Block]:
     """Check the tables of a payload.
 
     Raises:
-        PredictionError: ``input_data`` or ``values`` is missing or not a list, or ``fields`` are no names.
+        PredictionError: ``input_data`` or ``values`` is missing or not a list, or ``fields`` is not a list of strings.
 
     """
     blocks = payload.get("input_data")
@@ -61,7 +61,7 @@ def require_width(values: list[Any], width: int) -> None:
     """Check that each row has as many values as there are columns.
 
     Raises:
-        PredictionError: One has not.
+        PredictionError: A row has another number of values.
 
     """
     others = {len(row) if isinstance(row, list) else 1 for row in values} - {width}
@@ -86,7 +86,7 @@ def _block(block: Any, where: str) -> Block:
 def _fields(fields: Any, where: str) -> list[str] | None:
     if fields is None:
         return None
-    # Nested one level too deep is what published applications send.
+    # Published applications nest the names one level too deep.
     if isinstance(fields, list) and len(fields) == 1 and isinstance(fields[0], list):
         fields = fields[0]
     if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):

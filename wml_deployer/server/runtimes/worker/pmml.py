@@ -1,6 +1,6 @@
 """PMML documents, evaluated by PyPMML (PMML4S) in a Java virtual machine inside the worker.
 
-The answer has the document's output fields, in its order, as the service's recorded answer has.
+The response has the output fields of the document, in its order (recorded).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import orjson
 from pypmml import Model
 from pypmml.base import PMMLContext
 
+from wml_deployer.server.runtimes.archive import only_file, unzip
 from wml_deployer.server.runtimes.errors import LoadError
-from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks, require_width
 
 if TYPE_CHECKING:
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
 __all__ = ["load"]
 
-# One request at a time: what starts fast serves better than what would be faster after an hour.
+# Optimized for a fast start, not for long-running servers.
 _JAVA_OPTIONS = ["-Xmx1g", "-Xrs", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
@@ -29,7 +29,7 @@ def load(request: Request) -> Score:
     """Start a virtual machine and read the document.
 
     Raises:
-        LoadError: There is no Java, not exactly one document, or the document is not PMML.
+        LoadError: Java is missing, or the content is not exactly one PMML document.
 
     """
     unzip(request.directory, request.bounds)
@@ -38,7 +38,7 @@ def load(request: Request) -> Score:
     try:
         model = Model.fromFile(str(path))
     except Exception as error:
-        raise LoadError("model_load_failed", f"The PMML document cannot be read: {_said(error)}") from error
+        raise LoadError("model_load_failed", f"The PMML document cannot be read: {_message_of(error)}") from error
     names = [str(name) for name in model.inputNames]
 
     def answer(block: Block) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def load(request: Request) -> Score:
 
 def _start_java() -> None:
     try:
-        # Not the default gateway, which listens on a port for anybody on the machine.
+        # Not the default gateway, which listens on a port that any user of the machine can reach.
         PMMLContext.getOrCreate(gateway="jpype", java_opts=_JAVA_OPTIONS)
     except (jpype.JVMNotFoundException, OSError, ValueError) as error:
         raise LoadError(
@@ -63,5 +63,5 @@ def _start_java() -> None:
         ) from error
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     return str(error).strip() or type(error).__name__

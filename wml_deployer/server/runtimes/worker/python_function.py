@@ -1,7 +1,7 @@
 """Deployed Python functions: a ``score`` function, or a function without required arguments that returns one.
 
-That is what IBM's clients store: the source of a function named ``score`` as it stands, or that of another function and
-``score = <name>()`` below it, with the values that its parameters had by default.
+IBM's clients store the source of a function named ``score``, or that of another function followed by
+``score = <name>()``, with the default values of its parameters.
 https://www.ibm.com/docs/en/watsonx/saas?topic=functions-writing-deployable-python
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from wml_deployer.server.runtimes.archive import only_file, unzip
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
-from wml_deployer.server.runtimes.worker.files import only_file, unzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
 __all__ = ["load"]
 
@@ -31,12 +31,12 @@ def load(request: Request) -> Score:
     """Run the function's source and find its ``score``.
 
     Raises:
-        LoadError: The source does not run, or leaves nothing to call.
+        LoadError: The source fails, or does not define such a function.
 
     """
     unzip(request.directory, request.bounds)
     path = only_file(request.directory, (".py",))
-    # Modules beside the function, where it was stored as an archive of several files.
+    # For modules beside the function, if it was stored as an archive.
     sys.path.insert(0, str(path.parent))
     module = _run(path)
     function = _score_of(module)
@@ -64,9 +64,9 @@ def _score_of(module: ModuleType) -> Callable[[dict[str, Any]], Any]:
         return cast("Callable[[dict[str, Any]], Any]", score)
     makers = [value for value in vars(module).values() if inspect.isfunction(value) and _is_maker(value, module)]
     if len(makers) == 1:
-        made = _made_by(makers[0])
-        if callable(made):
-            return cast("Callable[[dict[str, Any]], Any]", made)
+        function = _call_maker(makers[0])
+        if callable(function):
+            return cast("Callable[[dict[str, Any]], Any]", function)
     raise LoadError(
         "function_load_failed",
         "The code defines neither a function 'score' nor one function without required arguments that returns one.",
@@ -74,7 +74,7 @@ def _score_of(module: ModuleType) -> Callable[[dict[str, Any]], Any]:
 
 
 def _is_maker(function: Any, module: ModuleType) -> bool:
-    """Whether it is the code's own and can be called without arguments."""
+    """Return whether a function was defined by the code, and can be called without arguments."""
     parameters = inspect.signature(function).parameters.values()
     required = [each for each in parameters if each.default is each.empty and each.kind not in _VARIADIC]
     return function.__module__ == module.__name__ and not required
@@ -83,7 +83,7 @@ def _is_maker(function: Any, module: ModuleType) -> bool:
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def _made_by(maker: Callable[[], Any]) -> Any:
+def _call_maker(maker: Callable[[], Any]) -> Any:
     try:
         return maker()
     except Exception as error:
@@ -91,7 +91,7 @@ def _made_by(maker: Callable[[], Any]) -> Any:
 
 
 def _does_not_run(error: Exception, path: Path) -> LoadError:
-    return LoadError("function_load_failed", f"The function's code does not run: {_describe(error, path)}")
+    return LoadError("function_load_failed", f"The code of the function failed: {_describe(error, path)}")
 
 
 def _call(function: Callable[[dict[str, Any]], Any], payload: dict[str, Any], path: Path) -> Any:
@@ -112,7 +112,7 @@ def _checked(answer: Any) -> Any:
 
 
 def _describe(error: Exception, path: Path) -> str:
-    """Name the error and the last line of the user's own code that it came through."""
+    """Return the error with the last line of user code in its traceback."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"

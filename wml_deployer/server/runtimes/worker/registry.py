@@ -1,21 +1,28 @@
-"""Which runtime serves which model type."""
+"""The runtimes: what each one implements, and which model type it serves."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from wml_deployer.server.runtimes.errors import LoadError
 
 if TYPE_CHECKING:
-    from wml_deployer.server.runtimes.worker.contract import Runtime
+    from pathlib import Path
 
-__all__ = ["find_runtime"]
+    from wml_deployer.server.runtimes.archive import Bounds
+
+__all__ = ["Request", "Runtime", "Score", "find_runtime"]
+
+Score = Callable[[dict[str, Any]], Any]
+"""From the decoded JSON of a request to predictions that :func:`~.answers.encode` can serialize."""
 
 _GROUP = "wml_deployer.runtimes"
 
-# By the part of the model type before its version: the module, and the pip package that it cannot do without.
+# Model type without version: the module, and the pip package that it requires.
 _OWN = {
     "onnxruntime": ("onnx_runtime", "onnxruntime"),
     "pmml": ("pmml", "pypmml"),
@@ -26,7 +33,7 @@ _OWN = {
     "xgboost": ("xgboost_booster", "xgboost"),
 }
 
-# What WML serves and this service does not, by what users call it.
+# Model types of the real service that are missing here, with their names for users.
 _NOT_SERVED = {
     "do-cplex": "decision optimization",
     "do-cpo": "decision optimization",
@@ -38,11 +45,48 @@ _NOT_SERVED = {
 }
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request to load a model.
+
+    Attributes:
+        directory: Directory of the unpacked content.
+        model_type: Model type; ``"python"`` for a function.
+        specification: Name of the software specification.
+        bounds: Limits for unpacking archives within the content.
+        input_type: Type of the input schema; ``"DataFrame"`` requires data frames.
+        fields: Fields of the input schema: name to dtype, in order.
+
+    """
+
+    directory: Path
+    model_type: str
+    specification: str
+    bounds: Bounds
+    input_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Runtime(Protocol):
+    """A module or object that serves the models of a framework."""
+
+    def load(self, request: Request) -> Score:
+        """Load a model.
+
+        Returns:
+            The function that predicts.
+
+        Raises:
+            LoadError: This runtime cannot serve the content.
+
+        """
+
+
 def find_runtime(model_type: str) -> Runtime:
-    """Find the runtime of a model type: one of this package, or an entry point named as the type without its version.
+    """Find the runtime of a model type: one of this package, or an entry point named like the type without version.
 
     Raises:
-        LoadError: No runtime serves this type, or the package that it needs is not installed.
+        LoadError: No runtime serves this type, or its package is not installed.
 
     """
     framework = model_type.partition("_")[0]

@@ -1,7 +1,7 @@
-"""scikit-learn, and what speaks its API: ``predict`` and, where there is one, ``predict_proba``.
+"""scikit-learn, and other libraries with its API: ``predict`` and optionally ``predict_proba``.
 
-The answer is ``[prediction, probability]`` for whatever has probabilities and ``[prediction]`` for the rest, as the
-service's recorded answers show; a prediction of several columns is a list inside its one field.
+The fields of the response are ``prediction``, and ``probability`` for models with ``predict_proba`` (recorded). A
+prediction of several columns is a list in one field.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import joblib
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from wml_deployer.server.runtimes.archive import only_file, unzip
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array, to_frame
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
 __all__ = ["load", "serve", "unpickle"]
 
@@ -33,7 +33,7 @@ def load(request: Request) -> Score:
     """Load a pickled estimator.
 
     Raises:
-        LoadError: There is not exactly one pickle, it does not load, or it cannot predict.
+        LoadError: There is not exactly one pickle, it cannot be loaded, or the object cannot predict.
 
     """
     unzip(request.directory, request.bounds)
@@ -41,16 +41,16 @@ def load(request: Request) -> Score:
 
 
 def serve(model: Any, request: Request) -> Score:
-    """Answer with an estimator's predictions.
+    """Return the function that predicts with an estimator.
 
     Raises:
-        LoadError: It cannot predict.
+        LoadError: It has no ``predict``.
 
     """
     if not hasattr(model, "predict"):
         raise LoadError(
             "invalid_model_content",
-            f"A {type(model).__name__} has no 'predict': only what predicts can be deployed online.",
+            f"A {type(model).__name__} has no method 'predict', so it cannot be deployed online.",
         )
     return _Estimator(model, request).score
 
@@ -59,7 +59,7 @@ def unpickle(path: Path) -> Any:
     """Load a pickle.
 
     Raises:
-        LoadError: It is damaged, or a package that it needs is missing.
+        LoadError: It is damaged, or needs a package that is missing.
 
     """
     try:
@@ -77,7 +77,7 @@ def unpickle(path: Path) -> Any:
 
 
 class _Estimator:
-    """A fitted estimator and the columns that it is called with."""
+    """A fitted estimator, and the columns that it takes."""
 
     def __init__(self, model: Any, request: Request) -> None:
         self._model = model
@@ -88,7 +88,7 @@ class _Estimator:
         self._as_frame = request.input_type == "DataFrame"
         self._fitted_on_frame = names is not None
         self._names = list(self._dtypes) or [str(name) for name in (() if names is None else names)]
-        # Making an index costs more than making the frame of one row.
+        # Creating an index takes longer than creating a frame with one row.
         self._index: pd.Index[str] = pd.Index(self._names)
 
     def score(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class _Estimator:
         return {"fields": ["prediction", "probability"], "values": rows}
 
     def _data(self, block: Block) -> Any:
-        # A model fitted on a data frame checks the names that it is given; without names it takes columns as they come.
+        # A model fitted on a data frame checks names, if there are any; without names, the order of the columns counts.
         named = block.fields is not None and self._fitted_on_frame
         if not self._as_frame and not named:
             return to_array(block.values)
@@ -116,15 +116,15 @@ class _Estimator:
             return columns
         if not self._names:
             raise PredictionError(
-                400, "invalid_input_argument", "The model takes data frames: 'fields' must name the columns."
+                400, "invalid_input_argument", "The model takes data frames, so 'fields' must contain the column names."
             )
         return self._index
 
 
 def _divide(model: Any) -> tuple[Callable[[Any], Any], Any]:
-    """Take a pipeline's predictor off its transformers, which need not work twice for predictions and probabilities.
+    """Split a pipeline into transformers and predictor, so that data are transformed once for both predictions.
 
-    Only scikit-learn's own: others may do more in ``predict`` than their steps do, or change what they are given.
+    Only for scikit-learn's own: other predictors may modify their input, and other pipelines override ``predict``.
     """
     if type(model) is Pipeline and len(model.steps) > 1 and type(model[-1]).__module__.startswith("sklearn."):
         return model[:-1].transform, model[-1]
@@ -132,7 +132,7 @@ def _divide(model: Any) -> tuple[Callable[[Any], Any], Any]:
 
 
 def _probabilities(answer: Any) -> list[Any]:
-    """One entry a row; for several outputs each entry holds one list of probabilities an output."""
+    """Return the probabilities of each row; for several outputs, a list with those of each output."""
     if isinstance(answer, list):
         return list(zip(*map(to_values, answer), strict=True))
     return to_values(answer)

@@ -1,8 +1,8 @@
 """TensorFlow SavedModels and Keras models.
 
-As the service's recorded answers show: a Keras model answers ``[prediction, prediction_classes, probability]`` in a
-block named by its output layer; a SavedModel answers with its serving signature, one block an output, named by it and
-without fields.
+The response of a Keras model has the fields ``prediction``, ``prediction_classes`` and ``probability``, in a block
+named like the output layer; that of a SavedModel has a block without fields for each output of the serving signature
+(both recorded).
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wml_deployer.server.runtimes.archive import unpack_zip
+from wml_deployer.server.runtimes.archive import content_files, only_file, unpack_zip
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import content_files, only_file
 from wml_deployer.server.runtimes.worker.inputs import to_array
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wml_deployer.server.runtimes.archive import Bounds
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
-# Set before TensorFlow is imported, which reads it once.
+# TensorFlow reads this once, when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
@@ -58,7 +57,7 @@ def load(request: Request) -> Score:
 
 
 def _restore_names(directory: Path, bounds: Bounds) -> None:
-    """Give content that was uploaded as a single file the suffix that Keras reads it by, and unpack zipped content."""
+    """Add the suffix that Keras needs to a single uploaded file, which has lost its name, and unpack zip archives."""
     for path in list(content_files(directory)):
         if path.suffix == "" and _starts_with(path, _HDF5):
             path.rename(path.with_suffix(".h5"))
@@ -76,8 +75,8 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 
 
 def _is_keras_2(saved: Path) -> bool:
-    """Whether the SavedModel is a Keras model that this TensorFlow still reads as one."""
-    # The older ones do not tell their version.
+    """Return whether a SavedModel is a Keras model that this version of TensorFlow can load as such."""
+    # Older versions have no __version__.
     is_keras_2 = getattr(tf.keras, "__version__", "2").startswith("2")
     return is_keras_2 and (saved / "keras_metadata.pb").is_file()
 
@@ -97,7 +96,7 @@ def _keras(path: Path) -> Score:
 
 
 def _keras_block(name: str, output: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Classes are the likeliest of several outputs, or whether the only one is over a half."""
+    """Return the block of an output; classes are indexes of the largest value, or whether the only one is over 0.5."""
     classes = output.argmax(axis=-1) if output.shape[-1] > 1 else (output > _THRESHOLD).astype(np.int32)
     values = to_values(output)
     rows = [list(row) for row in zip(values, to_values(classes), values, strict=True)]
@@ -115,25 +114,25 @@ def _signature(saved: Path) -> Score:
     dtypes = {name: _dtype(spec.dtype) for name, spec in function.structured_input_signature[1].items()}
 
     def run(tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
-        # The function keeps only a weak hold on the model that its variables belong to.
+        # Keep the model alive: the function has only weak references to its variables.
         _ = loaded
         outputs = function(**{name: tf.constant(tensor) for name, tensor in tensors.items()})
-        # A signature's outputs have no order of their own.
+        # The outputs of a signature have no order.
         return [{"id": name, "values": _text(output.numpy())} for name, output in sorted(outputs.items())]
 
     return _scoring(dtypes, run)
 
 
 def _scoring(dtypes: Mapping[str, Any], run: Callable[[Mapping[str, Any]], list[dict[str, Any]]]) -> Score:
-    """Answer each feed of a payload with its blocks."""
+    """Return the function that predicts each feed of a payload."""
 
     def score(payload: dict[str, Any]) -> dict[str, Any]:
-        return {"predictions": [block for feed in _feeds(input_blocks(payload), dtypes) for block in _ran(run, feed)]}
+        return {"predictions": [block for feed in _feeds(input_blocks(payload), dtypes) for block in _run(run, feed)]}
 
     return score
 
 
-def _ran(run: Callable[[Mapping[str, Any]], list[dict[str, Any]]], feed: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _run(run: Callable[[Mapping[str, Any]], list[dict[str, Any]]], feed: Mapping[str, Any]) -> list[dict[str, Any]]:
     try:
         return run(feed)
     except (ValueError, TypeError, tf.errors.OpError) as error:
@@ -141,7 +140,7 @@ def _ran(run: Callable[[Mapping[str, Any]], list[dict[str, Any]]], feed: Mapping
 
 
 def _feeds(blocks: list[Block], dtypes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One feed a block, or one of all blocks where each names an input."""
+    """Return a feed for each block, or one for all blocks if each is one input."""
     if len(dtypes) == 1:
         ((name, dtype),) = dtypes.items()
         return [{name: _tensor(name, block, dtype)} for block in blocks]
@@ -158,7 +157,7 @@ def _tensor(name: str, block: Block, dtype: Any) -> Any:
     array = to_array(block.values)
     if array.dtype.kind == "O" and dtype is not np.object_:
         raise PredictionError(
-            400, "invalid_input_argument", f"The model's input {name!r} takes numbers; 'values' holds text."
+            400, "invalid_input_argument", f"The model's input {name!r} takes numbers, but 'values' contains text."
         )
     return array.astype(dtype)
 
@@ -168,5 +167,5 @@ def _dtype(dtype: Any) -> Any:
 
 
 def _text(output: np.ndarray[Any, Any]) -> list[Any]:
-    """TensorFlow's text is bytes."""
+    """Convert an output to lists; text is bytes in TensorFlow."""
     return to_values(np.char.decode(output.astype(np.bytes_), "utf-8") if output.dtype.kind == "O" else output)

@@ -1,8 +1,8 @@
 """Models stored as ``xgboost_*``: a native Booster, or an estimator of XGBoost's scikit-learn API.
 
-IBM's client stores a Booster either as the caller pickled it or inside an ``XGBRegressor``; XGBoost's own JSON, UBJSON
-and binary files are taken, too. No answer of a native Booster is on record: it has the one field ``prediction``, by the
-rule that all recorded answers follow.
+IBM's client stores a Booster as a pickle or in an ``XGBRegressor``; files in the JSON, UBJSON and binary formats of
+XGBoost are accepted, too. No response of a native Booster was recorded: its only field is ``prediction``, by the rule
+that all recorded responses follow.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xgboost
 
+from wml_deployer.server.runtimes.archive import only_file, unzip
 from wml_deployer.server.runtimes.errors import LoadError, PredictionError
 from wml_deployer.server.runtimes.worker import scikit_learn
 from wml_deployer.server.runtimes.worker.answers import to_values
-from wml_deployer.server.runtimes.worker.files import only_file, unzip
 from wml_deployer.server.runtimes.worker.inputs import to_array, to_frame
 from wml_deployer.server.runtimes.worker.payload import Block, input_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wml_deployer.server.runtimes.worker.contract import Request, Score
+    from wml_deployer.server.runtimes.worker.registry import Request, Score
 
 __all__ = ["load"]
 
 _PICKLES = (".joblib", ".pkl", ".pickle", ".sav")
 _NATIVE = (".json", ".ubj", ".model", ".bst", ".bin", ".deprecated")
-# A pickle, and joblib's compressed pickle.
+# A pickle, or one compressed by joblib.
 _PICKLE_STARTS = (b"\x80", b"x")
 
 
@@ -36,7 +36,7 @@ def load(request: Request) -> Score:
     """Load a Booster or an estimator.
 
     Raises:
-        LoadError: There is not exactly one model file, or it is neither.
+        LoadError: There is not exactly one model file, or it cannot be loaded.
 
     """
     unzip(request.directory, request.bounds)
@@ -54,12 +54,12 @@ def _read(path: Path) -> xgboost.Booster:
     try:
         booster.load_model(_named_by_format(path))
     except xgboost.core.XGBoostError as error:
-        raise LoadError("model_load_failed", f"XGBoost cannot read the model: {_said(error)}") from error
+        raise LoadError("model_load_failed", f"XGBoost cannot read the model: {_message_of(error)}") from error
     return booster
 
 
 def _named_by_format(path: Path) -> Path:
-    """XGBoost chooses the format by the suffix, which is wrong or lost as often as not."""
+    """Rename a file by its format: XGBoost relies on the suffix, which may be wrong or lost."""
     start = _start(path)
     if not start.startswith(b"{"):
         return path.rename(path.with_suffix(".deprecated"))
@@ -72,13 +72,13 @@ def _start(path: Path) -> bytes:
         return file.read(64).lstrip()
 
 
-def _said(error: Exception) -> str:
-    """XGBoost's message without its stack trace."""
+def _message_of(error: Exception) -> str:
+    """Return the message of XGBoost without its stack trace."""
     return str(error).partition("Stack trace:")[0].strip()
 
 
 class _Booster:
-    """A native Booster and how its matrices are made."""
+    """A native Booster, and the conversion of payloads to its matrices."""
 
     def __init__(self, booster: xgboost.Booster, request: Request) -> None:
         self._booster = booster
@@ -92,7 +92,7 @@ class _Booster:
         try:
             predictions = to_values(self._booster.predict(self._matrix(block)))
         except xgboost.core.XGBoostError as error:
-            raise PredictionError(400, "invalid_input_argument", _said(error)) from error
+            raise PredictionError(400, "invalid_input_argument", _message_of(error)) from error
         return {"fields": ["prediction"], "values": [[prediction] for prediction in predictions]}
 
     def _matrix(self, block: Block) -> xgboost.DMatrix:
@@ -101,5 +101,5 @@ class _Booster:
         if self._as_frame and names:
             columns: pd.Index[str] = pd.Index(names)
             return xgboost.DMatrix(to_frame(block.values, columns, self._dtypes), enable_categorical=True)
-        # A Booster trained without names refuses any, one trained with names wants just these.
+        # A Booster trained without names accepts none; one trained with names requires them.
         return xgboost.DMatrix(to_array(block.values), feature_names=None if known is None else names)
