@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.candidates import CANDIDATE_KEY
-from wml_deployer._rollout.orphans import CUSTOM_KEY, checksum_of
+from wml_deployer._rollout.orphans import CUSTOM_KEY, archive_digest, checksum_of
 from wml_deployer.metadata import MetadataFile
 
 if TYPE_CHECKING:
@@ -152,7 +152,11 @@ class ObservedProject:
             holds_told = facts.get("checksum") == self.client.read_model(
                 version.model_id, version.revision, checksum_of
             )
-            # Two uploads at once can mix one's content with the other's facts: then the commit message counts.
-            digest = facts.get("digest") if holds_told else str(revision.message).rpartition(" ")[2]
-            if digest != version.digest:
+            # Uploads at once can mix one's content with another's facts: then the commit message counts, and where that
+            # contradicts the facts, the content itself.
+            digests = {facts.get("digest")}
+            if not holds_told:
+                content = archive_digest(self.client, version.model_id, version.revision)
+                digests = {str(revision.message).rpartition(" ")[2], content}
+            if version.digest not in digests:
                 self.violations.append(f"{version.name} holds something else")
