@@ -29,6 +29,6 @@ def user_code(what: str, next_step: str) -> Iterator[None]:
         yield
     except WMLDeployerError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
         raise ModelError(f"{what} raised {type(error).__name__}: {said}", next_step=next_step) from error

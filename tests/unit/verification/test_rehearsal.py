@@ -304,3 +304,14 @@ def test_the_callers_rows_are_not_changed() -> None:
     measured(rows, spoil)
 
     assert [1.0, 2.0, 3.0] == rows["a"].tolist()
+
+
+def test_a_model_that_ends_the_process_ends_only_its_rehearsal() -> None:
+    """``sys.exit`` in a model's code is an error like any other."""
+
+    def leave(_: Any) -> Any:
+        raise SystemExit(3)
+
+    (finding,) = measured(column([1.0, 2.0]), leave)
+
+    assert "The model's predict raised SystemExit: 3" == finding.problem
