@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.next_steps import FOLLOWED, Step
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -91,6 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Accept the mark of pytest-timeout, too."""
     if find_spec("pytest_timeout") is None:
         config.addinivalue_line("markers", "timeout(seconds): the time that this test may take")
+
+
+@pytest.fixture
+def step(request: pytest.FixtureRequest) -> Step:
+    """Give a test the next steps that it follows."""
+    return Step(tuple(text for text, test in FOLLOWED.items() if test == request.function.__name__))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
