@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+_INSTALLS = "installs packages in an environment of its own, which takes minutes"
 NOT_FOLLOWED = {
     "Correct each of them; check() lists warnings as well.": "check() is named as a place to look at",
     "Set it on the pipeline, with pipeline.set_output(transform=...) for instance, and fit it again.": (
@@ -50,9 +51,14 @@ NOT_FOLLOWED = {
     ),
     "Name one with specification=, derived from a runtime.": "needs a specification that is the user's own",
     "Fit the model with the libraries of {}, or choose a specification= with yours.": "needs another Python",
-    "Derive a specification with a package extension that installs {}, and pass specification=.": (
-        "needs a package that is the user's own"
-    ),
+    "Pass requirements={}, or requirements='auto' for all that the model needs.": _INSTALLS,
+    "Give a list, such as requirements=[{}].": _INSTALLS,
+    "a name, and a version if you like: lightgbm==4.6.0": _INSTALLS,
+    "Correct requirements= or code=, and check again.": _INSTALLS,
+    "Give code=['src/shop']: folders of packages, and single modules.": _INSTALLS,
+    "Pass the folder of the package, or the module: code=['{}'].": _INSTALLS,
+    "Move it to a module, and give that as code=['my_module.py'].": _INSTALLS,
+    "Move them to a module, and give that as code=['my_module.py']; or work with the Python of the runtime.": _INSTALLS,
     "See that get_params() and classes_ of the model work, and store it again.": "about the user's own code",
     "See that get_params() and the attributes of the model work.": "about the user's own code",
     "is a Git LFS pointer, not the file itself (git lfs pull)": "needs a repository with Git LFS",
