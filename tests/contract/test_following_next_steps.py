@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from wml_deployer.testing import LocalServer
 
+pytestmark = pytest.mark.slow
+
 REBUILD = "Get the newest metadata.lock, or rebuild it from the space with recover()."
 
 
