@@ -353,6 +353,13 @@ def test_no_syntax_error_shows_the_line(write: Writer, line: str, loader: str, m
     assert SECRET not in seen
 
 
+def test_a_missing_file_is_no_fault_where_the_environment_names_the_service(tmp_path: Path) -> None:
+    """In CI there is no file, and the command still takes its name."""
+    variables = {"WML_URL": "eu-de", "WML_APIKEY": SECRET, "WML_SPACE": "trial"}
+
+    assert load(tmp_path / "credentials.yaml", **variables) == load(None, **variables)
+
+
 def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     """The error names the file, and both ways to give credentials."""
     with pytest.raises(CredentialsError) as caught:
