@@ -15,6 +15,11 @@ REPLACEMENTS = (
     (re.compile(r"^( *)Example:$", re.MULTILINE), r"\1Examples:"),
     (re.compile(r"(?<=\w)::$", re.MULTILINE), ":"),
     (re.compile(r":(?:class|func|meth|mod):`([^`]+)`"), r"`\1`"),
+    # Examples run in a folder of their own; a reader has a project.
+    (re.compile(r"^ *>>> (import tempfile|from pathlib import Path|.*mkdtemp.*)\n", re.MULTILINE), ""),
+    (re.compile(r"^ *>>> (_ = )?(path|\(folder / [^)]*\))\.(write_text|touch)\(.*\)\n", re.MULTILINE), ""),
+    (re.compile(r"Deployer\.local\(path\)"), 'Deployer.local("metadata.yaml")'),
+    (re.compile(r"\bfolder / (?=\")"), ""),
 )
 
 

@@ -1,4 +1,4 @@
-"""Fill the site's generated parts from the source, so that they cannot go stale: the map of the modules, the routes."""
+"""Fill the site's generated parts from the source, so that they cannot go stale, and keep it free of third parties."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ ROUTES = "<!-- routes of the embedded service -->"
 ABSENT = "<!-- what the embedded service does not have -->"
 SPECIFICATIONS = "<!-- specifications of the embedded service -->"
 SURFACE = "<!-- what IBM's clients ask for -->"
+EXTERNAL = re.compile(r"""<(?:script|link|img|iframe|source|video)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*>""")
 CLASSIC = Path(__file__).parent / "classic_surface.txt"
 
 
@@ -38,6 +39,18 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         if mark in markdown:
             markdown = markdown.replace(mark, draw())
     return markdown
+
+
+def on_post_page(output: str, page: Any, **_: object) -> str:
+    """Refuse a page that would load anything from another site: whoever reads the docs is nobody else's business."""
+    # The notebooks have no formulas, and their template loads MathJax from a content network.
+    output = re.sub(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", "", output, flags=re.DOTALL)
+    tags = [tag[0] for tag in EXTERNAL.finditer(output) if "canonical" not in tag[0]]
+    if tags:
+        from mkdocs.exceptions import PluginError  # noqa: PLC0415 - tests read this file without mkdocs
+
+        raise PluginError(f"{page.file.src_path} loads from elsewhere: {', '.join(tags)}")
+    return output
 
 
 def draw_map(folder: Path) -> str:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["PAGES", "ROOT", "Step", "steps_of"]
+__all__ = ["EXTRAS", "PAGES", "ROOT", "RUN", "Step", "steps_of"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg)|dvc\.yaml")
+FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg|json|txt)|(Dockerfile|\.gitignore)")
 NOT_RUN = ("Not run here: ", "Não executado aqui: ")
 # What a block of an extra imports; it runs where that is installed.
-EXTRAS = {"With the extra dask": "dask"}
+EXTRAS = {"With the extra dask": "dask", "With lightgbm, onnxmltools and the extra local-onnx": "onnxmltools"}
 INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 SHELL = ("bash", "sh", "console", "shell")
+KINDS = {"python": "python", "js": "javascript", "yaml": "yaml"}
+# A block for one of these runs on the embedded service, with its address in place of the example's.
+PLATFORMS = ("IBM Cloud", "Cloud Pak for Data")
+# The kinds of blocks that run; JavaScript where Node.js is installed.
+RUN = {"python", "shell", "file", "yaml"} | ({"javascript"} if shutil.which("node") else set())
 
 
 @dataclass
@@ -28,10 +34,12 @@ class Step:
     Attributes:
         page: Path of the page.
         line: Line of the opening fence, from 1.
-        kind: ``python``, ``shell``, ``file``, ``installation``, ``not run`` or ``text``.
+        kind: ``python``, ``shell``, ``javascript``, ``yaml``, ``file``, ``installation``, ``not run`` or
+            ``text``.
         title: What the fence is titled.
         code: Its text, without the page's indentation.
         expected: What the page says it prints; None where it says nothing.
+        platform: The platform that it is written for, where that is not the embedded service.
 
     """
 
@@ -41,6 +49,7 @@ class Step:
     title: str
     code: str
     expected: str | None = None
+    platform: str = ""
 
 
 def kind_of(language: str, title: str, code: str) -> str:
@@ -52,7 +61,7 @@ def kind_of(language: str, title: str, code: str) -> str:
     if language in SHELL:
         lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
         return "installation" if all(INSTALLING.fullmatch(line) for line in lines) else "shell"
-    return "python" if language in {"python", "py", "python3"} else "text"
+    return KINDS.get(language, "text")
 
 
 def steps_of(page: Path) -> list[Step]:
@@ -66,9 +75,12 @@ def steps_of(page: Path) -> list[Step]:
         code = textwrap.dedent(match["code"])
         kind = kind_of(language, title, code)
         adjacent = steps and not text[end_of_last : match.start()].strip()
-        if language == "text" and adjacent and steps[-1].kind in {"python", "shell"} and steps[-1].expected is None:
+        prints = adjacent and steps[-1].kind in {"python", "shell", "javascript"}
+        if language == "text" and prints and steps[-1].expected is None:
             steps[-1].expected = code
         else:
-            steps.append(Step(str(page), text.count("\n", 0, match.start()) + 1, kind, title, code))
+            line = text.count("\n", 0, match.start()) + 1
+            platform = title if title in PLATFORMS else ""
+            steps.append(Step(str(page), line, kind, title, code, platform=platform))
         end_of_last = match.end()
     return steps

@@ -18,8 +18,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXAMPLE_HOSTS = ("https://iam.cloud.ibm.com", "https://us-south.ml.cloud.ibm.com", "https://cpd.example.com")
+"""The hosts in blocks for a platform; the embedded service answers in their place."""
 HEAVY = ("pandas", "sklearn.ensemble", "ibm_watson_machine_learning", "ibm_watsonx_ai")
 
 
@@ -31,14 +39,26 @@ def run_python(step: dict[str, Any], namespace: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-def run_shell(step: dict[str, Any]) -> str:
-    """Run one block in bash, with this Python first on the path."""
+def run_program(step: dict[str, Any]) -> str:
+    """Run one block in bash, with this Python first on the path, or in Node.js."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = ["bash", "-euo", "pipefail", "-c", step["code"]]
+    program = ["bash", "-euo", "pipefail", "-c"] if step["kind"] == "shell" else ["node", "--input-type=module", "-e"]
+    command = [*program, step["code"]]
     done = subprocess.run(command, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{step['page']}:{step['line']}: exit status {done.returncode}\n{done.stdout}")
     return done.stdout
+
+
+def read_yaml(step: dict[str, Any]) -> str:
+    """Read what a page shows of a YAML file; whole credentials have to be accepted as such."""
+    document = yaml.safe_load(step["code"])
+    if "url" in document:
+        from wml_deployer import load_credentials  # noqa: PLC0415 - the pages import it, in the state that they are in
+
+        # The certificate is the reader's.
+        load_credentials({key: value for key, value in document.items() if key != "ca_bundle"}, environment={})
+    return ""
 
 
 def write_file(step: dict[str, Any]) -> str:
@@ -47,6 +67,30 @@ def write_file(step: dict[str, Any]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(step["code"], encoding="utf-8")
     return ""
+
+
+_RUN = {"shell": run_program, "javascript": run_program, "file": write_file, "yaml": read_yaml}
+
+
+@contextlib.contextmanager
+def stand_in(step: dict[str, Any]) -> Iterator[None]:
+    """Let the embedded service of the page's folder stand in for the platform that a block is written for."""
+    if not step["platform"]:
+        yield
+        return
+    service = json.loads(Path(".wml/server.json").read_text(encoding="utf-8"))
+    for host in EXAMPLE_HOSTS:
+        step["code"] = step["code"].replace(host, service["url"])
+    Path("company-ca.pem").write_bytes(Path(service["ca_bundle"]).read_bytes())
+    project = yaml.safe_load(Path("metadata.yaml").read_text(encoding="utf-8"))
+    reader = {
+        "WML_APIKEY": service["apikey"],
+        "WML_USERNAME": service["username"],
+        "DEPLOYMENT_ID": project["deployment_uid"],
+    }
+    trusted = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), service["ca_bundle"])
+    with patch.dict(os.environ, {**reader, **trusted}):
+        yield
 
 
 def run_page(steps: list[dict[str, Any]], results: str) -> None:
@@ -58,10 +102,11 @@ def run_page(steps: list[dict[str, Any]], results: str) -> None:
     warnings.filterwarnings("error", module="wml_deployer|__main__")
     printed = []
     for step in steps:
-        if step["kind"] == "python":
-            printed.append(run_python(step, page.__dict__))
-        else:
-            printed.append(run_shell(step) if step["kind"] == "shell" else write_file(step))
+        with stand_in(step):
+            if step["kind"] == "python":
+                printed.append(run_python(step, page.__dict__))
+            else:
+                printed.append(_RUN[step["kind"]](step))
     Path(results).write_text(json.dumps(printed), encoding="utf-8")
 
 

@@ -2,7 +2,8 @@
 
 A page is run top to bottom in one process, in an empty folder. What a fence is follows from how it is written:
 
-- ``python`` and ``bash`` run; a ``text`` fence right after one is what it prints (``...`` stands for what varies);
+- ``python``, ``bash`` and ``js`` run; a ``text`` fence right after one is what it prints (``...``: what varies);
+- a title ``IBM Cloud`` or ``Cloud Pak for Data`` makes it run on the embedded service, which answers as both do;
 - a title that is a file name (``title="metadata.yaml"``) makes the block that file;
 - a title ``Not run here: REASON`` is shown to the reader, and the block is compiled only;
 - commands that install the project are run by ``.ci/run`` instead.
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.pages import EXTRAS, PAGES, ROOT, Step, steps_of
+from tests.docs.pages import EXTRAS, PAGES, ROOT, RUN, Step, steps_of
 from tests.line_program import line_program
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def run() -> Iterator[Run]:
     with line_program(Path(__file__).with_name("run_page.py"), **own) as exit_status:
 
         def run_page(page: Path, folder: Path) -> list[tuple[Step, str]]:
-            steps = [step for step in steps_of(page) if step.kind in {"python", "shell", "file"}]
+            steps = [step for step in steps_of(page) if step.kind in RUN]
             results, said = folder.with_suffix(".json"), folder.with_suffix(".said")
-            job = {"folder": str(folder), "results": str(results), "said": str(said), "seconds": 100}
+            job = {"folder": str(folder), "results": str(results), "said": str(said), "seconds": 280}
             status = exit_status({**job, "steps": [asdict(step) for step in steps]})
             assert status == 0, said.read_text(encoding="utf-8")[-4000:]
             return list(zip(steps, json.loads(results.read_text(encoding="utf-8")), strict=True))
@@ -55,7 +56,9 @@ def differences(step: Step, printed: str) -> str:
     if step.expected is None:
         return ""
     checker = doctest.OutputChecker()
-    wanted, got = (re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE) for text in (step.expected, printed))
+    # What curl prints need not end with a line break, as a fence does.
+    shown = (re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip() for text in (step.expected, printed))
+    wanted, got = (f"{text}\n" for text in shown)
     if checker.check_output(wanted, got, doctest.ELLIPSIS):
         return ""
     example = doctest.Example(step.code, wanted)
@@ -68,6 +71,7 @@ def identify(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.timeout(300)  # the guide to CI starts eight processes
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_page_runs_and_prints_what_it_shows(page: Path, run: Run, tmp_path: Path, record_property: Recorder) -> None:
     """Copied top to bottom into an empty folder, a page's blocks do what the page says."""
@@ -110,6 +114,14 @@ def test_shown_script_is_run(page: Path) -> None:
         if step.kind == "file" and step.title.endswith(".py"):
             later = "\n".join(other.code for other in steps[position + 1 :] if other.kind in {"python", "shell"})
             assert Path(step.title).stem in later, f"{step.page}:{step.line}: {step.title} is shown and never run"
+
+
+def test_at_least_200_blocks_run() -> None:
+    """What is shown is tried: few blocks only have to be believed."""
+    kinds = [step.kind for page in PAGES for step in steps_of(page)]
+
+    assert sum(kind in RUN for kind in kinds) >= 200
+    assert kinds.count("not run") <= 15
 
 
 def test_readme_shows_the_commands_that_ci_runs() -> None:

@@ -48,7 +48,7 @@ try:
     deployer.score(X.drop(columns=X.columns[0]).assign(petal=1.0))
 except WMLDeployerError as error:
     display(error)""",
-    "proof": """\
+    "verification": """\
 worse = LogisticRegression(C=0.1, max_iter=2000).fit(X, y)
 try:
     with patch.object(LogisticRegression, "predict", lambda self, rows: ["virginica"] * len(rows)):

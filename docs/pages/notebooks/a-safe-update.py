@@ -1,7 +1,8 @@
 # %% [markdown]
 # # A safe update
 #
-# A live model gets a successor: tried beside it, compared, promoted, and taken back. This page was executed when this site was built.
+# A live model gets a successor, which is tested beside it, compared, promoted, and rolled back. This notebook was executed when this site was
+# built.
 
 # %%
 import tempfile
@@ -23,7 +24,7 @@ pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(X, y)
 deployer = Deployer.local(metadata)
 live = deployer.deploy(pipeline, sample=X.head(20), reason="first trial", metrics={"accuracy": pipeline.score(X, y)})
 # %% [markdown]
-# ## Try the successor beside the live version
+# ## Test the successor beside the live version
 #
 # A candidate has a URL of its own. Nobody who scores the live deployment notices it.
 
@@ -37,7 +38,7 @@ comparison
 # %%
 _ = comparison.plot()
 # %% [markdown]
-# The rows that changed, with what they look like:
+# These rows get another prediction:
 
 # %%
 changed = comparison.changed
@@ -46,7 +47,7 @@ X.loc[changed.index].assign(live=changed["live"]["prediction"], candidate=change
 # %% [markdown]
 # ## Promote it
 #
-# The live deployment serves the candidate's version, under the id and URL that it always had. It is verified there once more.
+# The live deployment now serves the candidate's version, under its old id and URL. The version is verified there once more.
 
 # %%
 deployer.promote(reason="right more often")
@@ -55,19 +56,20 @@ deployer.promote(reason="right more often")
 deployer.diff("v0.1", "v0.2")
 
 # %% [markdown]
-# ## And back
+# ## Roll back
 #
-# Every version is frozen as a revision, so going back is one call and uploads nothing.
+# Every version is frozen as a revision, so a rollback is one call and uploads nothing.
 
 # %%
 deployer.rollback(reason="complaints about virginica")
 deployer.history()
 
 # %% [markdown]
-# ## When an update is bad
+# ## When an update fails
 #
-# Somebody shuffles the labels and does not notice. The verification cannot know that: the deployment answers as the model does. That is what
-# candidates are for. But a model that *answers differently there than here* never stays live. Here the local model is made to disagree:
+# Verification cannot tell whether a model is good: if somebody fits one on shuffled labels, the deployment still answers as that model does.
+# Candidates are there to find that. But a model that *answers differently there than here* never stays live. Here the local model is made to
+# disagree:
 
 # %%
 from unittest.mock import patch

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Your first model
 #
-# A model is fitted, looked at, deployed on the embedded service, and scored. This page is a notebook: it was executed when this site was
-# built, and what you see below each cell is what it put out.
+# In this notebook a model is fitted, checked, deployed on the embedded service, and scored. It was executed when this site was
+# built; below each cell is its output.
 #
-# A project is a folder with a `metadata.yaml`. Here it is a temporary one, written by a cell; usually you write it once, by hand, beside
+# A project is a folder with a `metadata.yaml`. Here a cell writes it to a temporary folder; usually you write it once, by hand, beside
 # your notebook.
 
 # %%
@@ -26,20 +26,20 @@ y = y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
 pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(X, y)
 
 # %% [markdown]
-# ## Look before you upload
+# ## Check the model
 #
-# `check` asks the service what it can run, and compares it with the model and with the libraries that fitted it.
+# `check` asks the service what it can run, and compares that with the model and with the libraries that fitted it.
 
 # %%
 deployer = Deployer.local(metadata)
 deployer.check(pipeline, sample=X.head(20))
 
 # %% [markdown]
-# Warnings do not stop you. Fit with the versions of the runtime when you can: a pickle is read well only by the version that wrote it.
+# Warnings do not stop you. Fit with the versions of the runtime if you can: only the version that wrote a pickle is certain to read it correctly.
 #
 # ## Deploy
 #
-# The model is packed, uploaded, frozen as a revision, deployed, and asked for the sample's rows. The call returns when the answers are
+# The model is packed, uploaded, frozen as a revision and deployed, and then it scores the sample. The call returns when its predictions are
 # those of the model here.
 
 # %%
@@ -49,23 +49,23 @@ deployment
 # %% [markdown]
 # ## Score
 #
-# A frame goes in and a frame comes out. A notebook draws it with a bar for each probability.
+# A DataFrame goes in and a DataFrame comes out. A notebook shows it with a bar for each probability.
 
 # %%
 scores = deployer.score(X.sample(12, random_state=0))
 scores
 
 # %% [markdown]
-# It is a frame all the same:
+# It is an ordinary DataFrame all the same:
 
 # %%
 scores.nlargest(3, "probability_virginica").round(3)
 
 # %% [markdown]
-# How sure is the model of the rows that it knows?
+# How sure is the model of the rows that it was fitted on?
 
 # %%
 _ = deployer.score(X).plot()
 
 # %% [markdown]
-# *setosa* is told apart clearly, the other two are not always. The [next notebook](a-safe-update.py) makes a better model of it.
+# *setosa* is clearly separated, the other two are not always. The [next notebook](a-safe-update.py) deploys a better model.
