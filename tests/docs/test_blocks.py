@@ -121,7 +121,7 @@ def test_at_least_200_blocks_run() -> None:
     kinds = [step.kind for page in PAGES for step in steps_of(page)]
 
     assert sum(kind in RUN for kind in kinds) >= 200
-    assert kinds.count("not run") <= 15
+    assert kinds.count("not run") <= 20
 
 
 def test_readme_shows_the_commands_that_ci_runs() -> None:
