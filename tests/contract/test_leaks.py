@@ -42,24 +42,24 @@ def other_version(deployer: Deployer) -> str:
 
 
 def update(deployer: Deployer, model: Any, rows: pd.DataFrame) -> None:
-    deployer.update(stored(deployer, other_version(deployer)), sample=rows)
+    deployer.update(stored(deployer, other_version(deployer)))
 
 
 def promote(deployer: Deployer, model: Any, rows: pd.DataFrame) -> None:
     """Promote the candidate, put back what served, and make another candidate."""
     deployer.promote()
     deployer.rollback(to="v0.1")
-    deployer.candidate(stored(deployer, "v0.3"), sample=rows)
+    deployer.candidate(stored(deployer, "v0.3"))
 
 
 def discard(deployer: Deployer, model: Any, rows: pd.DataFrame) -> None:
     deployer.discard()
-    deployer.candidate(stored(deployer, "v0.3"), sample=rows)
+    deployer.candidate(stored(deployer, "v0.3"))
 
 
 def delete(deployer: Deployer, model: Any, rows: pd.DataFrame) -> None:
     deployer.delete()
-    deployer.deploy(stored(deployer, "v0.1"), sample=rows)
+    deployer.deploy(stored(deployer, "v0.1"))
 
 
 CHEAP: dict[str, Callable[[Deployer, Any, pd.DataFrame], object]] = {
