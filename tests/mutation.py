@@ -56,7 +56,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "server/storage": ("tests/server/test_format.py", "tests/server/test_spaces.py", *_SERVER),
 }
 """Part of the package -> the tests that cover it, the fastest first."""
-HEAVY = ("pytest", "pandas", "sklearn.linear_model", "sklearn.ensemble", "hypothesis", "httpx", "requests", "pydantic")
+HEAVY = ("pytest", "pandas", "sklearn.linear_model", "sklearn.ensemble", "httpx", "requests", "pydantic")
 """Imported once, before the processes that run tests are forked; nothing of the library."""
 _TURNED: dict[type[ast.AST], Any] = {
     ast.Eq: ast.NotEq,
@@ -264,6 +264,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "site"))
+        for tests in sorted({tests_of(mutant.path) for mutant in chosen}):
+            if _run(tests, copy):
+                parser.error(f"These tests fail, or take too long, without any change: {' '.join(tests)}")
         for mutant in chosen:
             if time.monotonic() > ends:
                 break
