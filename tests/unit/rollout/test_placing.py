@@ -52,10 +52,10 @@ def model() -> Any:
 
 
 def test_requirements_bring_the_release_of_a_native_model(model: Any) -> None:
-    """It is stored under the type that the runtime serves, and finds its own release there."""
+    """It is stored under the type that the runtime serves, on a specification with its own release."""
     found = placed(model, requirements=[f"scikit-learn=={HERE}"])
 
-    assert ("native", "scikit-learn_0.9") == (found.prepared.route, found.prepared.profile.model_type)
+    assert ("derived", "scikit-learn_0.9") == (found.prepared.route, found.prepared.profile.model_type)
     assert (HERE, ()) == (found.specification.packages["scikit-learn"], found.findings)
 
 
