@@ -188,9 +188,9 @@ class Job:
             DeadlineError: The time is over.
 
         """
-        from wml_deployer._scoring.labels import ClassNames, Verdict  # noqa: PLC0415
         from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - deferred: pandas is slow to import
         from wml_deployer.payload import decode  # noqa: PLC0415
+        from wml_deployer.payload._labels import ClassNames, Verdict  # noqa: PLC0415
 
         with deadline(timeout):
             self.wait(timeout)

@@ -21,9 +21,9 @@ from weakref import WeakValueDictionary
 from wml_deployer._clients.changes import change_count
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.orphans import CUSTOM_KEY
-from wml_deployer._scoring.labels import ClassNames
 from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining
 from wml_deployer.errors import DeadlineError, NotFoundError
+from wml_deployer.payload._labels import ClassNames
 from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:

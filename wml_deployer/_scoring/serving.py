@@ -23,7 +23,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from wml_deployer._scoring.batches import score_chunks, score_rows
-from wml_deployer._scoring.labels import Verdict
 from wml_deployer._scoring.lookups import Lookups
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
@@ -34,6 +33,7 @@ from wml_deployer.errors import (
     SchemaError,
     WMLDeployerError,
 )
+from wml_deployer.payload._labels import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -46,6 +46,7 @@ from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import InvalidResponseError, ModelError
 from wml_deployer.frameworks import process_settings, recognise
 from wml_deployer.payload import decode
+from wml_deployer.payload._labels import ClassNames, Verdict
 from wml_deployer.reports import Finding
 
 if TYPE_CHECKING:
@@ -160,8 +161,24 @@ class _Run:
         body = local_answer(model, as_fitted(rows.frame, self._form), self._call)
         self._answered_values = orjson.loads(body)["predictions"][0]
         self._expected = self._decoded(body)
+        self._refuse_foreign_labels()
         self.parts: list[Part] = []
         self.findings: dict[str, Finding] = {}
+
+    def _refuse_foreign_labels(self) -> None:
+        """Refuse predictions that the model's own classes do not know: nobody could tell which probability is whose.
+
+        Raises:
+            ModelError: Labels are no classes, or there are not as many probabilities as classes.
+
+        """
+        verdict = ClassNames(self._schema.classes).judge(self._expected)
+        if verdict in {Verdict.FOREIGN, Verdict.OTHER_COUNT}:
+            known = ", ".join(map(repr, self._schema.classes))
+            raise ModelError(
+                f"The predictions or probabilities do not go with the model's classes_: {known}.",
+                next_step="Let predict() return labels out of classes_, and predict_proba() one probability for each.",
+            )
 
     def play_rows(self) -> None:
         """Play all rows, each half, and rows alone. What the model answers to each of them is known."""

@@ -12,12 +12,12 @@ import pytest
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from wml_deployer._clients.changes import changing
 from wml_deployer._scoring import lookups, serving
-from wml_deployer._scoring.labels import ClassNames, Verdict
 from wml_deployer._scoring.lookups import Revision
 from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseError, TransportError
+from wml_deployer.payload._labels import ClassNames, Verdict
 from wml_deployer.schema import Field, Schema
 
 BUY_STAY = ("buy", "stay")

@@ -282,6 +282,15 @@ def test_as_many_answers_as_rows_are_needed() -> None:
     assert finding.problem.startswith("The model answers 1 values to 2 rows")
 
 
+def test_labels_that_are_no_classes_are_refused() -> None:
+    """Each score would be refused later, for nobody could tell which probability is whose."""
+    model = DummyClassifier().fit(TEXT, [0, 1] * 3)
+    model.predict = lambda rows: np.array(["yes"] * len(rows))
+    (finding,) = rehearsed(model, TEXT).findings
+
+    assert ("error", True) == (finding.severity, "do not go with the model's classes_: 0, 1" in finding.problem)
+
+
 def test_what_predict_raises_is_the_cause() -> None:
     """A finding, never a bare exception."""
     found = rehearsed(Measure(lambda frame: frame["nothing"]).fit(column([1.0])), column([1.0]))
