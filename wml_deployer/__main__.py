@@ -327,7 +327,7 @@ def _metrics(path: Path | None) -> dict[str, float]:
             f"The metrics {path} cannot be read: {error}", next_step="Give a JSON file of numbers by name."
         ) from error
     if not isinstance(document, dict):
-        raise errors.ModelError(f"The metrics {path} are no numbers by name.", next_step='Such as {"f1": 0.93}.')
+        raise errors.ModelError(f"{path} does not hold metrics: numbers by name.", next_step='Such as {"f1": 0.93}.')
     return document
 
 

@@ -291,7 +291,7 @@ def _from_keyring(service: str, user: str) -> SecretStr:
             next_step=f"Unlock it, or choose a backend that works here: keyring --list-backends; then {store}",
         ) from error
     if not re.fullmatch(r"[!-~]+", found.get_secret_value()):
-        held = "an entry that is no key" if found else "no entry"
+        held = "an entry that is not a key" if found else "no entry"
         raise CredentialsError(
             f"The system's keyring has {held} for {user!r} under {service!r}.", operation="log in", next_step=store
         )

@@ -203,7 +203,7 @@ def _read_version(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> 
             stored_at=_frozen_at(revision),
         )
     except MetadataError as error:
-        _log.warning("revision %s of model %s is no version that can be read: %s", ids[1], ids[0], error.message)
+        _log.warning("revision %s of model %s cannot be read as a version: %s", ids[1], ids[0], error.message)
         return None
 
 

@@ -55,7 +55,7 @@ class StoreRequest:
         wrong = [name for name, value in given.items() if not isinstance(value, Real) or not isfinite(value)]
         if wrong:
             raise ModelError(
-                f"The metrics {', '.join(map(repr, wrong))} are no finite numbers.",
+                f"Metrics must be finite numbers. Correct these: {', '.join(map(repr, wrong))}.",
                 next_step="Give numbers by name, such as metrics={'f1': 0.93}.",
             )
 

@@ -90,7 +90,9 @@ def cloud_url(text: str) -> str:
         raise invalid("http is not encrypted", known.url if known else _suggestion(text, nearest_region(text).url))
     url = https_url(text)
     if known is None:
-        raise invalid(f"{urlsplit(url).hostname} is no host of IBM Cloud", _suggestion(text, nearest_region(text).url))
+        raise invalid(
+            f"{urlsplit(url).hostname} is not a host of IBM Cloud", _suggestion(text, nearest_region(text).url)
+        )
     return url
 
 

@@ -70,7 +70,7 @@ def _label(value: Any) -> ClassLabel:
 def _no_number(value: Any) -> Any:
     """Refuse what would be taken for seconds since 1970."""
     if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value[1:]):
-        raise invalid("is no time", "such as 2026-01-31T12:00:00Z")
+        raise invalid("is not a time", "such as 2026-01-31T12:00:00Z")
     return value
 
 

@@ -90,7 +90,7 @@ def test_an_entry_that_is_no_key_is_refused_unseen() -> None:
     """A pasted page is not sent in a header, nor shown."""
     keyring.set_password("churn", "apikey", "two\nlines")
 
-    with pytest.raises(CredentialsError, match="an entry that is no key") as caught:
+    with pytest.raises(CredentialsError, match="an entry that is not a key") as caught:
         api_key(CLOUD)
 
     assert "lines" not in str(caught.value)
