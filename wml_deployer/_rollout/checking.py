@@ -13,7 +13,8 @@ from wml_deployer._preflight.findings import (
     size_findings,
     space_findings,
 )
-from wml_deployer._rollout.preparing import place, prepare_model
+from wml_deployer._rollout.placing import place
+from wml_deployer._rollout.preparing import prepare_model
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer.errors import ModelError, SpecificationError, WMLDeployerError
 from wml_deployer.reports import CheckReport, Finding
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._rollout.preparing import Placement
+    from wml_deployer._rollout.placing import Placement
     from wml_deployer._rollout.versions import StoreRequest
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.specifications import Specification

@@ -8,7 +8,8 @@ rehearsal finds no difference, and as a function otherwise:
          |no                        |no                                |no
          +--------------------------+----------------------------------+-----------------------> function
 
-Only the last question is for the service, so that a model that cannot be stored fails before a login.
+Only the last question is for the service (:mod:`~wml_deployer._rollout.placing`), so that a model that cannot be stored
+fails before a login.
 """
 
 from __future__ import annotations
@@ -19,40 +20,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer._environment.code import pack_code
 from wml_deployer._environment.environment import Environment
-from wml_deployer._environment.requirements import pins_of, read_requirements
+from wml_deployer._environment.requirements import read_requirements
 from wml_deployer._functions.score_function import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
-from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code
-from wml_deployer.errors import ModelError, SpecificationError, UnsupportedModelError
+from wml_deployer.errors import ModelError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, major_minor, unserved
 from wml_deployer.frameworks import profile as profile_of
-from wml_deployer.frameworks._registry import FRAMEWORKS
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._pickles import load_estimator, scan_pickles
 from wml_deployer.schema import Field, Schema
-from wml_deployer.specifications import choose_carrier, choose_function_specification, choose_specification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from wml_deployer._clients.protocol import Client
     from wml_deployer._environment.code import Code
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
-    from wml_deployer.specifications import Specification
 
-__all__ = ["Placement", "PreparedModel", "place", "prepare_model"]
+__all__ = ["PreparedModel", "imported_modules", "prepare_model"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +113,7 @@ def prepare_model(
     packed = pack_code(code) if code else None
 
     def equipped(prepared: PreparedModel) -> PreparedModel:
-        environment = Environment(read_requirements(requirements, _imported(prepared.package, packed)), packed)
+        environment = Environment(read_requirements(requirements, imported_modules(prepared.package, packed)), packed)
         make = prepared.as_function
         function = None if make is None else lambda why: equipped(make(why))
         if environment and prepared.route == "native":
@@ -150,7 +145,7 @@ def prepare_model(
         yield equipped(ways.choose(route))
 
 
-def _imported(package: Package, code: Code | None) -> set[str]:
+def imported_modules(package: Package, code: Code | None) -> set[str]:
     """Return the top-level modules that loading a model imports, but for the caller's own."""
     own = code.modules if code else ()
     return {module.partition(".")[0] for module, _ in package.scan().globals}.difference(own)
@@ -354,96 +349,3 @@ def _profile_of_path(path: str | os.PathLike[str], metadata: Metadata, rows: Any
             "Pass unpickle=True; or set model_type in metadata.yaml (such as scikit-learn_1.6), and give no sample."
         ),
     )
-
-
-class Placement(NamedTuple):
-    """A model on its way, with what runs it there.
-
-    Attributes:
-        prepared: The model; a function where no runtime serves it natively.
-        base: The runtime of the service that runs it.
-        specification: The same with what is installed over it, and the packages of both.
-        offered: Every specification that the service lists.
-        findings: What would go wrong with it.
-
-    """
-
-    prepared: PreparedModel
-    base: Specification
-    specification: Specification
-    offered: Sequence[Specification]
-    findings: tuple[Finding, ...]
-
-    @property
-    def lacks_libraries(self) -> bool:
-        """Whether something beside the model itself stands in the way: what the runtime has installed."""
-        own = len(self.prepared.findings)
-        return any(finding.severity == "error" for finding in self.findings[own:])
-
-
-def place(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
-    """Choose the software specification of a model, and make a function of it where none serves it natively.
-
-    Args:
-        client: The deployment space.
-        prepared: The model.
-        name: Name of a software specification; ``None`` chooses one.
-
-    Raises:
-        SpecificationError: None fits, or the named one does not.
-
-    """
-    if prepared.route == "function":
-        return _place_function(client, prepared, name)
-    try:
-        native = _place_natively(client, prepared, name)
-    except SpecificationError as error:
-        if prepared.as_function is None or name is not None:
-            raise
-        return _place_function(client, prepared.as_function(error.message), name)
-    obstacle = next((finding for finding in native.findings if finding.severity == "error"), None)
-    if obstacle is None or prepared.as_function is None:
-        return native
-    function = _place_function(client, prepared.as_function(f"{obstacle.subject}: {obstacle.problem}"), name)
-    return native if any(finding.severity == "error" for finding in function.findings) else function
-
-
-def _place_natively(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
-    offered, profile = client.specifications(), prepared.profile
-    try:
-        base = choose_specification(profile.model_type, offered, name=name)
-    except SpecificationError:
-        framework = profile.model_type.rpartition("_")[0]
-        carrier = choose_carrier(framework, offered, name=name)
-        if carrier is None or not prepared.environment.installs(framework):
-            raise
-        # The requirements bring the model's own release. The runtime serves it under the type of its own one.
-        base, carried = carrier
-        prepared = replace(prepared, profile=replace(profile, model_type=f"{framework}_{carried}"))
-    specification = prepared.environment.applied_to(client.specification(base))
-    unfit = model_findings(prepared.profile, prepared.package, specification)
-    return Placement(prepared, base, specification, offered, (*prepared.findings, *unfit))
-
-
-def _place_function(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
-    offered, profile = client.specifications(), prepared.profile
-    base = choose_function_specification(profile.python, offered, name=name)
-    runtime = client.specification(base)
-    # The embedded service runs everything with the Python and the packages that are here.
-    is_embedded = urlsplit(client.url).hostname in {"127.0.0.1", "localhost", "::1"}
-
-    def placed(environment: Environment) -> Placement:
-        specification = environment.applied_to(runtime)
-        unfit = tuple(function_findings(profile, prepared.package, specification, here=is_embedded))
-        equipped = replace(prepared, environment=environment)
-        return Placement(equipped, base, specification, offered, (*prepared.findings, *unfit))
-
-    asked = placed(prepared.environment)
-    if prepared.environment.requirements or name is not None or not asked.lacks_libraries:
-        return asked
-    # Where the runtime lacks what the model needs, it is installed at the versions of this process.
-    code = prepared.environment.code
-    frameworks = {each.package for each in FRAMEWORKS if each.name in profile.libraries}
-    modules = _imported(prepared.package, code) | frameworks | (profile.libraries.keys() & {"numpy", "pandas"})
-    pinned = placed(Environment(pins_of(modules), code))
-    return asked if pinned.lacks_libraries else pinned

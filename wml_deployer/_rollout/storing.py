@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import AssetKind, ModelRecord
-    from wml_deployer._rollout.preparing import Placement, PreparedModel
+    from wml_deployer._rollout.placing import Placement
+    from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer.metadata import LogEntry
     from wml_deployer.packaging import Package
     from wml_deployer.schema import Schema

@@ -13,7 +13,8 @@ from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import check_name, retired_names
-from wml_deployer._rollout.preparing import Placement, PreparedModel, place, prepare_model
+from wml_deployer._rollout.placing import Placement, place
+from wml_deployer._rollout.preparing import PreparedModel, prepare_model
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import refuse_taken, store, stored_already

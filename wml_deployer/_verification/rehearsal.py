@@ -177,7 +177,7 @@ class _Run:
             known = ", ".join(map(repr, self._schema.classes))
             raise ModelError(
                 f"The predictions or probabilities do not go with the model's classes_: {known}.",
-                next_step="Let predict() return labels out of classes_, and predict_proba() one probability for each.",
+                next_step="Let the model predict labels out of its classes_, with one probability for each of them.",
             )
 
     def play_rows(self) -> None:

@@ -10,7 +10,8 @@ import sklearn
 from lightgbm import LGBMRegressor
 from sklearn.dummy import DummyRegressor
 
-from wml_deployer._rollout.preparing import Placement, place, prepare_model
+from wml_deployer._rollout.placing import Placement, place
+from wml_deployer._rollout.preparing import prepare_model
 from wml_deployer.errors import SpecificationError
 from wml_deployer.metadata import Metadata
 from wml_deployer.specifications import Specification
