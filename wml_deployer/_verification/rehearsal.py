@@ -66,6 +66,10 @@ _SEVERAL = 3
 
 NO_GAPS = "Score no row with a gap in it, or let the pipeline fill them: SimpleImputer(missing_values=None) fills text."
 
+ONE_GAP = (
+    "Use one kind of gap in the rows that are scored, the one of the fit; or let the pipeline fill gaps of both kinds."
+)
+
 CORRECT_SAMPLE = "Give as sample= rows that the model can answer, in the form that it was fitted on."
 
 
@@ -100,6 +104,7 @@ def rehearse(model: Any, rows: SampleRows, schema: Schema, runtime: Runtime | No
             return Rehearsal(None, (finding,), error.__cause__)
         run.play_rows()
         run.play_gaps()
+        run.play_both_kinds_of_gap()
         run.play_large_integers()
     return Rehearsal(Sample(tuple(run.parts), schema), tuple(run.findings.values()))
 
@@ -208,6 +213,25 @@ class _Run:
         for name in suspects:
             if frame[name].dtype != object:  # alone in its request, the gap decides the dtype
                 self._play_gap(name, 1)
+
+    def play_both_kinds_of_gap(self) -> None:
+        """Play None and NaN in columns of objects: a request has one kind of gap, and a model may tell them apart."""
+        frame = self._rows.frame
+        if self.findings:
+            return
+        for name in [name for name in frame if frame[name].dtype == object][:MAX_COLUMNS]:
+            holed = with_gaps(frame, [name], min(len(frame), _SEVERAL))
+            gaps = holed[name].isna()
+            for gap in (None, float("nan")):
+                values = [gap if is_gap else value for value, is_gap in zip(holed[name], gaps, strict=True)]
+                holed[name] = pd.Series(values, dtype=object)
+                rows = self._sent("a row with a gap", holed.copy())
+                expected, answered = self._asked(rows.local), self._remote(rows)
+                if isinstance(expected, Exception) or isinstance(answered, Exception) or agree(answered, expected):
+                    continue
+                problem = f"the model tells None from NaN, and a request has one kind of gap: for {gap} in it, "
+                example = _example(rows.part, answered, expected)
+                self._add(f"column {str(name)!r}", "warning", f"{problem}{example}", ONE_GAP)
 
     def play_large_integers(self) -> None:
         """Play integers that no double holds beside a gap, which makes the column doubles."""

@@ -282,6 +282,15 @@ def test_as_many_answers_as_rows_are_needed() -> None:
     assert finding.problem.startswith("The model answers 1 values to 2 rows")
 
 
+def test_two_kinds_of_gap_that_the_model_tells_apart_are_a_warning() -> None:
+    """JSON has one, so rows with the other one would be answered otherwise."""
+    rows = column(["x", None, "y"])
+    (finding,) = measured(rows, is_nan)
+
+    assert ("warning", "column 'a'") == (finding.severity, finding.subject)
+    assert "for nan in it, " in finding.problem
+
+
 def test_labels_that_are_no_classes_are_refused() -> None:
     """Each score would be refused later, for nobody could tell which probability is whose."""
     model = DummyClassifier().fit(TEXT, [0, 1] * 3)
