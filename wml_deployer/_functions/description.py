@@ -181,7 +181,7 @@ def _extension(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
 
 def _numpy(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
     if dtype.kind in "mM":
-        return {"kind": "moment" if dtype.kind == "M" else "duration", "unit": np.datetime_data(dtype)[0]}
+        return {"kind": "timestamp" if dtype.kind == "M" else "duration", "unit": np.datetime_data(dtype)[0]}
     if dtype.kind in _NUMBERS:
         return {"kind": _NUMBERS[dtype.kind], "dtype": dtype.name}
     return {"kind": "object", **_gap(column), **_objects(column)}
@@ -206,7 +206,7 @@ def _zoned(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
         known = False
     if not known:
         raise TypeError(f"its time zone {zone} has no name that it could be found by")
-    return {"kind": "moment", "unit": dtype.unit, "zone": zone}
+    return {"kind": "timestamp", "unit": dtype.unit, "zone": zone}
 
 
 def _string(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:

@@ -266,7 +266,7 @@ def _codes(values: list[Any], of: Column, categories: Any) -> Any:
         return [-1] if len(values) == 1 else [_codes([value], of, categories)[0] for value in values]
 
 
-def _moment(values: list[Any], column: Column) -> Any:
+def _timestamp(values: list[Any], column: Column) -> Any:
     """Read dates. Neither a time zone nor a fraction of a second may be added or lost without a word."""
     pd = _pandas()
     zone, unit = column.get("zone"), column["unit"]
@@ -283,8 +283,8 @@ def _moment(values: list[Any], column: Column) -> Any:
         if cut_off.search(value):
             raise ValueError(f"{value} is finer than the dates of the fit; round it with .dt.as_unit({unit!r})")
     if zone:
-        moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt
-        return moments.tz_convert(zone).dt.as_unit(unit).array
+        timestamps = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt
+        return timestamps.tz_convert(zone).dt.as_unit(unit).array
     text = ["NaT" if value is None else value for value in values]
     read = np.array(text, dtype=f"M8[{unit}]")
     # NumPy counts on from the far end where a unit's years are over.
@@ -310,9 +310,11 @@ def _arrow(values: list[Any], column: Column) -> Any:
     zoned = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     kind = pa.timestamp(*zoned.groups()) if zoned else pa.type_for_alias(name)
     if pa.types.is_timestamp(kind):
-        # Arrow keeps moments in UTC, whatever the zone.
-        moments = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
-        array = pa.array(moments.dt.tz_localize(None) if kind.tz is None else moments, type=kind, from_pandas=True)
+        # Arrow keeps timestamps in UTC, whatever the zone.
+        timestamps = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
+        array = pa.array(
+            timestamps.dt.tz_localize(None) if kind.tz is None else timestamps, type=kind, from_pandas=True
+        )
     elif pa.types.is_duration(kind):
         array = pa.array(pd.to_timedelta(pd.Series(values, dtype=object)), type=kind, from_pandas=True)
     else:
@@ -335,7 +337,7 @@ COLUMNS: dict[str, Callable[[list[Any], Column], Any]] = {
     "extension": _extension,
     "string": _string,
     "category": _category,
-    "moment": _moment,
+    "timestamp": _timestamp,
     "duration": _duration,
     "arrow": _arrow,
     "sparse": _sparse,
