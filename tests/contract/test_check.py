@@ -89,7 +89,7 @@ def test_store_refuses_what_check_finds(deployer: Deployer, server: LocalServer,
     """No model is made on the service."""
     server.clear_requests()
     with pytest.raises(CheckError, match="wml_deployer is not among those of runtime"):
-        deployer.store(foreign)
+        deployer.store(foreign, route="native")
 
     assert [] == [request for request in server.requests if (request.method, request.path) == ("POST", "/ml/v4/models")]
 
@@ -97,7 +97,7 @@ def test_store_refuses_what_check_finds(deployer: Deployer, server: LocalServer,
 def test_strict_raises(deployer: Deployer, foreign: Any) -> None:
     """A pipeline need not look at the report."""
     with pytest.raises(CheckError, match="check: The model would fail"):
-        deployer.check(foreign, strict=True)
+        deployer.check(foreign, strict=True, route="native")
 
 
 def test_what_is_no_model_is_a_finding(deployer: Deployer) -> None:

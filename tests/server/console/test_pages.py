@@ -135,7 +135,7 @@ def test_names_are_text(path: str, visitor: Visitor, client: Client, archives: t
 
 def test_documents_of_any_shape_are_shown(visitor: Visitor, client: Client, archives: tuple[bytes, bytes]) -> None:
     """Clients send what they like; a page is not broken by it."""
-    odd: dict[str, Any] = {"custom": [1], "schemas": {"input": "none"}, "description": {"a": 1}}
+    odd: dict[str, Any] = {"custom": [1], "schemas": {"input": "none"}}
     model = client.store(archives[0], **odd)
     deployment = client.deploy({"id": model}, custom={"a": [None, {"b": 1.5}]})
     paths = [f"/?space={client.space_id}", f"/console/models/{model}", f"/console/deployments/{deployment}"]
