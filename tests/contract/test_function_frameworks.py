@@ -25,7 +25,7 @@ KINDS = pd.Categorical(["u", "v", "w"] * 20, categories=["w", "u", "v"])
 
 def catboost(name: str, rows: Any, target: Any, **options: Any) -> tuple[Any, Any]:
     library = pytest.importorskip("catboost")
-    return getattr(library, name)(iterations=8, verbose=0, **options).fit(rows, target), rows
+    return getattr(library, name)(iterations=8, verbose=0, allow_writing_files=False, **options).fit(rows, target), rows
 
 
 def linear() -> tuple[Any, Any]:
