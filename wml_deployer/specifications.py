@@ -135,7 +135,7 @@ def choose_specification(
             "The service lists no software specification.",
             next_step="Check that the credentials may read the software specifications of this service.",
         )
-    chosen = _best(model_type, specifications) if name is None else _named(name, model_type, specifications)
+    chosen = _best(model_type, specifications) if name is None else _fitting(name, model_type, specifications)
     if chosen.state == "deprecated":
         logger.warning("%s is deprecated: use %s", chosen.name, chosen.replacement or "a supported one")
     return chosen
@@ -193,15 +193,7 @@ def choose_function_specification(
 
     """
     if name is not None:
-        found = next((each for each in specifications if each.name == name), None)
-        if found is None:
-            raise _unknown(name, specifications)
-        if found.state not in _PREFERENCE:
-            raise SpecificationError(
-                f"{name} is {found.state} and takes no new models.",
-                next_step=f"Use {found.replacement or 'a supported one'}.",
-            )
-        return found
+        return _named(name, specifications)
     usable = [each for each in specifications if _RUNTIME.fullmatch(each.name) and each.state in _PREFERENCE]
     if not usable:
         raise SpecificationError(
@@ -244,7 +236,8 @@ def _best(model_type: str, specifications: Sequence[Specification]) -> Specifica
     return min(usable, key=_rank)
 
 
-def _named(name: str, model_type: str, specifications: Sequence[Specification]) -> Specification:
+def _named(name: str, specifications: Sequence[Specification]) -> Specification:
+    """Find a specification that takes new models."""
     found = next((each for each in specifications if each.name == name), None)
     if found is None:
         raise _unknown(name, specifications)
@@ -253,6 +246,12 @@ def _named(name: str, model_type: str, specifications: Sequence[Specification]) 
             f"{name} is {found.state} and takes no new models.",
             next_step=f"Use {found.replacement or 'a supported one'}.",
         )
+    return found
+
+
+def _fitting(name: str, model_type: str, specifications: Sequence[Specification]) -> Specification:
+    """Find a specification that takes new models and runs those of a type."""
+    found = _named(name, specifications)
     if fits(model_type, found) is False:
         framework = model_type.rpartition("_")[0]
         carried = _carried(framework, found)

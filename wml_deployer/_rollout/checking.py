@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.placing import Placement
-    from wml_deployer._rollout.versions import StoreRequest
+    from wml_deployer._rollout.preparing import StoreRequest
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.specifications import Specification
 
@@ -65,16 +65,7 @@ def check(connect: Callable[[], Client], metadata: Metadata, request: StoreReque
 
 def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:
     with ExitStack() as stack:
-        packed = prepare_model(
-            request.model,
-            metadata,
-            request.sample,
-            unpickle=request.unpickle,
-            route=request.route,
-            requirements=request.requirements,
-            code=request.code,
-        )
-        prepared = _collect(findings, "model", lambda: stack.enter_context(packed))
+        prepared = _collect(findings, "model", lambda: stack.enter_context(prepare_model(request, metadata)))
         if prepared is None:
             return _Seen()
         found, specification = prepared.findings, None

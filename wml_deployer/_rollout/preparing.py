@@ -19,6 +19,8 @@ import platform
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from math import isfinite
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from wml_deployer._environment.environment import Environment
 from wml_deployer._environment.requirements import read_requirements
 from wml_deployer._functions.score_function import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
+from wml_deployer._rollout.names import check_name
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer._verification.user_code import user_code
@@ -47,7 +50,36 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
 
-__all__ = ["PreparedModel", "imported_modules", "prepare_model"]
+__all__ = ["PreparedModel", "StoreRequest", "imported_modules", "prepare_model"]
+
+
+@dataclass(frozen=True)
+class StoreRequest:
+    """A model and how to store it, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
+
+    model: Any
+    stored: str | None = None
+    sample: Any = None
+    version: str | None = None
+    specification: str | None = None
+    unpickle: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    route: Route | None = None
+    requirements: Sequence[str] | str | os.PathLike[str] | None = None
+    code: Sequence[str | os.PathLike[str]] | None = None
+    isolated: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a name or metrics that cannot be written, before anything is sent."""
+        if self.version is not None:
+            check_name(self.version)
+        given: Mapping[str, Any] = self.metrics
+        wrong = [name for name, value in given.items() if not isinstance(value, Real) or not isfinite(value)]
+        if wrong:
+            raise ModelError(
+                f"Metrics must be finite numbers. Correct these: {', '.join(map(repr, wrong))}.",
+                next_step="Give numbers by name, such as metrics={'f1': 0.93}.",
+            )
 
 
 @dataclass(frozen=True)
@@ -85,35 +117,24 @@ class PreparedModel:
 
 
 @contextmanager
-def prepare_model(
-    model: Any,
-    metadata: Metadata,
-    rows: Any,
-    *,
-    unpickle: bool,
-    route: Route | None = None,
-    requirements: Sequence[str] | str | os.PathLike[str] | None = None,
-    code: Sequence[str | os.PathLike[str]] | None = None,
-) -> Iterator[PreparedModel]:
+def prepare_model(request: StoreRequest, metadata: Metadata) -> Iterator[PreparedModel]:
     """Find out what a model is and pack it, before anything is sent.
 
     Args:
-        model: A fitted estimator, or a path to one; or a function that takes a payload.
+        request: The model, and how to store it.
         metadata: The project: it names the type of a model that is only a path.
-        rows: n rows × k fields to rehearse and verify the deployment with, or ``None``.
-        unpickle: Whether a path may be loaded into this process.
-        route: The way to go live; chosen if not given.
-        requirements: What to install beside the runtime's libraries.
-        code: Own packages that go along.
 
     Raises:
         ModelError: It cannot be stored.
 
     """
-    packed = pack_code(code) if code else None
+    model, rows, unpickle, route = request.model, request.sample, request.unpickle, request.route
+    packed = pack_code(request.code) if request.code else None
 
     def equipped(prepared: PreparedModel) -> PreparedModel:
-        environment = Environment(read_requirements(requirements, imported_modules(prepared.package, packed)), packed)
+        environment = Environment(
+            read_requirements(request.requirements, imported_modules(prepared.package, packed)), packed
+        )
         make = prepared.as_function
         function = None if make is None else lambda why: equipped(make(why))
         if environment and prepared.route == "native":

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import AssetKind, ModelRecord
     from wml_deployer._rollout.placing import Placement
     from wml_deployer._rollout.preparing import PreparedModel
+    from wml_deployer.frameworks import ModelProfile
     from wml_deployer.metadata import LogEntry
     from wml_deployer.packaging import Package
-    from wml_deployer.schema import Schema
+    from wml_deployer.specifications import Specification
 
-__all__ = ["can_hold", "facts", "refuse_taken", "store", "stored_already", "upload"]
+__all__ = ["facts", "refuse_taken", "store", "stored_already"]
 
 
 def stored_already(
@@ -121,6 +122,7 @@ def store(
     Raises:
         CheckError: The specification's runtime cannot load it or would answer otherwise; nothing was uploaded.
         VersionError: The name was given to other content before; nothing was uploaded.
+        ConflictError: Somebody else stored or removed a model of this project at the same time.
 
     """
     prepared = placement.prepared
@@ -133,11 +135,11 @@ def store(
     if name is not None:
         taken.check(name, package.digest)
     kind: AssetKind = "function" if prepared.route == "function" else "model"
-    fitting = {model.id for model in models if can_hold(model, kind, profile.model_type, profile.schema)}
+    fitting = [model for model in models if _can_hold(model, kind, profile)]
     frozen = find_existing_revision(
         client,
         metadata,
-        [one for one in revisions if one.model_id in fitting],
+        [one for one in revisions if one.model_id in {model.id for model in fitting}],
         package.digest,
         lambda found: found == (name or found) and taken.is_free(found, package.digest),
     )
@@ -152,13 +154,25 @@ def store(
             tags=(CUSTOM_KEY, metadata.project_name),
             kind=kind,
         )
-        stored, made = upload(client, metadata, package, properties, models=models, frozen=frozen)
+        with removal_as_conflict("store"):
+            if frozen is not None and _runs_on(client, frozen, properties):
+                stored, made = frozen, False
+            else:
+                remove_stale(client, metadata, [model for model in models if model not in fitting])
+                stored, made = _freeze(client, metadata, fitting, package, properties)
+    return _version(stored, specification, prepared, metrics), made
+
+
+def _version(
+    stored: FrozenRevision, specification: Specification, prepared: PreparedModel, metrics: Mapping[str, float]
+) -> Version:
+    profile = prepared.profile
     requirements, code = prepared.environment.recorded
-    version = Version(
+    return Version(
         name=stored.name,
         model_id=stored.model_id,
         revision=stored.revision,
-        digest=package.digest,
+        digest=prepared.package.digest,
         model_type=profile.model_type,
         route=prepared.route,
         software_specification=specification.name,
@@ -172,7 +186,6 @@ def store(
         metrics=dict(metrics),
         stored_at=datetime.now(timezone.utc),
     )
-    return version, made
 
 
 def facts(metadata: Metadata, version: str, digest: str) -> dict[str, Any]:
@@ -203,40 +216,6 @@ def _with_profile(said: dict[str, Any], prepared: PreparedModel, metrics: Mappin
         "code": code,
     }
     return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
-
-
-def upload(
-    client: Client,
-    metadata: Metadata,
-    package: Package,
-    properties: ModelProperties,
-    *,
-    models: Sequence[ModelRecord],
-    frozen: FrozenRevision | None,
-) -> tuple[FrozenRevision, bool]:
-    """Store an archive and freeze it, unless a call before this one did so.
-
-    Args:
-        client: The deployment space.
-        metadata: The project.
-        package: The archive.
-        properties: What is said of it; ``custom`` has the name of the version.
-        models: The project's models.
-        frozen: A revision that holds the content already, if there is one.
-
-    Returns:
-        The revision, and whether its model was made now.
-
-    Raises:
-        ConflictError: Somebody else stored or removed a model of this project at the same time.
-
-    """
-    fitting = [model for model in models if can_hold(model, properties.kind, properties.model_type, properties.schema)]
-    with removal_as_conflict("store"):
-        if frozen is not None and _runs_on(client, frozen, properties):
-            return frozen, False
-        remove_stale(client, metadata, [model for model in models if model not in fitting])
-        return _freeze(client, metadata, fitting, package, properties)
 
 
 def _freeze(
@@ -302,12 +281,13 @@ def _clean_up(client: Client, properties: ModelProperties, message: str, error: 
         add_note(error, f"A model may be left in {client.scope}; the next call goes on from it.")
 
 
-def can_hold(record: ModelRecord, kind: AssetKind, model_type: str, schema: Schema) -> bool:
+def _can_hold(record: ModelRecord, kind: AssetKind, profile: ModelProfile) -> bool:
     """Say whether a model can take this content: the service keeps type and schema for its whole life."""
+    schema = profile.schema
     ours, theirs = schema.fields, record.schema.fields
     same_names = [field.name for field in ours] == [field.name for field in theirs]
     known = [(a.dtype, b.dtype) for a, b in zip(ours, theirs, strict=False) if a.dtype and b.dtype != UNKNOWN_TYPE]
-    same_kind = record.kind == kind and (kind == "function" or record.model_type == model_type)
+    same_kind = record.kind == kind and (kind == "function" or record.model_type == profile.model_type)
     same_kind = same_kind and record.schema.named == schema.named
     return same_kind and same_names and all(a == b for a, b in known)
 

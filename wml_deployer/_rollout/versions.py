@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from math import isfinite
-from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.derived import remove_unused
-from wml_deployer._rollout.names import check_name, retired_names
+from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.placing import Placement, place
-from wml_deployer._rollout.preparing import PreparedModel, prepare_model
+from wml_deployer._rollout.preparing import PreparedModel, StoreRequest, prepare_model
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import refuse_taken, store, stored_already
-from wml_deployer.errors import ConflictError, ModelError
+from wml_deployer.errors import ConflictError
 from wml_deployer.metadata import Version
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import SampleFolder
-    from wml_deployer.metadata import Metadata, MetadataFile, Route
+    from wml_deployer.metadata import Metadata, MetadataFile
 
-__all__ = ["StoreRequest", "Versions", "deployed_already"]
-
-
-@dataclass(frozen=True)
-class StoreRequest:
-    """A model and how to store it, or the name of a stored version; see :meth:`wml_deployer.Deployer.store`."""
-
-    model: Any
-    stored: str | None = None
-    sample: Any = None
-    version: str | None = None
-    specification: str | None = None
-    unpickle: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    route: Route | None = None
-    requirements: Sequence[str] | str | os.PathLike[str] | None = None
-    code: Sequence[str | os.PathLike[str]] | None = None
-    isolated: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a name or metrics that cannot be written, before anything is sent."""
-        if self.version is not None:
-            check_name(self.version)
-        given: Mapping[str, Any] = self.metrics
-        wrong = [name for name, value in given.items() if not isinstance(value, Real) or not isfinite(value)]
-        if wrong:
-            raise ModelError(
-                f"Metrics must be finite numbers. Correct these: {', '.join(map(repr, wrong))}.",
-                next_step="Give numbers by name, such as metrics={'f1': 0.93}.",
-            )
+__all__ = ["Versions", "deployed_already"]
 
 
 class Versions:
@@ -92,15 +59,7 @@ class Versions:
         if request.stored is not None:
             yield find_version(metadata, request.stored, "store")
         else:
-            with prepare_model(
-                request.model,
-                metadata,
-                request.sample,
-                unpickle=request.unpickle,
-                route=request.route,
-                requirements=request.requirements,
-                code=request.code,
-            ) as prepared:
+            with prepare_model(request, metadata) as prepared:
                 yield prepared
 
     def get(self, prepared: PreparedModel | Version, request: StoreRequest, *, upload: bool = True) -> Version:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from pydantic import AfterValidator, Field, SecretStr
 
+import wml_deployer.credentials._checks as checks
 from wml_deployer._strict import StrictModel, kind_of
-from wml_deployer.credentials import _checks as checks
 from wml_deployer.credentials._sources import (
     SOFTWARE_ONLY,
     TITLES,

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from wml_deployer._clients.door import local_service
 from wml_deployer._clients.protocol import refuse_project
+from wml_deployer._rollout.preparing import StoreRequest
 from wml_deployer._rollout.project import Project
-from wml_deployer._rollout.versions import StoreRequest
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
@@ -190,19 +190,18 @@ def store_request(
     if not isinstance(model, StoredModel):
         return StoreRequest(
             model,
-            None,
-            sample,
-            version,
-            specification,
-            unpickle,
-            metrics or {},
-            _known_route(route),
-            requirements,
-            code,
-            isolated,
+            sample=sample,
+            version=version,
+            specification=specification,
+            unpickle=unpickle,
+            metrics=metrics or {},
+            route=_known_route(route),
+            requirements=requirements,
+            code=code,
+            isolated=isolated,
         )
     _refuse_changes(model, sample, version, specification, route, requirements=requirements, code=code)
-    return StoreRequest(model, model.version, metrics=metrics or {})
+    return StoreRequest(model, stored=model.version, metrics=metrics or {})
 
 
 def _known_route(route: Route | None) -> Route | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.display import _reports  # noqa: F401 - it registers its views
+import wml_deployer.display._reports  # noqa: F401 - it registers its views
 from wml_deployer.display._view import View, view_of
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def show(value: Any) -> View:
           1    1           ███░░░░░░░ 0.300  ███████░░░ 0.700
 
     """
-    from wml_deployer.display import _frames  # noqa: F401, PLC0415 - registers its views; pandas is slow to import
-
+    import_module(f"{__name__}._frames")  # registers its views; deferred: pandas is slow to import
     return view_of(value)
 
 

@@ -11,7 +11,7 @@ from lightgbm import LGBMRegressor
 from sklearn.dummy import DummyRegressor
 
 from wml_deployer._rollout.placing import Placement, place
-from wml_deployer._rollout.preparing import prepare_model
+from wml_deployer._rollout.preparing import StoreRequest, prepare_model
 from wml_deployer.errors import SpecificationError
 from wml_deployer.metadata import Metadata
 from wml_deployer.specifications import Specification
@@ -42,7 +42,7 @@ class Cloud:
 
 def placed(model: Any, *, name: str | None = None, **options: Any) -> Placement:
     """Place a fitted model."""
-    with prepare_model(model, PROJECT, None, unpickle=False, **options) as prepared:
+    with prepare_model(StoreRequest(model, **options), PROJECT) as prepared:
         return place(cast("Client", Cloud()), prepared, name)
 
 
