@@ -42,7 +42,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: object) -> str:
-    """Refuse a page that would load anything from another site: whoever reads the docs is nobody else's business."""
+    """Refuse a page that would load anything from another site, which would then learn who reads the docs."""
     # The notebooks have no formulas, and their template loads MathJax from a content network.
     output = re.sub(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", "", output, flags=re.DOTALL)
     tags = [tag[0] for tag in EXTERNAL.finditer(output) if "canonical" not in tag[0]]

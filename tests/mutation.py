@@ -120,7 +120,7 @@ def _extent(node: Any, starts: list[int]) -> tuple[int, int]:
 
 
 def _left_out(tree: ast.Module) -> Iterator[int]:
-    """Nodes that are no code of this kind: annotations, docstrings, decorators, what errors say, lists of names."""
+    """Nodes that are not mutated: annotations, docstrings, decorators, what errors say, lists of names."""
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -241,7 +241,7 @@ class LocalServer:
         self._call("PUT", "/seed", {"seed": seed})
 
     def limit(self, *, deployments: int | None = None, requests_per_second: float | None = None) -> None:
-        """Set the limits of the plan; None is no limit.
+        """Set the limits of the plan; None for no limit.
 
         Args:
             deployments: Beyond so many, new ones are refused with 403.

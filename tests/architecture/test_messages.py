@@ -38,7 +38,7 @@ class Message(NamedTuple):
 
 
 def text_of(node: ast.expr) -> str | None:
-    """The text of an expression, with a mark for each value in it; None where it is no literal."""
+    """The text of an expression, with a mark for each value in it; None where it is not a literal."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -101,7 +101,7 @@ def test_what_the_caller_configured_wrong_has_a_next_step(trees: Trees) -> None:
     ],
 )
 def test_messages_are_found(source: str, expected: tuple[str | None, str | None, bool]) -> None:
-    """The search behind the tests above sees texts, the values in them, and what is no literal."""
+    """The search behind the tests above sees texts, the values in them, and what is not a literal."""
     (message,) = messages("example", ast.parse(source))
 
     assert expected == (message.text, message.next_step, message.has_step)

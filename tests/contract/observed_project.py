@@ -56,7 +56,7 @@ class ObservedProject:
         return f"project_name: project-{self.folder.name[:8]}\nproject_version: v0\n# kept\n"
 
     def lose_files(self) -> None:
-        """Begin metadata.yaml anew, without metadata.lock."""
+        """Write a new metadata.yaml, without metadata.lock."""
         (self.folder / "metadata.yaml").write_text(self.text(), encoding="utf-8")
         (self.folder / "metadata.lock").unlink(missing_ok=True)
 

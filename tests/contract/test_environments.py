@@ -212,7 +212,7 @@ def test_a_service_that_refuses_leaves_nothing(
 def test_a_lost_answer_makes_nothing_twice(
     path: str, deployer: Deployer, server: LocalServer, model: Any, derived: Any
 ) -> None:
-    """The next call, at the latest, goes on from what was made."""
+    """The next call, at the latest, uses what was made."""
     server.fault("POST", path, drop="after")
     try:
         deployer.store(model, requirements=["numpy"])

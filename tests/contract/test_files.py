@@ -1,4 +1,4 @@
-"""metadata.yaml and metadata.lock: written anew, lost, and used with several spaces."""
+"""metadata.yaml and metadata.lock: written again, lost, and used with several spaces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def elsewhere(reached: SoftwareCredentials) -> Iterator[SoftwareCredentials]:
 def test_a_notebook_that_writes_metadata_yaml_may_be_run_twice(
     reached: SoftwareCredentials, metadata_path: Path
 ) -> None:
-    """The second run goes on from the first one: the same model is live already, a better one is an update."""
+    """The second run continues from the first one: the same model is live already, a better one is an update."""
     cell = metadata_path.read_text(encoding="utf-8")
     versions = []
     for number in (0, 0, 1):

@@ -151,7 +151,7 @@ def test_give_a_name_on_one_line(step: Step, project: Deployer) -> None:
 
 @follows("Give numbers by name, such as metrics={'f1': 0.93}.")
 def test_give_metrics_as_numbers(step: Step, project: Deployer) -> None:
-    """Text is no metric."""
+    """Text is not a metric."""
     metrics: Any = {"f1": "high"}
     step.given_by(lambda: project.store(model(1), version="v1", metrics=metrics))
     project.store(model(1), version="v1", **step.arguments("metrics={'f1': 0.93}"))

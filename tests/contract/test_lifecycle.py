@@ -23,7 +23,7 @@ pytestmark = pytest.mark.any_service
 
 
 def local_scores(model: Any, rows: pd.DataFrame) -> pd.DataFrame:
-    """Predict here what the deployment shall answer."""
+    """Predict here what the deployment is to answer."""
     probabilities = model.predict_proba(rows)
     scores = pd.DataFrame({"prediction": model.predict(rows)}, index=rows.index)
     for position, label in enumerate(model.classes_):
@@ -127,7 +127,7 @@ def test_release_updates_what_is_deployed(deployer: Deployer, model: Any, better
 
 
 def test_deploying_twice_returns_the_deployment(deployer: Deployer, model: Any) -> None:
-    """Deploying what is live is no second deployment."""
+    """Deploying what is live makes no second deployment."""
     assert deployer.deploy(model).id == deployer.deploy(model).id
 
 
@@ -175,7 +175,7 @@ def test_the_log_says_what_was_live_and_why(
 
 
 def test_without_a_sample_the_proof_is_skipped_and_the_log_says_so(deployer: Deployer, model: Any) -> None:
-    """A missing verification is no passed verification."""
+    """A missing verification has not passed."""
     deployer.deploy(model)
 
     assert ["skipped"] == deployer.history()["verification"].tolist()

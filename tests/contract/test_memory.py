@@ -122,7 +122,7 @@ def test_a_candidate_is_not_pruned(deployer: Deployer, model: Any, features: pd.
 
 
 def test_nothing_is_pruned_where_a_name_is_unknown(deployer: Deployer, model: Any) -> None:
-    """A misspelt name is no licence to delete."""
+    """A misspelt name deletes nothing."""
     deployer.store(model, version="a")
     with pytest.raises(VersionError, match="has no version or revision 'b'"):
         deployer.prune(keep=0, named=["b"])

@@ -335,7 +335,7 @@ class ProjectMachine(RuleBasedStateMachine):
         return call(*given, **{key: options[key] for key in ("cascade",) if key in options}, **more)
 
     def reopen(self, at: int) -> None:
-        """Open the project anew, as another process does, on the connection that is there: logging in takes a while."""
+        """Open the project again, as another process does, on the open connection: logging in takes a while."""
         client = self.deployers[at]._project.client
         self.deployers[at] = Deployer(self.place.credentials, self.folders[at] / "metadata.yaml")
         self.deployers[at]._project._client = client
@@ -569,7 +569,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name, module in list(sys.modules.items()):
         if name.startswith("wml_deployer._rollout") and getattr(module, "datetime", None) is datetime:
             monkeypatch.setattr(module, "datetime", Seconds)
-    # Looks beside requests depend on the time; which requests a call sends shall not.
+    # Looks beside requests depend on the time; which requests a call sends must not.
     monkeypatch.setattr(lookups, "LOOK_AGAIN_SECONDS", float("inf"))
     monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.005)
     contents = {digest_of(content): content for content in CONTENTS}

@@ -73,7 +73,7 @@ def test_a_skewed_rollback_is_caught_and_gone_back_from(project: Deployer, serve
 
 
 def test_a_sample_that_cannot_be_answered_is_a_failed_rollout(project: Deployer, server: LocalServer) -> None:
-    """A refusal is no answer of the local model's."""
+    """A refusal is not an answer of the local model."""
     server.predict(project.status().id, status=400)
 
     with pytest.raises(RolloutError, match="cannot answer all rows of the sample"):
@@ -236,7 +236,7 @@ def test_a_single_not_found_for_the_model_of_another_machine_stops_nobody(
 def test_a_model_that_is_removed_while_it_is_stored_into_is_a_conflict(
     project: Deployer, server: LocalServer, method: str, path: str
 ) -> None:
-    """It is no wrong id: somebody else was faster."""
+    """The id is not wrong: somebody else was faster."""
     server.fault(method, path, status=404)
     try:
         with pytest.raises(ConflictError, match="Somebody else removed"):
@@ -248,7 +248,7 @@ def test_a_model_that_is_removed_while_it_is_stored_into_is_a_conflict(
 def test_a_model_that_is_removed_before_it_is_deployed_is_a_conflict(
     reached: SoftwareCredentials, metadata_path: Path, server: LocalServer
 ) -> None:
-    """The next call stores it anew."""
+    """The next call stores it again."""
     with Deployer(reached, metadata_path) as deployer:
         server.fault("POST", "^/ml/v4/deployments$", status=404)
         with pytest.raises(ConflictError, match="Somebody else removed"):

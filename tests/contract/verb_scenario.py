@@ -59,7 +59,7 @@ class VerbScenario(ObservedProject):
         return self.known_calls[self.verb]
 
     def new_deployer(self) -> None:
-        """Begin a project anew, not yet connected."""
+        """Begin a new project, not yet connected."""
         self.new_project()
         self.deployer = Deployer(self.credentials, self.folder / "metadata.yaml")
         if self.verb in DEPLOYED_BEFORE:

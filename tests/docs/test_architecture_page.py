@@ -30,7 +30,7 @@ def described(folder: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("folder", [PACKAGE, PACKAGE / "server"], ids=["library", "service"])
 def test_map_is_complete_and_in_the_words_of_the_source(folder: Path) -> None:
-    """What is added, renamed or described anew has its row."""
+    """What is added, renamed or described otherwise has its row."""
     rows: list[tuple[str, str]] = re.findall(
         r"^\| `([^`]+)` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -139,7 +139,7 @@ class IBMClient(SoftwareCalls, DirectCalls):
             ) from error
 
     def deployments(self) -> Sequence[DeploymentRecord]:
-        """List every online deployment; unless asked for all, IBM's client stops at 200 without a word."""
+        """List every online deployment; unless asked for all, IBM's client silently stops at 200."""
         refuse_project(self.scope.id if self.scope.kind == "project" else None)
         with self._calling("list the deployments"):
             listed = self._client.deployments.get_details(get_all=True)["resources"]

@@ -146,7 +146,7 @@ class Client(Protocol):
     def read_model(self, model_id: str, revision: str | None, read: Callable[[Iterator[bytes]], Result]) -> Result:
         """Download what a revision holds, or the model just now, and return what a function makes of its chunks.
 
-        The function is called anew, with all of them, where the answer was lost half-way.
+        The function is called again, with all of them, where the answer was lost half-way.
         """
 
     def delete_model(self, model_id: str) -> None:

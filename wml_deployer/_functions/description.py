@@ -193,7 +193,7 @@ def _category(column: pd.Series[Any], dtype: Any) -> dict[str, Any]:
     listed = [row[0] for row in to_input_data(categories.to_frame("value"))["input_data"][0]["values"]]
     of = _description(categories)
     if of["kind"] == "object":
-        of.pop("missing", None)  # a gap is no category
+        of.pop("missing", None)  # a gap is not a category
     return {"kind": "category", "ordered": bool(dtype.ordered), "categories": listed, "of": of}
 
 

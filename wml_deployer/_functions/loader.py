@@ -267,7 +267,7 @@ def _codes(values: list[Any], of: Column, categories: Any) -> Any:
 
 
 def _timestamp(values: list[Any], column: Column) -> Any:
-    """Read dates. Neither a time zone nor a fraction of a second may be added or lost without a word."""
+    """Read dates. Neither a time zone nor a fraction of a second may be added or lost silently."""
     pd = _pandas()
     zone, unit = column.get("zone"), column["unit"]
     cut_off = re.compile(rf"\.\d{{{_DIGITS[unit]}}}\d*[1-9]")

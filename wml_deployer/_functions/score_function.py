@@ -28,7 +28,7 @@ __all__ = ["is_maker", "is_score_function", "modules_by_value", "score_of"]
 def is_score_function(model: object) -> bool:
     """Whether it is a function that takes a payload, or one without required arguments that makes such a function.
 
-    A function of rows is no such function. They are told apart by IBM's names: the function is called ``score``, or its
+    A function of rows is not one of these. They are told apart by IBM's names: the function is called ``score``, or its
     first argument ``payload``.
     """
     if not inspect.isfunction(model):

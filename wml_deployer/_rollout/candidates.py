@@ -80,7 +80,7 @@ def start(client: Client, project: str, version: Version, sample: Sample | None)
     Args:
         client: The deployment space.
         project: Name of the project.
-        version: What it shall serve, in place of what a candidate that is there serves.
+        version: The version to serve, in place of what an existing candidate serves.
         sample: Rows to verify it with.
 
     Raises:

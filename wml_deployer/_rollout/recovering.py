@@ -46,7 +46,7 @@ def learn(client: Client, file: MetadataFile, *, brings_model: bool) -> None:
     """Record the versions and the deployment of a project that its files do not know.
 
     What a script of the user's own deployed becomes the first version. What this library deployed is learnt where the
-    call brings a model: so a notebook that writes metadata.yaml anew goes on from what is there, on another machine,
+    call brings a model: so a notebook that writes a new metadata.yaml continues from what is there, on another machine,
     too. Files that know something are left alone, for they may be older than what serves; and no call goes back or
     deletes on the word of files that know nothing.
 
@@ -118,7 +118,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
     versions = _versions(client, metadata.model_copy(update={"retired": told | metadata.retired}), logged, record)
     live = version_served(versions, record) if record else None
     if record is not None and live is None and (adopted := _pinned(client, metadata, record)) is not None:
-        # A script put a model of its own there: known from now on, it can be updated from and gone back to.
+        # A script put a model of its own there: known from now on, it can be updated and rolled back to.
         taken = TakenNames(metadata.model_copy(update={"versions": ()}), logged, ())
         name = _free_name(adopted.name, adopted, taken, {version.name for version in versions})
         live = adopted.model_copy(update={"name": name})

@@ -64,9 +64,9 @@ def refuse_taken(metadata: Metadata, prepared: PreparedModel, name: str | None, 
 
     Args:
         metadata: The project.
-        prepared: The model that shall have the name.
+        prepared: The model that is to have the name.
         name: The name, if one is given.
-        specification_name: Name of the software specification that it shall run on, if one is given.
+        specification_name: Name of the software specification that it is to run on, if one is given.
 
     Raises:
         VersionError: The name is taken by other content, or by the same on another specification.

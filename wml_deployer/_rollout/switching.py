@@ -30,7 +30,7 @@ class Switch:
         served: The deployment as it was before.
         came_from: The version that it served then.
         before: The version to revert to: the one that was verified last.
-        version: The version that shall serve.
+        version: The version to serve.
 
     """
 

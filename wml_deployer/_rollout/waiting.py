@@ -44,7 +44,7 @@ def wait_until_serving(
     Args:
         client: The deployment space.
         record: The deployment as it was told last.
-        model_id: The model that shall serve.
+        model_id: The model that is to serve.
         revision: Its revision.
         before: The deployment as it was before the change; a failure that it told then is not this change's.
 

@@ -119,7 +119,7 @@ class Endpoint(Lookups):
         failures = _Failures(self.id)
         while True:
             attempt = _Attempt(self, ask, end, again=failures.any())
-            # What was read ahead and not scored comes first when all begins anew.
+            # What was read ahead and not scored comes first when scoring starts again.
             waiting = chain(tuple(unscored), taken())
             try:
                 for scores in score_chunks(waiting, attempt.ask, attempt.schema, batching, sizer):

@@ -62,7 +62,7 @@ def _local_answer(score: Callable[[dict[str, Any]], Any], body: bytes) -> bytes:
 
     Raises:
         ModelError: It raises, or its answer cannot be written as JSON.
-        InvalidResponseError: Its answer is no table of predictions.
+        InvalidResponseError: Its answer is not a table of predictions.
 
     """
     with user_code("The function", CORRECT_ANSWER):

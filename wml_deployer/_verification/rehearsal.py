@@ -1,6 +1,6 @@
 """Rehearse a deployment: play the way of a sample to the model and back in this process, before anything is uploaded.
 
-A request can change values without a word: NaN in text arrives as None, categories are declared anew over the rows of
+A request can change values silently: NaN in text arrives as None, categories are declared anew over the rows of
 each request, integers beyond 2**53 become doubles beside a gap. Each part of the sample is therefore encoded as
 ``score`` would, rebuilt as the service's runtime does, and given to the model; its answer is compared with what the
 model says of the sample itself. The parts are all rows, each half, rows alone, and rows with a gap in each column that

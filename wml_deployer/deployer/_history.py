@@ -58,7 +58,7 @@ class HistoryVerbs(OpenProject):
     def recover(self, *, timeout: float = ROLLOUT_SECONDS) -> Metadata:
         """Rebuild metadata.lock from the deployment space, where it is lost or not the newest.
 
-        What is still true is kept. A lost metadata.yaml is written anew while this object still knows the project;
+        What is still true is kept. A lost metadata.yaml is written again while this object still knows the project;
         after that, one with ``project_name`` and ``project_version`` is enough to begin with.
 
         Args:

@@ -113,7 +113,7 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
         The archive, to be used in a ``with`` block.
 
     Raises:
-        UnsupportedModelError: The object is no fitted estimator of a framework that can be stored.
+        UnsupportedModelError: The object is not a fitted estimator of a framework that can be stored.
         PackagingError: A path is missing, empty or of another kind, an archive broken or unsafe, or an estimator
             cannot be pickled.
 

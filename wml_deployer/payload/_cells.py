@@ -286,7 +286,7 @@ def _timestamp(value: Any) -> Any:
 
 
 def _require_nanoseconds(value: Any, dtype: str) -> None:
-    """Refuse what pandas would cut off without a word."""
+    """Refuse what pandas would cut off silently."""
     if np.datetime_data(value.dtype)[0] in _UNITS_BELOW_NANOSECONDS and value.astype(dtype) != value:
         raise RefusedError(_FINER)
 

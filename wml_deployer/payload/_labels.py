@@ -1,6 +1,6 @@
 """Compare scores with the classes that their columns are named by.
 
-The service answers ``[label, [probabilities]]``, without a word of which probability is whose. The label says a part of
+The service answers ``[label, [probabilities]]``, and does not say which probability is whose. The label says a part of
 it: it is one of the model's classes and, of most models, the most probable one.
 """
 
@@ -36,7 +36,7 @@ class Verdict(Enum):
         UNNAMED: No column is named by a class.
         AGREES: Each predicted label is a class, and none is more probable.
         LESS_PROBABLE: A predicted label is a class, and another one is more probable.
-        FOREIGN: A predicted label is no class.
+        FOREIGN: A predicted label is not a class.
         OTHER_COUNT: There are not as many probabilities as classes.
 
     """
@@ -94,7 +94,7 @@ class ClassNames:
             scores = scores[self._usual]
         try:
             return self._judge_few(scores) if len(scores) <= _FEW_ROWS else self._judge_many(scores)
-        except TypeError:  # lists are no labels
+        except TypeError:  # lists are not labels
             return Verdict.AGREES
 
     def could_have_given(self, scores: pd.DataFrame) -> bool:
@@ -103,7 +103,7 @@ class ClassNames:
             return True
         try:
             return self._place_of.keys() >= set(scores["prediction"].dropna())
-        except TypeError:  # lists are no labels
+        except TypeError:  # lists are not labels
             return True
 
     @cached_property

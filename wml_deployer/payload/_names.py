@@ -32,7 +32,7 @@ def arrange(labels: list[Any], schema: Schema | None) -> tuple[list[str], list[i
         stand in that order already.
 
     Raises:
-        SchemaError: Labels are no names, or not those of the model.
+        SchemaError: Labels are not names, or not those of the model.
 
     """
     names: list[str] = labels if _TEXT.issuperset(map(type, labels)) else _texts(labels)

@@ -328,7 +328,7 @@ def test_what_cannot_be_stored_is_refused(estimator: object, message: str, next_
 
 
 def test_lightgbm_is_found_inside_a_pipeline() -> None:
-    """No runtime can load such a step: the model is no model of the service's types."""
+    """No runtime can load such a step: the model is not of one of the service's types."""
     pipeline = make_pipeline(StandardScaler(), GaussianNB()).fit(BARE, Y)
     pipeline.steps.append(("model", numbered("lightgbm.sklearn", GaussianNB)))
 

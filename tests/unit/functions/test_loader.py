@@ -185,7 +185,7 @@ def test_a_time_zone_without_a_name_is_refused() -> None:
 
 
 def test_fractions_in_a_column_of_integers_stay() -> None:
-    """Nothing is cut off without a word."""
+    """Nothing is cut off silently."""
     assert [1.5, 2.0] == arrived(COLUMNS["int64"], pd.Series([1.5, 2])).tolist()
 
 

@@ -243,7 +243,7 @@ def test_what_the_service_says_of_a_state_is_passed_on() -> None:
     ],
 )
 def test_the_latest_state_of_a_life_cycle_counts(cycle: dict[str, Any], state: str) -> None:
-    """Also where nobody has heard of it; the name of a replacement is no state."""
+    """Also where nobody has heard of it; the name of a replacement is not a state."""
     listed = specification_of({"metadata": {"asset_id": "1", "name": "old", "life_cycle": cycle}})
 
     assert state == listed.state
