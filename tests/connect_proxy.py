@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from typing import TYPE_CHECKING
 
 import trustme
-from typing_extensions import Self
+
+from tests.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def write_certificates(directory: Path) -> None:
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))
 
 
-class ConnectProxy:
+class ConnectProxy(LoopbackServer):
     """Tunnels every ``CONNECT`` to one port of this machine, and notes which host was asked for.
 
     Args:
@@ -51,41 +52,22 @@ class ConnectProxy:
 
     def __init__(self, port: int) -> None:
         """Listen; the tunnels open within a ``with`` block."""
+        super().__init__(_Tunnel)
         self.hosts: list[str] = []
         self.headers: list[bytes] = []
-        self._server = _Server(("127.0.0.1", 0), _Tunnel)
-        self._server.proxy = self
         self.target = port
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        """Start."""
-        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingTCPServer):
-    """Runs each tunnel in a thread of its own."""
-
-    daemon_threads = True
-    block_on_close = False
-    proxy: ConnectProxy
+        self.url = f"http://{self.place}"
 
 
 class _Tunnel(StreamRequestHandler):
     """One tunnel."""
 
-    server: _Server
+    server: ConnectProxy
 
     def handle(self) -> None:
         """Read the request, and carry bytes both ways until one side ends."""
         line = self.rfile.readline().split()
-        proxy = self.server.proxy
+        proxy = self.server
         while (header := self.rfile.readline()) not in {b"\r\n", b""}:
             proxy.headers.append(header)
         proxy.hosts.append(line[1].decode().partition(":")[0])

@@ -6,14 +6,13 @@ import http.client
 import json
 import re
 import ssl
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from typing_extensions import Self
+from tests.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +96,7 @@ class _Order:
     way: Way
 
 
-class SpoilingProxy:
+class SpoilingProxy(LoopbackServer):
     """Passes requests on to the service, and spoils the response to one of them when asked.
 
     Args:
@@ -108,25 +107,19 @@ class SpoilingProxy:
 
     def __init__(self, url: str, directory: Path) -> None:
         """Listen; requests are answered within a ``with`` block."""
+        super().__init__(_Handler)
         self.tokens: set[str] = set()
         self._order: _Order | None = None
         self._target = urlsplit(url).netloc
         self._trust = ssl.create_default_context(cafile=directory / "ca.pem")
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.proxy = self
-        self._server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._server.context.load_cert_chain(directory / "server.pem")
-        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(directory / "server.pem")
+        self.url = f"https://{self.place}"
 
-    def __enter__(self) -> Self:
-        """Start."""
-        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
+    def finish_request(self, request: socket, client_address: object) -> None:  # type: ignore[override]
+        """Negotiate TLS in the connection's own thread."""
+        with suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
     def spoil(self, method: str, path: str, skip: int, way: Way) -> None:
         """Spoil the response to one request that is to come.
@@ -161,31 +154,16 @@ class SpoilingProxy:
         return http.client.HTTPSConnection(self._target, context=self._trust, timeout=60)
 
 
-class _Server(ThreadingTCPServer):
-    """Answers each connection in a thread of its own."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-    proxy: SpoilingProxy
-    context: ssl.SSLContext
-
-    def finish_request(self, request: socket, client_address: object) -> None:  # type: ignore[override]
-        """Negotiate TLS in the connection's own thread."""
-        with suppress(OSError), self.context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
-
-
 class _Handler(StreamRequestHandler):
     """One connection."""
 
-    server: _Server
+    server: SpoilingProxy
     disable_nagle_algorithm = True
     wbufsize = -1
 
     def handle(self) -> None:
         """Pass on one request after another, until either side ends."""
-        upstream = self.server.proxy.connect()
+        upstream = self.server.connect()
         try:
             while self._pass_on(upstream):
                 self.wfile.flush()
@@ -200,8 +178,8 @@ class _Handler(StreamRequestHandler):
         method, target, _ = line.decode("latin-1").split(" ", 2)
         headers = http.client.parse_headers(self.rfile)
         body = self.rfile.read(int(headers.get("Content-Length", 0)))
-        self.server.proxy.tokens.update(headers.get("Authorization", "").split()[-1:])
-        way = self.server.proxy.way_for(method, target.partition("?")[0])
+        self.server.tokens.update(headers.get("Authorization", "").split()[-1:])
+        way = self.server.way_for(method, target.partition("?")[0])
         answer = NOTHING
         if way is None or way.works:
             upstream.request(method, target, body, dict(headers.items()))
