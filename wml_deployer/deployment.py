@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from typing_extensions import Unpack
 
 from wml_deployer._rollout.waiting import wait_until_serving
-from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
+from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline, remaining, stoppable
 from wml_deployer.display._card import fingerprint
 from wml_deployer.display._handles import deployment_view, model_view

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from wml_deployer._clients.door import open_scoring
+from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import AdaptiveBatchSizer
-from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from wml_deployer._clients.door import connect
-from wml_deployer._environment.environment import is_derived_name
+from wml_deployer._environment import is_derived_name
 from wml_deployer.errors import CheckError, ConfigurationError, ModelError, RolloutError, ServerError, WMLDeployerError
 
 if TYPE_CHECKING:

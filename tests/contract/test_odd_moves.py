@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +20,6 @@ from wml_deployer.errors import AuthorizationError, ConflictError, MetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
 
@@ -168,13 +169,15 @@ def test_a_full_disk_is_gone_on_from(
     project: Deployer, monkeypatch: pytest.MonkeyPatch, written: int, live: int
 ) -> None:
     """Whichever write of metadata.yaml fails: the error says what serves, and the next call writes it down."""
-    from wml_deployer.metadata._atomic import replace_file  # noqa: PLC0415 - what is replaced
+    writes, replace = itertools.count(), Path.replace
 
-    writes = iter(range(100))
+    def replace_or_fail(draft: Path, path: Path) -> Path:
+        if path.suffix in {".yaml", ".lock"} and next(writes) == written:
+            full()
+        return replace(draft, path)
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "wml_deployer.metadata.replace_file", lambda *a: full() if next(writes) == written else replace_file(*a)
-        )
+        patch.setattr(Path, "replace", replace_or_fail)
         with pytest.raises(MetadataError, match="No space left"):
             project.update(model(2), sample=ROWS, version="v2")
     serves = number_of(project)

@@ -6,12 +6,13 @@ Each stands here because IBM's clients break the contract on it; the defect is n
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
-from wml_deployer._clients.changes import changing
 from wml_deployer._clients.documents import is_document
 from wml_deployer._clients.exchange import request
 from wml_deployer._clients.records import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from wml_deployer._transport.pool import Transport
     from wml_deployer.schema import Schema
 
-__all__ = ["DirectCalls", "input_schemas"]
+__all__ = ["DirectCalls", "change_count", "changing", "input_schemas"]
 
 API_VERSION = "2026-08-17"
 PAGE = 200
@@ -367,3 +368,31 @@ def _rev(revision: str | None) -> dict[str, str]:
 def _start_of(href: str) -> str:
     query = parse_qs(urlsplit(href).query)
     return (query.get("start") or query.get("bookmark") or [""])[0]
+
+
+_counts: Counter[str] = Counter()
+
+
+def change_count(deployment_id: str) -> int:
+    """Return a number that is another one once this process has begun, or ended, to change the deployment."""
+    return _counts[deployment_id]
+
+
+@contextmanager
+def changing(deployment_id: str) -> Iterator[None]:
+    """Count a change of what a deployment serves.
+
+    It counts when it begins and when it ends: what is looked up in between may still tell of the version before.
+
+    Example:
+        >>> before = change_count("3f2c")
+        >>> with changing("3f2c"):
+        ...     change_count("3f2c") == before
+        False
+
+    """
+    _counts[deployment_id] += 1
+    try:
+        yield
+    finally:
+        _counts[deployment_id] += 1

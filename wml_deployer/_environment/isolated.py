@@ -28,7 +28,7 @@ from wml_deployer.progress._stage import stage
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from wml_deployer._environment.environment import Environment
+    from wml_deployer._environment import Environment
     from wml_deployer._verification.sample import Sample
     from wml_deployer.specifications import Specification
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from wml_deployer._functions import loader, outputs
-from wml_deployer._functions.score_function import is_maker, modules_by_value
+from wml_deployer._functions import is_maker, loader, modules_by_value, outputs
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import Package
 from wml_deployer.packaging._gzip import GzipWriter

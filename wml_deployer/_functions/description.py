@@ -17,8 +17,7 @@ import pandas as pd
 from wml_deployer._functions.loader import OBJECTS
 from wml_deployer.errors import Fault, ModelError
 from wml_deployer.frameworks import process_settings, recognise
-from wml_deployer.frameworks._columns import column_types
-from wml_deployer.frameworks._schema import takes_names
+from wml_deployer.frameworks._schema import column_types, takes_names
 from wml_deployer.frameworks._sklearn import input_instead_of_rows
 from wml_deployer.payload import to_input_data
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from wml_deployer._environment.environment import derived_name, is_derived_name
+from wml_deployer._environment import derived_name, is_derived_name
 from wml_deployer._rollout.orphans import project_of
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer._transport.idempotency import RETRYABLE, add_note
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._environment.environment import Environment
+    from wml_deployer._environment import Environment
     from wml_deployer.specifications import Specification
 
 __all__ = ["derived", "remove_unused"]

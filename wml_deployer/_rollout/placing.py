@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from wml_deployer._environment.environment import Environment
+from wml_deployer._environment import Environment
 from wml_deployer._environment.requirements import pins_of
 from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._rollout.preparing import imported_modules

@@ -24,15 +24,15 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wml_deployer._environment import Environment
 from wml_deployer._environment.code import pack_code
-from wml_deployer._environment.environment import Environment
 from wml_deployer._environment.requirements import read_requirements
-from wml_deployer._functions.score_function import is_score_function, modules_by_value, score_of
+from wml_deployer._functions import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
 from wml_deployer._rollout.names import check_name
+from wml_deployer._verification.runtimes import user_code
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
-from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import ModelError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, major_minor, unserved
 from wml_deployer.frameworks import profile as profile_of
@@ -304,7 +304,7 @@ def _own_function(function: Callable[..., Any], metadata: Metadata, rows: Any) -
     """Pack a function that takes a payload, and rehearse it with the very module that is stored."""
     # Deferred: pandas is slow to import.
     from wml_deployer._functions.content import pack_score_function  # noqa: PLC0415
-    from wml_deployer._verification.payloads import rehearse_payloads  # noqa: PLC0415
+    from wml_deployer._verification.rows import rehearse_payloads  # noqa: PLC0415
     from wml_deployer._verification.runtimes import FunctionRuntime  # noqa: PLC0415
 
     if metadata.model_type is not None:

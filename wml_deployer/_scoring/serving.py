@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._scoring import Batching
     from wml_deployer._scoring.batches import AdaptiveBatchSizer, Send
     from wml_deployer._scoring.lookups import Served
-    from wml_deployer._scoring.options import Batching
 
 __all__ = ["Endpoint"]
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,10 +21,9 @@ from urllib.parse import quote, urlsplit
 import certifi
 from pydantic import SecretBytes, SecretStr
 
-from wml_deployer._transport.background import Background
 from wml_deployer._transport.body import DOWNLOAD_BYTES, RESPONSE_BYTES
 from wml_deployer._transport.connection import Address, Connection, connect
-from wml_deployer._transport.deadline import DeadlineSocket, deadline, hold, pause, remaining
+from wml_deployer._transport.deadline import POLL_SECONDS, DeadlineSocket, deadline, hold, pause, remaining, stoppable
 from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
 from wml_deployer.errors import (
@@ -36,7 +36,7 @@ from wml_deployer.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["CONNECTIONS", "PAUSES_SECONDS", "READ_SECONDS", "Transport"]
+__all__ = ["CONNECTIONS", "PAUSES_SECONDS", "READ_SECONDS", "Background", "Transport"]
 
 Error = TypeVar("Error", bound=Exception)
 
@@ -347,3 +347,52 @@ def _pause(seconds: float, asked: float | None) -> None:
             next_step="Give it more with timeout=, in seconds.",
         )
     pause(wait)
+
+
+STOP_SECONDS = 5 * POLL_SECONDS
+"""How long work that was stopped has to notice it."""
+
+
+class Background:
+    """Starts work on threads, and ends it.
+
+    Example:
+        >>> background, done = Background(), []
+        >>> background.start(lambda: done.append("looked"))
+        >>> background.end(within=5)
+        >>> done
+        ['looked']
+
+    """
+
+    def __init__(self) -> None:
+        """Run nothing yet."""
+        self._running: dict[threading.Thread, threading.Event] = {}
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Run something on a thread of its own; its errors are its own as well."""
+        stop = threading.Event()
+
+        def run() -> None:
+            with stoppable(stop):
+                work()
+
+        # A daemon, for no process is to wait for it at its end; in a context of its own, for the caller's deadline is
+        # not its.
+        thread = threading.Thread(target=Context().run, args=(run,), name="wml_deployer-beside", daemon=True)
+        thread.start()
+        for other in [other for other in list(self._running) if not other.is_alive()]:
+            self._running.pop(other, None)
+        self._running[thread] = stop
+
+    def end(self, *, within: float) -> None:
+        """Wait until everything that was started is over; after so many seconds, stop it."""
+        running, self._running = self._running, {}
+        end = time.monotonic() + within
+        for thread in running:
+            thread.join(max(0.0, end - time.monotonic()))
+        for stop in running.values():
+            stop.set()
+        end = time.monotonic() + STOP_SECONDS
+        for thread in running:
+            thread.join(max(0.0, end - time.monotonic()))

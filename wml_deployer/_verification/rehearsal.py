@@ -39,10 +39,10 @@ from wml_deployer._verification.runtimes import (
     UnreadableColumnError,
     answer,
     arrays_of,
+    user_code,
     written,
 )
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
-from wml_deployer._verification.user_code import user_code
 from wml_deployer.errors import InvalidResponseError, ModelError
 from wml_deployer.frameworks import process_settings, recognise
 from wml_deployer.payload import decode

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import ClientNotInstalledError, Fault, PayloadError
-from wml_deployer.frameworks._columns import column_types
+from wml_deployer.frameworks._schema import column_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.candidates import finish, require_candidate, start, version_of
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.names import check_reason
-from wml_deployer._rollout.schema_changes import refuse_schema_change
+from wml_deployer._rollout.versions import refuse_schema_change
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.agreement import TimedScores, compare_answers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._rollout.names import check_reason
-from wml_deployer._rollout.schema_changes import refuse_schema_change
-from wml_deployer._rollout.versions import deployed_already
+from wml_deployer._rollout.versions import deployed_already, refuse_schema_change
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
 

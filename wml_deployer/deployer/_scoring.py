@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from typing_extensions import Unpack
 
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
+from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.batch import Asset, Job, asset_of_job, is_job_of, start_job
 from wml_deployer.deployer._base import OpenProject
@@ -123,7 +123,7 @@ class ScoringVerbs(OpenProject):
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring.options import Batching  # noqa: PLC0415
+        from wml_deployer._scoring import Batching  # noqa: PLC0415
         from wml_deployer.scorer import Scorer, join_kept, split_kept  # noqa: PLC0415 - deferred: pandas is slow to import
 
         deployment = self._deployment("score")

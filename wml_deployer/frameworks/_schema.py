@@ -1,17 +1,25 @@
-"""Read from a fitted model which columns it takes, and which classes it answers."""
+"""Read from a fitted model which columns it takes, what it knows of their types, and which classes it answers.
+
+scikit-learn records names, and no dtypes. But an encoder keeps the categories that it has seen, a vectorizer takes
+text, and boosters remember which columns were categorical.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import Fault, SchemaError, UnsupportedModelError
 from wml_deployer.frameworks._inspection import roots
 from wml_deployer.frameworks._registry import FALLBACKS, FRAMEWORKS
-from wml_deployer.frameworks._sklearn import first_step, may_select_by_name
+from wml_deployer.frameworks._sklearn import first_step, input_instead_of_rows, is_pipeline, may_select_by_name
 from wml_deployer.schema import ClassLabel, Field
 
-__all__ = ["class_labels", "fitted_names", "input_fields", "takes_names"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["class_labels", "column_types", "fitted_names", "input_fields", "takes_names"]
 
 
 def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
@@ -74,3 +82,54 @@ def _unanswerable(kind: str) -> UnsupportedModelError:
         f"The class labels are {kind}, which JSON cannot carry.",
         next_step="Fit the model on labels that are strings, numbers or booleans.",
     )
+
+
+def column_types(estimator: object) -> dict[str, str]:
+    """Return the dtype of each column that a fitted model tells it of: ``"object"`` for text, or ``"category"``.
+
+    Args:
+        estimator: A fitted estimator.
+
+    """
+    with warnings.catch_warnings():
+        # scikit-learn 1.6 announces how it will list the remaining columns of a ColumnTransformer.
+        warnings.simplefilter("ignore", FutureWarning)
+        return _types(estimator, fitted_names(estimator))
+
+
+def _types(step: Any, names: Sequence[str]) -> dict[str, str]:
+    if is_pipeline(step):
+        # Imputers hand columns on as they are; what follows them may know more.
+        found: dict[str, str] = {}
+        for _, inner in step.steps:
+            found = found or _types(inner, names)
+            if not hasattr(inner, "statistics_"):
+                break
+        return found
+    if hasattr(step, "transformers_"):
+        members = [(member, _chosen(columns, names)) for _, member, columns in step.transformers_]
+        return {name: dtype for member, chosen in members for name, dtype in _types(member, chosen).items()}
+    if hasattr(step, "transformer_list"):
+        return {name: dtype for _, member in step.transformer_list for name, dtype in _types(member, names).items()}
+    if hasattr(step, "categories_"):
+        pairs = zip(names, step.categories_, strict=False)
+        return {name: "object" for name, seen in pairs if any(isinstance(value, str) for value in seen)}
+    if input_instead_of_rows(step) == "a list of texts":
+        return dict.fromkeys(names, "object")
+    flags = next((flags for framework in FRAMEWORKS if (flags := framework.categorical(step))), ())
+    return dict.fromkeys((name for name, is_one in zip(names, flags, strict=False) if is_one), "category")
+
+
+def _chosen(columns: Any, names: Sequence[str]) -> list[str]:
+    """Resolve a fitted ColumnTransformer's choice of columns: names, positions, a mask or a slice."""
+    if isinstance(columns, str):
+        return [columns]
+    if isinstance(columns, slice):
+        bounds = [names.index(bound) if isinstance(bound, str) else bound for bound in (columns.start, columns.stop)]
+        # A slice of names includes its end.
+        end = bounds[1] + 1 if isinstance(columns.stop, str) else bounds[1]
+        return list(names[bounds[0] : end : columns.step])
+    listed = list(columns) if hasattr(columns, "__iter__") else [columns]
+    if listed and all(type(one).__name__ in {"bool", "bool_"} for one in listed):
+        return [name for name, is_chosen in zip(names, listed, strict=True) if is_chosen]
+    return [one if isinstance(one, str) else names[one] for one in listed if isinstance(one, str) or names]

@@ -8,8 +8,10 @@ into it and changes no other byte. What it knows of the project's versions and o
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +20,6 @@ from filelock import FileLock, Timeout
 
 from wml_deployer._yaml import YamlDocument, read
 from wml_deployer.errors import ConflictError, MetadataError
-from wml_deployer.metadata._atomic import replace_file
 from wml_deployer.metadata._document import IDS, edit, editing_faults, new_document, read_values, with_line
 from wml_deployer.metadata._lock_file import dump_states, parse_states
 from wml_deployer.metadata._records import LogEntry, Metadata, Pending, Route, SpaceState, Version, unwritable
@@ -288,7 +289,7 @@ class MetadataFile:
         """Put other bytes in the place of a file's; through a link, in the place of what it points to."""
         try:
             if not path.exists() or path.read_bytes() != data:
-                replace_file(path, data)
+                _replace_file(path, data)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -316,3 +317,51 @@ def _known(begun: Metadata, state: SpaceState | None, others: list[SpaceState]) 
 def _unwritable(path: Path, error: OSError) -> MetadataError:
     """Say why a file cannot be written."""
     return MetadataError(f"{path} cannot be written: {error.strerror}.", next_step="Make it writable.")
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    """Replace a file, or make it; its mode and owner stay.
+
+    The new content grows beside it under a name of its own, ``.NAME.tmp``, is forced to the disk and then takes the
+    name. What a crash leaves there is thrown away by the next call; two calls at once must be kept apart by a lock.
+
+    Raises:
+        OSError: The file is as it was.
+
+    """
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.unlink(missing_ok=True)
+    try:
+        _write(draft, data)
+        _copy_mode_and_owner(draft, path)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Make a file and force it to the disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _copy_mode_and_owner(draft: Path, path: Path) -> None:
+    """Copy the mode and, where that is allowed, the owner of another file, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        old = path.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(draft, old.st_uid, old.st_gid)
+        draft.chmod(stat.S_IMODE(old.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the new name to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,9 +5,7 @@ By default, bars are drawn with tqdm in terminals and notebooks. In CI and in pi
 
 from __future__ import annotations
 
-from wml_deployer.progress._bars import automatic
-from wml_deployer.progress._events import ProgressEvent, ProgressHook
-from wml_deployer.progress._stage import set_hook
+from wml_deployer.progress._stage import ProgressEvent, ProgressHook, automatic, set_hook
 
 __all__ = ["ProgressEvent", "ProgressHook", "automatic", "set_progress"]
 

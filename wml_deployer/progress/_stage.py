@@ -1,21 +1,164 @@
-"""Report progress to the hook: used by everything in the library that takes time."""
+"""Report the progress of everything that takes time to one hook; the default hook draws bars with tqdm."""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
 import time
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-from wml_deployer.progress._bars import automatic
-from wml_deployer.progress._events import ProgressEvent
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wml_deployer.progress._events import ProgressHook
+__all__ = ["Automatic", "ProgressEvent", "ProgressHook", "Stage", "automatic", "set_hook", "stage"]
 
-__all__ = ["Stage", "set_hook", "stage"]
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """The progress of a stage.
+
+    Attributes:
+        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"``, ``"checking"``
+            (in a clean environment) or ``"scoring"``. Stages can be nested.
+        done: How much of the stage is done, in units.
+        total: How much there is to do, in units; ``None`` if it is not known.
+        unit: ``"bytes"``, ``"rows"``, ``"steps"`` or ``"looks"`` (status requests).
+        seconds: Time since the stage began.
+        detail: The state of a deployment, the step of a rollout, and the like.
+        over: Whether this is the last event of the stage, whether it succeeded or failed.
+
+    Example:
+        >>> event = ProgressEvent("scoring", done=2_000, total=8_000, unit="rows", seconds=0.5)
+        >>> event.rate, event.seconds_left
+        (4000.0, 1.5)
+
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    seconds: float
+    detail: str = ""
+    over: bool = False
+
+    @property
+    def rate(self) -> float | None:
+        """Units per second so far; ``None`` before the first unit is done."""
+        return self.done / self.seconds if self.done and self.seconds > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the stage is over; ``None`` without a rate or a total."""
+        if self.rate is None or self.total is None:
+            return None
+        return max(self.total - self.done, 0) / self.rate
+
+
+class ProgressHook(Protocol):
+    """Any callable that takes an event.
+
+    It is called from the working thread, so it should return quickly. Its errors are logged and stop nothing.
+
+    Example:
+        >>> class Percent:
+        ...     def __call__(self, event: ProgressEvent) -> None:
+        ...         print(event.stage, event.done * 100 // (event.total or 1), "%")
+        >>> Percent()(ProgressEvent("uploading", 50, 200, "bytes", 0.1))
+        uploading 25 %
+
+    """
+
+    def __call__(self, event: ProgressEvent, /) -> None:
+        """Handle an event."""
+
+
+DELAY_SECONDS = 0.5
+"""Stages that end sooner get no bar: it would only flicker."""
+
+
+class Automatic:
+    """The default hook: one bar at a time, for the outermost stage that takes longer than half a second."""
+
+    def __init__(self) -> None:
+        """Start without a bar."""
+        self._lock = threading.Lock()
+        self._running: dict[str, ProgressEvent] = {}
+        self._drawn: str | None = None
+        self._bar: Any = None
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Draw, update or remove the bar."""
+        with self._lock:
+            begins = event.stage not in self._running
+            self._running[event.stage] = event
+            if event.over:
+                del self._running[event.stage]
+                if event.stage == self._drawn:
+                    self._bar.close()
+                    self._bar = self._drawn = None
+            elif event.stage == self._drawn or event.seconds >= DELAY_SECONDS:
+                self._draw(event)
+            elif begins and is_interactive():
+                # A stage may report nothing more for a long time: look again when its bar is due.
+                timer = threading.Timer(DELAY_SECONDS, self._draw_if_running, [event.stage])
+                timer.daemon = True
+                timer.start()
+
+    def _draw_if_running(self, stage: str) -> None:
+        with self._lock:
+            if stage in self._running:
+                self._draw(self._running[stage])
+
+    def _draw(self, event: ProgressEvent) -> None:
+        if self._drawn is None and is_interactive():
+            self._drawn, self._bar = event.stage, _new_bar(event)
+        if self._drawn == event.stage:
+            self._bar.set_postfix_str(_describe(event), refresh=False)
+            self._bar.update(event.done - self._bar.n)
+
+
+automatic = Automatic()
+"""Draws bars in a terminal or notebook. Draws nothing elsewhere, and nothing where ``CI`` is set."""
+
+
+def is_interactive() -> bool:
+    """Return whether somebody watches: this is a terminal or a notebook, and not continuous integration."""
+    return not os.environ.get("CI") and ("ipykernel" in sys.modules or sys.stderr.isatty())
+
+
+def _new_bar(event: ProgressEvent) -> Any:
+    with warnings.catch_warnings():
+        # Without ipywidgets tqdm falls back to text, which is fine, and warns about it.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm  # noqa: PLC0415 - deferred: only drawing needs it
+    # Notebooks show whatever is written to the error stream as an error.
+    file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    bar = (
+        "{desc}: {elapsed}{postfix}" if event.total is None else "{desc}: {bar:30} {elapsed}, {remaining} left{postfix}"
+    )
+    return tqdm(total=event.total, desc=event.stage, file=file, bar_format=bar, postfix=_describe(event), leave=False)
+
+
+def _describe(event: ProgressEvent) -> str:
+    """Return the figures of a stage as text.
+
+    >>> from wml_deployer.progress import ProgressEvent
+    >>> _describe(ProgressEvent("uploading", 3_000_000, 6_000_000, "bytes", 2.0, "v0.2"))
+    '3.0 of 6.0 MB, 1.5 MB/s, v0.2'
+    """
+    scale, unit = (1e6, "MB") if event.unit == "bytes" else (1, event.unit)
+    digits = ".1f" if scale > 1 else ",.0f"
+    counted = f"{event.done / scale:{digits}}" + (f" of {event.total / scale:{digits}}" if event.total else "")
+    rate = f"{event.rate / scale:{digits}} {unit}/s" if event.rate and event.unit in {"bytes", "rows"} else ""
+    # The number of status requests interests nobody.
+    return ", ".join(filter(None, (f"{counted} {unit}" if unit != "looks" else "", rate, event.detail)))
+
 
 MIN_INTERVAL_SECONDS = 0.05
 """Shortest time between two events, apart from the first and the last one of a stage."""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wml_deployer import CloudCredentials, errors
-from wml_deployer._clients.exchange import Exchange
+from wml_deployer._clients.exchange import Exchange, kind_of, translated
 from wml_deployer._clients.tokens import TokenSource
-from wml_deployer._clients.translation import kind_of, translated
 from wml_deployer._transport.pool import Transport
 from wml_deployer._transport.responses import Response
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from wml_deployer._environment import Environment, derived_name
 from wml_deployer._environment.code import Code
-from wml_deployer._environment.environment import Environment, derived_name
 from wml_deployer.specifications import Specification
 
 CODE = Code("4f0a", ("shop",), b"")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wml_deployer._scoring.batches import AdaptiveBatchSizer
-from wml_deployer._scoring.ordered_pool import ordered_results
+from wml_deployer._scoring.batches import AdaptiveBatchSizer, ordered_results
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.errors import DeadlineError
 

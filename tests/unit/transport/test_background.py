@@ -6,8 +6,8 @@ import threading
 import time
 from contextlib import suppress
 
-from wml_deployer._transport.background import Background
 from wml_deployer._transport.deadline import deadline, pause, remaining
+from wml_deployer._transport.pool import Background
 from wml_deployer.errors import DeadlineError
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.clients.test_tokens import login, source, token_of
-from wml_deployer._clients.isolation import isolated
+from wml_deployer._clients.exchange import isolated
 
 if TYPE_CHECKING:
     import ssl

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from wml_deployer._verification.sample_file import read_sample_file
 from wml_deployer.errors import ClientNotInstalledError, PayloadError
-from wml_deployer.frameworks._columns import column_types
+from wml_deployer.frameworks._schema import column_types
 
 if TYPE_CHECKING:
     from pathlib import Path
