@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
-from wml_deployer.__main__ import main
+from wml_deployer._command_line import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

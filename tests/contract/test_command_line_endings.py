@@ -15,8 +15,7 @@ import pytest
 
 from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
-from wml_deployer import __main__ as command_line
-from wml_deployer.__main__ import main
+from wml_deployer._command_line import main, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +118,7 @@ def test_an_ascii_terminal_is_written_to(shell: Shell, model: Any) -> None:
 
 def test_escape_sequences_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither from a name nor from a reason, which anybody who may change the project can write."""
-    command_line._write("v1\x1b[2J\x07\x9b31m\ttabs and\nlines stay", sys.stdout)
+    output.write_line("v1\x1b[2J\x07\x9b31m\ttabs and\nlines stay", sys.stdout)
 
     assert "v1\\x1b[2J\\x07\\x9b31m\ttabs and\nlines stay\n" == capsys.readouterr().out
 

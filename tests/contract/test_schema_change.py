@@ -11,7 +11,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.credentials_file import write_credentials
-from wml_deployer.__main__ import main
+from wml_deployer._command_line import main
 from wml_deployer.errors import SchemaError
 
 if TYPE_CHECKING:

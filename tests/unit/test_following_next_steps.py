@@ -416,13 +416,14 @@ def test_correct_the_type_of_a_column(step: Step, tmp_path: Path) -> None:
 @follows("Give the file with --sample.")
 def test_give_the_sample_as_a_file(step: Step, tmp_path: Path) -> None:
     """``--dtype`` alone says nothing."""
-    from wml_deployer.__main__ import _parser, _sample  # noqa: PLC0415 - the command line's own
+    from wml_deployer._command_line import make_parser  # noqa: PLC0415 - the command line's own
+    from wml_deployer._command_line.arguments import read_sample  # noqa: PLC0415
 
     path = tmp_path / "rows.csv"
     path.write_text("postcode\n00123\n", encoding="utf-8")
     words = ["check", "model.joblib", ".", "local", "--dtype", "postcode=object"]
-    step.given_by(lambda: _sample(_parser().parse_args(words)))
+    step.given_by(lambda: read_sample(make_parser().parse_args(words)))
     assert "--sample" in step.text
-    sample = _sample(_parser().parse_args([*words, "--sample", str(path)]))
+    sample = read_sample(make_parser().parse_args([*words, "--sample", str(path)]))
 
     assert sample is not None

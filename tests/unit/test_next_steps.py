@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import wml_deployer
-from wml_deployer.__main__ import _parser
-from wml_deployer._next_steps import in_flags
+from wml_deployer._command_line import COMMANDS as ALL
+from wml_deployer._command_line.next_steps import in_flags
 
-COMMANDS = _parser().commands
+COMMANDS = [command.name for command in ALL]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""Commands that change which version serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wml_deployer._command_line.arguments import (
+    ALLOW_SCHEMA_CHANGE,
+    CREDENTIALS,
+    METRICS,
+    MODEL,
+    MODEL_OPTIONS,
+    NAME,
+    PROJECT,
+    REASON,
+    TIMEOUT,
+    model_options,
+    read_metrics,
+    unicode,
+)
+from wml_deployer._command_line.command import Result, argument, command, open_project
+
+if TYPE_CHECKING:
+    import argparse
+
+    from wml_deployer.deployment import Deployment
+
+__all__ = ["deploy", "release", "rollback", "status", "update"]
+
+_ROLLOUT = (MODEL, PROJECT, CREDENTIALS, TIMEOUT, *MODEL_OPTIONS, NAME, METRICS, REASON)
+
+
+@command("deploy the project's first version", *_ROLLOUT)
+def deploy(given: argparse.Namespace) -> Result:
+    """Deploy the first version."""
+    options = _rollout_options(given)
+    with open_project(given) as deployer:
+        return _facts(deployer.deploy(given.model, **options))
+
+
+@command("serve another version under the same id and URL", *_ROLLOUT, ALLOW_SCHEMA_CHANGE)
+def update(given: argparse.Namespace) -> Result:
+    """Serve another version."""
+    options = _rollout_options(given)
+    with open_project(given) as deployer:
+        return _facts(deployer.update(given.model, allow_schema_change=given.allow_schema_change, **options))
+
+
+@command("deploy the first time, afterwards update; nothing when this content is live", *_ROLLOUT, ALLOW_SCHEMA_CHANGE)
+def release(given: argparse.Namespace) -> Result:
+    """Deploy or update, or find that nothing is to be done."""
+    options = _rollout_options(given)
+    with open_project(given) as deployer:
+        return _facts(deployer.release(given.model, allow_schema_change=given.allow_schema_change, **options))
+
+
+@command(
+    "serve an earlier version again",
+    *(PROJECT, CREDENTIALS, TIMEOUT),
+    argument(
+        "--to",
+        type=unicode,
+        metavar="VERSION",
+        help="version, revision or digest; the one before the present one by default",
+    ),
+    REASON,
+)
+def rollback(given: argparse.Namespace) -> Result:
+    """Serve an earlier version again."""
+    with open_project(given) as deployer:
+        return _facts(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout))
+
+
+@command("tell what serves", PROJECT, CREDENTIALS, TIMEOUT)
+def status(given: argparse.Namespace) -> Result:
+    """Look up the deployment."""
+    with open_project(given) as deployer:
+        return _facts(deployer.status(timeout=given.timeout))
+
+
+def _rollout_options(given: argparse.Namespace) -> dict[str, Any]:
+    own = {"version": given.name, "metrics": read_metrics(given.metrics), "reason": given.reason}
+    return {**model_options(given), **own}
+
+
+def _facts(deployment: Deployment) -> Result:
+    names = ("id", "name", "url", "state", "version", "model_id", "revision")
+    return Result({name: getattr(deployment, name) for name in names})
