@@ -29,8 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import pack
-from wml_deployer.packaging._opcodes import scan_pickle
-from wml_deployer.packaging._pickles import PickleScan, scan_pickles
+from wml_deployer.packaging._pickles import PickleScan, scan_pickle, scan_pickles
 
 if TYPE_CHECKING:
     from pathlib import Path
