@@ -30,7 +30,7 @@ from wml_deployer._environment.requirements import read_requirements
 from wml_deployer._functions import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
 from wml_deployer._rollout.names import check_name
-from wml_deployer._verification.runtimes import user_code
+from wml_deployer._verification import user_code
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer.errors import ModelError, UnsupportedModelError

@@ -26,6 +26,7 @@ import pandas as pd
 
 from wml_deployer._functions.description import as_fitted, form_of
 from wml_deployer._functions.loader import outputs
+from wml_deployer._verification import user_code
 from wml_deployer._verification.agreement import agree, rows_that_differ
 from wml_deployer._verification.changes import (
     changed_columns,
@@ -39,7 +40,6 @@ from wml_deployer._verification.runtimes import (
     UnreadableColumnError,
     answer,
     arrays_of,
-    user_code,
     written,
 )
 from wml_deployer._verification.sample import Part, Rehearsal, Sample

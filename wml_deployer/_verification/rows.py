@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from wml_deployer._verification.runtimes import user_code
+from wml_deployer._verification import user_code
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer.errors import InvalidResponseError, ModelError, PayloadError
 from wml_deployer.payload import decode, encode, prepare

@@ -12,7 +12,6 @@ holds the two together.
 from __future__ import annotations
 
 import gzip
-from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ import pandas as pd
 
 from wml_deployer._functions.loader import outputs
 from wml_deployer._functions.outputs import values_of
-from wml_deployer.errors import ModelError, WMLDeployerError
+from wml_deployer._verification import user_code
 from wml_deployer.frameworks import default_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wml_deployer._functions.loader import ModelFunction
     from wml_deployer.packaging import Package
@@ -40,30 +39,8 @@ __all__ = [
     "array_of",
     "arrays_of",
     "frame_of",
-    "user_code",
     "written",
 ]
-
-
-@contextmanager
-def user_code(what: str, next_step: str) -> Iterator[None]:
-    """Turn whatever a user's code raises into a typed error.
-
-    Args:
-        what: What was called, for the message: ``"predict of the model"``.
-        next_step: What the caller can do about it.
-
-    Raises:
-        ModelError: The code raised; its own error is the cause.
-
-    """
-    try:
-        yield
-    except WMLDeployerError:
-        raise
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise ModelError(f"{what} raised {type(error).__name__}: {said}", next_step=next_step) from error
 
 
 class UnreadableColumnError(ValueError):
