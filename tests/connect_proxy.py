@@ -22,6 +22,7 @@ HOSTS = (
     "*.ml.cloud.ibm.com",
     "*.eu-de.ml.cloud.ibm.com",
     "iam.cloud.ibm.com",
+    "resource-controller.cloud.ibm.com",
     "*.dataplatform.cloud.ibm.com",
     "*.eu-de.dataplatform.cloud.ibm.com",
     "*.api.eu-de.dataplatform.cloud.ibm.com",

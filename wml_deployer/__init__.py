@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wml_deployer.metadata import Metadata
     from wml_deployer.payload import to_frame, to_input_data
     from wml_deployer.reports import CheckReport, Comparison, Finding
+    from wml_deployer.spaces import DeploymentSpace, create_space, list_spaces
 
     __version__: str
 
@@ -30,12 +31,15 @@ _HOMES = {
     "Credentials": "credentials",
     "Deployer": "deployer",
     "Deployment": "deployment",
+    "DeploymentSpace": "spaces",
     "Finding": "reports",
     "LocalCredentials": "credentials",
     "Metadata": "metadata",
     "SoftwareCredentials": "credentials",
     "StoredModel": "deployment",
     "WMLDeployerError": "errors",
+    "create_space": "spaces",
+    "list_spaces": "spaces",
     "load_credentials": "credentials",
     "to_frame": "payload",
     "to_input_data": "payload",
@@ -48,12 +52,15 @@ __all__ = [
     "Credentials",
     "Deployer",
     "Deployment",
+    "DeploymentSpace",
     "Finding",
     "LocalCredentials",
     "Metadata",
     "SoftwareCredentials",
     "StoredModel",
     "WMLDeployerError",
+    "create_space",
+    "list_spaces",
     "load_credentials",
     "to_frame",
     "to_input_data",

@@ -42,6 +42,7 @@ FLOORS = (
     "deployment",
     "batch",
     "deployer",
+    "spaces",
     "testing",
     "__main__",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -19,17 +20,17 @@ from sklearn.pipeline import make_pipeline
 from tests.contract.interruptions import requests_watched
 from tests.contract.processes import ROWS, model, number_of
 from tests.next_steps import Step, follows
-from wml_deployer import Deployer, SoftwareCredentials
+from wml_deployer import Deployer, SoftwareCredentials, create_space, list_spaces
+from wml_deployer._clients.door import connect_account
 from wml_deployer._clients.records import ModelProperties
 from wml_deployer._verification import verify
 from wml_deployer.packaging import pack
 from wml_deployer.schema import Schema
+from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,38 @@ def copied(project: Deployer, reached: SoftwareCredentials, metadata_path: Path,
 def wide() -> Any:
     """Fit a model of other columns, which takes a model asset of its own."""
     return LogisticRegression().fit(pd.DataFrame({"height": [1.0, 2.0]}), [0, 1])
+
+
+# Spaces.
+
+
+@follows("Create one with create_space(credentials, 'NAME'), and give its name as space.")
+def test_create_a_space(step: Step, metadata_path: Path) -> None:
+    """The key sees none; in the one that is created, models can be stored."""
+    with LocalServer() as own:
+        info = own.info
+        credentials = SoftwareCredentials(
+            url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle
+        )
+        account = connect_account(credentials)
+        account.delete_space(info.space_id)
+        account.close()
+        with Deployer(credentials, metadata_path) as lost:
+            step.given_by(lambda: lost.store(model(0)))
+        space = step.run("create_space(credentials, 'NAME')", credentials=credentials, create_space=create_space)
+        with Deployer(credentials.model_copy(update={"space": space.name}), metadata_path) as deployer:
+            assert "1" == deployer.store(model(0)).revision
+
+
+@follows("Wait until list_spaces(credentials) shows it as active; it need not be created again.")
+def test_wait_for_a_space(step: Step, reached: SoftwareCredentials, server: LocalServer) -> None:
+    """The time is over before it is active; it is once it was looked at often enough."""
+    server.pace("space", seconds=4)
+    step.given_by(lambda: create_space(reached, "a slow space", timeout=2))
+    server.pace("space")
+    names: dict[str, Any] = {"credentials": reached, "list_spaces": list_spaces}
+    while "active" != (step.run("list_spaces(credentials)", **names).set_index("name").loc["a slow space", "state"]):
+        sleep(0.1)
 
 
 # What is missing, or is there already.

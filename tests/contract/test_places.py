@@ -119,7 +119,7 @@ def test_a_space_is_found_by_name_or_id(
 def test_a_space_that_is_not_found_is_answered_with_those_there_are(
     text: str | None, credentials: SoftwareCredentials, metadata_path: Path, model: Any
 ) -> None:
-    """A slip of the pen is seen at once."""
+    """By name and id: a slip of the pen is seen at once."""
     lost = credentials.model_copy(update={"space_id": None, "space": text})
     with Deployer(lost, metadata_path) as deployer, pytest.raises(CredentialsError, match="Default space"):
         deployer.store(model)

@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from tests.next_steps import FOLLOWED, Step, follows, literal_next_steps
 from tests.unit.clients.test_keyring import InMemory
 from tests.unit.verification.test_rehearsal import CASES, TEXT, Measure, measured, rehearsed
-from wml_deployer import CloudCredentials, load_credentials, server
+from wml_deployer import CloudCredentials, list_spaces, load_credentials, server
 from wml_deployer._clients import door
 from wml_deployer._clients.tokens import api_key
 from wml_deployer._preflight.findings import input_findings
@@ -72,6 +72,19 @@ def test_every_literal_next_step_is_followed() -> None:
 
     assert literal_next_steps() == FOLLOWED.keys() | NOT_FOLLOWED.keys()
     assert not FOLLOWED.keys() & NOT_FOLLOWED.keys()
+
+
+# Credentials.
+
+
+@follows("Load them with load_credentials('credentials.yaml').")
+def test_load_credentials_of_a_file(step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of their file is not enough."""
+    (tmp_path / "credentials.yaml").write_text("url: local\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    step.given_by(lambda: list_spaces("credentials.yaml"))  # type: ignore[arg-type]
+
+    assert "local" == step.run("load_credentials('credentials.yaml')", load_credentials=load_credentials).kind
 
 
 # Rows.

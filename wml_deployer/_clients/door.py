@@ -30,10 +30,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wml_deployer._clients.ibm import IBMClient
-    from wml_deployer._clients.protocol import Client, Scoring
+    from wml_deployer._clients.protocol import Account, Client, Scoring
     from wml_deployer.server import ServerInfo
 
-__all__ = ["CLIENTS", "ClientPackage", "choose", "connect", "local_service", "open_scoring", "release_of"]
+__all__ = [
+    "CLIENTS",
+    "ClientPackage",
+    "choose",
+    "connect",
+    "connect_account",
+    "local_service",
+    "open_scoring",
+    "release_of",
+]
 
 START_SECONDS = 30.0
 
@@ -55,10 +64,30 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
 
     """
     reached = _reachable(credentials)
-    transport = Transport(reached.ca_bundle)
+    client = _logged_in(reached)
+    try:
+        client.choose_scope(reached)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def connect_account(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Account:
+    """Log in without choosing a deployment space; see :func:`connect`.
+
+    Args:
+        credentials: Where the service is, and how to log in; a space that they name does not matter.
+
+    """
+    return _logged_in(_reachable(credentials))
+
+
+def _logged_in(credentials: CloudCredentials | SoftwareCredentials) -> IBMClient:
+    transport = Transport(credentials.ca_bundle)
     # The key is looked for before anybody is asked anything.
-    tokens = TokenSource(reached, transport)
-    return _client_for(reached, transport)(reached, transport, tokens)
+    tokens = TokenSource(credentials, transport)
+    return _client_for(credentials, transport)(credentials, transport, tokens)
 
 
 def _client_for(credentials: CloudCredentials | SoftwareCredentials, transport: Transport) -> type[IBMClient]:

@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from wml_deployer._clients.direct import DirectCalls, changing, input_schemas
-from wml_deployer._clients.documents import entity, packages, specification_of, text_of
-from wml_deployer._clients.exchange import exchanging, isolated, translated
+from wml_deployer._clients.documents import entity, packages, specification_of
+from wml_deployer._clients.exchange import Exchange, exchanging, isolated, translated
 from wml_deployer._clients.protocol import Scope, refuse_project
 from wml_deployer._clients.records import (
     DeploymentRecord,
@@ -18,10 +19,10 @@ from wml_deployer._clients.records import (
     ModelRecord,
     SpaceRecord,
 )
+from wml_deployer._clients.spaces import SpaceCalls
 from wml_deployer._install import install_command
 from wml_deployer._transport.deadline import cleanup_deadline
 from wml_deployer.errors import (
-    AuthorizationError,
     ClientNotInstalledError,
     ConflictError,
     CredentialsError,
@@ -45,8 +46,8 @@ _NOT_FOUND = "Not Found"
 """What IBM's older client returns in place of an id; the newer one raises."""
 
 
-class IBMClient(DirectCalls):
-    """One deployment space through one of IBM's ``APIClient`` classes.
+class IBMClient(SpaceCalls, DirectCalls):
+    """An account through one of IBM's ``APIClient`` classes; one deployment space of it, once that is chosen.
 
     Args:
         credentials: Where the service is; how to log in is the token source's affair.
@@ -61,7 +62,7 @@ class IBMClient(DirectCalls):
     def __init__(
         self, credentials: CloudCredentials | SoftwareCredentials, transport: Transport, tokens: TokenSource
     ) -> None:
-        """Construct IBM's client and find the deployment space."""
+        """Construct IBM's client."""
         super().__init__(str(credentials.url), Scope("space", ""), transport, tokens)
         self._client: Any = None
         self._flags: dict[str, bool] = {}
@@ -72,25 +73,27 @@ class IBMClient(DirectCalls):
                 "cloud_platform_spaces": self._client.CLOUD_PLATFORM_SPACES,
                 "icp_platform_spaces": self._client.ICP_PLATFORM_SPACES,
             }
+
+    def choose_scope(self, credentials: CloudCredentials | SoftwareCredentials) -> None:
+        """Choose the deployment space, or the project, that the credentials name.
+
+        Raises:
+            CredentialsError: They name none, or not exactly one; the message lists what there is.
+
+        """
         self.scope = self._chosen(credentials)
-        with self._calling(f"choose the {self.scope.kind}"):
+        with self._calling(f"choose the {self.scope.kind}") as exchange:
             choose = self._client.set
             (choose.default_project if self.scope.kind == "project" else choose.default_space)(self.scope.id)
+        self.scope = self.scope._replace(name=self.scope.name or _name_in(exchange, self.scope.id))
 
     def space(self) -> SpaceRecord:
         """Ask for the deployment space."""
-        with self._calling("look up the space"):
-            return SpaceRecord.from_document(self._client.spaces.get_details(self.scope.id))
+        return self.space_called(self.scope.id)
 
     def role(self) -> str | None:
-        """Ask for the caller's role, which is not known of members of a group, or if the members may not be listed."""
-        user_id = self._tokens.user_id()
-        try:
-            with self._calling("look up the caller's role"):
-                found = self._client.spaces.get_member_details(self.scope.id, user_id) if user_id else {}
-                return text_of(found.get("role"))
-        except (AuthorizationError, NotFoundError):
-            return None
+        """Ask for the caller's role in the deployment space, where it is known."""
+        return self.role_in(self.scope.id)
 
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind (IBM's client leaves a model without content)."""
@@ -246,22 +249,27 @@ class IBMClient(DirectCalls):
     def _chosen(self, credentials: CloudCredentials | SoftwareCredentials) -> Scope:
         if credentials.project_id is not None:
             return Scope("project", credentials.project_id)
-        return Scope("space", credentials.space_id or self._space_called(credentials.space))
+        if credentials.space_id is not None:
+            return Scope("space", credentials.space_id)
+        return self._space_named(credentials.space)
 
-    def _space_called(self, text: str | None) -> str:
+    def _space_named(self, text: str | None) -> Scope:
         """Find the space of this name; an id is taken as well."""
         with self._calling("find the space"):
             listed = self._client.spaces.get_details(get_all=True)["resources"]
-            ids = {item["metadata"]["id"]: item["entity"]["name"] for item in listed}
-        found = [text] if text in ids else [space_id for space_id, name in ids.items() if name == text]
-        if len(found) != 1:
+            names = {str(item["metadata"]["id"]): str(item["entity"]["name"]) for item in listed}
+        found = [text] if text in names else [space_id for space_id, name in names.items() if name == text]
+        if text is None or len(found) != 1:
             said = f"{len(found)} deployment spaces are called {text!r}" if text else "No deployment space is named"
+            there = ", ".join(f"{name} ({space_id})" for space_id, name in sorted(names.items(), key=lambda it: it[1]))
             raise CredentialsError(
-                f"{said}; those that the key sees: {', '.join(sorted(ids.values())) or 'none'}.",
+                f"{said}; those that the key sees: {there or 'none'}.",
                 operation="find the space",
-                next_step="Give space, the name of exactly one of them, or space_id.",
+                next_step="Give space, the name of exactly one of them, or space_id."
+                if names
+                else "Create one with create_space(credentials, 'NAME'), and give its name as space.",
             )
-        return str(found[0])
+        return Scope("space", str(found[0]), names[str(found[0])])
 
     def _forget(self, model_id: str) -> None:
         try:
@@ -272,7 +280,7 @@ class IBMClient(DirectCalls):
             return
 
     @contextmanager
-    def _calling(self, operation: str, made: list[str] | None = None) -> Iterator[None]:
+    def _calling(self, operation: str, made: list[str] | None = None) -> Iterator[Exchange]:
         """Call into IBM's client: over our transport, quietly, with a valid token, its errors turned into ours."""
         with (
             isolated(self.package, self._flags),
@@ -282,7 +290,7 @@ class IBMClient(DirectCalls):
             try:
                 if self._client is not None:
                     self._hand_over(self._tokens.token())
-                yield
+                yield exchange
             except WMLDeployerError:
                 raise
             except Exception as error:  # noqa: BLE001 - each becomes an error of ours
@@ -303,3 +311,11 @@ class IBMClient(DirectCalls):
                 f"The IBM client for this platform cannot be imported: {error}",
                 next_step=install_command(self.extra),
             ) from error
+
+
+def _name_in(exchange: Exchange, space_id: str) -> str | None:
+    """Return the name of a space, as IBM's client was told it while it chose the space."""
+    for _, response in exchange.responses:
+        if urlsplit(response.url).path.endswith(f"/v2/spaces/{space_id}"):
+            return SpaceRecord.from_document(response.document()).name
+    return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
+    from wml_deployer._clients.documents import Document
     from wml_deployer._transport.responses import Response
 
 __all__ = ["MachineLearningClient"]
@@ -42,6 +43,21 @@ class MachineLearningClient(IBMClient):
 
     def _specification_key(self) -> str:
         return str(self._client.repository.ModelMetaNames.SOFTWARE_SPEC_UID)
+
+    def _listed_spaces(self) -> list[Document]:
+        spaces = self._client.spaces
+        # Its get_details() does not take include=, and the members of each space would be a request of their own.
+        listed: list[Document] = spaces._get_with_or_without_limit(  # noqa: SLF001
+            self._client.service_instance._href_definitions.get_platform_spaces_href(),  # noqa: SLF001
+            None,
+            "spaces",
+            summary=False,
+            pre_defined=False,
+            skip_space_project_chk=True,
+            query_params={"include": "members"},
+            _all=True,
+        )["resources"]
+        return listed
 
     @contextmanager
     def _over_our_transport(self) -> Iterator[None]:

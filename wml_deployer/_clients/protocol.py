@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.documents import Document
     from wml_deployer._clients.records import (
         DeploymentRecord,
+        InstanceRecord,
         JobRecord,
         ModelProperties,
         ModelRecord,
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
     )
     from wml_deployer.specifications import Specification
 
-__all__ = ["Client", "Scope", "Scoring", "refuse_project"]
+__all__ = ["Account", "Client", "Scope", "Scoring", "refuse_project"]
 
 
 class Scope(NamedTuple):
     """A deployment space or a project.
+
+    Attributes:
+        kind: Which of the two.
+        id: Its id.
+        name: Its name, where that is known.
 
     Example:
         >>> scope = Scope("project", "7e45")
@@ -36,6 +42,7 @@ class Scope(NamedTuple):
 
     kind: Literal["space", "project"]
     id: str
+    name: str | None = None
 
     @property
     def query(self) -> dict[str, str]:
@@ -82,6 +89,36 @@ class Scoring(Protocol):
 
     def beside(self, work: Callable[[], None]) -> None:
         """Run something on a thread of its own, which ends with the connections."""
+
+
+class Account(Protocol):
+    """The deployment spaces that a key sees; none has to be chosen."""
+
+    def spaces(self) -> Sequence[SpaceRecord]:
+        """List every space that the caller sees, each with the caller's role in it."""
+
+    def space_called(self, space_id: str) -> SpaceRecord:
+        """Ask for a space."""
+
+    def create_space(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        runtime: InstanceRecord | None = None,
+        storage: InstanceRecord | None = None,
+        production: bool = False,
+    ) -> SpaceRecord:
+        """Start to create a space."""
+
+    def delete_space(self, space_id: str) -> None:
+        """Delete a space with everything in it."""
+
+    def instances(self, service: str) -> Sequence[InstanceRecord]:
+        """List the account's active instances of a service of IBM Cloud."""
+
+    def close(self) -> None:
+        """Close every connection."""
 
 
 class Client(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from wml_deployer._clients.documents import Document, failure_of, parts_of, reading, required, text_of
@@ -14,6 +14,7 @@ __all__ = [
     "UNKNOWN_TYPE",
     "AssetKind",
     "DeploymentRecord",
+    "InstanceRecord",
     "JobRecord",
     "ModelProperties",
     "ModelRecord",
@@ -151,6 +152,9 @@ class SpaceRecord:
     Attributes:
         state: ``active`` once it can be used.
         instance_id: The runtime instance that serves it; ``None`` where none is associated.
+        runtime: Name of that instance.
+        role: The caller's role in it; ``None`` where the document does not say it.
+        failure: Why it could not be created.
 
     """
 
@@ -158,19 +162,66 @@ class SpaceRecord:
     name: str
     state: str
     instance_id: str | None
+    runtime: str | None = None
+    role: str | None = None
+    failure: str | None = None
 
     @classmethod
     @reading("space")
-    def from_document(cls, document: Document) -> SpaceRecord:
-        """Read a space's document."""
+    def from_document(cls, document: Document, user_id: str | None = None) -> SpaceRecord:
+        """Read a space's document.
+
+        Args:
+            document: The document.
+            user_id: Whose role is looked for among its members.
+
+        """
         metadata, entity = parts_of(document)
         runtimes = [item for item in entity.get("compute") or () if item.get("type") == "machine_learning"]
+        roles = [item.get("role") for item in entity.get("members") or () if item.get("id") == user_id]
+        status = entity.get("status", {})
         return cls(
             id=required(metadata, "id"),
             name=entity.get("name", ""),
-            state=entity.get("status", {}).get("state", "active"),
+            state=status.get("state", "active"),
             # Releases before 4.5 call it id.
             instance_id=text_of(runtimes[0].get("guid") or runtimes[0].get("id")) if runtimes else None,
+            runtime=text_of(runtimes[0].get("name")) if runtimes else None,
+            role=text_of(roles[0]) if roles else None,
+            failure=failure_of(status),
+        )
+
+    def with_role(self, role: str | None) -> SpaceRecord:
+        """Return the same space with the caller's role in it."""
+        return replace(self, role=role)
+
+
+@dataclass(frozen=True)
+class InstanceRecord:
+    """An instance of a service on IBM Cloud, as the account's resource controller tells it.
+
+    Attributes:
+        name: Its name in the account.
+        crn: Its cloud resource name, which is unique in all of IBM Cloud.
+        region: The region that it is in; ``global`` for object storage.
+        state: ``active`` once it can be used.
+
+    """
+
+    name: str
+    crn: str
+    region: str = ""
+    state: str = "active"
+
+    @classmethod
+    @reading("service instance")
+    def from_document(cls, document: Document) -> InstanceRecord:
+        """Read an instance's document."""
+        return cls(
+            name=str(document.get("name", "")),
+            crn=required(document, "crn"),
+            region=str(document.get("region_id", "")),
+            state=str(document.get("state", "active")),
         )
 
 

@@ -14,6 +14,8 @@ from wml_deployer.credentials import CloudCredentials, SoftwareCredentials
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wml_deployer._clients.documents import Document
+
 __all__ = ["WatsonxClient"]
 
 
@@ -43,6 +45,10 @@ class WatsonxClient(IBMClient):
 
     def _specification_key(self) -> str:
         return str(self._client.repository.ModelMetaNames.SOFTWARE_SPEC_ID)
+
+    def _listed_spaces(self) -> list[Document]:
+        listed: list[Document] = self._client.spaces.get_details(get_all=True, include="members")["resources"]
+        return listed
 
     @contextmanager
     def _over_our_transport(self) -> Iterator[None]:

@@ -137,6 +137,10 @@ def _text(value: Any) -> str:
     return f"text, such as '{value}'" if is_number else "text"
 
 
+def _name(value: Any) -> str:
+    return "text, such as 'churn-staging'" if value is None else _text(value)
+
+
 def _count(value: object) -> str:
     return "" if value is None or (isinstance(value, int) and not isinstance(value, bool)) else "a whole number"
 
@@ -173,6 +177,8 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "batch_rows": _count,
     "cascade": _flag,
     "code": _paths,
+    "create_space.name": _name,
+    "description": _text,
     "in_flight": _count,
     "isolated": _flag,
     "metrics": _by_name,
@@ -182,9 +188,12 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "scorer.keep": _texts,
     "one": _text,
     "other": _text,
+    "production": _flag,
     "reason": _text,
     "requirements": _requirements,
+    "runtime": _text,
     "specification": _text,
+    "storage": _text,
     "strict": _flag,
     "timeout": _seconds,
     "to": _text,

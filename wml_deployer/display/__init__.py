@@ -14,9 +14,9 @@ import wml_deployer.display._reports  # noqa: F401 - it registers its views
 from wml_deployer.display._view import View, view_of
 
 if TYPE_CHECKING:
-    from wml_deployer.display._frames import Differences, History, Scores
+    from wml_deployer.display._frames import Differences, History, Scores, Spaces
 
-__all__ = ["Differences", "History", "Scores", "View", "show"]
+__all__ = ["Differences", "History", "Scores", "Spaces", "View", "show"]
 
 
 def show(value: Any) -> View:
@@ -25,7 +25,8 @@ def show(value: Any) -> View:
     Args:
         value: A :class:`~wml_deployer.Deployer`, :class:`~wml_deployer.Deployment`,
             :class:`~wml_deployer.StoredModel`, :class:`~wml_deployer.CheckReport`, a comparison, differences, an
-            error, a history, or scores, also in a plain frame: n rows with ``prediction`` and ``probability_<class>``.
+            error, a history, spaces, or scores, also in a plain frame: n rows with ``prediction`` and
+            ``probability_<class>``.
 
     Returns:
         The view: a notebook draws it, ``print`` writes it as plain text.
@@ -55,6 +56,6 @@ def show(value: Any) -> View:
 
 def __getattr__(name: str) -> Any:
     """Import the frames when they are first used: pandas is slow to import."""
-    if name not in {"Differences", "History", "Scores"}:
+    if name not in {"Differences", "History", "Scores", "Spaces"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}._frames"), name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import pandas as pd
 from pandas.plotting import PlotAccessor
 
+from wml_deployer.display._handles import spaces_view
 from wml_deployer.display._history import history_view
 from wml_deployer.display._plots import history_plot, scores_plot
 from wml_deployer.display._reports import differences_view
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["Differences", "History", "Scores", "as_scores"]
+__all__ = ["Differences", "History", "Scores", "Spaces", "as_scores"]
 
 
 class _Frame(pd.DataFrame):
@@ -116,9 +117,21 @@ class Differences(_Frame):
     """
 
 
+class Spaces(_Frame):
+    """Deployment spaces: n rows with ``name``, ``id``, ``state``, ``runtime`` and ``role``.
+
+    Example:
+        >>> row = ("churn-staging", "3fa2", "active", "Watson Machine Learning", "admin")
+        >>> Spaces([row], columns=["name", "id", "state", "runtime", "role"])["id"].tolist()
+        ['3fa2']
+
+    """
+
+
 view_of.register(Scores, scores_view)
 view_of.register(History, history_view)
 view_of.register(Differences, differences_view)
+view_of.register(Spaces, spaces_view)
 
 
 @view_of.register(pd.DataFrame)
@@ -126,4 +139,6 @@ def _(frame: pd.DataFrame) -> View:
     """Show a plain frame, which may be a copy of one of the above, by its columns."""
     if {"when", "action", "to", "verification"} <= set(frame.columns):
         return history_view(frame)
+    if {"name", "id", "state", "runtime", "role"} <= set(frame.columns):
+        return spaces_view(frame)
     return scores_view(frame) if "prediction" in frame.columns else view_of.dispatch(object)(frame)

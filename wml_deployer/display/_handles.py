@@ -12,10 +12,12 @@ from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Tone, mome
 from wml_deployer.display._view import View
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from wml_deployer.metadata import Metadata, Version
     from wml_deployer.schema import Schema
 
-__all__ = ["deployer_view", "deployment_view", "model_view"]
+__all__ = ["deployer_view", "deployment_view", "model_view", "spaces_view"]
 
 _TONES: dict[str, Tone] = {"ready": "good", "failed": "bad", "initializing": "warning", "updating": "warning"}
 
@@ -87,6 +89,25 @@ def model_view(facts: tuple[tuple[str, str], ...], version: str, schema: Schema 
     fields = tuple((field.name, field.dtype) for field in schema.fields) if schema else ()
     parts = (Grid("Input fields, in this order", ("Field", "dtype"), fields),) if fields else ()
     return View(Card("StoredModel", version, None, (*facts, *_schema_facts(schema)[1:]), parts))
+
+
+def spaces_view(spaces: pd.DataFrame) -> View:
+    """Show deployment spaces.
+
+    Args:
+        spaces: n spaces, as :func:`wml_deployer.list_spaces` returns them.
+
+    """
+    rows = spaces.astype(object).where(spaces.notna(), None).to_dict("records")
+    title = "1 space" if len(rows) == 1 else f"{len(rows)} spaces"
+    table = Grid("By name", ("Name", "Id", "State", "Runtime", "Your role"), tuple(map(_space_row, rows)))
+    return View(Card("Spaces", title, None, (), (table if rows else Note("The key sees none."),)))
+
+
+def _space_row(space: dict[Any, Any]) -> tuple[str | Badge, ...]:
+    state = Badge(str(space["state"]), "good" if space["state"] == "active" else "warning")
+    runtime = str(space["runtime"]) if space["runtime"] else Badge("none", "warning")
+    return str(space["name"]), str(space["id"]), state, runtime, str(space["role"] or "not known")
 
 
 def _version_row(version: Version, live: str | None) -> tuple[str | Badge, ...]:

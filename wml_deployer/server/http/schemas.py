@@ -139,6 +139,8 @@ SCHEMAS: dict[str, _Schema] = {
     "Jobs": _page("Job"),
     "Instance": _document(_object("id", id=TEXT), ANYTHING),
     "Instances": _object("resources", resources=_list(_ref("Instance"))),
+    "ServiceInstance": _object("crn", "name", crn=TEXT, name=TEXT, region_id=TEXT, state=TEXT),
+    "ServiceInstances": _object("resources", resources=_list(_ref("ServiceInstance")), rows_count=WHOLE),
     "NewSpace": _object("name", **_NAMED, tags=TAGS),
     "Space": _document(
         _object("id", "created_at", id=TEXT, created_at=TEXT),
@@ -229,6 +231,8 @@ PARAMETERS: dict[str, tuple[tuple[str, str, _Schema], ...]] = {
     "asset_id": (("asset_id", "Only deployments of this asset.", TEXT),),
     "deployment_id": (("deployment_id", "Only jobs of this deployment.", TEXT),),
     "include": (("include", "Parts of the scoring section to return.", TEXT),),
+    "space_parts": (("include", "Parts of a space to return as well: members.", TEXT),),
+    "resource_id": (("resource_id", "Only instances of this service of the catalogue.", TEXT),),
     "hard_delete": (("hard_delete", "Whether to delete the job instead of canceling it.", {"type": "boolean"}),),
     "apikey": (("apikey", "API key, if it is not in the form.", TEXT),),
 }

@@ -11,7 +11,16 @@ from wml_deployer.server.http.tokens import LIFETIME
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call, StreamingCall
 
-__all__ = ["RELEASE", "ROUTES", "authorize", "exchange", "list_instances", "show_instance", "show_release"]
+__all__ = [
+    "RELEASE",
+    "ROUTES",
+    "authorize",
+    "exchange",
+    "list_instances",
+    "list_service_instances",
+    "show_instance",
+    "show_release",
+]
 
 RELEASE = "5.0.0"
 """Release of Cloud Pak for Data: the only one that both clients support."""
@@ -24,6 +33,14 @@ _SINCE = "2020-01-01T00:00:00.000Z"
 _ID = "99999999-9999-9999-9999-999999999999"
 
 
+_REGIONS = ("us-south", "eu-de", "eu-gb", "jp-tok", "au-syd", "ca-tor")
+_SERVICES = {
+    "51c53b72-918f-4869-b834-2d99eb28422a": ("Watson Machine Learning", "pm-20", _REGIONS),
+    "dff97f5c-bc5e-4455-b470-411c3edbe49c": ("Cloud Object Storage", "cloud-object-storage", ("global",)),
+}
+"""Id in the catalogue of IBM Cloud -> name, name in resource names, and regions of the account's instances."""
+
+
 def show_release(_call: Call) -> JsonResponse:
     """Show the release of the service."""
     return JsonResponse(200, {"version": RELEASE})
@@ -32,6 +49,28 @@ def show_release(_call: Call) -> JsonResponse:
 def list_instances(call: Call) -> JsonResponse:
     """List the only instance."""
     return JsonResponse(200, {"resources": [_document(_ID, call)]})
+
+
+def list_service_instances(call: Call) -> JsonResponse:
+    """List the account's instances of a service, as the resource controller of IBM Cloud does."""
+    wanted = call.query.get("resource_id")
+    found = [
+        {
+            "id": crn,
+            "guid": _ID,
+            "crn": crn,
+            "name": name,
+            "region_id": region,
+            "resource_id": service,
+            "state": "active",
+            "type": "service_instance",
+        }
+        for service, (name, code, regions) in _SERVICES.items()
+        for region in regions
+        if wanted in {None, service}
+        for crn in [f"crn:v1:bluemix:public:{code}:{region}:a/local:{_ID}::"]
+    ]
+    return JsonResponse(200, {"rows_count": len(found), "next_url": None, "resources": found})
 
 
 def show_instance(call: Call) -> JsonResponse:
@@ -90,6 +129,7 @@ ROUTES = (
     Route("GET", "/ml/wml_services/v2/version", show_release, public=True, gives="200 Release"),
     Route("GET", "/ml/v4/instances", list_instances, gives="200 Instances"),
     Route("GET", "/ml/v4/instances/{instance_id}", show_instance, gives="200 Instance"),
+    Route("GET", "/v2/resource_instances", list_service_instances, query="resource_id", gives="200 ServiceInstances"),
     Route("POST", "/icp4d-api/v1/authorize", authorize, public=True, takes="Login", gives="200 Token"),
     *(
         Route(

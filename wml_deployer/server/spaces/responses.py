@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.http import patch
@@ -41,15 +42,15 @@ def create(call: Call) -> JsonResponse:
 
 
 def listing(call: Call) -> JsonResponse:
-    """List the spaces, or the one with a name."""
+    """List the spaces, or the one with a name; with their members if asked for."""
     where = {"entity.name": call.query["name"]} if "name" in call.query else None
-    return JsonResponse(200, page(call, SPACE, None, lambda record: record.document, where=where, absolute=True))
+    return JsonResponse(200, page(call, SPACE, None, partial(_included, call), where=where, absolute=True))
 
 
 def show(call: Call) -> JsonResponse:
-    """Show a space."""
+    """Show a space; with its members if asked for."""
     call.context.control.pacing.count_read(call.path["space_id"])
-    return JsonResponse(200, _space(call).document)
+    return JsonResponse(200, _included(call, _space(call)))
 
 
 def update(call: Call) -> JsonResponse:
@@ -103,6 +104,11 @@ def _space(call: Call) -> Record:
     return find_container(call.transaction, SPACE, call.path["space_id"])
 
 
+def _included(call: Call, record: Record) -> dict[str, Any]:
+    """Return the document with what the query includes in it."""
+    return _with_members(record) if "members" in call.query.get("include", "").split(",") else record.document
+
+
 def _with_members(record: Record) -> dict[str, Any]:
     """Return the document with the members, as responses to changes contain it (recorded)."""
     return {"metadata": record.metadata, "entity": {**record.entity, "members": record.private["members"]}}
@@ -112,8 +118,8 @@ _MEMBERS = "/v2/spaces/{space_id}/members"
 
 ROUTES = (
     Route("POST", "/v2/spaces", create, takes="NewSpace", gives="202 Space"),
-    Route("GET", "/v2/spaces", listing, query="page name", gives="200 Spaces"),
-    Route("GET", "/v2/spaces/{space_id}", show, gives="200 Space"),
+    Route("GET", "/v2/spaces", listing, query="page name space_parts", gives="200 Spaces"),
+    Route("GET", "/v2/spaces/{space_id}", show, query="space_parts", gives="200 Space"),
     Route("PATCH", "/v2/spaces/{space_id}", update, takes="SpacePatch", gives="200 Space"),
     Route("DELETE", "/v2/spaces/{space_id}", delete, gives="202 Space"),
     Route("POST", _MEMBERS, add_members, takes="NewMembers", gives="200 Members"),
