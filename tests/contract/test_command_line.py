@@ -290,3 +290,24 @@ def test_history_is_a_table_to_read(story: Story, model: Any, capsys: pytest.Cap
     assert (0, "Nothing was live yet.") == empty
     assert ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"] == header.split()
     assert "the first" in entry
+
+
+def test_spaces_are_created_and_listed(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """With credentials alone: both say JSON, and the new one is in the list."""
+    name = f"space {uuid4().hex[:8]}"
+    codes = [
+        main(["spaces", "create", str(story.credentials), name, "--json"]),
+        main(["spaces", str(story.credentials), "--json"]),
+    ]
+    made, listed = map(json.loads, capsys.readouterr().out.splitlines())
+
+    assert ([0, 0], "active") == (codes, made["state"])
+    assert [made] == [space for space in listed if space["name"] == name]
+
+
+def test_a_space_that_is_there_is_a_conflict(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 13, under the name of the command."""
+    code = main(["spaces", "create", str(story.credentials), "Default space"])
+
+    assert 13 == code
+    assert capsys.readouterr().err.startswith("wml-deployer spaces create: There is a space called 'Default space'")

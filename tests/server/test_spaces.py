@@ -165,3 +165,23 @@ def wait_for_pools(folder: Path, number: int) -> int:
     while (found := len(list((folder / "running").glob("pool-*")))) != number and time.monotonic() < deadline:
         time.sleep(0.01)
     return found
+
+
+@pytest.mark.parametrize("path", ["/v2/spaces?include=members", "/v2/spaces/{}?include=members"])
+def test_members_are_included_if_asked_for(path: str, client: Client) -> None:
+    """In the list and in the document of a space; otherwise they are left out."""
+    found = client("GET", path.format(client.space_id)).json
+    included = next(one for one in found.get("resources", [found]) if one["metadata"]["id"] == client.space_id)
+
+    assert ["admin"] == [member["role"] for member in included["entity"]["members"]]
+    assert "members" not in client("GET", f"/v2/spaces/{client.space_id}").json["entity"]
+
+
+def test_the_account_has_instances_of_two_services(client: Client) -> None:
+    """A runtime in each region and one object storage, as the resource controller lists them."""
+    path = "/v2/resource_instances?resource_id="
+    runtimes = client("GET", f"{path}51c53b72-918f-4869-b834-2d99eb28422a").json["resources"]
+    storages = client("GET", f"{path}dff97f5c-bc5e-4455-b470-411c3edbe49c").json["resources"]
+
+    assert {"us-south", "eu-de"} <= {one["region_id"] for one in runtimes}
+    assert [("global", "active")] == [(one["region_id"], one["state"]) for one in storages]

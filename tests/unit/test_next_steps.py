@@ -30,6 +30,8 @@ COMMANDS = [command.name for command in ALL]
         ("Pass requirements='auto'.", "Pass --requirements auto."),
         ("Pass requirements=['attrs==23.1'].", "Pass --requirements FILE."),
         ("Pass code=['src/shop', 'a b.py'].", "Pass --code src/shop --code 'a b.py'."),
+        ("Look at list_spaces(credentials).", "Look at `wml-deployer spaces local`."),
+        ("Use create_space(credentials, 'NAME').", "Use `wml-deployer spaces create local NAME`."),
         ("Call recover() to learn of it.", "Call recover() in Python to learn of it."),
         ("Fit it first: .fit(X, y).", "Fit it first: .fit(X, y)."),
         ("Set HTTPS_PROXY=http://host:port.", "Set HTTPS_PROXY=http://host:port."),

@@ -31,7 +31,7 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from wml_deployer import errors
-from wml_deployer._command_line import history, rollouts, storing
+from wml_deployer._command_line import history, rollouts, spaces, storing
 from wml_deployer._command_line.output import UsageError, fail, refuse, write_result
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ COMMANDS: tuple[Command, ...] = (
     rollouts.rollback,
     rollouts.status,
     history.history,
+    spaces.spaces,
+    spaces.create,
 )
 """Every command, in the order of ``--help``."""
 

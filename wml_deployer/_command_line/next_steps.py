@@ -21,8 +21,11 @@ _FLAGS = {"version": "--name"}
 _FILES = frozenset({"metrics", "sample"})
 """Arguments whose flags take a file, whatever the example in Python is."""
 _ARGUMENTS = (
-    "allow_schema_change|code|isolated|metrics|reason|requirements|sample|specification|timeout|to|unpickle|version"
+    "allow_schema_change|code|isolated|metrics|reason|requirements|runtime|sample|specification|storage|timeout|to"
+    "|unpickle|version"
 )
+_OF_SPACES = {"list_spaces": "spaces", "create_space": "spaces create"}
+"""Functions of the package that take credentials, and the commands for them."""
 _WITHOUT_COMMAND = frozenset(
     {"candidate", "compare", "delete", "discard", "jobs", "promote", "prune", "recover", "score", "store"}
 )
@@ -53,6 +56,9 @@ def in_flags(text: str, commands: Iterable[str], model: str, place: str) -> str:
 
     def as_command(match: re.Match[str]) -> str:
         call, name, arguments = match.groups()
+        if name in _OF_SPACES:
+            given = arguments.replace("credentials", shlex.split(place)[-1], 1).replace(",", "").replace("'", "")
+            return f"`wml-deployer {_OF_SPACES[name]} {given}`"
         if name not in known:
             return f"{match[0]} in Python" if name in _WITHOUT_COMMAND else match[0]
         options = [_flag(*found.groups()) for found in _ARGUMENT.finditer(arguments)]

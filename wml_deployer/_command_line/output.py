@@ -72,8 +72,9 @@ def fail(error: BaseException, given: argparse.Namespace, commands: Iterable[str
         error.next_step = in_flags(error.next_step, commands, model, shlex.join(places))
     said = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
-    # The facade names its verb, which is the command.
-    write_line(f"wml-deployer {given.command}: {said.removeprefix(f'{given.command}: ')}", sys.stderr)
+    # The library names its verb, which the command stands for.
+    verb = getattr(error, "operation", None) or given.command
+    write_line(f"wml-deployer {given.command}: {said.removeprefix(f'{verb}: ')}", sys.stderr)
     if given.json:
         parts = ("operation", "status", "code", "trace", "next_step")
         known = {name: value for name in parts if (value := getattr(error, name, None)) is not None}
