@@ -40,7 +40,9 @@ def test_a_space_tells_its_runtime(client: Client) -> None:
     """State and instance are known."""
     space = client.space()
 
-    assert SpaceRecord(client.scope.id, "Default space", "active", "99999999-9999-9999-9999-999999999999") == space
+    runtime = "99999999-9999-9999-9999-999999999999"
+    expected = SpaceRecord(client.scope.id, "Default space", "active", runtime, "Watson Machine Learning")
+    assert expected == space
 
 
 @pytest.mark.core
