@@ -162,10 +162,11 @@ class WMLDeployerError(Exception):
         return html
 
     def _render_traceback_(self) -> list[str]:
-        """Show IPython the caller's own line and the message, not the frames of this library.
+        """Show IPython the caller's own line and the message, not the frames of this library, and a notebook the card.
 
         ``__traceback__`` keeps them all: ``traceback.print_exception(sys.last_value)`` shows them.
         """
+        import_module("wml_deployer.display._view").draw_after_cell(self)
         own = None
         for frame, line in traceback.walk_tb(self.__traceback__):
             if Path(frame.f_code.co_filename).is_relative_to(_PACKAGE):

@@ -25,6 +25,7 @@ from wml_deployer._transport.pool import CONNECTIONS, PAUSES_SECONDS, Transport
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 from wml_deployer.credentials._regions import find_region
 from wml_deployer.errors import ClientNotInstalledError, ConfigurationError
+from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,14 +64,19 @@ def connect(credentials: CloudCredentials | SoftwareCredentials | LocalCredentia
         TransportError: It does not answer.
 
     """
-    reached = _reachable(credentials)
-    client = _logged_in(reached)
-    try:
-        client.choose_scope(reached)
-    except BaseException:
-        client.close()
-        raise
-    return client
+    is_local = isinstance(credentials, LocalCredentials)
+    begins = "starting the embedded service" if is_local else "looking for the API key"
+    with stage("connecting", unit="looks", detail=begins) as progress:
+        reached = _reachable(credentials)
+        # IBM's client alone takes seconds to be imported.
+        progress.advance(detail="signing in to the embedded service" if is_local else f"signing in to {reached.url}")
+        client = _logged_in(reached)
+        try:
+            client.choose_scope(reached)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
 
 def connect_account(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Account:

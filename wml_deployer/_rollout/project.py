@@ -71,9 +71,7 @@ class Project:
     def client(self) -> Client:
         """The deployment space; connects when first used."""
         if self._client is None:
-            # IBM's client alone takes seconds to be imported.
-            with stage("connecting", unit="looks", detail=getattr(self._credentials, "url", "the embedded service")):
-                self._client = connect(self._credentials)
+            self._client = connect(self._credentials)
             if self._file.space is not None:
                 self._file.space = self._file.space._replace(id=self._client.scope.id)
         return self._client

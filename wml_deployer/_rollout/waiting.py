@@ -71,7 +71,6 @@ def wait_until_serving(
             if record.state == "ready" and asset_of(record) == wanted:
                 return record
             _refuse_others(record, wanted, before)
-            _log.info("deployment %s is %s", record.id, record.state)
             record = _look_again(client, record, seconds)
             seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
             progress.advance(detail=_detail(record))

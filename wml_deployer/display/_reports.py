@@ -175,20 +175,46 @@ def differences_view(differences: pd.DataFrame) -> View:
 
     """
     one, other = map(str, differences.columns)
-    names = [(str(part), str(name)) for part, name in differences.index]
-    values = differences.itertuples(index=False, name=None)
-    rows = tuple(
-        (*name, *(_difference(name[0], value) for value in each)) for name, each in zip(names, values, strict=True)
-    )
+    values = {
+        (str(part), str(name)): each
+        for (part, name), each in zip(differences.index, differences.itertuples(index=False, name=None), strict=True)
+    }
+    rows = tuple((*_place(*key), *(_difference(values, key, side) for side in range(2))) for key in values)
     table = Grid("What differs", ("Part", "Name", one, other), rows)
     badge = Badge(f"{len(rows)} differences" if len(rows) != 1 else "1 difference")
     part = table if rows else Note("They differ in nothing that is known of them.")
     return View(Card("Differences", f"{one} and {other}", badge, (), (part,)))
 
 
-def _difference(part: str, value: Any) -> str:
+def _place(part: str, name: str) -> tuple[str, str]:
+    """Return what the first two columns say: a step's parameters stand under the name of the step.
+
+    >>> _place("parameters", "columntransformer__scaler__with_mean")
+    ('step columntransformer / scaler', 'with_mean')
+    """
+    step, _, last = name.rpartition("__")
+    return (f"step {step.replace('__', ' / ')}", last) if part == "parameters" and step else (part, name)
+
+
+def _difference(values: dict[tuple[str, str], tuple[Any, ...]], key: tuple[str, str], side: int) -> str:
+    """Return how one version is told in the row of a difference.
+
+    Only parameters that were set to something else than their default are known of a version, so one without a value
+    has its default. A step that the other version alone has is another matter: it has no parameters.
+    """
+    (part, name), value = key, values[key][side]
     if value is None and part == "parameters":
-        # Only what was set to something else than its default is known of a version.
-        return "default"
+        step = name.partition("__")[0]
+        is_step = any(_is_step(each) for each in values.get((part, step), ()))
+        return "" if is_step and values[part, step][side] is None else "default"
     text = cell(value)
     return fingerprint(text) if re.fullmatch("[0-9a-f]{32,}", text) else text
+
+
+def _is_step(value: Any) -> bool:
+    """Say whether a parameter is an estimator, told by its class; all others are told as Python writes them.
+
+    >>> _is_step("LogisticRegression"), _is_step("'l2'"), _is_step("None"), _is_step("0.1"), _is_step(None)
+    (True, False, False, False, False)
+    """
+    return isinstance(value, str) and value.isidentifier() and value not in {"None", "True", "False", "nan", "inf"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from functools import singledispatch
 from html import escape
@@ -14,7 +15,7 @@ from wml_deployer.errors import ConfigurationError
 if TYPE_CHECKING:
     from wml_deployer.display._card import Card, Cell, Part
 
-__all__ = ["DARK", "LIGHT", "View", "view_of"]
+__all__ = ["DARK", "LIGHT", "View", "draw_after_cell", "view_of"]
 
 LIGHT = {
     "page": "#ffffff",
@@ -71,6 +72,7 @@ _LAYOUT = """
 .wml-view{background:var(--wml-page);color:var(--wml-text);border:1px solid var(--wml-line);border-radius:8px;
 padding:12px 16px;margin:2px;max-width:960px;box-sizing:border-box;font:13px/1.5 system-ui,sans-serif;overflow-x:auto}
 .wml-view .wml-head{display:flex;flex-wrap:wrap;gap:8px;align-items:baseline;margin-bottom:8px}
+.wml-view .wml-separator{display:none}
 .wml-view .wml-kind{color:var(--wml-muted)}
 .wml-view .wml-title{font-size:16px;font-weight:600;overflow-wrap:anywhere}
 .wml-view .wml-badge{border-radius:9px;padding:1px 9px;font-size:12px;font-weight:600;white-space:nowrap}
@@ -122,14 +124,17 @@ LONGEST_ON_ONE_LINE = 24
 """Characters; dates, ids of specifications and names of classes are not torn apart."""
 
 
+_SEPARATOR = '<span class="wml-separator"> · </span>'
+"""Seen only where a page has dropped the style, as GitHub does, and JupyterLab in notebooks that it does not trust."""
+
+
 def _to_html(card: Card) -> str:
     """Write a card as one element with its own style sheet."""
     title = f"{card.kind} {card.title}".strip()
-    badge = _html_cell(card.badge) if card.badge else ""
-    head = (
-        f'<div class="wml-head"><span class="wml-kind">{escape(card.kind)}</span>'
-        f'<span class="wml-title">{escape(card.title)}</span>{badge}</div>'
-    )
+    # The name of an error's class ends with a colon.
+    kind = f'<span class="wml-kind">{escape(card.kind)}</span>{" " if card.kind.endswith(":") else _SEPARATOR}'
+    badge = _SEPARATOR + _html_cell(card.badge) if card.badge else ""
+    head = f'<div class="wml-head">{kind}<b class="wml-title">{escape(card.title)}</b>{badge}</div>'
     facts = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in card.facts)
     body = (f"<dl>{facts}</dl>" if facts else "") + "".join(map(_html_part, card.parts))
     return f'<div class="wml-view" role="group" aria-label="{escape(title)}"><style>{_STYLE}</style>{head}{body}</div>'
@@ -182,7 +187,7 @@ def _code(code: Code) -> str:
 
 def _strip(strip: Strip) -> str:
     items = "".join(
-        f'<li style="flex-grow:{max(seconds, 1.0):.0f}"><b>{escape(label)}</b>{escape(words)}</li>'
+        f'<li style="flex-grow:{max(seconds, 1.0):.0f}"><b>{escape(label)}</b> {escape(words)}</li>'
         for label, words, seconds in strip.spans
     )
     caption = escape(strip.caption)
@@ -249,6 +254,29 @@ def view_of(value: Any) -> View:
         operation="show",
         next_step="Give a Deployer, a Deployment, a StoredModel, a CheckReport, a history, scores, or an error.",
     )
+
+
+def draw_after_cell(value: Any) -> None:
+    """Draw a value's view at the end of the output of the cell that is running; do nothing outside of a notebook.
+
+    IPython writes a traceback where it likes. A callback that it calls once the cell is over comes below it.
+    """
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    # A kernel asks twice: for what it shows, and for what it answers to its frontend.
+    if not hasattr(shell, "kernel") or any(each is value for each in _TO_DRAW):
+        return
+
+    def draw() -> None:
+        shell.events.unregister("post_execute", draw)
+        _TO_DRAW.remove(value)
+        sys.modules["IPython"].display.display(view_of(value))
+
+    _TO_DRAW.append(value)
+    shell.events.register("post_execute", draw)
+
+
+_TO_DRAW: list[Any] = []
+"""What is drawn when the cell that is running is over."""
 
 
 @view_of.register(View)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, AwareDatetime, BeforeValidator, ConfigDict, PlainValidator
 from pydantic import Field as Key
@@ -14,12 +15,19 @@ from wml_deployer.credentials._checks import invalid
 from wml_deployer.errors import MetadataError
 from wml_deployer.schema import ClassLabel, Field, Schema
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["LogEntry", "Metadata", "Pending", "Route", "SpaceState", "Version", "unwritable"]
 
 Route = Literal["native", "derived", "function"]
 """How a model goes live: as one of the service's model types, the same on a software specification of the caller's own
 packages, or as a Python function that carries it.
 """
+
+
+LONGEST_SHOWN = 60
+"""Characters of a list or mapping that are still shown where a record is."""
 
 
 def unwritable(text: str, *, lines: bool = False) -> str | None:
@@ -90,6 +98,22 @@ class _Record(StrictModel):
 
     model_config = ConfigDict(extra="allow")
     error = MetadataError
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Leave out what is not set, and count what is long: the whole of a project would be pages."""
+        for name, value in super().__repr_args__():
+            if isinstance(value, Collection) and len(repr(value)) > LONGEST_SHOWN:
+                yield name, value if isinstance(value, str) else _Count(len(value))
+            elif value not in (None, (), {}):
+                yield name, value
+
+
+class _Count(int):
+    """The length of what is not shown."""
+
+    def __repr__(self) -> str:
+        """Stand for it: ``versions=<12>``."""
+        return f"<{int(self)}>"
 
 
 class Version(_Record):

@@ -1,6 +1,7 @@
 """Report the progress of connecting, packing, uploads, rollouts, waiting and scoring to one hook.
 
-By default, bars are drawn with tqdm in terminals and notebooks. In CI and in pipes nothing is printed.
+By default, bars are drawn with tqdm in terminals and notebooks. In CI and in pipes nothing is printed. Whoever turns
+logging on at the level ``INFO`` gets one line for each stage, from the logger ``wml_deployer.progress``.
 """
 
 from __future__ import annotations

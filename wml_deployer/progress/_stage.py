@@ -1,4 +1,4 @@
-"""Report the progress of everything that takes time to one hook; the default hook draws bars with tqdm."""
+"""Report the progress of everything that takes time to one hook and to the log; the default hook draws bars with tqdm."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ProgressHook(Protocol):
 
 
 DELAY_SECONDS = 0.5
-"""Stages that end sooner get no bar: it would only flicker."""
+"""Stages that end sooner get no bar, which would only flicker. The time of a bar is renewed as often."""
 
 
 class Automatic:
@@ -105,15 +105,19 @@ class Automatic:
             elif event.stage == self._drawn or event.seconds >= DELAY_SECONDS:
                 self._draw(event)
             elif begins and is_interactive():
-                # A stage may report nothing more for a long time: look again when its bar is due.
-                timer = threading.Timer(DELAY_SECONDS, self._draw_if_running, [event.stage])
-                timer.daemon = True
-                timer.start()
+                self._look_again(event.stage)
+
+    def _look_again(self, stage: str) -> None:
+        """Draw a stage that may report nothing for a long time, and let its clock go on, from a thread."""
+        timer = threading.Timer(DELAY_SECONDS, self._draw_if_running, [stage])
+        timer.daemon = True
+        timer.start()
 
     def _draw_if_running(self, stage: str) -> None:
         with self._lock:
             if stage in self._running:
                 self._draw(self._running[stage])
+                self._look_again(stage)
 
     def _draw(self, event: ProgressEvent) -> None:
         if self._drawn is None and is_interactive():
@@ -121,6 +125,7 @@ class Automatic:
         if self._drawn == event.stage:
             self._bar.set_postfix_str(_describe(event), refresh=False)
             self._bar.update(event.done - self._bar.n)
+            self._bar.refresh()
 
 
 automatic = Automatic()
@@ -163,7 +168,9 @@ def _describe(event: ProgressEvent) -> str:
 MIN_INTERVAL_SECONDS = 0.05
 """Shortest time between two events, apart from the first and the last one of a stage."""
 
-_log = logging.getLogger(__name__)
+_ENDS = {False: "took", True: "failed after"}
+
+_log = logging.getLogger(__package__)
 _hook: ProgressHook | None = automatic
 
 
@@ -207,13 +214,22 @@ class Stage:
         if _hook is None or not (over or force or now - self._reported >= MIN_INTERVAL_SECONDS):
             return
         self._reported = now
-        event = ProgressEvent(
-            self._name, self._done, self._total, self._unit, now - self._started, self._detail, over=over
-        )
         try:
-            _hook(event)
+            _hook(self._event(now, over=over))
         except Exception:  # noqa: BLE001 - a broken hook must not leave a rollout half done
             _log.exception("The progress hook failed.")
+
+    def end(self, *, failed: bool) -> None:
+        """Report that the stage is over, and write its one line to the log."""
+        self.report(over=True)
+        if _log.isEnabledFor(logging.INFO):
+            event = self._event(time.monotonic(), over=True)
+            _log.info("%s %s %.1f s: %s", event.stage, _ENDS[failed], event.seconds, _describe(event))
+
+    def _event(self, now: float, *, over: bool) -> ProgressEvent:
+        return ProgressEvent(
+            self._name, self._done, self._total, self._unit, now - self._started, self._detail, over=over
+        )
 
 
 @contextmanager
@@ -222,5 +238,7 @@ def stage(name: str, total: int | None = None, unit: str = "", detail: str = "")
     running = Stage(name, total, unit, detail)
     try:
         yield running
-    finally:
-        running.report(over=True)
+    except BaseException:
+        running.end(failed=True)
+        raise
+    running.end(failed=False)

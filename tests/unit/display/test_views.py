@@ -207,6 +207,22 @@ def changes(*rows: tuple[int, str, str | None, str | None, str]) -> History:
     return History(records, columns=["when", "action", "from", "to", "verification", "why", "who"])
 
 
+def test_a_view_without_its_style_can_be_read() -> None:
+    """GitHub drops the style, and so does JupyterLab where it does not trust: words are not run together then."""
+    html = re.sub("<style>.*?</style>", "", show(changes((0, "deploy", None, "v1", "passed"))).html)
+    text = re.sub("<[^>]*>", "", html)
+
+    assert "History · 1 change · v1 is live" in text
+    assert re.search(r"v1 \d+ d", text)
+
+
+def test_a_long_history_is_whole() -> None:
+    """No change is cut off, however many there are."""
+    updates = [(number, "update", f"v{number}", f"v{number + 1}", "passed") for number in range(1, 80)]
+
+    assert 80 == show(changes((0, "deploy", None, "v1", "passed"), *updates)).html.count('<th scope="row"')
+
+
 def test_history_says_what_was_live_for_how_long() -> None:
     """A verification that failed made nothing live; each version's span ends where the next one's begins."""
     history = changes(
@@ -308,6 +324,23 @@ def test_differences_have_a_column_for_each_version() -> None:
     text = show(Differences([[None, 0.93]], index=index, columns=["v1", "v2"])).text.splitlines()
 
     assert ("Differences v1 and v2 [1 difference]", ["metrics", "f1", "0.93"]) == (text[0], text[-1].split())
+
+
+def test_differences_of_pipelines_are_told_by_their_steps() -> None:
+    """A parameter stands at its step; where it is not set it has its default, and a missing step has none."""
+    told = {
+        "logisticregression": ("LogisticRegression", None),
+        "logisticregression__C": ("0.1", None),
+        "standardscaler__with_mean": (None, "False"),
+    }
+    index = pd.MultiIndex.from_tuples([("parameters", name) for name in told], names=["part", "name"])
+    text = show(Differences([*told.values()], index=index, columns=["v1", "v2"])).text.splitlines()
+
+    assert [
+        ["parameters", "logisticregression", "LogisticRegression"],
+        ["step", "logisticregression", "C", "0.1"],
+        ["step", "standardscaler", "with_mean", "default", "False"],
+    ] == [line.split() for line in text[-3:]]
 
 
 def test_comparison_says_what_changed() -> None:

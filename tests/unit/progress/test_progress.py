@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,19 @@ def test_hook_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> Non
     set_progress(before)
 
     assert done
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_log_has_a_line_for_each_stage(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever collects logs instead of watching bars reads what was done and how long it took."""
+    caplog.set_level(logging.INFO, "wml_deployer.progress")
+    with suppress(ZeroDivisionError), stage("scoring", 4, "rows", "v0.2") as progress:
+        progress.advance(3)
+        progress.advance(1 // (not fails))
+
+    [line] = caplog.messages
+    begins, ends = ("scoring failed after 0.", "3 of 4 rows") if fails else ("scoring took 0.", "4 of 4 rows")
+    assert (True, True, True) == (line.startswith(begins), ends in line, line.endswith("v0.2"))
 
 
 def test_none_keeps_quiet() -> None:
