@@ -1,4 +1,4 @@
-"""Report the progress of everything that takes time to one hook and to the log; the default hook draws bars with tqdm."""
+"""Report the progress of everything that takes time to one hook and to the log; the default hook draws bars."""
 
 from __future__ import annotations
 

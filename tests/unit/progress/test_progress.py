@@ -86,7 +86,7 @@ def test_hook_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> Non
         raise ValueError(event.stage)
 
     before = set_progress(broken)
-    with caplog.at_level(logging.CRITICAL, "wml_deployer.progress._stage"), stage("packing"):
+    with caplog.at_level(logging.CRITICAL, "wml_deployer.progress"), stage("packing"):
         done = True
     set_progress(before)
 
