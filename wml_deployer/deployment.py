@@ -95,6 +95,8 @@ class Deployment:
         version: Name of the version that serves, where this project knows it.
         model_id: The model asset that serves.
         revision: Its revision.
+        action: What the call that returned this handle did: ``deployed``, ``updated``, ``rolled back``, or
+            ``unchanged`` where that version served already; ``None`` where it only looked.
 
     Example:
         >>> import tempfile
@@ -109,8 +111,8 @@ class Deployment:
         ...     deployment = deployer.deploy(DecisionTreeClassifier().fit(rows, labels), sample=rows.head())
         ...     deployment.score(rows.head(2))["prediction"].tolist()
         [0, 0]
-        >>> deployment.state, deployment.version
-        ('ready', 'v0.1')
+        >>> deployment.state, deployment.version, deployment.action
+        ('ready', 'v0.1', 'deployed')
 
     """
 
@@ -121,6 +123,7 @@ class Deployment:
     version: str | None
     model_id: str
     revision: str | None
+    action: str | None = field(repr=False, compare=False, default=None, kw_only=True)
     raw: dict[str, Any] = field(repr=False, compare=False)
     _client: Client = field(repr=False, compare=False)
     _schema: Schema | None = field(repr=False, compare=False, default=None)

@@ -32,7 +32,11 @@ COMMANDS = [command.name for command in ALL]
         ("Pass code=['src/shop', 'a b.py'].", "Pass --code src/shop --code 'a b.py'."),
         ("Look at list_spaces(credentials).", "Look at `wml-deployer spaces local`."),
         ("Use create_space(credentials, 'NAME').", "Use `wml-deployer spaces create local NAME`."),
-        ("Call recover() to learn of it.", "Call recover() in Python to learn of it."),
+        ("Call recover() to learn of it.", "Run `wml-deployer recover . local` to learn of it."),
+        (
+            "Find it with Deployer.jobs(), or stop it with Job.cancel().",
+            "Find it with `wml-deployer jobs . local`, or stop it with Job.cancel().",
+        ),
         ("Fit it first: .fit(X, y).", "Fit it first: .fit(X, y)."),
         ("Set HTTPS_PROXY=http://host:port.", "Set HTTPS_PROXY=http://host:port."),
     ],
@@ -52,7 +56,7 @@ def test_no_next_step_speaks_python_on_the_command_line() -> None:
         for block in re.findall(r"next_step=\(?((?:\s*f?\"[^\"\n]*\")+)", source.read_text(encoding="utf-8"))
         for text in ["".join(re.findall(r"\"([^\"]*)\"", block))]
     ]
-    left = re.compile(rf"\b(?:{'|'.join(COMMANDS)})\(|\b(?:sample|timeout|to|unpickle|metrics|reason|version)=")
+    left = re.compile(rf"(?<!\.)\b(?:{'|'.join(COMMANDS)})\(|\b(?:sample|timeout|to|unpickle|metrics|reason|version)=")
 
     assert len(texts) > 50
     assert [] == [text for text in texts if left.search(in_flags(text, COMMANDS, "MODEL", "PROJECT CREDENTIALS"))]

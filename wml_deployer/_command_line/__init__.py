@@ -31,7 +31,7 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from wml_deployer import errors
-from wml_deployer._command_line import history, rollouts, spaces, storing
+from wml_deployer._command_line import about, candidates, history, rollouts, scoring, spaces, storing
 from wml_deployer._command_line.output import UsageError, fail, refuse, write_result
 
 if TYPE_CHECKING:
@@ -43,14 +43,27 @@ __all__ = ["COMMANDS", "main", "make_parser"]
 
 COMMANDS: tuple[Command, ...] = (
     storing.check,
+    storing.store,
     rollouts.deploy,
     rollouts.update,
     rollouts.release,
     rollouts.rollback,
+    candidates.candidate,
+    candidates.compare,
+    candidates.promote,
+    candidates.discard,
     rollouts.status,
     history.history,
+    history.diff,
+    scoring.score,
+    scoring.jobs,
+    history.recover,
+    history.prune,
+    rollouts.delete,
     spaces.spaces,
     spaces.create,
+    about.console,
+    about.version,
 )
 """Every command, in the order of ``--help``."""
 
@@ -83,10 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = given.run(given)
     except (errors.WMLDeployerError, KeyboardInterrupt) as error:
-        return fail(error, given, names)
+        return fail(error, given)
     except Exception as error:  # noqa: BLE001 - a fault of this program, with its traceback
         traceback.print_exc()
-        return fail(error, given, names)
+        return fail(error, given)
     write_result(result, as_json=given.json)
     return int(result.exit_code)
 
@@ -109,5 +122,5 @@ def make_parser() -> argparse.ArgumentParser:
             each.add_to(subparser)
         subparser.add_argument("--json", action="store_true", help="one JSON document instead of text")
         subparser.add_argument("-v", "--verbose", action="store_true", help="tell each step")
-        subparser.set_defaults(run=command.run)
+        subparser.set_defaults(run=command.run, commands=[each.name for each in COMMANDS])
     return parser

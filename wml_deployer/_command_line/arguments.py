@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ALLOW_SCHEMA_CHANGE",
     "CREDENTIALS",
+    "DTYPE",
     "METRICS",
     "MODEL",
     "MODEL_OPTIONS",
     "NAME",
     "PROJECT",
     "REASON",
+    "ROWS",
+    "SCORE_TIMEOUT",
     "TIMEOUT",
     "model_options",
     "read_metrics",
@@ -63,7 +66,9 @@ MODEL = argument("model", type=Path, help=".joblib, .pkl, .tar.gz or directory")
 """A model file, or what else the facade takes by its path."""
 PROJECT = argument("project", type=Path, help="folder with metadata.yaml")
 """The folder of a project."""
-CREDENTIALS = argument("credentials", help="credentials.yaml, or the word local for the embedded service")
+CREDENTIALS = argument(
+    "credentials", help="credentials.yaml; or local, for the embedded service; or env, for the WML_ variables alone"
+)
 """Where the service is; see ``open_project``."""
 
 
@@ -81,19 +86,27 @@ ALLOW_SCHEMA_CHANGE = argument(
     help="even if it takes other columns than the live version, or is a regressor in place of a classifier",
 )
 """The ``allow_schema_change`` of the facade."""
+ROWS = argument("rows", type=Path, help="CSV or Parquet file; - for standard input")
+"""Rows to score; see ``RowFile``."""
+DTYPE = argument(
+    "--dtype",
+    type=dtype,
+    action="append",
+    default=[],
+    metavar="NAME=TYPE",
+    help="pandas dtype of a column of the sample or the rows; repeatable",
+)
+"""What a CSV does not say of its columns."""
+SCORE_TIMEOUT = argument(
+    "--timeout", type=seconds, metavar="SECONDS", help="for the whole call; a minute for each request by default"
+)
+"""The ``timeout`` of the facade's calls that score."""
 
 MODEL_OPTIONS = (
     argument(
         "--sample", type=Path, metavar="FILE", help="CSV or Parquet: rows that the deployment must answer as here"
     ),
-    argument(
-        "--dtype",
-        type=dtype,
-        action="append",
-        default=[],
-        metavar="NAME=TYPE",
-        help="pandas dtype of a column of the sample; repeatable",
-    ),
+    DTYPE,
     argument("--specification", type=unicode, metavar="NAME", help="software specification; the best by default"),
     argument("--route", choices=["native", "function"], help="the way to go live; chosen by default"),
     argument(

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
     from wml_deployer.deployer import Deployer
 
-__all__ = ["Argument", "Command", "Result", "argument", "command", "open_project"]
+__all__ = ["Argument", "Command", "Result", "argument", "command", "open_project", "read_credentials"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,15 @@ def open_project(given: argparse.Namespace) -> Deployer:
     from wml_deployer.deployer import Deployer  # noqa: PLC0415 - --help answers at once
 
     metadata = given.project / "metadata.yaml"
-    return (
-        Deployer.local(metadata) if given.credentials == "local" else Deployer.from_files(given.credentials, metadata)
-    )
+    if given.credentials in {"local", "env"}:
+        return Deployer(read_credentials(given), metadata)
+    return Deployer.from_files(given.credentials, metadata)
+
+
+def read_credentials(given: argparse.Namespace) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+    """Read the credentials of a command: of the embedded service, of the environment alone, or a file."""
+    from wml_deployer.credentials import LocalCredentials, load_credentials  # noqa: PLC0415 - --help answers at once
+
+    if given.credentials == "local":
+        return LocalCredentials()
+    return load_credentials(None if given.credentials == "env" else given.credentials)

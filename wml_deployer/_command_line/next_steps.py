@@ -21,15 +21,15 @@ _FLAGS = {"version": "--name"}
 _FILES = frozenset({"metrics", "sample"})
 """Arguments whose flags take a file, whatever the example in Python is."""
 _ARGUMENTS = (
-    "allow_schema_change|code|isolated|metrics|reason|requirements|runtime|sample|specification|storage|timeout|to"
-    "|unpickle|version"
+    "allow_schema_change|batch_rows|cascade|code|in_flight|isolated|keep|metrics|named|on_error|reason|requirements"
+    "|runtime|sample|specification|storage|timeout|to|unpickle|version"
 )
 _OF_SPACES = {"list_spaces": "spaces", "create_space": "spaces create"}
 """Functions of the package that take credentials, and the commands for them."""
-_WITHOUT_COMMAND = frozenset(
-    {"candidate", "compare", "delete", "discard", "jobs", "promote", "prune", "recover", "score", "store"}
-)
-_CALL = re.compile(r"\b(Call )?(?:Deployer\.)?([a-z_]+)\(([^()]*)\)")
+_NAMES = {"console_link": "console"}
+"""Commands that are not called as the verb is."""
+# A method of something else, such as Job.cancel(), is no verb.
+_CALL = re.compile(r"(?<![\w.])(Call )?(?:Deployer\.)?([a-z_]+)\(([^()]*)\)")
 _ARGUMENT = re.compile(rf"\b({_ARGUMENTS})=('[^']*'|\[[^]]*\]|\{{[^}}]*\}}|[\w.+-]*\w)?")
 
 
@@ -43,7 +43,7 @@ def in_flags(text: str, commands: Iterable[str], model: str, place: str) -> str:
         place: What stands for the project and the credentials.
 
     Returns:
-        The next step for the command line; a verb without a command stays a call, marked as Python.
+        The next step for the command line.
 
     Example:
         >>> in_flags("Call rollback(to='v0.1').", ["rollback"], "MODEL", "PROJECT CREDENTIALS")
@@ -59,11 +59,12 @@ def in_flags(text: str, commands: Iterable[str], model: str, place: str) -> str:
         if name in _OF_SPACES:
             given = arguments.replace("credentials", shlex.split(place)[-1], 1).replace(",", "").replace("'", "")
             return f"`wml-deployer {_OF_SPACES[name]} {given}`"
-        if name not in known:
-            return f"{match[0]} in Python" if name in _WITHOUT_COMMAND else match[0]
+        command = _NAMES.get(name, name)
+        if command not in known:
+            return match[0]
         options = [_flag(*found.groups()) for found in _ARGUMENT.finditer(arguments)]
         models = [model] if re.match(r"\s*model\b", arguments) else []
-        return f"{'Run ' if call else ''}`{' '.join(['wml-deployer', name, *models, place, *options])}`"
+        return f"{'Run ' if call else ''}`{' '.join(['wml-deployer', command, *models, place, *options])}`"
 
     return _ARGUMENT.sub(lambda match: _flag(*match.groups()), _CALL.sub(as_command, text))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from wml_deployer.deployment import Deployment
 
-__all__ = ["deploy", "release", "rollback", "status", "update"]
+__all__ = ["delete", "deploy", "deployment_facts", "release", "rollback", "status", "update"]
 
 _ROLLOUT = (MODEL, PROJECT, CREDENTIALS, TIMEOUT, *MODEL_OPTIONS, NAME, METRICS, REASON)
 
@@ -35,7 +35,7 @@ def deploy(given: argparse.Namespace) -> Result:
     """Deploy the first version."""
     options = _rollout_options(given)
     with open_project(given) as deployer:
-        return _facts(deployer.deploy(given.model, **options))
+        return Result(deployment_facts(deployer.deploy(given.model, **options)))
 
 
 @command("serve another version under the same id and URL", *_ROLLOUT, ALLOW_SCHEMA_CHANGE)
@@ -43,7 +43,9 @@ def update(given: argparse.Namespace) -> Result:
     """Serve another version."""
     options = _rollout_options(given)
     with open_project(given) as deployer:
-        return _facts(deployer.update(given.model, allow_schema_change=given.allow_schema_change, **options))
+        return Result(
+            deployment_facts(deployer.update(given.model, allow_schema_change=given.allow_schema_change, **options))
+        )
 
 
 @command("deploy the first time, afterwards update; nothing when this content is live", *_ROLLOUT, ALLOW_SCHEMA_CHANGE)
@@ -51,7 +53,9 @@ def release(given: argparse.Namespace) -> Result:
     """Deploy or update, or find that nothing is to be done."""
     options = _rollout_options(given)
     with open_project(given) as deployer:
-        return _facts(deployer.release(given.model, allow_schema_change=given.allow_schema_change, **options))
+        return Result(
+            deployment_facts(deployer.release(given.model, allow_schema_change=given.allow_schema_change, **options))
+        )
 
 
 @command(
@@ -68,14 +72,26 @@ def release(given: argparse.Namespace) -> Result:
 def rollback(given: argparse.Namespace) -> Result:
     """Serve an earlier version again."""
     with open_project(given) as deployer:
-        return _facts(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout))
+        return Result(deployment_facts(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout)))
 
 
 @command("tell what serves", PROJECT, CREDENTIALS, TIMEOUT)
 def status(given: argparse.Namespace) -> Result:
     """Look up the deployment."""
     with open_project(given) as deployer:
-        return _facts(deployer.status(timeout=given.timeout))
+        return Result(deployment_facts(deployer.status(timeout=given.timeout)))
+
+
+@command(
+    "delete the deployment, but not its stored versions",
+    *(PROJECT, CREDENTIALS, TIMEOUT),
+    argument("--cascade", action="store_true", help="the stored models as well, and what else is deployed of them"),
+)
+def delete(given: argparse.Namespace) -> Result:
+    """Delete the deployment."""
+    with open_project(given) as deployer:
+        deployer.delete(cascade=given.cascade, timeout=given.timeout)
+    return Result({"action": "deleted"})
 
 
 def _rollout_options(given: argparse.Namespace) -> dict[str, Any]:
@@ -83,6 +99,8 @@ def _rollout_options(given: argparse.Namespace) -> dict[str, Any]:
     return {**model_options(given), **own}
 
 
-def _facts(deployment: Deployment) -> Result:
+def deployment_facts(deployment: Deployment) -> dict[str, Any]:
+    """Return what is told of a deployment; first what was done, where something was."""
     names = ("id", "name", "url", "state", "version", "model_id", "revision")
-    return Result({name: getattr(deployment, name) for name in names})
+    done = {} if deployment.action is None else {"action": deployment.action}
+    return {**done, **{name: getattr(deployment, name) for name in names}}

@@ -6,12 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from wml_deployer._command_line.arguments import CREDENTIALS, TIMEOUT, unicode
-from wml_deployer._command_line.command import Result, argument, command
+from wml_deployer._command_line.command import Result, argument, command, read_credentials
 
 if TYPE_CHECKING:
     import argparse
-
-    from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
 
 __all__ = ["create", "spaces"]
 
@@ -21,7 +19,7 @@ def spaces(given: argparse.Namespace) -> Result:
     """List the spaces."""
     from wml_deployer.spaces import list_spaces  # noqa: PLC0415 - --help answers at once
 
-    found = list_spaces(_credentials(given), timeout=given.timeout)
+    found = list_spaces(read_credentials(given), timeout=given.timeout)
     rows = found.astype(object).where(found.notna(), None).to_dict("records")
     return Result([{str(name): value for name, value in row.items()} for row in rows], None if rows else "None.")
 
@@ -42,7 +40,7 @@ def create(given: argparse.Namespace) -> Result:
     from wml_deployer.spaces import create_space  # noqa: PLC0415 - --help answers at once
 
     made = create_space(
-        _credentials(given),
+        read_credentials(given),
         given.space,
         description=given.description,
         runtime=given.runtime,
@@ -51,9 +49,3 @@ def create(given: argparse.Namespace) -> Result:
         timeout=given.timeout,
     )
     return Result(asdict(made))
-
-
-def _credentials(given: argparse.Namespace) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
-    from wml_deployer.credentials import LocalCredentials, load_credentials  # noqa: PLC0415 - --help answers at once
-
-    return LocalCredentials() if given.credentials == "local" else load_credentials(given.credentials)

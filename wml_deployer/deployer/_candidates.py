@@ -133,7 +133,9 @@ class CandidateVerbs(OpenProject):
                     error, f"Version {chosen.name} serves; the candidate stays: call promote() again to remove it."
                 )
                 raise
-            return self._handle(record, chosen)
+            deployment = self._handle(record, chosen)
+            deployment.action = "updated"
+            return deployment
 
     @verb
     def discard(self, *, timeout: float = ROLLOUT_SECONDS) -> None:

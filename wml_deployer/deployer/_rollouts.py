@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RolloutVerbs"]
 
+_DONE = {"deploy": "deployed", "update": "updated", "rollback": "rolled back"}
+
 
 class RolloutVerbs(OpenProject):
     """Deploy the first version, update to another, and roll back."""
@@ -85,12 +87,10 @@ class RolloutVerbs(OpenProject):
                 project.ensure_known_version(record)
             chosen = project.versions.get(candidate, request, upload=record is None)
             if record is None:
-                record = project.deploy(chosen, reason)
-            elif project.serving(record) != chosen:
+                return self._deployed_first(project, chosen, reason)
+            if project.serving(record) != chosen:
                 raise deployed_already(self.metadata.project_name)
-            else:
-                record = project.serve(record, chosen, "update", reason)
-            return self._handle(record, chosen)
+            return self._switched(project, record, chosen, "update", reason)
 
     @verb
     def update(
@@ -218,7 +218,7 @@ class RolloutVerbs(OpenProject):
             chosen = project.versions.get(candidate, request)
             if record is not None:
                 return self._switched(project, record, chosen, "update", reason)
-            return self._handle(project.deploy(chosen, reason), chosen)
+            return self._deployed_first(project, chosen, reason)
 
     @verb
     def rollback(
@@ -286,8 +286,16 @@ class RolloutVerbs(OpenProject):
         with self._changing(timeout) as project:
             project.delete(cascade=cascade)
 
+    def _deployed_first(self, project: Project, version: Version, reason: str | None) -> Deployment:
+        deployment = self._handle(project.deploy(version, reason), version)
+        deployment.action = "deployed"
+        return deployment
+
     def _switched(
         self, project: Project, record: DeploymentRecord, version: Version, action: Action, reason: str | None
     ) -> Deployment:
-        record = project.serve(record, version, action, reason)
-        return self._handle(record, version)
+        was_settled = project.is_settled(record, version)
+        deployment = self._handle(project.serve(record, version, action, reason), version)
+        # What finishes an interrupted call is logged as that call would have been.
+        deployment.action = "unchanged" if was_settled else _DONE[self.metadata.log[-1].action]
+        return deployment
