@@ -153,7 +153,7 @@ def score_writer(output: Path | None) -> Iterator[Callable[[pd.DataFrame], None]
     except OSError as error:
         raise PayloadError(
             f"The scores cannot be written to {output}: {error.strerror or error}",
-            next_step="Give another file with --output.",
+            next_step="Choose another file.",
         ) from error
     finally:
         if partial != output:
