@@ -288,6 +288,9 @@ class ProjectMachine(RuleBasedStateMachine):
             if given and isinstance(given[0], Content):
                 ends[-1].opened(at)
             self.reopen(at)
+            # The service goes on with what a call that was killed had begun.
+            for deployment in self.place.client.deployments():
+                waiting.wait_until_settled(self.place.client, deployment)
             self.absorb(at, ends)
         self.check(at)
 

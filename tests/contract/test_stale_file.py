@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 
 from tests.contract.processes import ROWS, model
 from wml_deployer import Deployer
+from wml_deployer._clients import direct
 from wml_deployer.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -187,3 +188,19 @@ def test_what_was_changed_in_a_console_stands_in_the_history(project: Deployer) 
     assert [["rollback", "C", "B", "skipped"], ["rollback", "B", "A", "passed"]] == (
         project.history()[["action", "from", "to", "verification"]].tail(2).to_numpy().tolist()
     )
+
+
+def test_versions_on_later_pages_of_the_service_are_found(
+    reached: SoftwareCredentials, metadata_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost file is rebuilt with all of its versions, however many lists it takes."""
+    monkeypatch.setattr(direct, "PAGE", 2)
+    with Deployer(reached, metadata_path) as deployer:
+        for number in range(5):
+            deployer.release(model(number), sample=ROWS, version=f"v{number}")
+        metadata_path.with_suffix(".lock").unlink()
+        deployer.recover()
+        names = [version.name for version in deployer.metadata.versions]
+        deployer.delete(cascade=True)
+
+    assert ["v0", "v1", "v2", "v3", "v4"] == names

@@ -36,6 +36,20 @@ def test_revisions_freeze_the_content(client: Client, archives: tuple[bytes, byt
     assert archives == (client("GET", f"{path}&revision_id=1").content, client("GET", path).content)
 
 
+def test_every_revision_is_on_one_page(client: Client, archives: tuple[bytes, bytes]) -> None:
+    """The links lead from the newest revision to the oldest."""
+    model_id = client.store(archives[0])
+    for _ in range(5):
+        client("POST", f"/ml/v4/models/{model_id}/revisions", {"space_id": client.space_id})
+    found, link = [], f"/ml/v4/models/{model_id}/revisions?{client.scope}&limit=2"
+    while link:
+        page = client("GET", link).json
+        found += [resource["metadata"]["rev"] for resource in page["resources"]]
+        link = page.get("next", {}).get("href", "")
+
+    assert ["5", "4", "3", "2", "1"] == found
+
+
 def test_update_and_rollback_change_what_serves(
     client: Client, classifiers: tuple[Any, Any], archives: tuple[bytes, bytes], rows: list[list[float]]
 ) -> None:

@@ -167,6 +167,19 @@ def wait_for_pools(folder: Path, number: int) -> int:
     return found
 
 
+def test_every_member_is_on_one_page(client: Client) -> None:
+    """The links lead through all members of a space, in the order in which they came."""
+    path = f"/v2/spaces/{client.space_id}/members"
+    client("POST", path, {"members": [{**MEMBER, "id": f"user-{number}"} for number in range(4)]})
+    found, link = [], f"{path}?limit=2"
+    while link:
+        page = client("GET", link).json
+        found += [member["id"] for member in page["resources"]]
+        link = page.get("next", {}).get("href", "").removeprefix(client.server.url)
+
+    assert [f"user-{number}" for number in range(4)] == found[1:]
+
+
 @pytest.mark.parametrize("path", ["/v2/spaces?include=members", "/v2/spaces/{}?include=members"])
 def test_members_are_included_if_asked_for(path: str, client: Client) -> None:
     """In the list and in the document of a space; otherwise they are left out."""

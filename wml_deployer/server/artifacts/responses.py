@@ -9,7 +9,7 @@ from wml_deployer.server.artifacts import models
 from wml_deployer.server.artifacts.models import KINDS, MODEL
 from wml_deployer.server.errors import wrong_field
 from wml_deployer.server.http import patch
-from wml_deployer.server.http.paging import page, size_of
+from wml_deployer.server.http.paging import link, page, size_of, start_of
 from wml_deployer.server.http.routing import Download, JsonResponse, Route
 from wml_deployer.server.spaces.containers import find_in_container, find_named, requested_container
 from wml_deployer.server.specifications.models import Specifications
@@ -101,10 +101,12 @@ def commit(kind: Kind, call: Call) -> JsonResponse:
 def list_revisions(kind: Kind, call: Call) -> JsonResponse:
     """List the revisions of an artifact, newest first, without their entities."""
     limit = size_of(call)
-    resources = [{"metadata": document["metadata"]} for document in call.transaction.revisions(_record(kind, call))]
-    scope = "&".join(f"{key}={call.query[key]}" for key in ("space_id", "project_id") if key in call.query)
-    first = f"{call.location.partition('?')[0]}?{scope}&limit={limit}"
-    return JsonResponse(200, {"first": {"href": first}, "limit": limit, "resources": resources[:limit]})
+    found = call.transaction.revisions(_record(kind, call), before=start_of(call), limit=limit + 1)
+    resources = [{"metadata": document["metadata"]} for document in found[:limit]]
+    listed = {"first": {"href": link(call.location, limit, None)}, "limit": limit, "resources": resources}
+    if len(found) > limit:
+        listed["next"] = {"href": link(call.location, limit, int(resources[-1]["metadata"]["rev"]))}
+    return JsonResponse(200, listed)
 
 
 def _record(kind: Kind, call: Call) -> Record:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call
     from wml_deployer.server.storage.records import Record
 
-__all__ = ["LARGEST", "page", "size_of"]
+__all__ = ["LARGEST", "link", "page", "size_of", "start_of"]
 
 _DEFAULT = 100
 _LIMIT = re.compile(r"[0-9]{1,9}")
@@ -60,26 +60,33 @@ def page(
 
     """
     limit = size_of(call)
-    records = call.transaction.find(kind, container, where=where, after=_start(call), limit=limit + 1)
+    records = call.transaction.find(kind, container, where=where, after=start_of(call), limit=limit + 1)
     prefix = call.url if absolute else ""
     result: dict[str, Any] = {
-        "first": {"href": prefix + _link(call.location, limit, None)},
+        "first": {"href": prefix + link(call.location, limit, None)},
         "limit": limit,
         "resources": [render(record) for record in records[:limit]],
     }
     if len(records) > limit:
-        result["next"] = {"href": prefix + _link(call.location, limit, records[limit - 1].sequence)}
+        result["next"] = {"href": prefix + link(call.location, limit, records[limit - 1].sequence)}
     return result
 
 
-def _start(call: Call) -> int:
+def start_of(call: Call) -> int:
+    """Return where the requested page begins, as the link to it says; 0 for the first one.
+
+    Raises:
+        InvalidRequestError: It is not from such a link.
+
+    """
     given = call.query.get("start", "0")
     if not _START.fullmatch(given):
         raise InvalidRequestError(f"The start '{given}' is invalid: take it from the link to the next page.")
     return int(given, 16)
 
 
-def _link(location: str, limit: int, after: int | None) -> str:
+def link(location: str, limit: int, after: int | None) -> str:
+    """Return the link to the page behind a member, or to the first one."""
     parts = urlsplit(location)
     query = {key: value for key, value in reversed(parse_qsl(parts.query)) if key not in ("start", "limit", "version")}
     query["limit"] = str(limit)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.http import patch
-from wml_deployer.server.http.paging import page, size_of
+from wml_deployer.server.http.paging import link, page, size_of, start_of
 from wml_deployer.server.http.routing import JsonResponse, Route
 from wml_deployer.server.spaces import members, models
 from wml_deployer.server.spaces.containers import SPACE, find_container, remove_container
@@ -75,9 +75,12 @@ def add_members(call: Call) -> JsonResponse:
 
 def list_members(call: Call) -> JsonResponse:
     """List the members of a space."""
-    found = members.members_of(_space(call))
-    href = f"{call.url}/v2/spaces/{call.path['space_id']}/members?limit={size_of(call)}"
-    return JsonResponse(200, {"first": {"href": href}, "limit": size_of(call), "resources": found[: size_of(call)]})
+    found, start, limit = members.members_of(_space(call)), start_of(call), size_of(call)
+    first = {"href": call.url + link(call.location, limit, None)}
+    listed = {"first": first, "limit": limit, "resources": found[start : start + limit]}
+    if len(found) > start + limit:
+        listed["next"] = {"href": call.url + link(call.location, limit, start + limit)}
+    return JsonResponse(200, listed)
 
 
 def show_member(call: Call) -> JsonResponse:

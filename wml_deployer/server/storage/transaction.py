@@ -144,10 +144,18 @@ class Transaction:
         ).fetchone()
         return orjson.loads(row[0]) if row else None
 
-    def revisions(self, record: Record) -> list[dict[str, Any]]:
-        """Return the documents of a record's revisions, newest first."""
+    def revisions(self, record: Record, *, before: int = 0, limit: int = -1) -> list[dict[str, Any]]:
+        """Return the documents of a record's revisions, newest first.
+
+        Args:
+            record: The record.
+            before: Only revisions older than this number; 0 for all.
+            limit: At most so many; -1 for all.
+
+        """
         rows = self._connection.execute(
-            "SELECT document FROM revisions WHERE kind=? AND id=? ORDER BY number DESC", (record.kind, record.id)
+            "SELECT document FROM revisions WHERE kind=? AND id=? AND (?=0 OR number<?) ORDER BY number DESC LIMIT ?",
+            (record.kind, record.id, before, before, limit),
         )
         return [orjson.loads(row[0]) for row in rows]
 
