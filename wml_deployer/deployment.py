@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from typing_extensions import Unpack
 
+from wml_deployer._clients.records import DeploymentRecord
+from wml_deployer._rollout.serving_options import user_tags
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline, remaining, stoppable
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
     from wml_deployer.metadata import Route, Version
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Deployment", "StoredModel"]
 
 REQUEST_SECONDS = 60.0
+
+Done = Literal["deployed", "updated", "rolled back", "configured", "unchanged"]
+"""What a call did to a deployment."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,9 @@ class Deployment:
         version: Name of the version that serves, where this project knows it.
         model_id: The model asset that serves.
         revision: Its revision.
-        action: What the call that returned this handle did: ``deployed``, ``updated``, ``rolled back``, or
-            ``unchanged`` where that version served already; ``None`` where it only looked.
+        action: What the call that returned this did: ``"deployed"``, ``"updated"``, ``"rolled back"``,
+            ``"configured"`` (how it is served was changed, and not what), ``"unchanged"``; ``None`` where it looked
+            only.
 
     Example:
         >>> import tempfile
@@ -123,7 +128,7 @@ class Deployment:
     version: str | None
     model_id: str
     revision: str | None
-    action: str | None = field(repr=False, compare=False, default=None, kw_only=True)
+    action: Done | None = field(repr=False, compare=False, default=None, kw_only=True)
     raw: dict[str, Any] = field(repr=False, compare=False)
     _client: Client = field(repr=False, compare=False)
     _schema: Schema | None = field(repr=False, compare=False, default=None)
@@ -160,6 +165,31 @@ class Deployment:
     def schema(self) -> Schema | None:
         """Input fields and classes of the version that serves, where this project knows it."""
         return self._schema
+
+    @property
+    def serving_name(self) -> str | None:
+        """A name that stands for the id in the URL, if it has one."""
+        return self._record.serving_name
+
+    @property
+    def description(self) -> str:
+        """The text that describes it to people."""
+        return self._record.description
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words to search by that its users gave it."""
+        return user_tags(self._record)
+
+    @property
+    def hardware(self) -> str | None:
+        """Name of the hardware specification of each copy, where the service says it."""
+        return self._record.hardware
+
+    @property
+    def copies(self) -> int:
+        """How many copies shared the requests when it was last looked at."""
+        return self._record.copies
 
     def refresh(self, *, timeout: float | None = None) -> Self:
         """Look up the deployment again.
@@ -256,15 +286,18 @@ class Deployment:
     def _repr_html_(self) -> str:
         return view_of(self).html
 
+    @property
+    def _record(self) -> DeploymentRecord:
+        return DeploymentRecord.from_document(self.raw)
+
     @cached_property
     def _endpoint(self) -> Endpoint:
         """The lookups of the deployment, shared by all that score on it in this process."""
-        from wml_deployer._clients.records import DeploymentRecord  # noqa: PLC0415
         from wml_deployer._scoring.serving import Endpoint  # noqa: PLC0415 - deferred: pandas is slow to import
 
         endpoint = Endpoint(self._client, self.id)
         endpoint.learn(self._versions)
-        endpoint.add_record(DeploymentRecord.from_document(self.raw))
+        endpoint.add_record(self._record)
         return endpoint
 
     def _ask(self, body: bytes) -> bytes:
@@ -303,7 +336,10 @@ def _(stored: StoredModel) -> View:
 @view_of.register(Deployment)
 def _(deployment: Deployment) -> View:
     facts = {name: getattr(deployment, name) for name in ("name", "id", "version", "model_id", "revision")}
-    return deployment_view(facts, deployment.url, deployment.state, deployment.raw, deployment.schema)
+    options = {
+        name: getattr(deployment, name) for name in ("serving_name", "description", "tags", "hardware", "copies")
+    }
+    return deployment_view(facts, options, deployment.url, deployment.state, deployment.schema)
 
 
 async def score_on_thread(

@@ -240,15 +240,31 @@ class LocalServer:
         """Let the service make the same ids again from here on; None returns to unpredictable ones."""
         self._call("PUT", "/seed", {"seed": seed})
 
-    def limit(self, *, deployments: int | None = None, requests_per_second: float | None = None) -> None:
+    def limit(
+        self,
+        *,
+        deployments: int | None = None,
+        jobs: int | None = None,
+        requests_per_second: float | None = None,
+        plan: str = "standard",
+        task_credentials: bool = False,
+    ) -> None:
         """Set the limits of the plan; None for no limit.
 
         Args:
             deployments: Beyond so many, new ones are refused with 403.
+            jobs: Beyond so many, new ones are refused with 403, until others are deleted.
             requests_per_second: Beyond so many, requests are refused with 429 and ``Retry-After``.
+            plan: Name of the plan, as the instance shows it: ``lite``, ``essentials`` or ``standard``.
+            task_credentials: Whether jobs of those who logged in as to IBM Cloud are refused without task credentials.
+
+        Example:
+            >>> with LocalServer() as server:
+            ...     server.limit(requests_per_second=2, plan="lite", task_credentials=True)
 
         """
-        self._call("PUT", "/limits", {"deployments": deployments, "requests_per_second": requests_per_second})
+        limits = {"deployments": deployments, "jobs": jobs, "requests_per_second": requests_per_second}
+        self._call("PUT", "/limits", {**limits, "plan": plan, "task_credentials": task_credentials})
 
     def set_specification(self, name: str, state: str) -> None:
         """Let a base software specification be elsewhere in its life.

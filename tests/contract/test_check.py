@@ -116,7 +116,7 @@ def test_a_stored_model_is_checked_by_its_specification(deployer: Deployer, mode
     """What is stored already has no content to look into."""
     report = deployer.check(deployer.store(model))
 
-    assert ("runtime-25.1-py3.12", ()) == (report.specification, report.findings)
+    assert ("runtime-25.1-py3.12", ()) == (report.specification, report.errors)
 
 
 def test_a_lambda_is_found(deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]) -> None:

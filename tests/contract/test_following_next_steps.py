@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from tests.contract.interruptions import requests_watched
 from tests.contract.processes import ROWS, model, number_of
 from tests.next_steps import Step, follows
-from wml_deployer import Deployer, SoftwareCredentials, create_space, list_spaces
+from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials, create_space, list_spaces
 from wml_deployer._clients.door import connect_account
 from wml_deployer._clients.records import ModelProperties
 from wml_deployer._verification import verify
@@ -31,6 +31,8 @@ from wml_deployer.testing import LocalServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.connect_proxy import ConnectProxy
 
 pytestmark = pytest.mark.slow
 
@@ -607,3 +609,52 @@ def test_write_a_key_a_line(step: Step, reached: SoftwareCredentials, tmp_path: 
         deployer.delete(cascade=True)
 
     assert "v1" == stored.version
+
+
+# How it is served.
+
+
+@follows("Give the number of copies: scale(copies=2).")
+def test_a_number_of_copies(step: Step, project: Deployer) -> None:
+    """Nothing was asked for."""
+    step.given_by(project.scale)
+
+    assert 2 == step.run("scale(copies=2)", project).copies
+
+
+@follows(
+    "Call delete(), then deploy(model, hardware='{}'): its id is another one then. "
+    "More copies serve more requests, too: scale(copies=2)."
+)
+@pytest.mark.parametrize("copies", [False, True])
+def test_other_hardware(step: Step, project: Deployer, copies: bool) -> None:
+    """The service does not change that of a deployment that is there."""
+    step.given_by(lambda: project.scale(hardware="L"))
+    if copies:
+        assert 2 == step.run("scale(copies=2)", project).copies
+        return
+    step.run("delete()", project)
+
+    assert "L" == step.run("deploy(model, hardware='L')", project, model=model(0)).hardware
+
+
+@follows("Call create_task_credentials() once: IBM Cloud runs jobs with them alone.")
+def test_task_credentials(
+    step: Step, server: LocalServer, proxy: ConnectProxy, metadata_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job on IBM Cloud."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    info = server.info
+    credentials = CloudCredentials(url="eu-de", apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id)
+    server.limit(task_credentials=True)
+    try:
+        with Deployer(credentials, metadata_path) as deployer:
+            deployer.deploy(model(0), sample=ROWS)
+            step.given_by(lambda: deployer.score_batch(ROWS))
+            step.run("create_task_credentials()", deployer)
+
+            assert len(ROWS) == len(deployer.score_batch(ROWS))
+            deployer.delete(cascade=True)
+    finally:
+        server.limit()

@@ -207,10 +207,11 @@ def test_a_second_deployment_of_one_project_is_refused_and_removed(
 ) -> None:
     """Two machines that deploy at the same time: the older deployment stays."""
     from wml_deployer._rollout.deploying import create  # noqa: PLC0415 - the race itself is not to be timed
+    from wml_deployer.metadata import ServingOptions  # noqa: PLC0415
 
     version = project.metadata.versions[0]
     with pytest.raises(ConflictError, match="at the same time"):
-        create(project._project.client, project.metadata, version)
+        create(project._project.client, project.metadata, version, ServingOptions())
     name = project.metadata.project_name
 
     assert [project.status().id] == [d.id for d in project._project.client.deployments() if name in d.name]

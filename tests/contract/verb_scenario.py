@@ -22,7 +22,7 @@ __all__ = ["TIMEOUT_SECONDS", "VERBS", "VerbScenario"]
 TIMEOUT_SECONDS = 60.0
 VERBS = (
     *("deploy", "release at first", "update", "release", "rollback", "candidate", "promote", "discard"),
-    *("prune", "recover", "delete", "cascade", "batch"),
+    *("prune", "recover", "delete", "cascade", "batch", "scale"),
 )
 DEPLOYED_BEFORE = frozenset(VERBS) - {"deploy", "release at first"}
 BEGINS_ANEW = frozenset({"deploy", "release at first", "delete", "cascade", "prune"})
@@ -37,6 +37,7 @@ class VerbScenario(ObservedProject):
         server: The service.
         verb: The verb.
         number: Number of the model that the next call serves.
+        copies: How many copies the next call asks for.
         count: How many points were run.
 
     """
@@ -46,6 +47,7 @@ class VerbScenario(ObservedProject):
     verb: str
     deployer: Deployer = field(init=False)
     number: int = field(default=0, init=False)
+    copies: int = field(default=1, init=False)
     count: int = field(default=0, init=False)
     known_calls: ClassVar[dict[str, list[Call]]] = {}
 
@@ -61,6 +63,7 @@ class VerbScenario(ObservedProject):
     def new_deployer(self) -> None:
         """Begin a new project, not yet connected."""
         self.new_project()
+        self.copies = 1
         self.deployer = Deployer(self.credentials, self.folder / "metadata.yaml")
         if self.verb in DEPLOYED_BEFORE:
             self.release(0)
@@ -73,6 +76,7 @@ class VerbScenario(ObservedProject):
         """See that the verb has all of its work before it."""
         if self.count == 0 or self.verb in BEGINS_ANEW:
             self.new_deployer()
+        self.copies = 3 - self.copies
         # Another content each time: what is stored already is not stored again.
         self.number = len(self.deployer.metadata.versions)
         if self.verb == "rollback":
@@ -106,6 +110,8 @@ class VerbScenario(ObservedProject):
             self.deployer.prune(keep=1, timeout=timeout)
         elif self.verb == "cascade":
             self.deployer.delete(cascade=True, timeout=timeout)
+        elif self.verb == "scale":
+            self.deployer.scale(copies=self.copies, timeout=timeout)
         elif self.verb == "batch":
             self.deployer.score_batch(ROWS, timeout=timeout)
         else:

@@ -21,6 +21,7 @@ VERBS: dict[str, Verb] = {
     "release": lambda deployer, model, rows, **time: deployer.release(model, sample=rows, **time),
     "update": lambda deployer, model, rows, **time: deployer.update(model, sample=rows, **time),
     "rollback": lambda deployer, _, __, **time: deployer.rollback(to="v0.1", **time),
+    "scale": lambda deployer, _, __, **time: deployer.scale(copies=2, **time),
     "score": lambda deployer, _, rows, **time: deployer.score(rows, **time),
     "status": lambda deployer, _, __, **time: deployer.status(**time),
     "delete": lambda deployer, _, __, **time: deployer.delete(**time),

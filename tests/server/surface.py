@@ -341,6 +341,15 @@ def specifications(do: Program, specification: str) -> None:
     do.call("hardware_specifications.delete", hardware_id)
 
 
+def task_credentials(do: Program) -> None:
+    """Store the key that jobs of IBM Cloud run with, and take it back."""
+    stored = do.call("task_credentials.store", "own", "said")
+    credentials_id = do.call("task_credentials.get_id", stored)
+    do.call("task_credentials.get_details", credentials_id)
+    do.call("task_credentials.list")
+    do.call("task_credentials.delete", credentials_id)
+
+
 def assets(do: Program, specification: str) -> None:
     """Data assets, scripts, Shiny applications and model definitions."""
     Path("table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
@@ -521,11 +530,6 @@ def elsewhere(do: Program) -> None:
         ),
         "runtime_definitions.update": (NO_ID, {"name": "r"}),
         "service_instance.get_details": (),
-        "task_credentials.delete": (NO_ID,),
-        "task_credentials.get_details": (),
-        "task_credentials.get_id": (entry,),
-        "task_credentials.list": (),
-        "task_credentials.store": (),
         "training.cancel": (NO_ID,),
         "training.delete": (NO_ID,),
         "training.get_details": (),
@@ -609,6 +613,7 @@ def main(mode: str, url: str, apikey: str, bundle: str) -> None:
     others(do, specification)
     specifications(do, specification)
     assets(do, specification)
+    task_credentials(do)
     spaces(do, space_id)
     elsewhere(do)
     do.call("repository.delete", function_id)

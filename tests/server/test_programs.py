@@ -247,7 +247,6 @@ def test_models_are_found_by_their_specification(client: Client) -> None:
     [
         ("GET", "/ml/v4/model_definitions", "Model definitions"),
         ("GET", "/ml/v4/trainings", "Training"),
-        ("GET", "/v1/task_credentials", "Task credentials"),
         ("POST", "/v2/connections/files/driver.jar", "Connections"),
         ("PUT", "/v2/asset_files/dbdrivers/driver.jar", "database drivers"),
         ("GET", "/v2/datasource_types", "Connections"),

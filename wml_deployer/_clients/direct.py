@@ -6,31 +6,32 @@ Each stands here because IBM's clients break the contract on it; the defect is n
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
-from wml_deployer._clients.documents import is_document
+from wml_deployer._clients.deployments import DeploymentCalls
 from wml_deployer._clients.exchange import request
 from wml_deployer._clients.records import (
     ARRAY_TYPE,
     FRAME_TYPE,
     UNKNOWN_TYPE,
     AssetKind,
-    DeploymentRecord,
     JobRecord,
     ModelProperties,
     ModelRecord,
-    PlanRecord,
 )
+from wml_deployer._clients.rest import API_VERSION
+from wml_deployer._clients.rights import RightsCalls
 from wml_deployer._transport.deadline import cleanup_deadline, remaining
 from wml_deployer._transport.idempotency import send_once
 from wml_deployer._transport.pool import READ_SECONDS
-from wml_deployer._transport.responses import Response, checked
-from wml_deployer.errors import InvalidResponseError, NotFoundError, WMLDeployerError
+from wml_deployer._transport.responses import checked
+from wml_deployer.errors import (
+    InvalidResponseError,
+    NotFoundError,
+    WMLDeployerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,31 +43,18 @@ if TYPE_CHECKING:
     from wml_deployer._transport.pool import Transport
     from wml_deployer.schema import Schema
 
-__all__ = ["DirectCalls", "change_count", "changing", "input_schemas"]
+__all__ = ["DirectCalls", "input_schemas"]
 
-API_VERSION = "2026-08-17"
-PAGE = 200
 Result = TypeVar("Result")
 _JSON = {"Content-Type": "application/json"}
 
 
-class DirectCalls:
-    """Calls of the service's REST API on one deployment space.
-
-    Args:
-        url: Base URL of the service.
-        scope: The deployment space, or a project.
-        transport: What to ask through.
-        tokens: Where the bearer token comes from.
-
-    """
+class DirectCalls(DeploymentCalls, RightsCalls):
+    """Calls of the service's REST API on one deployment space."""
 
     def __init__(self, url: str, scope: Scope, transport: Transport, tokens: TokenSource) -> None:
         """Ask nothing yet."""
-        self.url = url.rstrip("/")
-        self.scope = scope
-        self._transport = transport
-        self._tokens = tokens
+        super().__init__(url, scope, transport, tokens)
         self._kinds: dict[str, AssetKind] = {}
 
     def replace_content(self, model_id: str, archive: Path) -> None:
@@ -182,43 +170,6 @@ class DirectCalls:
 
         return self._of_its_kind(model_id, look)
 
-    def deployment(self, deployment_id: str) -> DeploymentRecord:
-        """Ask for a deployment. IBM's clients take turns within a process; a look beside a score cannot wait."""
-        path = f"/ml/v4/deployments/{deployment_id}"
-        return DeploymentRecord.from_document(self._call("GET", path, "look up the deployment").document())
-
-    def create_deployment(
-        self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
-    ) -> DeploymentRecord:
-        """Start a deployment. IBM's clients send this again after a lost answer (two to four deployments), wait without
-        end, look for the first time after five seconds, and print.
-        """
-        entity = {
-            "name": name,
-            **self.scope.query,
-            "asset": {"id": model_id, "rev": revision},
-            "online": {},
-            "custom": custom,
-            "tags": list(tags),
-        }
-        return DeploymentRecord.from_document(
-            self._call("POST", "/ml/v4/deployments", "deploy", json=entity).document()
-        )
-
-    def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
-        """Change what a deployment serves. IBM's older client returns nothing, looks at no failure and prints."""
-        patch = [{"op": "replace", "path": "/asset", "value": {"id": model_id, "rev": revision}}]
-        path = f"/ml/v4/deployments/{deployment_id}"
-        with changing(deployment_id):
-            changed = self._call("PATCH", path, "update the deployment", json=patch, repeatable=True)
-        return DeploymentRecord.from_document(changed.document())
-
-    def describe_deployment(self, deployment_id: str, custom: Document) -> None:
-        """Change the free facts. IBM's newer client waits five seconds after this, and the older one prints."""
-        patch = [{"op": "add", "path": "/custom", "value": custom}]
-        path = f"/ml/v4/deployments/{deployment_id}"
-        self._call("PATCH", path, "describe the deployment", json=patch, repeatable=True)
-
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Score. IBM's clients send NaN, change integers and dates, rewrite the caller's payload, and the older one
         opens a TLS connection a call and waits without end.
@@ -231,24 +182,6 @@ class DirectCalls:
             self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True, silence=silence
         )
         return checked(response, "score").body
-
-    def create_batch_deployment(self, name: str, model_id: str, revision: str, custom: Document) -> DeploymentRecord:
-        """Start a batch deployment of a revision."""
-        entity = {
-            "name": name,
-            **self.scope.query,
-            "asset": {"id": model_id, "rev": revision},
-            "batch": {},
-            "hardware_spec": {"name": "S", "num_nodes": 1},
-            "custom": custom,
-        }
-        created = self._call("POST", "/ml/v4/deployments", "create the batch deployment", json=entity)
-        return DeploymentRecord.from_document(created.document())
-
-    def batch_deployments(self) -> Sequence[DeploymentRecord]:
-        """List every batch deployment of the space."""
-        listed = self._pages("/ml/v4/deployments", "list the batch deployments")
-        return [DeploymentRecord.from_document(item) for item in listed if "batch" in item.get("entity", {})]
 
     def start_job(self, deployment_id: str, name: str, body: bytes) -> JobRecord:
         """Start a job on ``input_data`` bytes, once: after a lost response the job of this name is looked for.
@@ -264,7 +197,8 @@ class DirectCalls:
             started = self._call("POST", "/ml/v4/deployment_jobs", "start the job", body=document, headers=headers)
             return JobRecord.from_document(started.document())
 
-        return send_once(start, lambda: next((job for job in self.jobs() if job.name == name), None))
+        with self.needing_task_credentials():
+            return send_once(start, lambda: next((job for job in self.jobs() if job.name == name), None))
 
     def job(self, job_id: str) -> JobRecord:
         """Ask for a job."""
@@ -284,12 +218,6 @@ class DirectCalls:
             self._call("DELETE", path, "cancel the job", params={"hard_delete": "true"}, repeatable=True)
         except NotFoundError:
             return
-
-    def plan(self, instance_id: str) -> PlanRecord:
-        """Ask for a plan. IBM's older client tells of none on Cloud Pak for Data."""
-        return PlanRecord.from_document(
-            self._call("GET", f"/ml/v4/instances/{instance_id}", "look up the runtime instance").document()
-        )
 
     def beside(self, work: Callable[[], None]) -> None:
         """Run something on a thread of its own, until :meth:`close` ends it."""
@@ -321,39 +249,6 @@ class DirectCalls:
             self._kinds[model_id] = "model"
         return found
 
-    def _pages(self, path: str, operation: str) -> Iterator[Document]:
-        params: dict[str, str] = {"limit": str(PAGE)}
-        while True:
-            page = self._call("GET", path, operation, params=params).document()
-            resources = page.get("resources") or []
-            following = page.get("next") or {}
-            if not isinstance(resources, list) or not isinstance(following, dict):
-                raise InvalidResponseError("The service's list is not a list.", operation=operation)
-            yield from filter(is_document, resources)
-            if not isinstance(following.get("href"), str):
-                return
-            params = {"limit": str(PAGE), "start": _start_of(following["href"])}
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        operation: str,
-        *,
-        params: dict[str, str] | None = None,
-        json: object = None,
-        headers: dict[str, str] | None = None,
-        body: bytes | IO[bytes] | None = None,
-        **options: Any,
-    ) -> Response:
-        query = urlencode({"version": API_VERSION, **self.scope.query, **(params or {})})
-        if json is not None:
-            body, headers = orjson.dumps(json), _JSON
-        url = f"{self.url}{path}?{query}"
-        return checked(
-            request(self._transport, self._tokens, method, url, headers=headers, body=body, **options), operation
-        )
-
 
 def input_schemas(schema: Schema) -> list[Document]:
     """Write the input schema that is stored with a model."""
@@ -363,36 +258,3 @@ def input_schemas(schema: Schema) -> list[Document]:
 
 def _rev(revision: str | None) -> dict[str, str]:
     return {} if revision is None else {"rev": revision}
-
-
-def _start_of(href: str) -> str:
-    query = parse_qs(urlsplit(href).query)
-    return (query.get("start") or query.get("bookmark") or [""])[0]
-
-
-_counts: Counter[str] = Counter()
-
-
-def change_count(deployment_id: str) -> int:
-    """Return a number that is another one once this process has begun, or ended, to change the deployment."""
-    return _counts[deployment_id]
-
-
-@contextmanager
-def changing(deployment_id: str) -> Iterator[None]:
-    """Count a change of what a deployment serves.
-
-    It counts when it begins and when it ends: what is looked up in between may still tell of the version before.
-
-    Example:
-        >>> before = change_count("3f2c")
-        >>> with changing("3f2c"):
-        ...     change_count("3f2c") == before
-        False
-
-    """
-    _counts[deployment_id] += 1
-    try:
-        yield
-    finally:
-        _counts[deployment_id] += 1

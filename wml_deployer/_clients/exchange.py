@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from typing_extensions import Unpack
 
 from wml_deployer import errors
@@ -136,14 +136,14 @@ def request(
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
-    body: bytes | IO[bytes] | None = None,
+    body: bytes | SecretBytes | IO[bytes] | None = None,
     **options: Unpack[Options],
 ) -> Response:
     """Send a request with the token; after a 401, which nothing was done for, once more with a new one.
 
     IBM's clients do not log in again after a 401, and the newer one sends the same token four times.
     """
-    start = None if body is None or isinstance(body, bytes) else body.tell()
+    start = None if body is None or isinstance(body, bytes | SecretBytes) else body.tell()
     token = SecretStr(tokens.token())
     response = transport.request(method, url, headers=headers, body=body, token=token, **options)
     if response.status != HTTPStatus.UNAUTHORIZED:

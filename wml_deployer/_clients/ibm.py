@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from wml_deployer._clients.direct import DirectCalls, changing, input_schemas
+from wml_deployer._clients.deployments import changing
+from wml_deployer._clients.direct import DirectCalls, input_schemas
 from wml_deployer._clients.documents import entity, packages, specification_of
 from wml_deployer._clients.exchange import Exchange, exchanging, isolated, translated
 from wml_deployer._clients.protocol import Scope, refuse_project

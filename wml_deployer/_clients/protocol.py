@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PlanRecord,
         SpaceRecord,
     )
+    from wml_deployer.metadata import ServingOptions
     from wml_deployer.specifications import Specification
 
 __all__ = ["Account", "Client", "Scope", "Scoring", "refuse_project"]
@@ -162,6 +163,12 @@ class Client(Protocol):
     def plan(self, instance_id: str) -> PlanRecord:
         """Ask for the plan of a runtime instance and what of it is used."""
 
+    def has_task_credentials(self) -> bool | None:
+        """Ask whether IBM Cloud can run jobs for the caller; ``None`` where it needs nothing, or does not tell."""
+
+    def create_task_credentials(self) -> bool:
+        """Let IBM Cloud keep the caller's key to run jobs; return whether that was needed."""
+
     def store_model(self, archive: Path, properties: ModelProperties) -> ModelRecord:
         """Store a new model; when it fails nothing is left behind."""
 
@@ -190,15 +197,37 @@ class Client(Protocol):
         """Delete a model and all its revisions."""
 
     def create_deployment(
-        self, name: str, model_id: str, revision: str, custom: Document, tags: Sequence[str] = ()
+        self,
+        name: str,
+        model_id: str,
+        revision: str,
+        custom: Document,
+        tags: Sequence[str] = (),
+        *,
+        options: ServingOptions | None = None,
     ) -> DeploymentRecord:
-        """Start an online deployment of a revision."""
+        """Start an online deployment of a revision, with one copy: the service takes no other number here."""
 
     def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
         """Start to serve another revision under the same id and URL."""
 
     def describe_deployment(self, deployment_id: str, custom: Document) -> None:
         """Replace the free facts of a deployment, without changing what it serves."""
+
+    def label_deployment(self, deployment_id: str, description: str, tags: Sequence[str]) -> DeploymentRecord:
+        """Replace the description and the tags of a deployment."""
+
+    def name_deployment(self, deployment_id: str, serving_name: str) -> DeploymentRecord:
+        """Give a deployment a serving name, in place of the one that it may have."""
+
+    def scale_deployment(self, deployment_id: str, hardware: str, copies: int) -> DeploymentRecord:
+        """Start to serve with another number of copies; the service requires the name of the present hardware."""
+
+    def is_serving_name_free(self, serving_name: str) -> bool:
+        """Ask whether no deployment of any space has this serving name."""
+
+    def hardware(self) -> Sequence[str]:
+        """List the names of the hardware specifications of the space."""
 
     def deployment(self, deployment_id: str) -> DeploymentRecord:
         """Ask for a deployment."""

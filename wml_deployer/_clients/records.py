@@ -109,6 +109,11 @@ class DeploymentRecord:
         state: ``initializing``, ``updating``, ``ready`` or ``failed``.
         failure: Why it failed, or why the service went back to what served before.
         modified_at: When it was changed last, as the service writes it.
+        serving_name: A name that stands for the id in its URL, if it has one.
+        tags: All of its tags, also those that this library set.
+        hardware: Name of its hardware specification, where the service says it.
+        copies: How many copies serve.
+        scaling_to: How many copies are being started, or left; ``None`` while their number does not change.
 
     """
 
@@ -123,6 +128,12 @@ class DeploymentRecord:
     modified_at: str
     custom: Document
     raw: Document = field(repr=False, compare=False)
+    serving_name: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    hardware: str | None = None
+    copies: int = 1
+    scaling_to: int | None = None
 
     @classmethod
     @reading("deployment")
@@ -142,6 +153,12 @@ class DeploymentRecord:
             modified_at=str(metadata.get("modified_at", "")),
             custom=_facts(entity.get("custom")),
             raw=document,
+            serving_name=text_of(((entity.get("online") or {}).get("parameters") or {}).get("serving_name")),
+            description=str(entity.get("description") or metadata.get("description") or ""),
+            tags=tuple(map(str, metadata.get("tags") or entity.get("tags") or ())),
+            hardware=text_of((entity.get("hardware_spec") or {}).get("name")),
+            copies=int((entity.get("hardware_spec") or {}).get("num_nodes") or 1),
+            scaling_to=_scaling_to(status.get("scaling") or {}),
         )
 
 
@@ -233,24 +250,31 @@ class PlanRecord:
         name: Name of the plan.
         used: Capacity unit hours used so far in this period.
         limit: Capacity unit hours of a period; ``None`` where there is no limit.
+        jobs: How many deployment jobs are kept.
+        jobs_limit: How many may be; ``None`` where there is no limit.
 
     """
 
     name: str
     used: float
     limit: float | None
+    jobs: int = 0
+    jobs_limit: int | None = None
 
     @classmethod
     @reading("runtime instance")
     def from_document(cls, document: Document) -> PlanRecord:
         """Read an instance's document; a limit below zero is none."""
         entity = parts_of(document)[1]
-        hours = (entity.get("consumption") or {}).get("capacity_unit_hours") or {}
-        limit = hours.get("limit")
+        consumption = entity.get("consumption") or {}
+        hours, jobs = (consumption.get(name) or {} for name in ("capacity_unit_hours", "deployment_job_count"))
+        limit, jobs_limit = hours.get("limit"), jobs.get("limit")
         return cls(
             name=str((entity.get("plan") or {}).get("name", "")),
             used=float(hours.get("current") or 0),
             limit=None if limit is None or limit < 0 else float(limit),
+            jobs=int(jobs.get("current") or 0),
+            jobs_limit=None if jobs_limit is None or jobs_limit < 0 else int(jobs_limit),
         )
 
 
@@ -289,6 +313,11 @@ class JobRecord:
             failure=failure_of(status),
             predictions=scoring.get("predictions"),
         )
+
+
+def _scaling_to(scaling: Document) -> int | None:
+    in_progress = str(scaling.get("state", "")).replace("_", "") == "inprogress"
+    return int(scaling["requested_replicas"]) if in_progress else None
 
 
 def _facts(custom: object) -> Document:

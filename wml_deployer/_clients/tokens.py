@@ -89,6 +89,21 @@ class TokenSource:
         found = claims.get("iam_id") or claims.get("uid")
         return None if found is None else str(found)
 
+    def task_credentials(self) -> SecretBytes | None:
+        """Return the request body that gives the key to IBM Cloud for its jobs; ``None`` where there is no key."""
+        if self._key is None:
+            return None
+        return SecretBytes(
+            orjson.dumps(
+                {
+                    "name": "wml_deployer",
+                    "description": "Lets IBM Cloud run deployment jobs.",
+                    "type": "iam_api_key",
+                    "secret": {"api_key": _unwrap(self._key)},
+                }
+            )
+        )
+
     @property
     def _logs_in(self) -> bool:
         return self._credentials.token is None and self._credentials.token_file is None

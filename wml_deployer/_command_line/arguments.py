@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALLOW_SCHEMA_CHANGE",
+    "COPIES",
     "CREDENTIALS",
     "DTYPE",
+    "HARDWARE",
     "METRICS",
     "MODEL",
     "MODEL_OPTIONS",
@@ -26,10 +28,12 @@ __all__ = [
     "REASON",
     "ROWS",
     "SCORE_TIMEOUT",
+    "SERVING_OPTIONS",
     "TIMEOUT",
     "model_options",
     "read_metrics",
     "read_sample",
+    "serving_options",
     "unicode",
 ]
 
@@ -121,6 +125,26 @@ MODEL_OPTIONS = (
     argument("--unpickle", action="store_true", help="load the model file to find schema and classes"),
 )
 """What every command that takes a model takes with it."""
+
+
+COPIES = argument("--copies", type=int, metavar="NUMBER", help="how many copies share the requests")
+"""The ``copies`` of the facade."""
+HARDWARE = argument("--hardware", type=unicode, metavar="NAME", help="hardware of each copy: XS to XL, or one of yours")
+"""The ``hardware`` of the facade."""
+SERVING_OPTIONS = (
+    argument("--serving-name", type=unicode, metavar="NAME", help="stands for the deployment's id in its URL"),
+    argument("--description", type=unicode, metavar="TEXT", help="a text for people"),
+    argument("--tag", type=unicode, action="append", dest="tags", metavar="WORD", help="to search by; repeatable"),
+    HARDWARE,
+    COPIES,
+)
+"""How a deployment is served."""
+
+
+def serving_options(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the facade that ``SERVING_OPTIONS`` stand for."""
+    names = ("serving_name", "description", "tags", "hardware", "copies")
+    return {name: getattr(given, name) for name in names}
 
 
 def model_options(given: argparse.Namespace) -> dict[str, Any]:

@@ -21,12 +21,12 @@ _FLAGS = {"version": "--name"}
 _FILES = frozenset({"metrics", "sample"})
 """Arguments whose flags take a file, whatever the example in Python is."""
 _ARGUMENTS = (
-    "allow_schema_change|batch_rows|cascade|code|in_flight|isolated|keep|metrics|named|on_error|reason|requirements"
-    "|runtime|sample|specification|storage|timeout|to|unpickle|version"
+    "allow_schema_change|batch_rows|cascade|code|copies|hardware|in_flight|isolated|keep|metrics|named|on_error|reason"
+    "|requirements|runtime|sample|serving_name|specification|storage|timeout|to|unpickle|version"
 )
 _OF_SPACES = {"list_spaces": "spaces", "create_space": "spaces create"}
 """Functions of the package that take credentials, and the commands for them."""
-_NAMES = {"console_link": "console"}
+_NAMES = {"console_link": "console", "create_task_credentials": "task-credentials"}
 """Commands that are not called as the verb is."""
 # A method of something else, such as Job.cancel(), is no verb.
 _CALL = re.compile(r"(?<![\w.])(Call )?(?:Deployer\.)?([a-z_]+)\(([^()]*)\)")

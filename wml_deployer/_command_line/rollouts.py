@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer._command_line.arguments import (
     ALLOW_SCHEMA_CHANGE,
+    COPIES,
     CREDENTIALS,
+    HARDWARE,
     METRICS,
     MODEL,
     MODEL_OPTIONS,
     NAME,
     PROJECT,
     REASON,
+    SERVING_OPTIONS,
     TIMEOUT,
     model_options,
     read_metrics,
+    serving_options,
     unicode,
 )
 from wml_deployer._command_line.command import Result, argument, command, open_project
@@ -25,9 +29,9 @@ if TYPE_CHECKING:
 
     from wml_deployer.deployment import Deployment
 
-__all__ = ["delete", "deploy", "deployment_facts", "release", "rollback", "status", "update"]
+__all__ = ["delete", "deploy", "deployment_facts", "release", "rollback", "scale", "status", "update"]
 
-_ROLLOUT = (MODEL, PROJECT, CREDENTIALS, TIMEOUT, *MODEL_OPTIONS, NAME, METRICS, REASON)
+_ROLLOUT = (MODEL, PROJECT, CREDENTIALS, TIMEOUT, *MODEL_OPTIONS, NAME, METRICS, REASON, *SERVING_OPTIONS)
 
 
 @command("deploy the project's first version", *_ROLLOUT)
@@ -75,6 +79,14 @@ def rollback(given: argparse.Namespace) -> Result:
         return Result(deployment_facts(deployer.rollback(given.to, reason=given.reason, timeout=given.timeout)))
 
 
+@command("serve with another number of copies", PROJECT, CREDENTIALS, TIMEOUT, COPIES, HARDWARE)
+def scale(given: argparse.Namespace) -> Result:
+    """Serve with another number of copies."""
+    with open_project(given) as deployer:
+        scaled = deployer.scale(copies=given.copies, hardware=given.hardware, timeout=given.timeout)
+        return Result(deployment_facts(scaled))
+
+
 @command("tell what serves", PROJECT, CREDENTIALS, TIMEOUT)
 def status(given: argparse.Namespace) -> Result:
     """Look up the deployment."""
@@ -96,11 +108,11 @@ def delete(given: argparse.Namespace) -> Result:
 
 def _rollout_options(given: argparse.Namespace) -> dict[str, Any]:
     own = {"version": given.name, "metrics": read_metrics(given.metrics), "reason": given.reason}
-    return {**model_options(given), **own}
+    return {**model_options(given), **own, **serving_options(given)}
 
 
 def deployment_facts(deployment: Deployment) -> dict[str, Any]:
     """Return what is told of a deployment; first what was done, where something was."""
-    names = ("id", "name", "url", "state", "version", "model_id", "revision")
+    names = ("id", "name", "url", "state", "version", "model_id", "revision", "hardware", "copies", "serving_name")
     done = {} if deployment.action is None else {"action": deployment.action}
     return {**done, **{name: getattr(deployment, name) for name in names}}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["jobs", "score"]
+__all__ = ["jobs", "score", "task_credentials"]
 
 
 @command(
@@ -89,3 +89,15 @@ def jobs(given: argparse.Namespace) -> Result:
     with open_project(given) as deployer:
         rows = [{name: getattr(job, name) for name in names} for job in deployer.jobs(timeout=given.timeout)]
     return Result(rows, None if rows else "There are no jobs.")
+
+
+@command(
+    "let IBM Cloud keep your API key, with which it runs jobs; needed once",
+    *(PROJECT, CREDENTIALS, TIMEOUT),
+    name="task-credentials",
+)
+def task_credentials(given: argparse.Namespace) -> Result:
+    """Let IBM Cloud run jobs on the caller's behalf."""
+    with open_project(given) as deployer:
+        created = deployer.create_task_credentials(timeout=given.timeout)
+    return Result({"created": created})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wml_deployer._clients.rights import NO_TASK_CREDENTIALS
 from wml_deployer.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import SpaceRecord
+    from wml_deployer._clients.records import PlanRecord, SpaceRecord
     from wml_deployer.schema import Schema
     from wml_deployer.specifications import Specification
 
@@ -27,6 +28,7 @@ __all__ = [
     "as_findings",
     "input_findings",
     "life_findings",
+    "refuse_readers",
     "schema_findings",
     "service_subject",
     "size_findings",
@@ -51,7 +53,7 @@ def size_findings(size: int) -> Iterator[Finding]:
             "warning",
             "size",
             f"the archive has {size / 1024**3:.1f} GiB, and a deployment of size S has 8 GB of memory",
-            "Fit a smaller model, or scale the deployment's hardware specification.",
+            "Fit a smaller model, or name larger hardware for its deployment.",
         )
 
 
@@ -99,6 +101,11 @@ def input_findings(estimator: object) -> Iterator[Finding]:
 
 WRITERS = frozenset({"admin", "editor", "owner"})
 NEARLY_USED_UP = 0.9
+ASK_FOR_EDITOR = "Ask the space's admin for the role editor."
+LITE_REQUESTS_PER_SECOND = 2
+"""The rate that IBM states for the free plan, and for no other.
+https://dataplatform.cloud.ibm.com/docs/content/wsj/getting-started/wxai-runtime-plans-ml.html
+"""
 
 
 def space_findings(client: Client) -> Iterator[Finding]:
@@ -125,7 +132,29 @@ def space_findings(client: Client) -> Iterator[Finding]:
             "Associate one under Manage > General > Machine learning service of the space.",
         )
     else:
-        yield from _quota(client, space.instance_id)
+        yield from _plan(client.plan(space.instance_id))
+    if client.has_task_credentials() is False:
+        problem = "there are none for this user: score_batch would fail, and nothing else would"
+        yield Finding("warning", "task credentials", problem, NO_TASK_CREDENTIALS)
+
+
+def refuse_readers(client: Client) -> None:
+    """Refuse to store for a user who may only read, before anything is uploaded.
+
+    Args:
+        client: The space, connected.
+
+    Raises:
+        AuthorizationError: The user's role does not include it.
+
+    """
+    role = client.role() if client.scope.kind == "space" else None
+    if role is not None and role not in WRITERS:
+        raise AuthorizationError(
+            f"The role in {client.scope} is {role}, which may not store or deploy; nothing was uploaded.",
+            operation="store",
+            next_step=ASK_FOR_EDITOR,
+        )
 
 
 def _rights(role: str | None, space: SpaceRecord) -> Iterator[Finding]:
@@ -134,21 +163,35 @@ def _rights(role: str | None, space: SpaceRecord) -> Iterator[Finding]:
             "error",
             "rights",
             f"the role in the space {space.name} is {role}, which may not store or deploy",
-            "Ask the space's admin for the role editor.",
+            ASK_FOR_EDITOR,
         )
 
 
-def _quota(client: Client, instance_id: str) -> Iterator[Finding]:
-    plan = client.plan(instance_id)
-    if plan.limit is None or plan.used < NEARLY_USED_UP * plan.limit:
-        return
-    used_up = plan.used >= plan.limit
-    yield Finding(
-        "error" if used_up else "warning",
-        "quota",
-        f"{plan.used:g} of the {plan.limit:g} capacity unit hours of the plan {plan.name} are used",
-        "Delete deployments that nobody needs, upgrade the plan, or wait for the next month.",
-    )
+def _plan(plan: PlanRecord) -> Iterator[Finding]:
+    if plan.limit is not None and plan.used >= NEARLY_USED_UP * plan.limit:
+        used_up = plan.used >= plan.limit
+        yield Finding(
+            "error" if used_up else "warning",
+            "quota",
+            f"{plan.used:g} of the {plan.limit:g} capacity unit hours of the plan {plan.name} are used",
+            "Delete deployments that nobody needs, upgrade the plan, or wait for the next month.",
+        )
+    if plan.jobs_limit is not None and plan.jobs >= NEARLY_USED_UP * plan.jobs_limit:
+        yield Finding(
+            "warning",
+            "jobs",
+            f"{plan.jobs} of the {plan.jobs_limit} deployment jobs that the plan {plan.name} keeps are there: at the "
+            "limit, score_batch fails",
+            "Delete old jobs, or upgrade the plan.",
+        )
+    if plan.name.casefold() == "lite":
+        yield Finding(
+            "warning",
+            "rate",
+            f"the plan {plan.name} promises {LITE_REQUESTS_PER_SECOND} requests a second; what is beyond that waits "
+            "for its turn",
+            "Score many rows in a call rather than one row in many calls, or upgrade the plan.",
+        )
 
 
 def life_findings(specification: Specification) -> Iterator[Finding]:
@@ -185,7 +228,7 @@ _SUBJECTS: tuple[tuple[type[WMLDeployerError], str], ...] = (
 )
 _FALLBACKS = {
     "credentials": "Check the key in the credentials.",
-    "rights": "Ask the space's admin for the role editor.",
+    "rights": ASK_FOR_EDITOR,
     "certificate": "Give the authority's certificate as ca_bundle in the credentials.",
     "service": "Check the url in the credentials, and whether a proxy or VPN stands in between.",
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
-    from wml_deployer.metadata import Metadata, Version
+    from wml_deployer.metadata import Metadata, ServingOptions, Version
 
 __all__ = [
     "batch_deployments_of",
@@ -56,7 +56,7 @@ def deployment_of(client: Client, metadata: Metadata) -> DeploymentRecord | None
     return next(iter(deployments_of(client, metadata.project_name)), None)
 
 
-def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRecord:
+def create(client: Client, metadata: Metadata, version: Version, options: ServingOptions) -> DeploymentRecord:
     """Create the project's deployment exactly once, even if a response is lost.
 
     Raises:
@@ -72,6 +72,7 @@ def create(client: Client, metadata: Metadata, version: Version) -> DeploymentRe
         facts(metadata, version.name, version.digest),
         (CUSTOM_KEY, project),
         existing=lambda: deployments_of(client, project),
+        options=options,
     )
 
 
@@ -83,6 +84,7 @@ def create_only(
     tags: Sequence[str],
     *,
     existing: Callable[[], Sequence[DeploymentRecord]],
+    options: ServingOptions | None = None,
 ) -> DeploymentRecord:
     """Create a deployment of which a project has one, exactly once, even if a response is lost.
 
@@ -96,6 +98,7 @@ def create_only(
         custom: Its facts, which name the call that makes it.
         tags: Its tags.
         existing: Lists the deployments of this kind that the project has, the oldest first.
+        options: How it is served.
 
     Raises:
         ConflictError: Somebody else made it at the same time, or removed the version's model.
@@ -108,7 +111,10 @@ def create_only(
     try:
         with removal_as_conflict("deploy"):
             record = send_once(
-                lambda: client.create_deployment(name, version.model_id, version.revision, custom, tags), created
+                lambda: client.create_deployment(
+                    name, version.model_id, version.revision, custom, tags, options=options
+                ),
+                created,
             )
         _refuse_second(name, record, first=next(iter(existing()), record))
     except BaseException as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.rollback import live_entry, missed_change
 from wml_deployer._rollout.service_log import merged, read_log, read_retired, write_log
+from wml_deployer._rollout.serving_options import kept_options
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer.metadata import LogEntry, Pending
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._verification.verify import Verification
-    from wml_deployer.metadata import Metadata, MetadataFile, Version
+    from wml_deployer.metadata import Metadata, MetadataFile, ServingOptions, Version
 
 __all__ = ["Action", "Journal", "log_entry", "observed"]
 
@@ -53,6 +54,10 @@ class Journal:
         """Record the id of the project's deployment."""
         self._file.write(self.read().model_copy(update={"deployment_uid": deployment_id}))
 
+    def record_options(self, record: DeploymentRecord) -> None:
+        """Record how the project's deployment is served."""
+        self._file.write(self.read().model_copy(update={"serving": kept_options(record)}))
+
     def begin(self, action: Action, version: Version) -> None:
         """Record that a change begins, so that the call after a crash can finish it."""
         pending = Pending(action=action, model_id=version.model_id, revision=version.revision)
@@ -71,7 +76,7 @@ class Journal:
         metadata = self.read()
         log = merged(metadata.log, read_log(record))
         retired = retired_names(metadata, metadata.versions, read_retired(record))
-        current = metadata.model_copy(update={"log": log, "retired": retired})
+        current = metadata.model_copy(update={"log": log, "retired": retired, "serving": kept_options(record)})
         if serving is not None and not (metadata.pending and metadata.pending.serves(serving)):
             log = (*log, *observed(current, serving, FOUND))
         if live_entry(current) is None:
@@ -93,7 +98,7 @@ class Journal:
         """Record that a version serves and how its verification ended."""
         try:
             entry = log_entry(action, before, now, why, verification)
-            self._add(entry, deployment_uid=record.id, model_uid=now.model_id)
+            self._add(entry, deployment_uid=record.id, model_uid=now.model_id, serving=kept_options(record))
             _log.info("%s: %s is live (verification %s)", action, now.name, verification)
             write_log(self._client(), record, self.read())
             self.end()
@@ -121,7 +126,7 @@ class Journal:
     def log_deletion(self, before: Version | None) -> None:
         """Record that nothing is deployed any more."""
         entries = () if before is None else (log_entry("delete", before, None, None, "skipped"),)
-        self._add(*entries, deployment_uid=None, pending=None)
+        self._add(*entries, deployment_uid=None, pending=None, serving=None)
 
     def forget_versions(self) -> None:
         """Record that no version is stored any more."""
@@ -129,7 +134,7 @@ class Journal:
         left = {"model_uid": None, "versions": (), "retired": retired_names(metadata, ())}
         self._file.write(metadata.model_copy(update=left))
 
-    def _add(self, *entries: LogEntry, **changed: str | None) -> None:
+    def _add(self, *entries: LogEntry, **changed: str | ServingOptions | None) -> None:
         metadata = self.read()
         self._file.write(metadata.model_copy(update={"log": (*metadata.log, *entries), **changed}))
 

@@ -23,10 +23,12 @@ from wml_deployer._rollout.journal import Action, Journal
 from wml_deployer._rollout.orphans import models_of, refuse_unknown_versions
 from wml_deployer._rollout.recovering import learn
 from wml_deployer._rollout.rollback import live_version, rollback_target
+from wml_deployer._rollout.serving_options import apply_options, refuse_options, refuse_other_hardware
 from wml_deployer._rollout.switching import Switch, refuse_deleted, refuse_unknown, revert_after_failure
 from wml_deployer._rollout.versions import Versions
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer._transport.deadline import cleanup_deadline
+from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.verify import verify
 from wml_deployer.errors import ConflictError, VersionError, WMLDeployerError
 from wml_deployer.progress._stage import stage
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._verification.sample import Sample, SampleFolder
     from wml_deployer.credentials import Credentials
-    from wml_deployer.metadata import MetadataFile, Version
+    from wml_deployer.metadata import MetadataFile, ServingOptions, Version
 
 __all__ = ["Project"]
 
@@ -130,6 +132,15 @@ class Project:
         self._journal.catch_up(record, serving)
         return record
 
+    def refuse_options(self, record: DeploymentRecord | None, options: ServingOptions) -> None:
+        """Refuse options that the service would not accept.
+
+        Raises:
+            ConfigurationError: It names each of them, with what there is; nothing was done.
+
+        """
+        refuse_options(self.client, record, options)
+
     def refuse_stale(self) -> DeploymentRecord | None:
         """Make sure that this project knows what its deployment and its candidate serve; return the deployment.
 
@@ -168,8 +179,10 @@ class Project:
         refuse_deleted(self.client, metadata, chosen)
         return chosen
 
-    def deploy(self, version: Version, reason: str | None) -> DeploymentRecord:
+    def deploy(self, version: Version, reason: str | None, options: ServingOptions) -> DeploymentRecord:
         """Deploy the first version; if its verification fails, remove it and what this call stored for it.
+
+        The number of copies is left to :meth:`apply`.
 
         Raises:
             RolloutError: It failed or did not answer as the local model does.
@@ -177,13 +190,19 @@ class Project:
 
         """
         try:
-            record = create(self.client, self._journal.read(), version)
-            return self.finish_deployment(record, version, reason)
+            record = create(self.client, self._journal.read(), version, options)
+            return self.finish_deployment(record, version, reason, options)
         except BaseException:
             self._discard_version(version)
             raise
 
-    def finish_deployment(self, record: DeploymentRecord, version: Version, reason: str | None) -> DeploymentRecord:
+    def finish_deployment(
+        self,
+        record: DeploymentRecord,
+        version: Version,
+        reason: str | None,
+        options: ServingOptions | None = None,
+    ) -> DeploymentRecord:
         """Wait for a deployment that was created, now or by an interrupted call, and verify it.
 
         Raises:
@@ -194,6 +213,8 @@ class Project:
             self._journal.point_to(record.id)
             with stage("rollout", 2, "steps", f"waiting for {version.name}") as progress:
                 ready = wait_until_serving(self.client, record, version.model_id, version.revision, record)
+                if options is not None:
+                    refuse_other_hardware(ready, options)
                 progress.advance(detail=f"verifying {version.name}")
                 verification = verify(self.client, record.id, self.sample(version))
                 progress.advance()
@@ -246,6 +267,23 @@ class Project:
             return self.switch(record, version, action, reason)
         self._journal.end(record)
         return record
+
+    def apply(self, record: DeploymentRecord, version: Version | None, options: ServingOptions) -> DeploymentRecord:
+        """Serve as the caller asks for, once a version serves; return the same record where nothing is changed.
+
+        Raises:
+            RolloutError: The service could not start the copies.
+            ConflictError: Somebody else changes the deployment, or took the serving name.
+
+        """
+        try:
+            changed = apply_options(self.client, record, options)
+            self._journal.record_options(changed)
+        except BaseException as error:
+            if version is not None:
+                add_note(error, f"Version {version.name} serves, but not all of it as you asked: call again to finish.")
+            raise
+        return changed
 
     def delete(self, *, cascade: bool) -> None:
         """Delete the deployment and, if asked, every other deployment and every model of the project.

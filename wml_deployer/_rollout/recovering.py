@@ -25,6 +25,7 @@ from wml_deployer._rollout.orphans import (
     parse_commit_message,
 )
 from wml_deployer._rollout.service_log import merged, read_log, read_retired
+from wml_deployer._rollout.serving_options import kept_options
 from wml_deployer._rollout.waiting import serve, wait_until_serving, wait_until_settled
 from wml_deployer.errors import MetadataError, NotFoundError, PackagingError
 from wml_deployer.metadata import Metadata, Version
@@ -78,7 +79,13 @@ def _adopt(client: Client, file: MetadataFile, deployed: DeploymentRecord) -> No
     if version is None:
         return
     entry = log_entry("deploy", None, version, ADOPTED, "skipped").model_copy(update={"who": None})
-    found = {"versions": (version,), "log": (entry,), "model_uid": version.model_id, "deployment_uid": deployed.id}
+    found = {
+        "versions": (version,),
+        "log": (entry,),
+        "model_uid": version.model_id,
+        "deployment_uid": deployed.id,
+        "serving": kept_options(deployed),
+    }
     file.write(metadata.model_copy(update=found))
 
 
@@ -131,6 +138,7 @@ def recover(client: Client, file: MetadataFile, known: Metadata) -> Metadata:
         "model_uid": next((thing.model_id for thing in (live, record, *versions[-1:]) if thing), None),
         "deployment_uid": record.id if record else None,
         "log": (*rebuilt.log, *missed),
+        "serving": kept_options(record) if record else None,
         "pending": None,
     }
     file.write(rebuilt.model_copy(update=found))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wml_deployer._preflight.findings import refuse_readers
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.assets import revisions_left
 from wml_deployer._rollout.deploying import deployment_of
@@ -122,6 +123,7 @@ class Versions:
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
 
     def _store(self, client: Client, metadata: Metadata, placement: Placement, request: StoreRequest) -> Version:
+        refuse_readers(client)
         record = deployment_of(client, metadata) if client.scope.kind == "space" else None
         version, self._made_model = store(
             client,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Version
 
-__all__ = ["revert", "serve", "wait_until_serving", "wait_until_settled"]
+__all__ = ["revert", "serve", "wait_until_scaled", "wait_until_serving", "wait_until_settled"]
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,37 @@ def wait_until_settled(client: Client, record: DeploymentRecord) -> DeploymentRe
 
     """
     seconds = FIRST_PAUSE_SECONDS
-    while record.state in _WORKING:
+    while record.state in _WORKING or record.scaling_to is not None:
+        record = _look_again(client, record, seconds)
+        seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
+    return record
+
+
+def wait_until_scaled(client: Client, record: DeploymentRecord, copies: int) -> DeploymentRecord:
+    """Wait until a deployment serves with a number of copies, which was asked for just now.
+
+    Args:
+        client: The deployment space.
+        record: The deployment as the service described it in its response.
+        copies: How many copies are to serve.
+
+    Raises:
+        RolloutError: The service says that it failed, or no longer tries to.
+        DeadlineError: The time is over; the copies are still being started.
+
+    """
+    seconds, before, idle_looks = FIRST_PAUSE_SECONDS, _failure(record), 0
+    while record.copies != copies or record.scaling_to is not None:
+        if record.scaling_to is None:
+            idle_looks += 1
+            failed = record.failure is not None and _failure(record) != before
+            # The first looks may come before the service has begun, or from a replica that lags behind.
+            if failed or idle_looks > LOOKS:
+                raise RolloutError(
+                    f"Deployment {record.id} could not be scaled to {copies} copies, and serves with {record.copies}: "
+                    f"{record.failure or 'the service gives no reason'}",
+                    next_step="Ask for fewer copies, or look at what the plan of the instance includes.",
+                )
         record = _look_again(client, record, seconds)
         seconds = min(seconds * 1.6, LONGEST_PAUSE_SECONDS)
     return record
@@ -175,7 +205,8 @@ def _look_again(client: Client, record: DeploymentRecord, seconds: float) -> Dep
         pause(seconds)
         return _look(client, record.id)
     except DeadlineError as error:
+        doing = record.state if record.scaling_to is None else f"being scaled to {record.scaling_to} copies"
         raise DeadlineError(
-            f"Deployment {record.id} is still {record.state}; the time is over.",
+            f"Deployment {record.id} is still {doing}; the time is over.",
             next_step="Look again with Deployer.status(), or give it more time with timeout=, in seconds.",
         ) from error

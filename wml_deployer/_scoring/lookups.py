@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
-from wml_deployer._clients.direct import change_count
+from wml_deployer._clients.deployments import change_count
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining

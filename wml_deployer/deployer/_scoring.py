@@ -209,3 +209,33 @@ class ScoringVerbs(OpenProject):
             Job.from_record(record, client, asset, known.get(asset) if asset else None)
             for record, asset in zip(newest_first, assets, strict=True)
         ]
+
+    @verb
+    def create_task_credentials(self, *, timeout: float = SUBMIT_SECONDS) -> bool:  # noqa: ARG002 - the verb's deadline
+        r"""Let IBM Cloud keep your API key, with which it runs jobs on your behalf; a user needs that once.
+
+        Without them IBM Cloud refuses what :meth:`score_batch` starts; :meth:`check` says whether there are any. They
+        can be deleted on the platform's page *Profile and settings*.
+
+        Args:
+            timeout: Seconds for the whole call.
+
+        Returns:
+            Whether they were created now; ``False`` where there are some already, and on Cloud Pak for Data and the
+            embedded service, which need none.
+
+        Raises:
+            CredentialsError: The project's credentials have a token in place of a key.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> with Deployer.local(path) as deployer:
+            ...     deployer.create_task_credentials()
+            False
+
+        """
+        return self._project.client.create_task_credentials()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from wml_deployer._transport.deadline import cleanup_deadline, deadline
 from wml_deployer.errors import ConfigurationError, Fault, WMLDeployerError
+from wml_deployer.metadata import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,6 +169,33 @@ def _by_name(value: object) -> str:
     return "" if is_right else "numbers by name, such as {'f1': 0.93}"
 
 
+def _serving_name(value: object) -> str:
+    is_right = value is None or (isinstance(value, str) and re.fullmatch(r"[a-z0-9_]{1,36}", value) is not None)
+    return "" if is_right else "up to 36 of the characters a-z, 0-9 and _"
+
+
+def _description(value: object) -> str:
+    is_right = value is None or (isinstance(value, str) and unwritable(value, lines=True) is None)
+    return "" if is_right else "plain text"
+
+
+def _tags(value: object) -> str:
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    tags: Any = value if is_list else ()
+    is_right = is_list and all(isinstance(tag, str) and tag.strip() and unwritable(tag) is None for tag in tags)
+    return "" if value is None or is_right else "a list of words, such as ['churn', 'team-a']"
+
+
+def _copies(value: object) -> str:
+    is_right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return "" if value is None or is_right else "a whole number from 1 on"
+
+
+def _hardware(value: object) -> str:
+    is_right = value is None or (isinstance(value, str) and value.strip() and unwritable(value) is None)
+    return "" if is_right else "a name, such as 'M'"
+
+
 def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "True or False"
 
@@ -177,8 +206,10 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "batch_rows": _count,
     "cascade": _flag,
     "code": _paths,
+    "copies": _copies,
     "create_space.name": _name,
-    "description": _text,
+    "description": _description,
+    "hardware": _hardware,
     "in_flight": _count,
     "isolated": _flag,
     "metrics": _by_name,
@@ -192,9 +223,11 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "reason": _text,
     "requirements": _requirements,
     "runtime": _text,
+    "serving_name": _serving_name,
     "specification": _text,
     "storage": _text,
     "strict": _flag,
+    "tags": _tags,
     "timeout": _seconds,
     "to": _text,
     "unpickle": _flag,

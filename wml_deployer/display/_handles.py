@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from wml_deployer._clients.direct import API_VERSION
+from wml_deployer._clients.rest import API_VERSION
 from wml_deployer.display._card import Badge, Card, Code, Grid, Note, Tone, moment
 from wml_deployer.display._view import View
 
@@ -51,26 +51,29 @@ def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
 
 
 def deployment_view(
-    facts: dict[str, str | None], url: str, state: str, raw: dict[str, Any], schema: Schema | None
+    facts: dict[str, str | None], options: dict[str, Any], url: str, state: str, schema: Schema | None
 ) -> View:
     """Show a deployment as it was last looked at.
 
     Args:
         facts: ``name``, ``id``, ``version``, ``model_id`` and ``revision``.
+        options: How it is served: ``serving_name``, ``description``, ``tags``, ``hardware`` and ``copies``.
         url: Where predictions are asked for.
         state: Its state.
-        raw: The service's document.
         schema: Fields and classes of the version that serves, where known.
 
     """
-    copies = raw.get("entity", {}).get("hardware_spec", {}).get("num_nodes") or 1
+    hardware = f" of hardware {options['hardware']}" if options["hardware"] else ""
     revision = f" (revision {facts['revision']})" if facts["revision"] else ""
     shown = (
         ("Id", facts["id"] or ""),
         ("URL", url),
         ("Version", facts["version"] or "not of this project"),
         ("Model", f"{facts['model_id']}{revision}"),
-        ("Copies", str(copies)),
+        ("Copies", f"{options['copies']}{hardware}"),
+        *((("Serving name", options["serving_name"]),) if options["serving_name"] else ()),
+        *((("Description", options["description"]),) if options["description"] else ()),
+        *((("Tags", ", ".join(options["tags"])),) if options["tags"] else ()),
         *_schema_facts(schema),
     )
     calls = (Code("Call it with curl", _curl_call(url, schema)), Code("Call it with Python", _python_call(url, schema)))

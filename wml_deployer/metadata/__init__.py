@@ -22,14 +22,33 @@ from wml_deployer._yaml import YamlDocument, read
 from wml_deployer.errors import ConflictError, MetadataError
 from wml_deployer.metadata._document import IDS, edit, editing_faults, new_document, read_values, with_line
 from wml_deployer.metadata._lock_file import dump_states, parse_states
-from wml_deployer.metadata._records import LogEntry, Metadata, Pending, Route, SpaceState, Version, unwritable
+from wml_deployer.metadata._records import (
+    LogEntry,
+    Metadata,
+    Pending,
+    Route,
+    ServingOptions,
+    SpaceState,
+    Version,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LogEntry", "Metadata", "MetadataFile", "Pending", "Route", "Space", "Version", "unwritable"]
+__all__ = [
+    "LogEntry",
+    "Metadata",
+    "MetadataFile",
+    "Pending",
+    "Route",
+    "ServingOptions",
+    "Space",
+    "Version",
+    "unwritable",
+]
 
-_STATE = ("pending", "versions", "retired", "log")
+_STATE = ("serving", "pending", "versions", "retired", "log")
 """What :class:`Metadata` has of a space in metadata.lock, beside the ids."""
 
 

@@ -31,7 +31,7 @@ IDS = ("model_uid", "deployment_uid")
 KNOWN = ("project_name", "project_version", "model_type", *IDS)
 """The keys that the library reads."""
 
-_NOT_OURS = frozenset({"versions", "retired", "log", "pending"})
+_NOT_OURS = frozenset({"versions", "retired", "log", "pending", "serving"})
 """What :class:`Metadata` has from ``metadata.lock``; keys of these names in the user's file mean nothing here."""
 
 _HINTS = {"project_name": "such as project_name: churn", "project_version": 'such as project_version: "0.1"'}

@@ -15,6 +15,9 @@ stands in it once, and versions name it::
       space: 3fa2b1c4-...
       model_id: 9d0e5b1c-...
       deployment_id: 77aa0c3e-...
+      serving:
+        hardware: M
+        copies: 2
       versions:
       - name: v0.1
         ...
@@ -52,7 +55,7 @@ __all__ = ["dump_states", "parse_states"]
 
 FORMAT = "1"
 _HEADER = "# Written by wml_deployer: commit it with metadata.yaml. Where it is lost, Deployer.recover() rebuilds it.\n"
-_TYPED = frozenset({"classes", "named", "metrics"})
+_TYPED = frozenset({"classes", "copies", "named", "metrics"})
 """Keys below which YAML's types count; every other value is the text that is written."""
 _DEFAULT_ROUTE = ("route", "native")
 _SCHEMA = ("fields", "classes", "named")
@@ -74,6 +77,8 @@ def _space(state: SpaceState, schemas: dict[str, Any]) -> dict[str, Any]:
     versions = [_version(version, schemas) for version in said.pop("versions")]
     log = [{**entry, "when": Moment(entry["when"])} for entry in said.pop("log")]
     retired = {"retired": names} if (names := said.pop("retired")) else {}
+    if "tags" in said.get("serving", {}):
+        said["serving"]["tags"] = Flow(said["serving"]["tags"])
     return {**said, "versions": versions, **retired, "log": log}
 
 

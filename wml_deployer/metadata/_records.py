@@ -18,7 +18,7 @@ from wml_deployer.schema import ClassLabel, Field, Schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LogEntry", "Metadata", "Pending", "Route", "SpaceState", "Version", "unwritable"]
+__all__ = ["LogEntry", "Metadata", "Pending", "Route", "ServingOptions", "SpaceState", "Version", "unwritable"]
 
 Route = Literal["native", "derived", "function"]
 """How a model goes live: as one of the service's model types, the same on a software specification of the caller's own
@@ -241,6 +241,34 @@ class Pending(_Record):
         return version is not None and (version.model_id, version.revision) == (self.model_id, self.revision)
 
 
+class ServingOptions(_Record):
+    """How a deployment is served, beside the model: what the caller asked for, or what differs from the defaults.
+
+    Attributes:
+        serving_name: A name that stands for the deployment's id in its URL.
+        description: A text for people.
+        tags: Words to search by, without those that this library sets.
+        hardware: Name of the hardware specification of each copy (``"S"``).
+        copies: How many copies share the requests.
+
+    None leaves what is there as it is, and in metadata.lock stands for the default.
+
+    Raises:
+        MetadataError: A key is of a wrong type; ``faults`` has all of it.
+
+    Example:
+        >>> ServingOptions(hardware="M", copies=2).model_dump(exclude_none=True)
+        {'hardware': 'M', 'copies': 2}
+
+    """
+
+    serving_name: _Text | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    hardware: _Text | None = None
+    copies: int | None = None
+
+
 def _unique(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     """Refuse two versions of one name."""
     names = [version.name for version in versions]
@@ -262,6 +290,7 @@ class SpaceState(_Record):
         name: Name of the space, where the credentials name it so.
         model_id: Id of the model asset that serves, or was stored last.
         deployment_id: Id of the deployment.
+        serving: How it is served, where that differs from the defaults.
         pending: A change of what is live that is not over.
         versions: What was stored, the oldest first.
         retired: Name -> digest of versions that are no longer stored; a name is given once.
@@ -274,6 +303,7 @@ class SpaceState(_Record):
     name: str | None = None
     model_id: str | None = None
     deployment_id: str | None = None
+    serving: ServingOptions | None = None
     pending: Pending | None = None
     versions: _Versions = ()
     retired: dict[_Name, str] = Key(default_factory=dict)
@@ -293,6 +323,7 @@ class Metadata(_Record):
         retired: Name -> digest of versions that are no longer stored; a name is given once.
         log: What was live, the oldest first.
         pending: A change of what is live that is not over.
+        serving: How the deployment is served, where that differs from the defaults.
 
     Other keys of the file are in ``model_extra``.
 
@@ -314,6 +345,7 @@ class Metadata(_Record):
     retired: dict[_Name, str] = Key(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
     pending: Pending | None = None
+    serving: ServingOptions | None = None
 
     def version(self, name: str | None) -> Version | None:
         """Find a version by its name; None where there is none.

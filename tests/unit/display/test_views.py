@@ -54,7 +54,16 @@ def deployment(
     """Make a handle as the service would fill it."""
     schema = Schema((Field("age", "int64"), Field("income", "float64"), Field("city", "object")), (0, 1))
     known: dict[str, Any] = {"id": "d1", "name": "churn", "state": "ready", "version": "v0.1", "model_id": "m1"}
-    raw = {"entity": {"hardware_spec": {"num_nodes": 3}}}
+    raw = {
+        "metadata": {"id": "d1", "tags": ["team-a", "wml_deployer"], "description": "Who leaves"},
+        "entity": {
+            "asset": {"id": "m1"},
+            "custom": {"wml_deployer": {"project": "churn"}},
+            "hardware_spec": {"name": "M", "num_nodes": 3},
+            "online": {"parameters": {"serving_name": "churn"}},
+            "status": {"state": "ready"},
+        },
+    }
     handle: dict[str, Any] = {"url": url, "revision": "1", "raw": raw, "_client": None, "_schema": schema}
     return Deployment(**(handle | known | facts))
 
@@ -151,7 +160,9 @@ def test_both_themes_have_the_same_colours() -> None:
 
 def test_deployment_says_its_copies() -> None:
     """The copies are what the service's document says."""
-    assert "Copies   3" in show(deployment()).text
+    text = " ".join(show(deployment()).text.split())
+
+    assert "Copies 3 of hardware M Serving name churn Description Who leaves Tags team-a" in text
 
 
 def test_curl_takes_the_token_from_the_environment() -> None:

@@ -40,10 +40,17 @@ class Place:
     scope = Scope("space", "5")
 
     def __init__(
-        self, *, state: str = "active", role: str | None = "admin", used: float = 0, runtime: bool = True
+        self,
+        *,
+        state: str = "active",
+        role: str | None = "admin",
+        runtime: bool = True,
+        task_credentials: bool | None = None,
+        **plan: Any,
     ) -> None:
         self._space = SpaceRecord("5bace", "churn", state, "9999" if runtime else None)
-        self._role, self._used = role, used
+        self._role, self._task_credentials = role, task_credentials
+        self._plan = PlanRecord(**{"name": "standard", "used": 0, "limit": 20.0, "jobs": 0, "jobs_limit": 100, **plan})
 
     def space(self) -> SpaceRecord:
         return self._space
@@ -53,7 +60,10 @@ class Place:
 
     def plan(self, instance_id: str) -> PlanRecord:
         assert instance_id == "9999"
-        return PlanRecord("lite", self._used, 20.0)
+        return self._plan
+
+    def has_task_credentials(self) -> bool | None:
+        return self._task_credentials
 
 
 def scanned(path: Path, model: Any, pickler: Any = pickle) -> PickleScan:
@@ -190,10 +200,16 @@ def test_a_lambda_saved_by_cloudpickle_is_an_error(tmp_path: Path) -> None:
         (Place(used=18), [("warning", "quota")]),
         (Place(used=20), [("error", "quota")]),
         (Place(role="viewer", used=21), [("error", "rights"), ("error", "quota")]),
+        (Place(jobs=89), []),
+        (Place(jobs=90), [("warning", "jobs")]),
+        (Place(jobs=1000, jobs_limit=None, used=1000, limit=None), []),
+        (Place(name="Lite"), [("warning", "rate")]),
+        (Place(task_credentials=True), []),
+        (Place(task_credentials=False), [("warning", "task credentials")]),
     ],
 )
 def test_the_space_is_looked_at(place: Any, expected: list[tuple[str, str]]) -> None:
-    """State, rights, runtime and quota, all of them at once."""
+    """State, rights, runtime, quota and task credentials, all of them at once."""
     assert expected == told(space_findings(place))
 
 

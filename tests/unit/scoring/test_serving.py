@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
-from wml_deployer._clients.direct import changing
+from wml_deployer._clients.deployments import changing
 from wml_deployer._scoring import Batching, lookups, serving
 from wml_deployer._scoring.lookups import Revision
 from wml_deployer._scoring.serving import Endpoint

@@ -23,10 +23,12 @@ class Quota:
 
     Attributes:
         deployments: Maximum number of deployments; None for no limit.
+        jobs: Maximum number of jobs that are kept; None for no limit.
 
     """
 
     deployments: int | None = None
+    jobs: int | None = None
 
     def check_deployments(self, present: int) -> None:
         """Check the quota before a deployment is created.
@@ -38,6 +40,19 @@ class Quota:
         if self.deployments is not None and present >= self.deployments:
             raise ForbiddenError(
                 f"The plan of this instance allows {self.deployments} deployments; there are {present}.",
+                code="instance_quota_exceeded",
+            )
+
+    def check_jobs(self, present: int) -> None:
+        """Check the quota before a job is created.
+
+        Raises:
+            ForbiddenError: The quota is used up.
+
+        """
+        if self.jobs is not None and present >= self.jobs:
+            raise ForbiddenError(
+                f"The plan of this instance keeps {self.jobs} deployment jobs; there are {present}.",
                 code="instance_quota_exceeded",
             )
 
@@ -138,6 +153,8 @@ class Control:
         scripts: Scripted predictions.
         quota: The quota of the plan.
         rate: The rate limit of the plan.
+        plan: Name of the plan.
+        jobs_need_credentials: Whether jobs on IBM Cloud need task credentials.
 
     """
 
@@ -147,8 +164,7 @@ class Control:
         self.faults: list[Fault] = []
         self.pacing = Pacing()
         self.scripts = Scripts()
-        self.quota = Quota()
-        self.rate = Rate()
+        self._unlimited()
 
     def fault_for(self, method: str, path: str) -> Fault | None:
         """Return the first fault that affects the request."""
@@ -160,5 +176,10 @@ class Control:
         self.faults.clear()
         self.pacing.reset()
         self.scripts.reset()
+        self._unlimited()
+
+    def _unlimited(self) -> None:
         self.quota = Quota()
         self.rate = Rate()
+        self.plan = "standard"
+        self.jobs_need_credentials = False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.faults import Fault
-from wml_deployer.server.control.models import Quota, Rate, Script
+from wml_deployer.server.control.models import Rate, Script
 from wml_deployer.server.control.pacing import KINDS, Pace
 from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.models import not_found
@@ -117,14 +117,24 @@ def script(call: Call) -> JsonResponse:
 
 
 def set_limits(call: Call) -> JsonResponse:
-    """Set the limits of the plan: ``deployments`` and ``requests_per_second``."""
+    """Set the limits of the plan: ``deployments``, ``jobs`` and ``requests_per_second``.
+
+    Also ``plan``, its name, and ``task_credentials``: whether jobs on IBM Cloud need them.
+    """
     control, fields = call.context.control, call.fields
-    if "deployments" in fields:
-        control.quota = Quota(None if fields["deployments"] is None else int(_number(fields, "deployments", 0)))
+    for name in ("deployments", "jobs"):
+        if name in fields:
+            limit = None if fields[name] is None else int(_number(fields, name, 0))
+            control.quota = replace(control.quota, **{name: limit})
     if "requests_per_second" in fields:
         rate = fields["requests_per_second"]
         control.rate = Rate(None if rate is None else _number(fields, "requests_per_second", 0))
-    return JsonResponse(200, {"deployments": control.quota.deployments, "requests_per_second": control.rate.limit})
+    plan, needed = fields.get("plan", control.plan), fields.get("task_credentials", control.jobs_need_credentials)
+    if not isinstance(plan, str) or not isinstance(needed, bool):
+        raise wrong_field("plan", "The plan must be a string, and task_credentials true or false.")
+    control.plan, control.jobs_need_credentials = plan, needed
+    limits = {**asdict(control.quota), "requests_per_second": control.rate.limit}
+    return JsonResponse(200, {**limits, "plan": plan, "task_credentials": needed})
 
 
 def set_specification(call: Call) -> JsonResponse:

@@ -88,7 +88,6 @@ MISSING_PARTS = (
     MissingPart("Projects kept in Git", "Projects are kept in the service's folder.", ("/userfs",)),
     MissingPart("Members of projects", "There is one user, who has all permissions.", ("/v2/projects/*/members",)),
     MissingPart("Model inventory and governance", "They are another product of the platform.", ("/v1/aigov",)),
-    MissingPart("Task credentials", "Jobs of the one user need none.", ("/v1/task_credentials",)),
     MissingPart(
         "Runs of platform jobs",
         "Jobs are shown and deleted under /ml/v4/deployment_jobs, which the newer client falls back to.",

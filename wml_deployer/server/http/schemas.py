@@ -141,6 +141,14 @@ SCHEMAS: dict[str, _Schema] = {
     "Instances": _object("resources", resources=_list(_ref("Instance"))),
     "ServiceInstance": _object("crn", "name", crn=TEXT, name=TEXT, region_id=TEXT, state=TEXT),
     "ServiceInstances": _object("resources", resources=_list(_ref("ServiceInstance")), rows_count=WHOLE),
+    "NewTaskCredentials": _object(
+        *("name", "type", "secret"),
+        **_NAMED,
+        type={"const": "iam_api_key"},
+        secret=_object("api_key", api_key=TEXT),
+    ),
+    "TaskCredentials": _object("id", "name", "type", id=TEXT, name=TEXT, description=TEXT, type=TEXT),
+    "ManyTaskCredentials": _object("credentials", credentials=_list(_ref("TaskCredentials"))),
     "NewSpace": _object("name", **_NAMED, tags=TAGS),
     "Space": _document(
         _object("id", "created_at", id=TEXT, created_at=TEXT),

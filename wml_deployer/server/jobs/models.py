@@ -8,6 +8,7 @@ from wml_deployer.server.deployments import models as deployments
 from wml_deployer.server.deployments.models import not_found as deployment_not_found
 from wml_deployer.server.errors import InvalidRequestError, NotFoundError, check_labels, error_text, wrong_field
 from wml_deployer.server.http.not_served import NotServedError
+from wml_deployer.server.platform.models import require_credentials
 from wml_deployer.server.storage.records import Record
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ def create(
     """Queue a job.
 
     Raises:
-        InvalidRequestError: The input is missing or invalid, or the deployment is not a batch deployment.
+        InvalidRequestError: The input is missing or invalid, the deployment is not a batch deployment, or the caller
+            lacks task credentials.
+        ForbiddenError: The plan allows no more jobs.
         NotFoundError: The deployment does not exist.
 
     """
     deployment = _deployment(transaction, container, fields.get("deployment"))
     scoring = _scoring(fields)
+    require_credentials(context, transaction, caller)
+    context.control.quota.check_jobs(transaction.count(KIND))
     check_labels(fields)
     identifier = context.identifiers.new()
     name = fields.get("name") or f"name_{context.identifiers.new()}"

@@ -1,4 +1,4 @@
-"""Log in to the platform, and ask for its release and its machine learning instance."""
+"""Log in to the platform, ask for its release and its machine learning instance, and keep task credentials."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer.server.errors import AuthenticationError
 from wml_deployer.server.http.routing import JsonResponse, Route, form_fields
 from wml_deployer.server.http.tokens import LIFETIME
+from wml_deployer.server.platform import models
 
 if TYPE_CHECKING:
     from wml_deployer.server.http.routing import Call, StreamingCall
@@ -15,9 +16,13 @@ __all__ = [
     "RELEASE",
     "ROUTES",
     "authorize",
+    "create_credentials",
+    "delete_credentials",
     "exchange",
+    "list_credentials",
     "list_instances",
     "list_service_instances",
+    "show_credentials",
     "show_instance",
     "show_release",
 ]
@@ -79,16 +84,20 @@ def show_instance(call: Call) -> JsonResponse:
 
 
 def _document(identifier: str, call: Call) -> dict[str, Any]:
-    """Return the document of an instance. All ids that spaces name are the same instance, without quota."""
+    """Return the document of an instance. All ids that spaces name are the same instance."""
+    control = call.context.control
     return {
         "metadata": {"id": identifier, "created_at": _SINCE, "modified_at": _SINCE},
         "entity": {
             "name": "Watson Machine Learning",
-            "plan": {"id": "3f6acf43-ede8-413a-ac69-f8af3bb0cbfe", "name": "standard", "version": 2},
+            "plan": {"id": "3f6acf43-ede8-413a-ac69-f8af3bb0cbfe", "name": control.plan, "version": 2},
             "status": "active",
             "consumption": {
                 "capacity_unit_hours": {"current": 0, "limit": -1},
-                "deployment_job_count": {"current": call.transaction.count("job"), "limit": -1},
+                "deployment_job_count": {
+                    "current": call.transaction.count("job"),
+                    "limit": -1 if control.quota.jobs is None else control.quota.jobs,
+                },
             },
         },
     }
@@ -125,11 +134,42 @@ async def exchange(stream: StreamingCall) -> JsonResponse:
     )
 
 
+def list_credentials(call: Call) -> JsonResponse:
+    """List the task credentials of the caller: none, or one."""
+    records = models.credentials_of(call.transaction, call.caller)
+    return JsonResponse(200, {"credentials": [record.document for record in records]})
+
+
+def create_credentials(call: Call) -> JsonResponse:
+    """Store task credentials."""
+    record = models.create(call.context, call.transaction, call.caller, call.fields)
+    return JsonResponse(201, record.document)
+
+
+def show_credentials(call: Call) -> JsonResponse:
+    """Show task credentials, without the key."""
+    return JsonResponse(200, models.find(call.transaction, call.caller, call.path["credentials_id"]).document)
+
+
+def delete_credentials(call: Call) -> JsonResponse:
+    """Delete task credentials."""
+    call.transaction.remove(models.find(call.transaction, call.caller, call.path["credentials_id"]))
+    return JsonResponse(204)
+
+
 ROUTES = (
     Route("GET", "/ml/wml_services/v2/version", show_release, public=True, gives="200 Release"),
     Route("GET", "/ml/v4/instances", list_instances, gives="200 Instances"),
     Route("GET", "/ml/v4/instances/{instance_id}", show_instance, gives="200 Instance"),
     Route("GET", "/v2/resource_instances", list_service_instances, query="resource_id", gives="200 ServiceInstances"),
+    Route("GET", "/v1/task_credentials", list_credentials, gives="200 ManyTaskCredentials"),
+    Route(
+        *("POST", "/v1/task_credentials", create_credentials),
+        takes="NewTaskCredentials",
+        gives="201 TaskCredentials",
+    ),
+    Route("GET", "/v1/task_credentials/{credentials_id}", show_credentials, gives="200 TaskCredentials"),
+    Route("DELETE", "/v1/task_credentials/{credentials_id}", delete_credentials, gives="204"),
     Route("POST", "/icp4d-api/v1/authorize", authorize, public=True, takes="Login", gives="200 Token"),
     *(
         Route(
