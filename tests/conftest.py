@@ -23,6 +23,8 @@ OPTIONAL = frozenset(
             "onnx",
             "onnxmltools",
             "onnxruntime",
+            "opentelemetry",
+            "pyarrow",
             "pypmml",
             "jpype",
             "skl2onnx",

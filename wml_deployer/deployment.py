@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -22,7 +22,7 @@ from wml_deployer.display._view import View, view_of
 from wml_deployer.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Self
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
     from wml_deployer.metadata import Route, Version
+    from wml_deployer.monitoring import ScoringHook
     from wml_deployer.schema import Schema
 
 __all__ = ["Deployment", "StoredModel"]
@@ -133,10 +134,16 @@ class Deployment:
     _client: Client = field(repr=False, compare=False)
     _schema: Schema | None = field(repr=False, compare=False, default=None)
     _versions: tuple[Version, ...] = field(repr=False, compare=False, default=())
+    _hooks: Sequence[ScoringHook] = field(repr=False, compare=False, default=())
 
     @classmethod
     def from_record(
-        cls, record: DeploymentRecord, client: Client, version: Version | None, versions: tuple[Version, ...] = ()
+        cls,
+        record: DeploymentRecord,
+        client: Client,
+        version: Version | None,
+        versions: tuple[Version, ...] = (),
+        hooks: Sequence[ScoringHook] = (),
     ) -> Self:
         """Make the handle of a record.
 
@@ -145,6 +152,7 @@ class Deployment:
             client: The deployment space.
             version: The version that it serves, where the project knows it.
             versions: Every version of the project.
+            hooks: What is told of each scoring request; its owner may add to it.
 
         """
         return cls(
@@ -159,6 +167,7 @@ class Deployment:
             _client=client,
             _schema=version.schema if version else None,
             _versions=versions if version is None or version in versions else (*versions, version),
+            _hooks=hooks,
         )
 
     @property
@@ -260,9 +269,9 @@ class Deployment:
 
         how = Batching(batch_rows, batch_bytes, in_flight, on_error)
         if isinstance(X, Iterator):
-            return map(as_scores, self._endpoint.score_chunks(X, how, self._ask, timeout=timeout))
+            return map(as_scores, self._endpoint.score_chunks(X, how, self._ask, timeout=timeout, hooks=self._hooks))
         with deadline(timeout):
-            scores = as_scores(self._endpoint.score(X, how, self._ask))
+            scores = as_scores(self._endpoint.score(X, how, self._ask, hooks=self._hooks))
         self._follow()
         return scores
 
@@ -289,6 +298,10 @@ class Deployment:
     @property
     def _record(self) -> DeploymentRecord:
         return DeploymentRecord.from_document(self.raw)
+
+    def _unwatched(self) -> Self:
+        """Return a handle whose requests are this library's own, and not told to the hooks."""
+        return replace(self, _hooks=())
 
     @cached_property
     def _endpoint(self) -> Endpoint:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wml_deployer._scoring.lookups import Revision
     from wml_deployer.credentials import Credentials
     from wml_deployer.credentials._sources import CredentialsLocation
+    from wml_deployer.monitoring import ScoringHook
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
@@ -69,6 +70,7 @@ class Scorer:
         keep: Columns that are not sent, and stand before the scores.
         batching: How rows are spread over requests.
         revisions: Fields and classes of the project's versions, by model and revision; others are asked for.
+        hooks: What is told of each request, where it is sent. They travel with it, so they have to pickle.
 
     Example:
         >>> import pandas as pd
@@ -87,6 +89,7 @@ class Scorer:
     keep: tuple[str, ...] = ()
     batching: Batching = field(default_factory=lambda: Batching(in_flight=1))
     revisions: tuple[tuple[tuple[str, str | None], Revision], ...] = field(default=(), repr=False)
+    hooks: tuple[ScoringHook, ...] = field(default=(), repr=False)
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Score a partition.
@@ -107,7 +110,7 @@ class Scorer:
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
         kept, rows = self._split(frame)
-        return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._sizer))
+        return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._sizer, hooks=self.hooks))
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
@@ -131,7 +134,8 @@ class Scorer:
                     waiting.append(kept)
                     yield rows
 
-        for scores in self._endpoint.score_chunks(sent(), self.batching, self._ask, self._sizer):
+        scored = self._endpoint.score_chunks(sent(), self.batching, self._ask, self._sizer, hooks=self.hooks)
+        for scores in scored:
             whole = self._beside(waiting.popleft(), scores)
             if whole.columns.tolist() != self.meta.columns.tolist():
                 raise ConflictError(

@@ -24,6 +24,7 @@ FLOORS = (
     "errors",
     "progress",
     "schema",
+    "monitoring",
     "reports",
     "server",
     "credentials",

@@ -17,7 +17,13 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]+)\n(?P<code>.*?)^(?P=inde
 FILE_NAME = re.compile(r"[\w./-]+\.(py|yaml|yml|toml|csv|cfg|json|txt)|(Dockerfile|\.gitignore)")
 NOT_RUN = ("Not run here: ", "Não executado aqui: ")
 # What a block of an extra imports; it runs where that is installed.
-EXTRAS = {"With the extra dask": "dask", "With lightgbm, onnxmltools and the extra local-onnx": "onnxmltools"}
+EXTRAS = {
+    "With the extra dask": "dask",
+    "With the extra parquet": "pyarrow",
+    "With evidently and the extra parquet": "evidently",
+    "With lightgbm, onnxmltools and the extra local-onnx": "onnxmltools",
+    "With opentelemetry-sdk": "opentelemetry.sdk",
+}
 INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 SHELL = ("bash", "sh", "console", "shell")
 KINDS = {"python": "python", "js": "javascript", "yaml": "yaml"}
@@ -52,9 +58,17 @@ class Step:
     platform: str = ""
 
 
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is missing
+        return False
+
+
 def kind_of(language: str, title: str, code: str) -> str:
     """What is to be done with a fence."""
-    if title.startswith(NOT_RUN) or (title in EXTRAS and find_spec(EXTRAS[title]) is None):
+    if title.startswith(NOT_RUN) or (title in EXTRAS and not is_installed(EXTRAS[title])):
         return "not run"
     if FILE_NAME.fullmatch(title):
         return "file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from wml_deployer.errors import BadRequestError
+from wml_deployer.monitoring import PayloadLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +73,14 @@ def test_a_worker_asks_by_one_connection(frame: Any, scorer: Scorer, server: Loc
     asked = predictions(server)
 
     assert (PARTITIONS, True) == (len(asked), len(set(asked)) <= 4)
+
+
+def test_hooks_travel_to_the_workers(frame: Any, scorer: Scorer, rows: pd.DataFrame, tmp_path: Path) -> None:
+    """A payload log has each row once, whichever worker scored it."""
+    log = PayloadLog(tmp_path / "log")
+    frame.map_partitions(replace(scorer, hooks=(log,)), meta=scorer.meta).compute()
+
+    assert sorted(map(str, rows.index)) == sorted(map(str, log.read()["wml_index"]))
 
 
 def test_a_busy_service_is_waited_for(frame: Any, scorer: Scorer, server: LocalServer, expected: pd.DataFrame) -> None:

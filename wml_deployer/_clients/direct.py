@@ -32,6 +32,7 @@ from wml_deployer.errors import (
     NotFoundError,
     WMLDeployerError,
 )
+from wml_deployer.monitoring._events import recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -179,7 +180,15 @@ class DirectCalls(DeploymentCalls, RightsCalls):
         # With a deadline of the caller, a slow model may take all of it.
         silence = READ_SECONDS if remaining() is None else None
         response = request(
-            self._transport, self._tokens, "POST", url, headers=_JSON, body=body, repeatable=True, silence=silence
+            self._transport,
+            self._tokens,
+            "POST",
+            url,
+            headers=_JSON,
+            body=body,
+            repeatable=True,
+            silence=silence,
+            attempts=recorder(),
         )
         return checked(response, "score").body
 

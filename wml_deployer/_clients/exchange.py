@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.tokens import TokenSource
     from wml_deployer._transport.pool import Transport
     from wml_deployer._transport.responses import Response
+    from wml_deployer.monitoring._events import Attempt
 
 __all__ = ["Exchange", "RequestFailedError", "exchanging", "isolated", "kind_of", "request", "running", "translated"]
 
@@ -127,6 +128,7 @@ class Options(TypedDict, total=False):
     repeatable: bool | None
     read: Callable[[Iterator[bytes]], Any] | None
     silence: float | None
+    attempts: list[Attempt] | None
 
 
 def request(

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -24,9 +25,9 @@ from wml_deployer.errors import (
     PayloadTooLargeError,
     WMLDeployerError,
 )
+from wml_deployer.monitoring._events import recording
 from wml_deployer.payload import decode, prepare
 from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
-from wml_deployer.payload._document import InputDocument
 from wml_deployer.payload._table import BatchSizer, Table
 from wml_deployer.progress._stage import stage
 
@@ -34,10 +35,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wml_deployer._scoring import Batching
+    from wml_deployer.monitoring._events import Attempt
+    from wml_deployer.payload._document import InputDocument
     from wml_deployer.progress._stage import Stage
     from wml_deployer.schema import ClassLabel, Schema
 
-__all__ = ["AdaptiveBatchSizer", "Send", "ordered_results", "score_chunks", "score_rows"]
+__all__ = [
+    "AdaptiveBatchSizer",
+    "Report",
+    "RequestRecord",
+    "Send",
+    "ordered_results",
+    "score_chunks",
+    "score_rows",
+]
 
 FIRST_ROWS = 2_000
 MOST_ROWS = 100_000
@@ -92,8 +103,44 @@ Send = Callable[[bytes], bytes]
 """Sends a request body and returns the body of the response."""
 
 
+@dataclass
+class RequestRecord:
+    """What is known of one request after it ended, for the hooks.
+
+    Attributes:
+        body: The request's body.
+        rows: How many rows are in it.
+        index: Their labels, where the caller's rows have some.
+        started: When it began, in seconds since 1970.
+        seconds: Time until its scores were there, or until it failed.
+        response_bytes: Size of the response's body.
+        attempts: The HTTP requests that were sent.
+        result: The scores, or the error.
+
+    """
+
+    body: bytes
+    rows: int
+    index: pd.Index[Any] | None = None
+    started: float = field(default_factory=time.time)
+    seconds: float = 0.0
+    response_bytes: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    result: pd.DataFrame | WMLDeployerError | None = None
+
+
+Report = Callable[[RequestRecord], None]
+"""Takes the record of each request, in the order of the rows, on the thread of the call."""
+
+
 def score_rows(
-    data: object, ask: Send, schema: Schema | None, batching: Batching, sizer: AdaptiveBatchSizer | None = None
+    data: object,
+    ask: Send,
+    schema: Schema | None,
+    batching: Batching,
+    sizer: AdaptiveBatchSizer | None = None,
+    *,
+    report: Report | None = None,
 ) -> pd.DataFrame:
     """Score rows, however many, and return their scores in their order.
 
@@ -103,6 +150,7 @@ def score_rows(
         schema: The model's fields and classes.
         batching: How rows are spread over requests.
         sizer: What earlier calls learned of the size of requests, if there were any.
+        report: Takes the record of each request, if anybody wants it.
 
     Returns:
         n rows on the data's index. Rows that were not scored (``on_error="null"``) are null, in the nullable twin of
@@ -115,12 +163,12 @@ def score_rows(
 
     """
     table = prepare(data, schema=schema)
-    call = _Call(ask, schema, batching, sizer)
+    call = _Call(ask, schema, batching, sizer, report)
     if table.rows <= call.request.sizer.rows:
         body = table.encode()
         if call.request.sizer.fits(table.rows, len(body)):
             # One request needs no threads.
-            results = _score_batch(call.request, table, range(table.rows), body)
+            results = call.reported(_score_batch(call.request, table, range(table.rows), body))
             call.raise_failures(results)
             return _join_batches(results, None)
     with stage("scoring", table.rows, "rows") as progress:
@@ -134,6 +182,8 @@ def score_chunks(
     schema: Schema | None,
     batching: Batching,
     sizer: AdaptiveBatchSizer | None = None,
+    *,
+    report: Report | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Score chunks one after another, reading ahead while fewer than ``in_flight`` requests are running.
 
@@ -143,13 +193,14 @@ def score_chunks(
         schema: The model's fields and classes.
         batching: How rows are spread over requests, whose size is learned from all chunks.
         sizer: What earlier calls learned of it, if there were any.
+        report: Takes the record of each request, if anybody wants it.
 
     Returns:
         The scores of each chunk, on its index. An error in a chunk is raised once the chunks before it have been
         yielded.
 
     """
-    call = _Call(ask, schema, batching, sizer)
+    call = _Call(ask, schema, batching, sizer, report)
     with stage("scoring", unit="rows") as progress:
         yield from call.scores((prepare(chunk, schema=schema) for chunk in chunks), progress)
 
@@ -157,10 +208,18 @@ def score_chunks(
 class _Call:
     """The state that all batches of one call share."""
 
-    def __init__(self, ask: Send, schema: Schema | None, batching: Batching, sizer: AdaptiveBatchSizer | None) -> None:
+    def __init__(
+        self,
+        ask: Send,
+        schema: Schema | None,
+        batching: Batching,
+        sizer: AdaptiveBatchSizer | None,
+        report: Report | None,
+    ) -> None:
         learning = AdaptiveBatchSizer(batching.rows, batching.body_bytes) if sizer is None else sizer
-        self.request = _ScoreRequest(ask, schema.classes if schema else (), learning)
+        self.request = _ScoreRequest(ask, schema.classes if schema else (), learning, report is not None)
         self._batching = batching
+        self._report = report
         self._rows_before = 0
 
     def scores(self, tables: Iterator[Table | InputDocument], progress: Stage) -> Iterator[pd.DataFrame]:
@@ -172,11 +231,12 @@ class _Call:
         )
         results: list[_BatchResult] = []
         known: pd.DataFrame | None = None
-        for batch_results in ordered_results(jobs, self._batching.in_flight):
-            progress.advance(sum(len(result.rows) for result in batch_results))
+        for batch in ordered_results(jobs, self._batching.in_flight):
+            progress.advance(sum(len(result.rows) for result in batch))
+            batch_results = self.reported(batch)
             self.raise_failures(batch_results)
             results += batch_results
-            table, rows, _ = results[-1]
+            table, rows = results[-1][:2]
             if rows.stop == table.rows:
                 scores = _join_batches(results, known)
                 known = _complete_row(scores, known)
@@ -184,9 +244,18 @@ class _Call:
                 results = []
                 yield scores
 
+    def reported(self, results: list[_BatchResult]) -> list[_BatchResult]:
+        """Report the requests of a batch, and return its results without them: they hold the bodies."""
+        if self._report is None:
+            return results
+        for result in results:
+            for record in result.records:
+                self._report(record)
+        return [result._replace(records=()) for result in results]
+
     def raise_failures(self, results: list[_BatchResult]) -> None:
         """Raise the first error that ends the call; it names its rows, counted from the first chunk on."""
-        for table, rows, scores in results:
+        for table, rows, scores, _ in results:
             if isinstance(scores, WMLDeployerError):
                 if self._rows_before or len(rows) < table.rows:
                     first, last = self._rows_before + rows.start, self._rows_before + rows.stop - 1
@@ -210,12 +279,14 @@ class _ScoreRequest(NamedTuple):
         send: Sends a request.
         classes: The model's labels.
         sizer: Learns from the responses how many rows a request takes.
+        is_watched: Whether somebody wants the records of the requests.
 
     """
 
     send: Send
     classes: tuple[ClassLabel, ...]
     sizer: AdaptiveBatchSizer
+    is_watched: bool
 
 
 class _BatchResult(NamedTuple):
@@ -225,12 +296,14 @@ class _BatchResult(NamedTuple):
         table: The table.
         rows: The positions of the rows.
         scores: Their scores, or an error.
+        records: The requests that were sent for them, if somebody wants these.
 
     """
 
     table: Table | InputDocument
     rows: range
     scores: pd.DataFrame | WMLDeployerError
+    records: tuple[RequestRecord, ...] = ()
 
 
 def _score_batch(request: _ScoreRequest, table: Table | InputDocument, rows: range, body: bytes) -> list[_BatchResult]:
@@ -249,22 +322,42 @@ def _score_batch(request: _ScoreRequest, table: Table | InputDocument, rows: ran
     if not rows and isinstance(table, Table):
         # Nothing to ask for: most models refuse an empty request.
         return [_BatchResult(table, rows, empty_scores(request.classes))]
-    begin = time.monotonic()
-    try:
-        response = request.send(body)
-        request.sizer.learn(len(rows), time.monotonic() - begin)
-        index = table.index if len(rows) == table.rows else pd.RangeIndex(len(rows))
-        return [_BatchResult(table, rows, decode(response, classes=request.classes, index=index))]
-    except PayloadTooLargeError as error:
-        if len(rows) <= 1 or isinstance(table, InputDocument):
-            return [_BatchResult(table, rows, error)]
-    except WMLDeployerError as error:
-        return [_BatchResult(table, rows, error)]
+    record = RequestRecord(body, len(rows))
+    if request.is_watched and table.index is not None:
+        record.index = table.index[rows.start : rows.stop]
+    result = _ask(request, table, rows, record)
+    records = (record,) if request.is_watched else ()
+    is_divisible = len(rows) > 1 and isinstance(table, Table)
+    if not isinstance(result, PayloadTooLargeError) or not is_divisible:
+        return [_BatchResult(table, rows, result, records)]
     request.sizer.too_large(len(rows))
     middle = rows.start + len(rows) // 2
     halves = (range(rows.start, middle), range(middle, rows.stop))
     bodies = ((half, table.encode(half.start, half.stop)) for half in halves)
-    return [result for half, text in bodies for result in _score_batch(request, table, half, text)]
+    first, *others = [result for half, text in bodies for result in _score_batch(request, table, half, text)]
+    return [first._replace(records=records + first.records), *others]
+
+
+def _ask(
+    request: _ScoreRequest, table: Table | InputDocument, rows: range, record: RequestRecord
+) -> pd.DataFrame | WMLDeployerError:
+    """Send one request, and return the scores or why there are none."""
+    begin = time.monotonic()
+    result: pd.DataFrame | WMLDeployerError
+    try:
+        if request.is_watched:
+            with recording() as record.attempts:
+                response = request.send(record.body)
+        else:
+            response = request.send(record.body)
+        request.sizer.learn(len(rows), time.monotonic() - begin)
+        record.response_bytes = len(response)
+        index = table.index if len(rows) == table.rows else pd.RangeIndex(len(rows))
+        result = decode(response, classes=request.classes, index=index)
+    except WMLDeployerError as error:
+        result = error
+    record.seconds, record.result = time.monotonic() - begin, result
+    return result
 
 
 def _join_batches(results: Sequence[_BatchResult], known: pd.DataFrame | None) -> pd.DataFrame:

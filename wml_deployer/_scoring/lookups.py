@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
 from wml_deployer._clients.deployments import change_count
+from wml_deployer._clients.documents import text_of
 from wml_deployer._rollout.assets import asset_of
 from wml_deployer._rollout.orphans import CUSTOM_KEY
 from wml_deployer._transport.deadline import POLL_SECONDS, deadline, pause, remaining
@@ -310,7 +311,7 @@ class Lookups:
 
 
 def describe_revision(client: Scoring, asset: tuple[str, str | None]) -> Revision:
-    """Ask the service for the fields and classes of a stored revision."""
+    """Ask the service for the name, the fields and the classes of a stored revision."""
     try:
         model = client.model(*asset)
     except NotFoundError:
@@ -318,7 +319,8 @@ def describe_revision(client: Scoring, asset: tuple[str, str | None]) -> Revisio
     facts = model.custom.get(CUSTOM_KEY)
     if not isinstance(facts, dict) or not facts.get("digest"):
         return Revision(None, None)
-    return Revision(None, Schema(model.schema.fields, tuple(facts.get("classes", ())), model.schema.named))
+    schema = Schema(model.schema.fields, tuple(facts.get("classes", ())), model.schema.named)
+    return Revision(text_of(facts.get("version")), schema)
 
 
 def _state_of(url: str, deployment_id: str) -> _State:

@@ -33,17 +33,19 @@ from wml_deployer.errors import (
     SchemaError,
     WMLDeployerError,
 )
+from wml_deployer.monitoring._events import ScoringEvent, notify
 from wml_deployer.payload._labels import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
 
     from wml_deployer._scoring import Batching
-    from wml_deployer._scoring.batches import AdaptiveBatchSizer, Send
+    from wml_deployer._scoring.batches import AdaptiveBatchSizer, Report, RequestRecord, Send
     from wml_deployer._scoring.lookups import Served
+    from wml_deployer.monitoring._events import ScoringHook
 
 __all__ = ["Endpoint"]
 
@@ -63,7 +65,13 @@ class Endpoint(Lookups):
     """
 
     def score(
-        self, rows: object, batching: Batching, ask: Send, sizer: AdaptiveBatchSizer | None = None
+        self,
+        rows: object,
+        batching: Batching,
+        ask: Send,
+        sizer: AdaptiveBatchSizer | None = None,
+        *,
+        hooks: Sequence[ScoringHook] = (),
     ) -> pd.DataFrame:
         """Score rows, however many.
 
@@ -72,6 +80,7 @@ class Endpoint(Lookups):
             batching: How they are spread over requests.
             ask: Sends one request; called from several threads.
             sizer: What earlier calls learned of the size of requests, if there were any.
+            hooks: What is told of each request.
 
         Raises:
             ConflictError: What serves is changed faster than the rows are scored, or its classes are not known.
@@ -80,9 +89,9 @@ class Endpoint(Lookups):
         """
         failures = _Failures(self.id)
         while True:
-            attempt = _Attempt(self, ask, None, again=failures.any())
+            attempt = _Attempt(self, ask, None, hooks, again=failures.any())
             try:
-                scores = score_rows(rows, attempt.ask, attempt.schema, batching, sizer)
+                scores = score_rows(rows, attempt.ask, attempt.schema, batching, sizer, report=attempt.report)
                 if attempt.explains(scores):
                     return scores
             except (BadRequestError, SchemaError) as error:
@@ -97,6 +106,8 @@ class Endpoint(Lookups):
         ask: Send,
         sizer: AdaptiveBatchSizer | None = None,
         timeout: float | None = None,
+        *,
+        hooks: Sequence[ScoringHook] = (),
     ) -> Iterator[pd.DataFrame]:
         """Score chunk after chunk; each gets the columns of the version that scored it.
 
@@ -106,6 +117,7 @@ class Endpoint(Lookups):
             ask: Sends one request; called from several threads.
             sizer: What earlier calls learned of the size of requests, if there were any.
             timeout: Seconds for all of them.
+            hooks: What is told of each request.
 
         """
         end = None if timeout is None else time.monotonic() + timeout
@@ -118,11 +130,12 @@ class Endpoint(Lookups):
 
         failures = _Failures(self.id)
         while True:
-            attempt = _Attempt(self, ask, end, again=failures.any())
+            attempt = _Attempt(self, ask, end, hooks, again=failures.any())
             # What was read ahead and not scored comes first when scoring starts again.
             waiting = chain(tuple(unscored), taken())
             try:
-                for scores in score_chunks(waiting, attempt.ask, attempt.schema, batching, sizer):
+                scored = score_chunks(waiting, attempt.ask, attempt.schema, batching, sizer, report=attempt.report)
+                for scores in scored:
                     if not attempt.explains(scores):
                         break
                     unscored.popleft()
@@ -168,10 +181,13 @@ class _Failures:
 class _Attempt:
     """One attempt at scoring, read with one revision's fields and classes."""
 
-    def __init__(self, endpoint: Endpoint, ask: Send, end: float | None, *, again: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, ask: Send, end: float | None, hooks: Sequence[ScoringHook], *, again: bool
+    ) -> None:
         self._endpoint = endpoint
         self._send = ask
         self._end = end
+        self._hooks = hooks
         with self._bounded():
             self.served = endpoint.current(settled=again)
         self.schema = self.served.revision.schema
@@ -183,6 +199,45 @@ class _Attempt:
         self._endpoint.look_up_in_background()
         with self._bounded():
             return self._send(body)
+
+    @property
+    def report(self) -> Report | None:
+        """What takes the record of each request, where there are hooks."""
+        return self._notify if self._hooks else None
+
+    def _notify(self, record: RequestRecord) -> None:
+        """Tell the hooks of a request, with its scores if the revision that they are read with gave them."""
+        scores: pd.DataFrame | None = None
+        error: WMLDeployerError | None = None
+        if isinstance(record.result, WMLDeployerError):
+            error = record.result
+        elif record.result is not None:
+            try:
+                scores = record.result if self.explains(record.result) else None
+            except WMLDeployerError as failure:
+                error = failure
+        served = self.served
+        event = ScoringEvent(
+            deployment_id=served.record.id,
+            deployment_name=served.record.name,
+            url=served.record.url,
+            version=served.revision.version,
+            model_id=served.record.model_id,
+            revision=served.record.revision,
+            rows=record.rows,
+            request_bytes=len(record.body),
+            response_bytes=record.response_bytes,
+            started=record.started,
+            seconds=record.seconds,
+            outcome="failed" if error is not None else "outdated" if scores is None else "scored",
+            error=error,
+            attempts=tuple(record.attempts),
+            _body=record.body,
+            _scores=scores,
+            _index=record.index,
+            _fields=self.schema.fields if self.schema else (),
+        )
+        notify(self._hooks, event)
 
     def was_outdated(self, error: WMLDeployerError) -> bool:
         """Say whether rows were refused that are not to be refused by what serves now."""

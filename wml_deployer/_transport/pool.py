@@ -32,6 +32,7 @@ from wml_deployer.errors import (
     InvalidResponseError,
     TransportError,
 )
+from wml_deployer.monitoring._events import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,6 +97,7 @@ class Transport:
         repeatable: bool | None = None,
         read: Callable[[Iterator[bytes]], Any] | None = None,
         silence: float | None = READ_SECONDS,
+        attempts: list[Attempt] | None = None,
     ) -> Response:
         """Send one request and return the whole response, whatever its status.
 
@@ -112,6 +114,7 @@ class Transport:
             read: A function that is given the body of a successful response piece by piece, which is then not part of
                 the result; it is called again where the response was lost half-way.
             silence: Seconds to wait for bytes of the response; ``None`` leaves it to the deadline.
+            attempts: A list to which every attempt is added.
 
         Returns:
             The response, with at most 512 MiB of body; a download for ``read`` may have 16 GiB.
@@ -131,7 +134,7 @@ class Transport:
                 exchange = _RequestAttempt(method, url, headers or {}, body, token, read, silence)
                 asked = None
                 try:
-                    response = self._send(exchange)
+                    response = self._send(exchange) if attempts is None else self._recorded(exchange, attempts)
                 except (TransportError, DeadlineError) as error:
                     may_repeat = again or not exchange.was_sent
                     if seconds is None or not may_repeat or isinstance(error, CertificateError) or _is_over(seconds):
@@ -160,6 +163,20 @@ class Transport:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.close(end)
+
+    def _recorded(self, exchange: _RequestAttempt, attempts: list[Attempt]) -> Response:
+        """Send a request once, and record how that went."""
+        started, begin = time.time(), time.monotonic()
+        status = error = None
+        try:
+            response = self._send(exchange)
+            status = response.status
+        except BaseException as failure:
+            error = type(failure).__name__
+            raise
+        finally:
+            attempts.append(Attempt(started, time.monotonic() - begin, status, error))
+        return response
 
     def _send(self, exchange: _RequestAttempt) -> Response:
         """Send a request once, over an idle connection or a new one, and keep it if it can be reused."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer.metadata import Metadata, Route, Version
+    from wml_deployer.monitoring import ScoringHook
 
 __all__ = ["ROLLOUT_SECONDS", "OpenProject", "store_request"]
 
@@ -56,6 +57,7 @@ class OpenProject:
         samples = SampleFolder(self._file.directory / ".wml" / "samples")
         self._project = Project(self._credentials, self._file, samples)
         self._deployed: tuple[tuple[int, int], Deployment] | None = None
+        self._hooks: list[ScoringHook] = []
         self._source = CredentialsLocation(
             file=None if credentials_file is None else Path(credentials_file).absolute(),
             directory=getattr(self._credentials, "directory", None),
@@ -165,7 +167,7 @@ class OpenProject:
 
     def _handle(self, record: DeploymentRecord, version: Version | None) -> Deployment:
         """Make the handle of a deployment that serves this version."""
-        return Deployment.from_record(record, self._project.client, version, self.metadata.versions)
+        return Deployment.from_record(record, self._project.client, version, self.metadata.versions, self._hooks)
 
 
 def store_request(

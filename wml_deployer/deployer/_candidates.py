@@ -14,16 +14,25 @@ from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.agreement import TimedScores, compare_answers
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
+from wml_deployer.errors import ConfigurationError
+from wml_deployer.monitoring import PayloadLog
+from wml_deployer.monitoring._events import with_dtypes
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from wml_deployer.deployment import Deployment
     from wml_deployer.metadata import Route
     from wml_deployer.reports import Comparison
+    from wml_deployer.schema import Schema
 
 __all__ = ["CandidateVerbs"]
+
+LOGGED_ROWS = 100_000
+"""Rows of a payload log that are compared."""
 
 
 class CandidateVerbs(OpenProject):
@@ -78,10 +87,11 @@ class CandidateVerbs(OpenProject):
 
     @verb
     def compare(self, X: Any, *, timeout: float | None = None) -> Comparison:
-        """Score the same rows on the live version and on the candidate.
+        """Score the same rows on the live version and on the candidate. Hooks are not told of these requests.
 
         Args:
-            X: n rows × k fields, as ``score`` takes them.
+            X: n rows × k fields, as ``score`` takes them; or a :class:`~wml_deployer.monitoring.PayloadLog`, of which
+                the newest 100,000 rows with the live version's columns are taken.
             timeout: Seconds for the whole call; a minute for each request if not given.
 
         Returns:
@@ -89,11 +99,13 @@ class CandidateVerbs(OpenProject):
 
         Raises:
             VersionError: Nothing is live, or there is no candidate.
+            ConfigurationError: The payload log has no rows of the live version's columns, or cannot be read.
 
         """
         with deadline(timeout):
             live, candidate = self._deployment("compare"), self._candidate()
-            return compare_answers(_scored(live, X), _scored(candidate, X))
+            rows = _logged(X, live.schema) if isinstance(X, PayloadLog) else X
+            return compare_answers(_scored(live, rows), _scored(candidate, rows))
 
     @verb
     def promote(
@@ -160,7 +172,19 @@ class CandidateVerbs(OpenProject):
         return self._handle(record, version_of(self.metadata, record))
 
 
+def _logged(log: PayloadLog, schema: Schema | None) -> pd.DataFrame:
+    """Read rows of a payload log to score them again."""
+    fields = schema.fields if schema else ()
+    rows = log.rows([field.name for field in fields], LOGGED_ROWS)
+    if rows.empty:
+        raise ConfigurationError(
+            f"The payload log in {log.folder} has no rows with the columns of the live version.",
+            next_step="Score rows while the log watches, or pass rows of your own.",
+        )
+    return with_dtypes(rows, fields)
+
+
 def _scored(deployment: Deployment, rows: Any) -> TimedScores:
     began = time.perf_counter()
-    scores = deployment.score(rows)
+    scores = deployment._unwatched().score(rows)  # noqa: SLF001 - a handle of its own
     return TimedScores(str(deployment.version), scores, time.perf_counter() - began)

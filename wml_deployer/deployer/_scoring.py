@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from typing_extensions import Unpack
 
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wml_deployer.display._frames import Scores
+    from wml_deployer.monitoring import ScoringHook
     from wml_deployer.scorer import Scorer
 
 __all__ = ["ScoringVerbs"]
+
+Hook = TypeVar("Hook", bound="ScoringHook")
 
 JOB_SECONDS = 3600.0
 SUBMIT_SECONDS = 600.0
@@ -81,6 +84,55 @@ class ScoringVerbs(OpenProject):
         )
         return scores
 
+    @verb
+    def watch(self, hook: Hook) -> Hook:
+        r"""Tell a hook of every scoring request from now on: from ``score``, ``ascore`` and scorers.
+
+        Handles of this deployer tell it, too. A :meth:`scorer` that is made later takes the hook along to its workers,
+        so there it has to pickle. Verifications, comparisons and batch jobs are not told.
+
+        Args:
+            hook: Called with each :class:`~wml_deployer.monitoring.ScoringEvent` after its request has ended, on the
+                thread that scores. What it raises is logged and costs no scores. A hook that is there already, or that
+                equals one, is not added again.
+
+        Returns:
+            The hook; or the equal one that was there.
+
+        Raises:
+            ConfigurationError: It cannot be called.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from sklearn.datasets import load_iris
+            >>> from sklearn.tree import DecisionTreeClassifier
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: iris\nproject_version: v0.1\n")
+            >>> rows, labels = load_iris(return_X_y=True, as_frame=True)
+            >>> with Deployer.local(path) as deployer:
+            ...     _ = deployer.deploy(DecisionTreeClassifier().fit(rows, labels), sample=rows.head())
+            ...     _ = deployer.watch(lambda event: print(event.version, event.rows, event.outcome))
+            ...     scores = deployer.score(rows)
+            v0.1 150 scored
+
+        """
+        if hook not in self._hooks:
+            self._hooks.append(hook)
+        return self._hooks[self._hooks.index(hook)]  # type: ignore[return-value]  # it equals the one that was given
+
+    @verb
+    def unwatch(self, hook: ScoringHook) -> None:
+        """Tell a hook of no more requests.
+
+        Args:
+            hook: One that watches; any other is ignored.
+
+        """
+        if hook in self._hooks:
+            self._hooks.remove(hook)
+
     async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
         """Score rows on a thread, without blocking the event loop; see :meth:`score`.
 
@@ -129,11 +181,11 @@ class ScoringVerbs(OpenProject):
         deployment = self._deployment("score")
         names = (keep,) if isinstance(keep, str) else tuple(keep)
         kept, rows = split_kept(like, names)
-        meta = join_kept(kept, deployment.score(rows, timeout=timeout)).iloc[:0]
+        meta = join_kept(kept, deployment._unwatched().score(rows, timeout=timeout)).iloc[:0]  # noqa: SLF001
         source = replace(self._source, space_id=self._project.client.scope.id)
         schema, batching = deployment.schema or Schema(), Batching(in_flight=in_flight)
         known = deployment._endpoint.revisions()  # noqa: SLF001 - a handle of its own
-        return Scorer(source, deployment.id, schema, meta, names, batching, known)
+        return Scorer(source, deployment.id, schema, meta, names, batching, known, tuple(self._hooks))
 
     @verb
     def submit_batch(self, X: Any, *, timeout: float = SUBMIT_SECONDS) -> Job:  # noqa: ARG002 - the verb's deadline

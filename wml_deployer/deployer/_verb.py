@@ -196,6 +196,10 @@ def _hardware(value: object) -> str:
     return "" if is_right else "a name, such as 'M'"
 
 
+def _callable(value: object) -> str:
+    return "" if callable(value) else "a function of an event, or another callable"
+
+
 def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "True or False"
 
@@ -210,6 +214,7 @@ _EXPECTED: dict[str, Callable[[object], str]] = {
     "create_space.name": _name,
     "description": _description,
     "hardware": _hardware,
+    "hook": _callable,
     "in_flight": _count,
     "isolated": _flag,
     "metrics": _by_name,
