@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -25,7 +24,7 @@ from wml_deployer.errors import (
     PayloadTooLargeError,
     WMLDeployerError,
 )
-from wml_deployer.monitoring._events import recording
+from wml_deployer.monitoring._events import RequestRecord, recording
 from wml_deployer.payload import decode, prepare
 from wml_deployer.payload._answer import empty_scores, join_scores, null_scores
 from wml_deployer.payload._table import BatchSizer, Table
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wml_deployer._scoring import Batching
-    from wml_deployer.monitoring._events import Attempt
     from wml_deployer.payload._document import InputDocument
     from wml_deployer.progress._stage import Stage
     from wml_deployer.schema import ClassLabel, Schema
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AdaptiveBatchSizer",
     "Report",
-    "RequestRecord",
     "Send",
     "ordered_results",
     "score_chunks",
@@ -101,32 +98,6 @@ _FATAL_ERRORS = (AuthenticationError, AuthorizationError, CertificateError, NotF
 
 Send = Callable[[bytes], bytes]
 """Sends a request body and returns the body of the response."""
-
-
-@dataclass
-class RequestRecord:
-    """What is known of one request after it ended, for the hooks.
-
-    Attributes:
-        body: The request's body.
-        rows: How many rows are in it.
-        index: Their labels, where the caller's rows have some.
-        started: When it began, in seconds since 1970.
-        seconds: Time until its scores were there, or until it failed.
-        response_bytes: Size of the response's body.
-        attempts: The HTTP requests that were sent.
-        result: The scores, or the error.
-
-    """
-
-    body: bytes
-    rows: int
-    index: pd.Index[Any] | None = None
-    started: float = field(default_factory=time.time)
-    seconds: float = 0.0
-    response_bytes: int = 0
-    attempts: list[Attempt] = field(default_factory=list)
-    result: pd.DataFrame | WMLDeployerError | None = None
 
 
 Report = Callable[[RequestRecord], None]

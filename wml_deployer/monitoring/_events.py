@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from wml_deployer.errors import WMLDeployerError
     from wml_deployer.schema import Field
 
-__all__ = ["Attempt", "Outcome", "ScoringEvent", "ScoringHook", "notify", "recorder", "recording", "with_dtypes"]
+__all__ = [
+    "Attempt",
+    "Outcome",
+    "RequestRecord",
+    "ScoringEvent",
+    "ScoringHook",
+    "notify",
+    "recorder",
+    "recording",
+    "with_dtypes",
+]
 
 Outcome = Literal["scored", "failed", "outdated"]
 """How a request ended; an outdated one was answered by another version than its rows were encoded for."""
@@ -133,6 +144,32 @@ class ScoringEvent:
         if self._index is not None:
             copy.index = self._index
         return copy
+
+
+@dataclass
+class RequestRecord:
+    """What is known of one request after it ended, for the hooks.
+
+    Attributes:
+        body: The request's body.
+        rows: How many rows are in it.
+        index: Their labels, where the caller's rows have some.
+        started: When it began, in seconds since 1970.
+        seconds: Time until its scores were there, or until it failed.
+        response_bytes: Size of the response's body.
+        attempts: The HTTP requests that were sent.
+        result: The scores, or the error.
+
+    """
+
+    body: bytes
+    rows: int
+    index: pd.Index[Any] | None = None
+    started: float = field(default_factory=time.time)
+    seconds: float = 0.0
+    response_bytes: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    result: pd.DataFrame | WMLDeployerError | None = None
 
 
 class ScoringHook(Protocol):
