@@ -58,7 +58,7 @@ def test_each_way_to_score_is_told(project: Deployer, events: list[ScoringEvent]
     project.score(features.head(2))
     asyncio.run(project.ascore(features.head(3)))
     list(project.score(iter([features.head(4), features.head(5)])))
-    project.status().score(features.head(6))  # type: ignore[union-attr]
+    project.status().score(features.head(6))
     scorer = project.scorer(features.head(1))
     scorer(features.head(7))
 

@@ -112,9 +112,12 @@ def test_chunks_are_told_as_they_are_scored(service: SwitchingService) -> None:
 def test_scores_and_payload_are_those_of_the_request(service: SwitchingService) -> None:
     """On the caller's index."""
     (event,) = watched(service, rows(0, 1))
+    payload, scores = event.payload(), event.scores()
 
-    pd.testing.assert_frame_equal(rows(0, 1), event.payload())
-    assert ["buy", "stay"] == event.scores()["prediction"].tolist()  # type: ignore[index]
+    assert payload is not None
+    assert scores is not None
+    pd.testing.assert_frame_equal(rows(0, 1), payload)
+    assert ["buy", "stay"] == scores["prediction"].tolist()
 
 
 def test_hook_cannot_change_scores(service: SwitchingService) -> None:
