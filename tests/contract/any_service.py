@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contract.insides import connect
 from wml_deployer import load_credentials
-from wml_deployer._clients.door import connect
 from wml_deployer._transport.pool import Transport
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from tests.connect_proxy import ConnectProxy, write_certificates
 from tests.contract import any_service
+from tests.contract.insides import connect
 from tests.line_program import line_program
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
-from wml_deployer._clients.door import CLIENTS, connect
+from wml_deployer._clients.door import CLIENTS
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._clients.protocol import Client
+    from tests.contract.insides import Client
 
 METADATA = """\
 # Projeto de demonstração
@@ -194,7 +195,7 @@ def run() -> Iterator[Callable[[list[dict[str, Any]]], list[dict[str, Any]]]]:
         yield run_jobs
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reached(server: LocalServer) -> SoftwareCredentials:
     """Log in with the default client: what is killed here is ours, whatever client is beneath."""
     info = server.info
@@ -203,9 +204,9 @@ def reached(server: LocalServer) -> SoftwareCredentials:
     )
 
 
-@pytest.fixture
-def client(reached: SoftwareCredentials) -> Iterator[Client]:
-    """Look at the space."""
-    client = connect(reached)
+@pytest.fixture(scope="module")
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Look at the space, beside what is tested."""
+    client = connect(any_service.named_credentials() if any_service.ENABLED else request.getfixturevalue("reached"))
     yield client
     client.close()

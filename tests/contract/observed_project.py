@@ -14,9 +14,8 @@ from wml_deployer.metadata import MetadataFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.contract.insides import Client, DeploymentRecord
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import DeploymentRecord
     from wml_deployer.metadata import Metadata
 
 

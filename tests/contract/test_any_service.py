@@ -13,8 +13,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from tests.connect_proxy import ConnectProxy, write_certificates
+from tests.contract.insides import connect
 from wml_deployer import Deployer, SoftwareCredentials
-from wml_deployer._clients.door import connect
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

@@ -171,16 +171,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, model: Any) -> Deployer:
-    """Deploy once for all rows that are to be refused."""
+def deployed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The metadata.yaml of the project below."""
     home = tmp_path_factory.mktemp("refusing")
-    path = written(home, "metadata.yaml", f"project_name: {home.name}\nproject_version: v0.1\n")
+    return written(home, "metadata.yaml", f"project_name: {home.name}\nproject_version: v0.1\n")
+
+
+@pytest.fixture(scope="module")
+def deployed(server: LocalServer, deployed_path: Path, model: Any) -> Deployer:
+    """Deploy once for all rows that are to be refused."""
     info = server.info
     deployer = Deployer(
         SoftwareCredentials(
             url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
         ),
-        path,
+        deployed_path,
     )
     deployer.deploy(model)
     deployer.score(np.ones((1, 30)))
@@ -189,12 +194,19 @@ def deployed(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, mode
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_refused_with_nothing_changed(
-    case: str, deployer: Deployer, deployed: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+    case: str,
+    deployer: Deployer,
+    metadata_path: Path,
+    deployed: Deployer,
+    deployed_path: Path,
+    server: LocalServer,
+    features: pd.DataFrame,
+    folder: Path,
 ) -> None:
     """Not even a login reaches the service, unless it has to be asked for a version; metadata.yaml stays as it is."""
     kind, call = CASES[case]
-    project = deployed if case in ROWS else deployer
-    before = project._file.path.read_bytes()
+    project, path = (deployed, deployed_path) if case in ROWS else (deployer, metadata_path)
+    before = path.read_bytes()
     server.clear_requests()
 
     with pytest.raises(kind):
@@ -202,15 +214,15 @@ def test_bad_input_is_refused_with_nothing_changed(
 
     looked_up = case in LOOKED_UP
     sent = [one for one in server.requests if not (looked_up and (one.method == "GET" or "/ml/v4" not in one.path))]
-    assert ([], before) == (sent, project._file.path.read_bytes())
+    assert ([], before) == (sent, path.read_bytes())
 
 
 def test_a_path_with_a_sample_is_not_deployed_unproven(
-    deployer: Deployer, server: LocalServer, features: pd.DataFrame, folder: Path
+    deployer: Deployer, metadata_path: Path, server: LocalServer, features: pd.DataFrame, folder: Path
 ) -> None:
     """What it should answer is not known without loading it: that is said, and nothing is sent."""
-    path = deployer._file.path
-    path.write_text(path.read_text(encoding="utf-8") + "model_type: scikit-learn_1.6\n", encoding="utf-8")
+    with metadata_path.open("a", encoding="utf-8") as file:
+        file.write("model_type: scikit-learn_1.6\n")
     server.clear_requests()
     with pytest.raises(ModelError, match="what it should answer to the sample is not known"):
         deployer.deploy(written(folder, "m.joblib", "x"), sample=features)

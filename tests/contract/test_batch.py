@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.insides import Client
+    from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
 pytestmark = pytest.mark.any_service
@@ -46,26 +48,24 @@ def test_batch_scores_equal_online_scores(deployed: Deployer, features: pd.DataF
     assert_frame_equal(deployed.score(rows), deployed.score_batch(rows), check_exact=True)
 
 
-def test_a_project_has_one_batch_deployment(deployed: Deployer, features: pd.DataFrame) -> None:
+def test_a_project_has_one_batch_deployment(deployed: Deployer, client: Client, features: pd.DataFrame) -> None:
     """The second job runs on the deployment of the first."""
     deployed.score_batch(features.head(3))
     deployed.score_batch(features.head(3))
     name = deployed.metadata.project_name
 
-    assert [f"{name}-Batch"] == [
-        d.name for d in deployed._project.client.batch_deployments() if d.name.startswith(name)
-    ]
+    assert [f"{name}-Batch"] == [d.name for d in client.batch_deployments() if d.name.startswith(name)]
 
 
 def test_a_lost_answer_makes_no_second_batch_deployment(
-    deployed: Deployer, server: LocalServer, features: pd.DataFrame
+    deployed: Deployer, client: Client, server: LocalServer, features: pd.DataFrame
 ) -> None:
     """What was made is found, and used."""
     server.fault("POST", "^/ml/v4/deployments$", drop="after")
     scores = deployed.score_batch(features.head(3))
     name = f"{deployed.metadata.project_name}-Batch"
 
-    assert (3, 1) == (len(scores), [d.name for d in deployed._project.client.batch_deployments()].count(name))
+    assert (3, 1) == (len(scores), [d.name for d in client.batch_deployments()].count(name))
 
 
 def test_batches_follow_an_update(
@@ -101,23 +101,23 @@ def test_an_old_job_keeps_the_classes_of_its_revision(
 
 
 def test_a_job_of_a_version_that_only_the_service_knows_has_its_classes(
-    deployer: Deployer, named: dict[str, Any], features: pd.DataFrame, tmp_path: Path
+    deployer: Deployer,
+    credentials: SoftwareCredentials,
+    metadata_path: Path,
+    named: dict[str, Any],
+    features: pd.DataFrame,
+    tmp_path: Path,
 ) -> None:
     """Somebody else stored it: this metadata.lock does not know it."""
-    first = metadata_of(deployer)
+    first = metadata_path.read_text(encoding="utf-8")
     deployer.deploy(named["zero"])
     deployer.score_batch(features.head(3))
     path = tmp_path / "elsewhere" / "metadata.yaml"
     path.parent.mkdir()
     path.write_text(first, encoding="utf-8")
 
-    with Deployer(deployer._credentials, path) as other:
+    with Deployer(credentials, path) as other:
         assert "probability_zero" == other.jobs()[0].result().columns[-1]
-
-
-def metadata_of(deployer: Deployer) -> str:
-    """Read a project's file."""
-    return deployer._file.path.read_text(encoding="utf-8")
 
 
 def test_a_waiting_job_is_scored_by_its_own_revision(

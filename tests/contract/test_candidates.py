@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -100,7 +101,7 @@ def test_a_candidate_survives_the_process(
 
 
 def test_a_candidate_whose_answer_is_lost_is_made_once(
-    deployer: Deployer, server: LocalServer, model: Any, better: Any
+    deployer: Deployer, client: Client, server: LocalServer, model: Any, better: Any
 ) -> None:
     """The request is not repeated before somebody looked."""
     deployer.deploy(model, version="v0.1")
@@ -108,12 +109,13 @@ def test_a_candidate_whose_answer_is_lost_is_made_once(
     deployer.candidate(better, version="v0.2")
     name = f"{deployer.metadata.project_name}-Candidate"
 
-    assert 1 == [record.name for record in deployer._project.client.deployments()].count(name)
+    assert 1 == [record.name for record in client.deployments()].count(name)
 
 
-def test_another_candidate_takes_its_place(beside: Deployer, model: Any) -> None:
+def test_another_candidate_takes_its_place(beside: Deployer, client: Client, model: Any) -> None:
     """A project has one candidate."""
-    before = beside._candidate().id
+    name = f"{beside.metadata.project_name}-Candidate"
+    before = next(record.id for record in client.deployments() if record.name == name)
     again = beside.candidate(model)
 
     assert (before, "v0.1") == (again.id, again.version)
@@ -132,11 +134,10 @@ def test_a_candidate_that_fails_its_verification_is_removed(
         deployer.discard()
 
 
-def test_deleting_everything_deletes_the_candidate(beside: Deployer) -> None:
+def test_deleting_everything_deletes_the_candidate(beside: Deployer, client: Client) -> None:
     """Nothing of the project is left in the space."""
     project = beside.metadata.project_name
     beside.delete(cascade=True)
-    client = beside._project.client
     names = [*(each.name for each in client.deployments()), *(each.name for each in client.models())]
 
     assert [] == [name for name in names if name.startswith(project)]

@@ -58,13 +58,13 @@ class Stage(NamedTuple):
         """Reach the service with another authority."""
         trustme.CA().cert_pem.write_to_path(str(self.folder / "other.pem"))
         stranger = self.credentials.model_copy(update={"ca_bundle": self.folder / "other.pem"})
-        with Deployer(stranger, self.deployer._file.path) as deployer:
+        with Deployer(stranger, self.folder / "metadata.yaml") as deployer:
             return deployer.status()
 
     def without_a_client(self) -> object:
         """Ask for a region by the client that does not know it."""
         credentials = CloudCredentials(url="au-syd", apikey="k", space="s", client="machine-learning")
-        with Deployer(credentials, self.deployer._file.path) as deployer:
+        with Deployer(credentials, self.folder / "metadata.yaml") as deployer:
             return deployer.status()
 
 
@@ -132,11 +132,14 @@ def deployer(
 
 @pytest.fixture
 def stage(
-    deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame, tmp_path: Path
+    deployer: Deployer,
+    credentials: SoftwareCredentials,
+    server: LocalServer,
+    model: Any,
+    features: pd.DataFrame,
+    tmp_path: Path,
 ) -> Iterator[Stage]:
     """Set the stage; afterwards the service behaves again."""
-    credentials = deployer._credentials
-    assert isinstance(credentials, SoftwareCredentials)
     yield Stage(deployer, credentials, server, model, features.head(3), tmp_path)
     server.clear_faults()
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients.protocol import Client
 
     Run = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 

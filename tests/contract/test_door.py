@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wml_deployer._clients.door import connect
+from tests.contract.insides import connect
 from wml_deployer._clients.records import PlanRecord, SpaceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients.protocol import Client
 
 pytestmark = pytest.mark.any_service
 

@@ -10,7 +10,7 @@ from lightgbm import LGBMRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from wml_deployer._clients.door import connect
+from tests.contract.insides import connect
 from wml_deployer._environment import is_derived_name
 from wml_deployer.errors import CheckError, ConfigurationError, ModelError, RolloutError, ServerError, WMLDeployerError
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.contract.calls import Call
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

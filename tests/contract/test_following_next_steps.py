@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.connect_proxy import ConnectProxy
+    from tests.contract.insides import Client
 
 pytestmark = pytest.mark.slow
 
@@ -359,9 +360,9 @@ def test_learn_what_another_machine_deployed(
 
 
 @follows("Call recover() to learn of the version, or update(model) to serve one that is known.")
-def test_serve_a_version_that_is_known(step: Step, project: Deployer) -> None:
+def test_serve_a_version_that_is_known(step: Step, project: Deployer, client: Client) -> None:
     """A script serves a model of its own, whose classes nobody tells."""
-    client, deployment = project._project.client, project.status()
+    deployment = project.status()
     stored = client.model(deployment.model_id, deployment.revision)
     specification = stored.raw["entity"]["software_spec"]["id"]
     name = f"{project.metadata.project_name} of a script"
@@ -380,9 +381,9 @@ def test_serve_a_version_that_is_known(step: Step, project: Deployer) -> None:
 
 
 @follows("Look at what serves with status(), and try again if yours shall.")
-def test_look_at_what_serves(step: Step, project: Deployer, server: LocalServer) -> None:
+def test_look_at_what_serves(step: Step, project: Deployer, client: Client, server: LocalServer) -> None:
     """Somebody else changed the deployment during an update."""
-    client, deployment = project._project.client, project.status()
+    deployment = project.status()
     third = project.store(model(2), sample=ROWS, version="v2")
     project.store(model(1), sample=ROWS, version="v1")
     looks: list[str] = []
@@ -419,9 +420,9 @@ def test_give_it_more_time(step: Step, project: Deployer, server: LocalServer) -
 
 
 @follows("Look again with Deployer.status(), or give it more time with timeout=, in seconds.")
-def test_look_again_at_a_change(step: Step, project: Deployer, server: LocalServer) -> None:
+def test_look_again_at_a_change(step: Step, project: Deployer, client: Client, server: LocalServer) -> None:
     """An earlier change is not over."""
-    client, deployment = project._project.client, project.status()
+    deployment = project.status()
     second = project.store(model(1), sample=ROWS, version="v1")
     server.pace("deployment", seconds=60)
     client.serve(deployment.id, second.id, second.revision)
@@ -445,9 +446,9 @@ def test_roll_back_as_soon_as_the_service_answers(step: Step, project: Deployer,
 
 
 @follows("Score again once it is ready, or give it more time with timeout=, in seconds.")
-def test_score_once_it_is_ready(step: Step, project: Deployer, server: LocalServer) -> None:
+def test_score_once_it_is_ready(step: Step, project: Deployer, client: Client, server: LocalServer) -> None:
     """A version of other columns is on its way."""
-    client, deployment = project._project.client, project.status()
+    deployment = project.status()
     other = project.store(wide(), sample=pd.DataFrame({"height": [1.0]}), version="wide")
     server.pace("deployment", seconds=60)
     client.serve(deployment.id, other.id, other.revision)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -185,10 +186,10 @@ def test_a_class_of_the_script_goes_along(embedded: Deployer) -> None:
     assert ROWS["age"].tolist() == embedded.score(ROWS[["age"]])["prediction"].tolist()
 
 
-def test_what_is_stored_is_the_loader_with_the_model(deployer: Deployer, model: Any) -> None:
+def test_what_is_stored_is_the_loader_with_the_model(deployer: Deployer, client: Client, model: Any) -> None:
     """One readable module, of which the last statement defines score."""
     version = deployer.store(model, sample=ROWS)
-    source = deployer._project.client.read_model(version.id, version.revision, b"".join)
+    source = client.read_model(version.id, version.revision, b"".join)
     text = gzip.decompress(source).decode()
 
     assert text.startswith('"""Serve a model as a Python function of the service.')

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contract.insides import rewrite_metadata
 from tests.contract.processes import ROWS, model, number_of
 from tests.contract.test_stale_file import wide
 from wml_deployer import Deployer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -63,10 +65,10 @@ def test_a_failed_rollback_is_gone_on_from(project: Deployer, fail: Callable[[Ca
     assert ("C", "B") == (project.status().version, project.rollback().version)
 
 
-def test_a_log_entry_says_what_was_live(project: Deployer) -> None:
+def test_a_log_entry_says_what_was_live(project: Deployer, client: Client) -> None:
     """Here and on the deployment."""
     version, [entry] = project.metadata.versions[0], project.metadata.log
-    told = project._project.require_deployment("test").custom["wml_deployer"]["log"][0]
+    told = client.deployment(project.status().id).custom["wml_deployer"]["log"][0]
 
     assert (version.model_id, version.revision, version.digest) == (entry.model_id, entry.revision, entry.digest)
     assert (version.model_id, version.revision, version.digest) == (told["model_id"], told["revision"], told["digest"])
@@ -122,24 +124,24 @@ def test_the_name_of_what_was_never_live_outlasts_its_project(project: Deployer)
         project.store(wide(4), version="v7")
 
 
-def test_the_names_on_the_service_are_few(project: Deployer) -> None:
+def test_the_names_on_the_service_are_few(project: Deployer, client: Client) -> None:
     """They come with each look at the deployment."""
     retired = {f"v{number}": "sha256:a" for number in range(100)}
-    record = project._project.require_deployment("test")
-    write_log(project._project.client, record, project.metadata.model_copy(update={"retired": retired}))
+    record = client.deployment(project.status().id)
+    write_log(client, record, project.metadata.model_copy(update={"retired": retired}))
 
-    assert [f"v{number}" for number in range(60, 100)] == [*read_retired(project._project.require_deployment("test"))]
+    assert [f"v{number}" for number in range(60, 100)] == [*read_retired(client.deployment(project.status().id))]
 
 
-def test_a_stale_file_leaves_retired_names_on_the_service(project: Deployer) -> None:
+def test_a_stale_file_leaves_retired_names_on_the_service(project: Deployer, client: Client) -> None:
     """It still lists the version that another machine removed, and the name stays taken."""
-    record = project._project.require_deployment("test")
-    write_log(project._project.client, record, project.metadata.model_copy(update={"retired": {"old": "sha256:a"}}))
+    record = client.deployment(project.status().id)
+    write_log(client, record, project.metadata.model_copy(update={"retired": {"old": "sha256:a"}}))
     first, *others = project.metadata.versions
     stale = project.metadata.model_copy(update={"versions": (first.model_copy(update={"name": "old"}), *others)})
-    write_log(project._project.client, project._project.require_deployment("test"), stale)
+    write_log(client, client.deployment(project.status().id), stale)
 
-    assert "sha256:a" == read_retired(project._project.require_deployment("test"))["old"]
+    assert "sha256:a" == read_retired(client.deployment(project.status().id))["old"]
 
 
 def test_a_pruned_name_is_refused_for_other_content(project: Deployer, server: LocalServer) -> None:
@@ -190,7 +192,7 @@ def test_an_entry_written_by_hand_is_read(project: Deployer) -> None:
     log = tuple(
         entry.model_copy(update={"model_id": None, "revision": None, "digest": None}) for entry in project.metadata.log
     )
-    project._file.write(project.metadata.model_copy(update={"log": log}))
+    rewrite_metadata(project, log=log)
 
     assert (["1", "2"], "A") == (project.history()["revision"].tolist(), project.rollback().version)
 

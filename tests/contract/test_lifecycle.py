@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -242,11 +243,10 @@ def test_a_deletion_is_in_the_history_once(deployer: Deployer, model: Any) -> No
 
 
 @pytest.mark.core
-def test_deleting_with_cascade_leaves_nothing_on_the_service(deployer: Deployer, model: Any) -> None:
+def test_deleting_with_cascade_leaves_nothing_on_the_service(deployer: Deployer, client: Client, model: Any) -> None:
     """The model goes with the deployment."""
     stored = deployer.store(model)
     deployer.deploy(stored)
-    client = deployer._project.client
     deployer.delete(cascade=True)
 
     with pytest.raises(NotFoundError):

@@ -9,6 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.contract.insides import client_of
 from wml_deployer import Deployer
 from wml_deployer._rollout.service_log import read_log, write_log
 from wml_deployer._rollout.waiting import wait_until_settled
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -91,7 +93,7 @@ def test_pruning_keeps_the_newest_the_live_and_the_last_good(
 
 
 def test_a_pruned_model_is_gone_from_the_service(
-    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any]
+    deployer: Deployer, client: Client, features: pd.DataFrame, labels: pd.Series[Any]
 ) -> None:
     """What stays in the file is what stays in the space."""
     for width in (2, 3, 4):
@@ -99,7 +101,7 @@ def test_a_pruned_model_is_gone_from_the_service(
     deployer.prune(keep=1)
     project = deployer.metadata.project_name
 
-    assert [f"{project}_w4"] == [m.name for m in deployer._project.client.models() if m.name.startswith(project)]
+    assert [f"{project}_w4"] == [m.name for m in client.models() if m.name.startswith(project)]
 
 
 def test_the_file_names_no_model_that_was_pruned(
@@ -183,14 +185,14 @@ def lived(deployer: Deployer, fit: Callable[[float], Any], features: pd.DataFram
     deployer.update(fit(0.1), sample=features.head(3), version="v0.2", reason="more data")
     deployer.update(fit(0.2), version="v0.3")
     deployer.rollback(reason="too many alarms")
-    project = deployer._project
+    client = client_of(deployer)
     deployment, answer = str(deployer.metadata.deployment_uid), deployer.score(features.head(3)).to_numpy().tolist()
     wrong = [{"fields": ["prediction", "probability"], "values": [[0, row[1:]] for row in answer]}]
-    score = project.client.score
-    project.client.score = lambda *_: orjson.dumps({"predictions": wrong})  # type: ignore[method-assign]
+    score = client.score
+    client.score = lambda *_: orjson.dumps({"predictions": wrong})  # type: ignore[method-assign]
     with pytest.raises(RolloutError):
         deployer.update(fit(0.3), sample=features.head(3), version="v0.4")
-    project.client.score = score  # type: ignore[method-assign]
+    client.score = score  # type: ignore[method-assign]
     assert deployment == deployer.metadata.deployment_uid
     return deployer
 
@@ -253,31 +255,33 @@ def test_what_a_script_deployed_has_its_history_on_the_service(
         assert before == deployer.recover().log
 
 
-def test_the_history_on_the_service_stays_small(deployer: Deployer, metadata_path: Path, model: Any) -> None:
+def test_the_history_on_the_service_stays_small(
+    deployer: Deployer, client: Client, metadata_path: Path, model: Any
+) -> None:
     """Of a long one the service has the newest part, with long reasons cut."""
     deployer.deploy(model, version="v0.1")
     again = deployer.metadata.log[0].model_copy(update={"why": "why " * 200})
-    record = deployer._project.require_deployment("test")
+    record = client.deployment(deployer.status().id)
     long = deployer.metadata.model_copy(update={"log": (again,) * 200})
-    write_log(deployer._project.client, record, long)
-    kept = read_log(deployer._project.require_deployment("test"))
+    write_log(client, record, long)
+    kept = read_log(client.deployment(deployer.status().id))
 
     assert (again.to_version, 200, True) == (kept[-1].to_version, len(str(kept[-1].why)), 20 < len(kept) < 40)
 
 
 def test_a_history_that_cannot_be_written_to_the_service_fails_nothing(
-    deployer: Deployer, server: LocalServer, metadata_path: Path, fit: Callable[[float], Any]
+    deployer: Deployer, client: Client, server: LocalServer, metadata_path: Path, fit: Callable[[float], Any]
 ) -> None:
     """The version serves and metadata.yaml says so; the next change writes all of it again."""
     deployer.deploy(fit(1.0), version="v0.1")
     server.fault("PATCH", "/ml/v4/deployments/", skip=1, status=500)
     updated = deployer.update(fit(0.1), version="v0.2")
-    missed = read_log(deployer._project.require_deployment("test"))
+    missed = read_log(client.deployment(deployer.status().id))
     deployer.rollback()
     server.clear_faults()
 
     assert ("v0.2", ["v0.1"]) == (updated.version, [entry.to_version for entry in missed])
-    assert deployer.metadata.log == read_log(deployer._project.require_deployment("test"))
+    assert deployer.metadata.log == read_log(client.deployment(deployer.status().id))
 
 
 def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, model: Any) -> None:
@@ -290,11 +294,10 @@ def test_a_true_file_is_not_changed(deployer: Deployer, metadata_path: Path, mod
 
 
 @pytest.fixture
-def scripted(credentials: SoftwareCredentials, metadata_path: Path, model: Any) -> Deployer:
+def scripted(client: Client, credentials: SoftwareCredentials, metadata_path: Path, model: Any) -> Deployer:
     """A project that the tutorial's script deployed: two ids in the file, nothing of how they came about."""
     with Deployer(credentials, metadata_path) as first:
         deployment = first.deploy(model)
-        client = first._project.client
         name = first.metadata.project_name
         made = client.create_deployment(f"{name}_v0.1-Deployment", deployment.model_id, None, {})  # type: ignore[arg-type]  # as the script does
         wait_until_settled(client, made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from tests.contract.insides import rewrite_metadata
 from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer
-from wml_deployer._clients.direct import DirectCalls
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.errors import AuthorizationError, ConflictError, MetadataError, VersionError
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -38,9 +38,11 @@ def project(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Deplo
             deployer.delete(cascade=True)
 
 
-def test_a_deployment_deleted_elsewhere_is_made_anew_and_its_versions_stay_good(project: Deployer) -> None:
+def test_a_deployment_deleted_elsewhere_is_made_anew_and_its_versions_stay_good(
+    project: Deployer, client: Client
+) -> None:
     """Somebody deleted it in the web console: release deploys again, and one can go back as before."""
-    project._project.client.delete_deployment(project.status().id)
+    client.delete_deployment(project.status().id)
     with pytest.raises(VersionError, match="is not deployed"):
         project.update(model(2), sample=ROWS, version="v2")
     project.release(model(2), sample=ROWS, version="v2")
@@ -48,9 +50,9 @@ def test_a_deployment_deleted_elsewhere_is_made_anew_and_its_versions_stay_good(
     assert ("v1", 1) == (project.rollback().version, number_of(project))
 
 
-def test_a_model_deleted_elsewhere_is_stored_anew(project: Deployer) -> None:
+def test_a_model_deleted_elsewhere_is_stored_anew(project: Deployer, client: Client) -> None:
     """The same content is no longer there, and not taken for it."""
-    client, live = project._project.client, project.status()
+    live = project.status()
     client.delete_deployment(live.id)
     client.delete_model(live.model_id)
     again = project.release(model(1), sample=ROWS)
@@ -73,14 +75,14 @@ def test_a_folder_may_be_moved(project: Deployer, reached: SoftwareCredentials, 
 
 
 @pytest.mark.parametrize("verb", ["deploy", "update", "release", "rollback"])
-def test_a_file_from_before_the_live_version_is_refused(project: Deployer, verb: str) -> None:
+def test_a_file_from_before_the_live_version_is_refused(project: Deployer, client: Client, verb: str) -> None:
     """A checkout of an older commit: nothing is uploaded, and the way out is named."""
     now = project.metadata
-    project._file.write(now.model_copy(update={"versions": now.versions[:1], "log": now.log[:1]}))
-    models = project._project.client.models()
+    rewrite_metadata(project, versions=now.versions[:1], log=now.log[:1])
+    models = client.models()
     with pytest.raises((ConflictError, VersionError)) as refused:
         project.rollback("v0") if verb == "rollback" else getattr(project, verb)(model(2), version="v2")
-    after = project._project.client.models()
+    after = client.models()
     recovered = project.recover()
 
     assert models == after
@@ -88,11 +90,11 @@ def test_a_file_from_before_the_live_version_is_refused(project: Deployer, verb:
     assert ["v0", "v1"] == [version.name for version in recovered.versions]
 
 
-def test_deleting_everything_takes_what_scores_in_batch_with_it(project: Deployer) -> None:
+def test_deleting_everything_takes_what_scores_in_batch_with_it(project: Deployer, client: Client) -> None:
     """The service deletes no model that is deployed, be it for batches."""
     project.score_batch(ROWS)
     project.candidate(model(2), sample=ROWS, version="v2")
-    name, client = project.metadata.project_name, project._project.client
+    name = project.metadata.project_name
     project.delete(cascade=True)
     deployed = [record.name for record in (*client.deployments(), *client.batch_deployments())]
     left = deployed + [record.name for record in client.models()]
@@ -113,14 +115,14 @@ def test_a_model_that_scores_in_batch_is_not_pruned(
     assert () == project.prune(keep=0)
 
 
-def test_a_model_that_is_deployed_is_a_conflict_to_delete(project: Deployer) -> None:
+def test_a_model_that_is_deployed_is_a_conflict_to_delete(project: Deployer, client: Client) -> None:
     """IBM's clients refuse it with an error of no kind."""
     with pytest.raises(ConflictError, match="is deployed, and stays"):
-        project._project.client.delete_model(project.status().model_id)
+        client.delete_model(project.status().model_id)
 
 
 def test_a_plan_that_is_used_up_is_told_as_that(
-    reached: SoftwareCredentials, metadata_path: Path, server: LocalServer
+    client: Client, reached: SoftwareCredentials, metadata_path: Path, server: LocalServer
 ) -> None:
     """Rights are not what is missing; nothing is left behind."""
     with Deployer(reached, metadata_path) as deployer:
@@ -130,7 +132,7 @@ def test_a_plan_that_is_used_up_is_told_as_that(
         server.limit(deployments=None)
         name = deployer.metadata.project_name
 
-        assert [] == [record for record in deployer._project.client.models() if name in record.name]
+        assert [] == [record for record in client.models() if name in record.name]
         assert ((), None) == (deployer.metadata.versions, deployer.metadata.model_uid)
 
 
@@ -166,7 +168,7 @@ def test_a_sample_that_cannot_be_kept_is_our_error(project: Deployer, monkeypatc
     ids=["the version", "the beginning of the change", "the log", "the end of the change"],
 )
 def test_a_full_disk_is_gone_on_from(
-    project: Deployer, monkeypatch: pytest.MonkeyPatch, written: int, live: int
+    project: Deployer, client: Client, monkeypatch: pytest.MonkeyPatch, written: int, live: int
 ) -> None:
     """Whichever write of metadata.yaml fails: the error says what serves, and the next call writes it down."""
     writes, replace = itertools.count(), Path.replace
@@ -188,7 +190,7 @@ def test_a_full_disk_is_gone_on_from(
         again.version,
         [entry.to_version for entry in project.metadata.log],
     )
-    assert 3 == len(project._project.client.revisions(again.model_id))
+    assert 3 == len(client.revisions(again.model_id))
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_sent(
@@ -218,19 +220,10 @@ def full(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_the_same_content_on_another_specification_is_another_version(project: Deployer) -> None:
+def test_the_same_content_on_another_specification_is_another_version(project: Deployer, client: Client) -> None:
     """What is stored already on a runtime does not answer a wish for one derived from it."""
-    client = project._project.client
-    assert isinstance(client, DirectCalls)
     base = next(one for one in client.specifications() if one.name == "runtime-25.1-py3.12")
-    derived = {"name": "with-a-package", "package_extensions": [], "base_software_specification": {"guid": base.id}}
-    client._call(
-        "POST",
-        "/v2/software_specifications",
-        "derive",
-        headers={"Content-Type": "application/json"},
-        body=json.dumps(derived).encode(),
-    )
+    client.derive_specification("with-a-package", base, ())
     stored = project.store(model(1), specification="with-a-package")
 
     runs_on = {version.name: version.software_specification for version in project.metadata.versions}

@@ -23,10 +23,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sklearn.dummy import DummyRegressor
 
 from tests.contract import any_service
+from tests.contract.insides import connect
 from tests.contract.interruptions import Killed, interruption
 from tests.contract.project_model import Checkout, Content, Entry, Refused, Revision, World
 from wml_deployer import Deployer, SoftwareCredentials
-from wml_deployer._clients.door import connect
 from wml_deployer._rollout import waiting
 from wml_deployer._scoring import lookups
 from wml_deployer.errors import VersionError, WMLDeployerError
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from wml_deployer._clients.protocol import Client
-    from wml_deployer._clients.records import DeploymentRecord
+    from tests.contract.insides import Client, DeploymentRecord
 
 KEY = "wml_deployer"
 OWNED = ("model_uid:", "deployment_uid:", "versions:", "log:", "pending:")

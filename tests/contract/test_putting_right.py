@@ -12,6 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.dummy import DummyClassifier
 
+from tests.contract.insides import client_of, rewrite_metadata
 from tests.contract.processes import ROWS, model, number_of
 from wml_deployer import Deployer
 from wml_deployer.errors import BadRequestError, ConflictError, DeadlineError, RolloutError, VersionError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
     from wml_deployer.testing import LocalServer
 
@@ -100,7 +102,7 @@ def test_an_update_that_takes_longer_than_its_time_says_how_to_go_back(project: 
 
 def test_an_interrupted_update_goes_back_and_says_so(project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the verification leaves the verified version, and its message tells which."""
-    client = project._project.client
+    client = client_of(project)
 
     with monkeypatch.context() as patch:
         patch.setattr(client, "score", _interrupt)
@@ -115,7 +117,7 @@ def test_an_interrupted_first_deployment_leaves_nothing(
 ) -> None:
     """Ctrl-C while it waits removes deployment and model."""
     with Deployer(reached, metadata_path) as deployer:
-        client = deployer._project.client
+        client = client_of(deployer)
         monkeypatch.setattr(client, "score", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             deployer.deploy(model(0), sample=ROWS)
@@ -156,7 +158,7 @@ def test_a_deleted_version_is_refused_before_anything_changes(project: Deployer,
     """The message lists what there is."""
     model_type = project.metadata.versions[0].model_type
     gone = project.metadata.versions[0].model_copy(update={"name": "gone", "revision": "99", "model_type": model_type})
-    project._file.write(project.metadata.model_copy(update={"versions": (*project.metadata.versions, gone)}))
+    rewrite_metadata(project, versions=(*project.metadata.versions, gone))
     server.clear_requests()
 
     with pytest.raises(VersionError, match=r"deleted from the service(.|\n)*v0 \(revision 1\)"):
@@ -174,9 +176,11 @@ def test_an_earlier_failure_does_not_fail_a_later_update(project: Deployer, serv
     assert "v2" == project.update(model(2), sample=ROWS, version="v2").version
 
 
-def test_a_deployment_that_somebody_changes_meanwhile_is_left_to_them(project: Deployer, server: LocalServer) -> None:
+def test_a_deployment_that_somebody_changes_meanwhile_is_left_to_them(
+    project: Deployer, client: Client, server: LocalServer
+) -> None:
     """Who is overtaken is told so, and takes nothing back."""
-    client, deployment = project._project.client, project.status()
+    deployment = project.status()
     later = project.store(model(2), sample=ROWS, version="v2")
     project.store(model(1), sample=ROWS, version="v1")
     server.pace("deployment", seconds=1)
@@ -203,7 +207,7 @@ def test_a_deployment_that_somebody_changes_meanwhile_is_left_to_them(project: D
 
 
 def test_a_second_deployment_of_one_project_is_refused_and_removed(
-    project: Deployer, reached: SoftwareCredentials, tmp_path: Path
+    project: Deployer, client: Client, reached: SoftwareCredentials, tmp_path: Path
 ) -> None:
     """Two machines that deploy at the same time: the older deployment stays."""
     from wml_deployer._rollout.deploying import create  # noqa: PLC0415 - the race itself is not to be timed
@@ -211,10 +215,10 @@ def test_a_second_deployment_of_one_project_is_refused_and_removed(
 
     version = project.metadata.versions[0]
     with pytest.raises(ConflictError, match="at the same time"):
-        create(project._project.client, project.metadata, version, ServingOptions())
+        create(client, project.metadata, version, ServingOptions())
     name = project.metadata.project_name
 
-    assert [project.status().id] == [d.id for d in project._project.client.deployments() if name in d.name]
+    assert [project.status().id] == [d.id for d in client.deployments() if name in d.name]
 
 
 def test_a_single_not_found_for_the_model_of_another_machine_stops_nobody(
@@ -260,7 +264,11 @@ def test_a_model_that_is_removed_before_it_is_deployed_is_a_conflict(
 
 
 def test_a_model_that_was_left_without_content_is_removed_later(
-    reached: SoftwareCredentials, metadata_path: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+    reached: SoftwareCredentials,
+    metadata_path: Path,
+    server: LocalServer,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Client,
 ) -> None:
     """A left-over that the next model does not fit into does not stay for ever."""
     other = DummyClassifier().fit(pd.DataFrame({"height": [1.0, 2.0]}), [0, 1])
@@ -274,7 +282,7 @@ def test_a_model_that_was_left_without_content_is_removed_later(
         stored = deployer.store(other)
         name = deployer.metadata.project_name
 
-        assert [stored.id] == [m.id for m in deployer._project.client.models() if name in m.name]
+        assert [stored.id] == [m.id for m in client.models() if name in m.name]
 
 
 def _interrupt(*_: object) -> bytes:

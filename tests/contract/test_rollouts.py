@@ -14,6 +14,7 @@ from wml_deployer.errors import DeadlineError, RolloutError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tests.contract.insides import Client
     from wml_deployer import Deployer
     from wml_deployer.testing import LocalServer
 
@@ -84,13 +85,15 @@ def test_a_version_that_failed_is_not_rolled_back_to(
 
 
 def test_a_first_deployment_that_fails_its_verification_is_removed(
-    deployer: Deployer, changing: Any, features: pd.DataFrame
+    deployer: Deployer, client: Client, changing: Any, features: pd.DataFrame
 ) -> None:
     """Nothing half-made is left on the service or in the file."""
     with pytest.raises(RolloutError):
         deployer.deploy(changing, sample=features.head(50))
 
-    assert (None, None) == (deployer.metadata.deployment_uid, deployer._project.deployment())
+    ours = [d for d in client.deployments() if d.name.startswith(deployer.metadata.project_name)]
+
+    assert (None, []) == (deployer.metadata.deployment_uid, ours)
 
 
 def test_a_model_that_does_not_load_is_not_taken_for_updated(
@@ -105,23 +108,23 @@ def test_a_model_that_does_not_load_is_not_taken_for_updated(
     assert "v0.1" == deployer.status().version
 
 
-def test_a_first_model_that_does_not_load_leaves_nothing(deployer: Deployer, unloadable: Any) -> None:
+def test_a_first_model_that_does_not_load_leaves_nothing(deployer: Deployer, client: Client, unloadable: Any) -> None:
     """The failed deployment is deleted."""
     with pytest.raises(RolloutError, match="could not serve"):
         deployer.deploy(unloadable)
 
-    assert deployer._project.deployment() is None
+    assert [] == [d for d in client.deployments() if d.name.startswith(deployer.metadata.project_name)]
 
 
 @pytest.mark.core
 def test_a_deploy_whose_answer_is_lost_goes_on(
-    deployer: Deployer, server: LocalServer, model: Any, features: pd.DataFrame
+    deployer: Deployer, client: Client, server: LocalServer, model: Any, features: pd.DataFrame
 ) -> None:
     """One deployment, whatever was lost on the way."""
     server.fault("POST", "/ml/v4/deployments$", drop="after")
     deployer.deploy(model, sample=features.head(5))
     project = deployer.metadata.project_name
-    ours = [d for d in deployer._project.client.deployments() if d.name.startswith(project)]
+    ours = [d for d in client.deployments() if d.name.startswith(project)]
 
     assert (1, ["passed"]) == (len(ours), deployer.history()["verification"].tolist())
 

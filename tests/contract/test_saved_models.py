@@ -50,9 +50,8 @@ def saved_by_newer(path: Path, tree: DecisionTreeClassifier) -> Path:
     return path
 
 
-def set_type(deployer: Deployer, model_type: str) -> None:
+def set_type(file: Path, model_type: str) -> None:
     """Name the model's type in the project's metadata.yaml."""
-    file = deployer._file.path
     file.write_text(f"{file.read_text(encoding='utf-8')}model_type: {model_type}\n", encoding="utf-8")
 
 
@@ -88,10 +87,10 @@ def test_the_version_that_saved_a_model_decides_its_type(
 
 @pytest.mark.parametrize("unpickle", [True, False])
 def test_a_type_that_the_file_contradicts_is_refused(
-    deployer: Deployer, server: LocalServer, saved_by_newer: Path, *, unpickle: bool
+    deployer: Deployer, metadata_path: Path, server: LocalServer, saved_by_newer: Path, *, unpickle: bool
 ) -> None:
     """metadata.yaml may name a type, and the file says who wrote it: loaded or not."""
-    set_type(deployer, "scikit-learn_1.6")
+    set_type(metadata_path, "scikit-learn_1.6")
     server.clear_requests()
     with pytest.raises(ModelError, match=r"model_type: scikit-learn_1\.6, but .*1\.9") as caught:
         deployer.store(saved_by_newer, unpickle=unpickle)
@@ -101,10 +100,10 @@ def test_a_type_that_the_file_contradicts_is_refused(
 
 
 def test_a_model_of_two_versions_is_refused(
-    deployer: Deployer, tree: DecisionTreeClassifier, saved_by_newer: Path
+    deployer: Deployer, metadata_path: Path, tree: DecisionTreeClassifier, saved_by_newer: Path
 ) -> None:
     """Which of them has to load it is not guessed."""
-    set_type(deployer, "scikit-learn_1.6")
+    set_type(metadata_path, "scikit-learn_1.6")
     joblib.dump(tree, saved_by_newer.with_name("other.joblib"))
     with pytest.raises(ModelError, match=rf"saved by several versions of scikit-learn: {sklearn.__version__}, {NEWER}"):
         deployer.store(saved_by_newer.parent)
@@ -122,10 +121,18 @@ def test_a_model_of_two_versions_is_refused(
 )
 @pytest.mark.parametrize("unpickle", [True, False])
 def test_what_stands_in_for_a_model_is_told(
-    deployer: Deployer, path: Path, name: str, content: str, message: str, next_step: str, *, unpickle: bool
+    deployer: Deployer,
+    metadata_path: Path,
+    path: Path,
+    name: str,
+    content: str,
+    message: str,
+    next_step: str,
+    *,
+    unpickle: bool,
 ) -> None:
     """The error says what the file is, and what to do."""
-    set_type(deployer, "scikit-learn_1.6")
+    set_type(metadata_path, "scikit-learn_1.6")
     found = path.with_name(name)
     found.write_text(content, encoding="utf-8")
     with pytest.raises(PackagingError, match=message) as caught:

@@ -43,10 +43,16 @@ def tree(features: pd.DataFrame, labels: pd.Series[Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def project(server: LocalServer, tmp_path_factory: pytest.TempPathFactory, tree: Any, features: pd.DataFrame) -> Any:
-    """Deploy one model for all tests of this file."""
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The metadata.yaml of the project below."""
     path = tmp_path_factory.mktemp("scoring") / "metadata.yaml"
     path.write_text(f"project_name: {path.parent.name}\nproject_version: v0.1\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def project(server: LocalServer, path: Path, tree: Any, features: pd.DataFrame) -> Any:
+    """Deploy one model for all tests of this file."""
     info = server.info
     credentials = SoftwareCredentials(
         url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
@@ -211,7 +217,7 @@ def test_a_refusal_of_the_caller_ends_the_call(project: Deployer, server: LocalS
 def test_a_misshapen_answer_names_its_rows(project: Deployer, server: LocalServer, features: pd.DataFrame) -> None:
     """One row too few is an error of its batch, never a shift of all that follow."""
     block = {"fields": ["prediction", "probability"], "values": [[1, [0.0, 1.0]]] * 99}
-    server.predict(project._deployment("score").id, [block])
+    server.predict(project.status().id, [block])
 
     with pytest.raises(InvalidResponseError, match="rows 0 to 99: The answer holds 99 rows, but 100 were sent"):
         project.score(features, batch_rows=100, in_flight=1)
@@ -256,7 +262,7 @@ def test_an_iterator_cannot_be_awaited(project: Deployer) -> None:
 
 @pytest.mark.parametrize("rows", [2, 500], ids=["one request", "several"])
 def test_an_interrupted_call_ends_at_once(
-    project: Deployer, server: LocalServer, features: pd.DataFrame, tmp_path: Path, rows: int
+    project: Deployer, server: LocalServer, features: pd.DataFrame, path: Path, tmp_path: Path, rows: int
 ) -> None:
     """Ctrl-C in a script that waits for the service: no thread keeps the process alive."""
     info = server.info
@@ -267,7 +273,7 @@ def test_an_interrupted_call_ends_at_once(
         "from wml_deployer import Deployer, SoftwareCredentials;"
         f"key = SoftwareCredentials(url={info.url!r}, username={info.username!r}, apikey={info.apikey!r},"
         f" ca_bundle={str(info.ca_bundle)!r}, space_id={info.space_id!r});"
-        f"deployer = Deployer(key, {str(project._file.path)!r}); rows = pandas.read_pickle('rows.pkl').head({rows});"
+        f"deployer = Deployer(key, {str(path)!r}); rows = pandas.read_pickle('rows.pkl').head({rows});"
         "deployer.score(rows.head(1)); print('asks', flush=True); deployer.score(rows, batch_rows=100)"
     )
     server.fault("POST", "/predictions", stall=30, skip=1, times=None)

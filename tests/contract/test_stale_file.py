@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
+from tests.contract.insides import client_of
 from tests.contract.processes import ROWS, model
 from wml_deployer import Deployer
 from wml_deployer._clients import direct
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
 
     Copy = Callable[[], Deployer]
@@ -59,7 +61,7 @@ def copy(reached: SoftwareCredentials, metadata_path: Path, tmp_path: Path) -> I
 
 def on_service(deployer: Deployer) -> object:
     """Return what the service has of a project."""
-    client, name = deployer._project.client, deployer.metadata.project_name
+    client, name = client_of(deployer), deployer.metadata.project_name
     models = [record.id for record in client.models() if name in record.name]
     deployments = [(d.id, d.model_id, d.revision) for d in client.deployments() if name in d.name]
     return deployments, [(record, len(client.revisions(record))) for record in models]
@@ -176,13 +178,13 @@ def test_a_stale_store_gives_no_name_twice(project: Deployer, copy: Copy) -> Non
     assert ["v0.1", "v0.2", "v0.3"] == names
 
 
-def test_what_was_changed_in_a_console_stands_in_the_history(project: Deployer) -> None:
+def test_what_was_changed_in_a_console_stands_in_the_history(project: Deployer, client: Client) -> None:
     """The next change finds it, and a rollback goes back from it."""
     for number, name in ((1, "B"), (2, "C")):
         project.update(model(number), sample=ROWS, version=name)
     first = project.metadata.version("B")
     assert first is not None
-    project._project.client.serve(str(project.metadata.deployment_uid), first.model_id, first.revision)
+    client.serve(str(project.metadata.deployment_uid), first.model_id, first.revision)
     project.rollback()
 
     assert [["rollback", "C", "B", "skipped"], ["rollback", "B", "A", "passed"]] == (

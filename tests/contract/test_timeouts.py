@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tests.contract.insides import Client
     from wml_deployer import SoftwareCredentials
-    from wml_deployer._clients.protocol import Client
     from wml_deployer.testing import LocalServer
 
 SECONDS = 1.0

@@ -13,7 +13,7 @@ from wml_deployer.frameworks._inspection import distributions_of_modules
         ("sklearn", "scikit-learn"),
         ("yaml", "PyYAML"),
         ("cloudpickle", "cloudpickle"),
-        ("tomli", "tomli"),
+        ("typing_extensions", "typing_extensions"),
     ],
 )
 def test_a_module_is_traced_to_its_distribution(module: str, distribution: str) -> None:
