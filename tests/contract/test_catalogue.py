@@ -26,6 +26,7 @@ class Stage(NamedTuple):
     """A deployed project, and what can go wrong around it."""
 
     deployer: Deployer
+    path: Path
     credentials: SoftwareCredentials
     server: LocalServer
     model: Any
@@ -58,13 +59,13 @@ class Stage(NamedTuple):
         """Reach the service with another authority."""
         trustme.CA().cert_pem.write_to_path(str(self.folder / "other.pem"))
         stranger = self.credentials.model_copy(update={"ca_bundle": self.folder / "other.pem"})
-        with Deployer(stranger, self.folder / "metadata.yaml") as deployer:
+        with Deployer(stranger, self.path) as deployer:
             return deployer.status()
 
     def without_a_client(self) -> object:
         """Ask for a region by the client that does not know it."""
         credentials = CloudCredentials(url="au-syd", apikey="k", space="s", client="machine-learning")
-        with Deployer(credentials, self.folder / "metadata.yaml") as deployer:
+        with Deployer(credentials, self.path) as deployer:
             return deployer.status()
 
 
@@ -115,17 +116,17 @@ CAUGHT_ALONE = {"WMLDeployerError"}
 
 
 @pytest.fixture(scope="module")
-def deployer(
-    server: LocalServer, model: Any, features: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployer]:
-    """Deploy one project for all; of another name each time, for a worker may come back to this file."""
-    info = server.info
-    credentials = SoftwareCredentials(
-        url=info.url, username=info.username, apikey=info.apikey, ca_bundle=info.ca_bundle, space_id=info.space_id
-    )
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project's metadata.yaml; of another name each time, for a worker may come back to this file."""
     path = tmp_path_factory.mktemp("catalogue") / "metadata.yaml"
     path.write_text(f"project_name: {path.parent.name}\nproject_version: v1\n", encoding="utf-8")
-    with Deployer(credentials, path) as deployer:
+    return path
+
+
+@pytest.fixture(scope="module")
+def deployer(reached: SoftwareCredentials, path: Path, model: Any, features: pd.DataFrame) -> Iterator[Deployer]:
+    """Deploy one project for all."""
+    with Deployer(reached, path) as deployer:
         deployer.deploy(model, sample=features.head(3))
         yield deployer
 
@@ -133,14 +134,15 @@ def deployer(
 @pytest.fixture
 def stage(
     deployer: Deployer,
-    credentials: SoftwareCredentials,
+    path: Path,
+    reached: SoftwareCredentials,
     server: LocalServer,
     model: Any,
     features: pd.DataFrame,
     tmp_path: Path,
 ) -> Iterator[Stage]:
     """Set the stage; afterwards the service behaves again."""
-    yield Stage(deployer, credentials, server, model, features.head(3), tmp_path)
+    yield Stage(deployer, path, reached, server, model, features.head(3), tmp_path)
     server.clear_faults()
 
 
