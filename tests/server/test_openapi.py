@@ -17,6 +17,7 @@ import pytest
 from tests.server.conftest import RUNTIME, Client
 from wml_deployer.server.app.application import ROUTES
 from wml_deployer.server.http.openapi import openapi
+from wml_deployer.server.http.routing import Call, JsonResponse, Route
 from wml_deployer.server.http.schemas import PARAMETERS, SCHEMAS
 from wml_deployer.testing import LocalServer
 
@@ -43,6 +44,20 @@ RECORDED = {
 
 def document() -> dict[str, Any]:
     return openapi(ROUTES, "https://127.0.0.1", "5.0.0")
+
+
+def test_a_new_route_is_described_by_its_row() -> None:
+    """Path, parameters, and what it takes and gives; the handler's docstring is the summary."""
+
+    def list_toys(call: Call) -> JsonResponse:
+        """List the toys."""
+        return JsonResponse(200, {"resources": []})
+
+    row = Route("GET", "/v2/toys", list_toys, query="scope name", gives="200 Specifications")
+    described = openapi((*ROUTES, row), "https://127.0.0.1", "5.0.0")["paths"]["/v2/toys"]["get"]
+
+    assert "List the toys." == described["summary"]
+    assert {"200", "default"} == described["responses"].keys()
 
 
 def references(value: Any) -> Iterator[str]:

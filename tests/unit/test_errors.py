@@ -10,7 +10,8 @@ import pytest
 
 from wml_deployer import errors
 from wml_deployer.deployer._verb import check_arguments
-from wml_deployer.errors import ConfigurationError, Fault, PayloadError, RateLimitError, WMLDeployerError
+from wml_deployer.display import show
+from wml_deployer.errors import ConfigurationError, Fault, PayloadError, RateLimitError, ServiceError, WMLDeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,20 @@ def test_error_says_all_it_knows(cls: type[WMLDeployerError]) -> None:
     )
 
     assert expected == str(make(cls))
+
+
+def test_a_new_error_is_one_class() -> None:
+    """How it is written, pickled, caught and shown comes with its parent."""
+
+    class DiskFullError(ServiceError):
+        """The service has no room left."""
+
+    error = DiskFullError("Nothing was stored.", operation="store", next_step="Remove old versions with prune().")
+
+    assert "store: Nothing was stored.\nNext: Remove old versions with prune()." == str(error)
+    assert "DiskFullError" in str(show(error))
+    with pytest.raises(WMLDeployerError):
+        raise error
 
 
 def test_error_without_parts_says_its_message() -> None:

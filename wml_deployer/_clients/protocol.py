@@ -59,7 +59,7 @@ def refuse_project(project_id: str | None) -> None:
     """Refuse to work with deployments where the credentials name a project.
 
     Raises:
-        CredentialsError: They do.
+        CredentialsError: The credentials name a project.
 
     """
     if project_id is not None:
@@ -73,7 +73,7 @@ Result = TypeVar("Result")
 
 
 class Scoring(Protocol):
-    """The part of a client that scoring needs, for which none of IBM's clients is imported."""
+    """The part of a client that scoring needs; it works without IBM's packages."""
 
     @property
     def url(self) -> str:
@@ -89,11 +89,11 @@ class Scoring(Protocol):
         """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
     def beside(self, work: Callable[[], None]) -> None:
-        """Run something on a thread of its own, which ends with the connections."""
+        """Run work on a background thread; closing the connections ends it."""
 
 
 class Account(Protocol):
-    """The deployment spaces that a key sees; none has to be chosen."""
+    """The deployment spaces that an API key gives access to; none of them has to be chosen."""
 
     def spaces(self) -> Sequence[SpaceRecord]:
         """List every space that the caller sees, each with the caller's role in it."""
@@ -161,7 +161,7 @@ class Client(Protocol):
         """Ask for the caller's role in the space (``admin``, ``editor``, ``viewer``); ``None`` if it is not known."""
 
     def plan(self, instance_id: str) -> PlanRecord:
-        """Ask for the plan of a runtime instance and what of it is used."""
+        """Ask for the plan of a runtime instance and how much of it is used."""
 
     def has_task_credentials(self) -> bool | None:
         """Ask whether IBM Cloud can run jobs for the caller; ``None`` where it needs nothing, or does not tell."""
@@ -188,9 +188,9 @@ class Client(Protocol):
         """List a model's revisions, newest first."""
 
     def read_model(self, model_id: str, revision: str | None, read: Callable[[Iterator[bytes]], Result]) -> Result:
-        """Download what a revision holds, or the model just now, and return what a function makes of its chunks.
+        """Download the content of a revision, or the current one, and return what a function makes of its chunks.
 
-        The function is called again, with all of them, where the answer was lost half-way.
+        If the download breaks off, the function is called again with all chunks.
         """
 
     def delete_model(self, model_id: str) -> None:
@@ -212,7 +212,7 @@ class Client(Protocol):
         """Start to serve another revision under the same id and URL."""
 
     def describe_deployment(self, deployment_id: str, custom: Document) -> None:
-        """Replace the free facts of a deployment, without changing what it serves."""
+        """Replace the custom facts of a deployment, without changing what it serves."""
 
     def label_deployment(self, deployment_id: str, description: str, tags: Sequence[str]) -> DeploymentRecord:
         """Replace the description and the tags of a deployment."""
@@ -260,7 +260,7 @@ class Client(Protocol):
         """Stop a job and forget it."""
 
     def beside(self, work: Callable[[], None]) -> None:
-        """Run something on a thread of its own, which ends with the connections."""
+        """Run work on a background thread; closing the connections ends it."""
 
     def close(self) -> None:
         """Wait for what runs beside the caller, and close every connection."""

@@ -24,8 +24,9 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
 MESSAGE_CHARACTERS = 4000
-"""The longest text of the service in an error; a page of a proxy may have megabytes."""
+"""Longest message that an error takes over from a response: the page of a proxy may have megabytes."""
 PAGE_BYTES = 1 << 16
+"""How much of a web page is searched for its title."""
 _CHECK_URL = "Check that the URL is that of the service, and that no proxy or login page stands in between."
 
 _BY_STATUS: dict[int, type[errors.ServiceError]] = {
@@ -62,13 +63,13 @@ _NEXT_STEPS_BY_CODE = {
 
 @dataclass(frozen=True)
 class Response:
-    """One answer, whole.
+    """A complete response.
 
     Attributes:
         status: HTTP status.
         body: The body's bytes, decoded from any content encoding.
-        headers: Header fields, found by their names in either case.
-        url: What was asked, without secrets.
+        headers: Header fields; their names are not case-sensitive.
+        url: The URL that was requested, without secrets.
 
     """
 
@@ -81,7 +82,7 @@ class Response:
         """Return the decoded body.
 
         Raises:
-            InvalidResponseError: It is no JSON.
+            InvalidResponseError: It is not JSON.
 
         """
         try:
@@ -111,7 +112,7 @@ class Response:
 
 
 def checked(response: Response, operation: str, *expected: int) -> Response:
-    """Return the response if its status is one of those expected (any 2xx without), else raise what it means."""
+    """Return the response if its status is an expected one (by default any 2xx), else raise the error that it means."""
     if response.status in (expected or _SUCCESS):
         return response
     raise service_error(response, operation)
@@ -120,7 +121,7 @@ def checked(response: Response, operation: str, *expected: int) -> Response:
 def service_error(response: Response, operation: str | None = None) -> errors.ServiceError:
     """Make the error that a response means, with the service's own words, code and trace."""
     if response.status < HTTPStatus.BAD_REQUEST:
-        return _not_promised(response, operation)
+        return _unexpected_success(response, operation)
     first, trace = _first_error(response.body)
     failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = _BY_STATUS.get(response.status, errors.ServerError if failed else errors.ServiceError)
@@ -137,7 +138,7 @@ def service_error(response: Response, operation: str | None = None) -> errors.Se
     return error
 
 
-def _not_promised(response: Response, operation: str | None) -> errors.InvalidResponseError:
+def _unexpected_success(response: Response, operation: str | None) -> errors.InvalidResponseError:
     """Make the error for a success that is not the expected one, or a redirect, which is never followed."""
     where = urlsplit(response.headers.get("location", "")).netloc
     is_redirect = response.status in _REDIRECTS
@@ -148,7 +149,7 @@ def _not_promised(response: Response, operation: str | None) -> errors.InvalidRe
 
 
 def _summary(body: bytes) -> str:
-    """Say what a body without the service's own words is: often the page of a proxy or a load balancer."""
+    """Describe a body without a message of the service: often the page of a proxy or a load balancer."""
     text = body[:PAGE_BYTES].decode("utf-8", "replace").strip()
     if not text:
         return "The response has no body."

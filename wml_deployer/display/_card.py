@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Tone = Literal["good", "bad", "warning", "neutral"]
-"""What a badge's colour says; its text says the same."""
+"""The meaning of a badge's colour; its text says the same to those who do not see colours."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Badge:
 
 @dataclass(frozen=True)
 class Bar:
-    """A share between 0 and 1, drawn; the text beside it says the figure."""
+    """A share between 0 and 1, drawn as a bar, with the figure as text beside it."""
 
     share: float
     text: str
 
 
 Cell = str | Badge | Bar
-"""What stands in a table."""
+"""The content of a cell in a table."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Grid:
     """Rows under column heads; the first cell of a row is its head.
 
     Attributes:
-        caption: What the table is of.
+        caption: Title of the table.
         columns: k heads.
         rows: n rows of k cells.
 
@@ -66,12 +66,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Code:
-    """Something to copy.
+    """A text to copy.
 
     Attributes:
-        caption: What it is.
-        text: What one click selects as a whole.
-        folded: Whether it waits behind its caption until it is opened.
+        caption: What the text is.
+        text: The text; one click selects all of it.
+        folded: Whether only the caption is shown until the reader opens it.
 
     """
 
@@ -89,10 +89,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Strip:
-    """Spans one after the other, as wide as they are long.
+    """Spans of time in a row, each as wide as it is long.
 
     Attributes:
-        caption: What the spans are.
+        caption: Title of the strip.
         spans: Label, length in words, and length in seconds.
 
     """
@@ -110,10 +110,10 @@ class Card:
     """A whole view.
 
     Attributes:
-        kind: What it shows, ``"Deployment"``.
-        title: Which one.
+        kind: What kind of thing it shows, such as ``"Deployment"``.
+        title: Name of the thing.
         badge: Its state, where it has one.
-        facts: Label and value.
+        facts: Labels with their values.
         parts: What follows, in order.
 
     """
@@ -130,7 +130,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def moment(when: datetime | None) -> str:
-    """Write a point in time, in UTC, which the head above it says.
+    """Format a timestamp in UTC; the head of the column names the time zone.
 
     >>> moment(datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc))
     '2026-01-31 12:00:00'
@@ -139,7 +139,7 @@ def moment(when: datetime | None) -> str:
 
 
 def fingerprint(digest: str) -> str:
-    """Write as much of a digest as tells two apart.
+    """Shorten a digest to as many digits as tell two apart.
 
     >>> fingerprint("50e1a81aef8e922a07b46a79260552154dfe6b65db9920c8e1615cd443427df8")
     '50e1a81aef8e...'
@@ -148,7 +148,7 @@ def fingerprint(digest: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Write a length of time with its two largest units.
+    """Format a length of time with its two largest units.
 
     >>> span(93_784), span(5), span(0.2)
     ('1 d 2 h', '5 s', 'under 1 s')
@@ -162,7 +162,7 @@ def span(seconds: float) -> str:
 
 
 def figure(value: float) -> str:
-    """Write a number with four digits that count.
+    """Format a number with four significant digits.
 
     >>> figure(1234567.0), figure(0.123456), figure(float("nan"))
     ('1.235e+06', '0.1235', 'nan')
@@ -171,7 +171,7 @@ def figure(value: float) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write whatever stands in a table; nothing where there is nothing.
+    """Format any value for a cell of a table; ``None`` is left empty.
 
     >>> cell(0.123456), cell(7), cell("yes"), cell(None)
     ('0.1235', '7', 'yes', '')

@@ -63,7 +63,8 @@ class ProgressEvent:
 class ProgressHook(Protocol):
     """Any callable that takes an event.
 
-    It is called from the working thread, so it should return quickly. Its errors are logged and stop nothing.
+    It is called from the working thread, so it should return quickly. An error that it raises is logged, and the work
+    goes on.
 
     Example:
         >>> class Percent:
@@ -79,7 +80,7 @@ class ProgressHook(Protocol):
 
 
 DELAY_SECONDS = 0.5
-"""Stages that end sooner get no bar, which would only flicker. The time of a bar is renewed as often."""
+"""Stages that end sooner get no bar, which would only flicker. A bar is redrawn as often, so that its clock runs."""
 
 
 class Automatic:
@@ -108,7 +109,7 @@ class Automatic:
                 self._look_again(event.stage)
 
     def _look_again(self, stage: str) -> None:
-        """Draw a stage that may report nothing for a long time, and let its clock go on, from a thread."""
+        """Draw the bar from a timer, again and again: a stage may report nothing for a long time."""
         timer = threading.Timer(DELAY_SECONDS, self._draw_if_running, [stage])
         timer.daemon = True
         timer.start()
@@ -133,7 +134,7 @@ automatic = Automatic()
 
 
 def is_interactive() -> bool:
-    """Return whether somebody watches: this is a terminal or a notebook, and not continuous integration."""
+    """Return whether somebody is watching: this is a terminal or a notebook, and not continuous integration."""
     return not os.environ.get("CI") and ("ipykernel" in sys.modules or sys.stderr.isatty())
 
 
@@ -161,7 +162,7 @@ def _describe(event: ProgressEvent) -> str:
     digits = ".1f" if scale > 1 else ",.0f"
     counted = f"{event.done / scale:{digits}}" + (f" of {event.total / scale:{digits}}" if event.total else "")
     rate = f"{event.rate / scale:{digits}} {unit}/s" if event.rate and event.unit in {"bytes", "rows"} else ""
-    # The number of status requests interests nobody.
+    # Users have no need for the number of status requests.
     return ", ".join(filter(None, (f"{counted} {unit}" if unit != "looks" else "", rate, event.detail)))
 
 

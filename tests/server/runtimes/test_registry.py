@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+import tarfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from wml_deployer.server.runtimes.worker import scikit_learn
 from wml_deployer.server.runtimes.worker.registry import find_runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -21,16 +24,32 @@ def test_own_runtime_is_found_whatever_the_version(model_type: str) -> None:
     assert scikit_learn is find_runtime(model_type)
 
 
-def test_other_packages_add_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An entry point named as the type, without its version, is the runtime."""
-    (tmp_path / "spark_runtime.py").write_text("def load(request):\n    return lambda payload: {'predictions': []}\n")
+RUNTIME = """\
+def load(request):
+    answer = float((request.directory / "model.txt").read_text())
+    return lambda payload: {"predictions": [{"values": [[answer] for _ in payload["input_data"][0]["values"]]}]}
+"""
+
+
+def test_other_packages_add_runtimes(
+    serving: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry point named as the type, without its version, is the runtime, and serves in a worker like the others."""
+    (tmp_path / "spark_runtime.py").write_text(RUNTIME)
     metadata = tmp_path / "spark_runtime-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: spark-runtime\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[wml_deployer.runtimes]\nmllib = spark_runtime\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    artifact = tmp_path / "model.tar.gz"
+    with tarfile.open(artifact, "w:gz") as archive:
+        (tmp_path / "model.txt").write_text("2.5")
+        archive.add(tmp_path / "model.txt", "model.txt")
 
     assert "spark_runtime" == getattr(find_runtime("mllib_3.4"), "__name__", None)
+    with serving(artifact, tmp_path, model_type="mllib_3.4", fork_server=None) as served:
+        assert [[2.5], [2.5]] == served.predict([[1], [2]])["predictions"][0]["values"]
 
 
 def test_unknown_type_is_a_load_error() -> None:

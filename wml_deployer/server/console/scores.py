@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Probability", "Scores", "read"]
 
 _SHOWN = 100
+"""Rows that are shown at most."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def read(response: bytes, seconds: float, classes: Sequence[str]) -> Scores:
 
 
 def _cell(value: Any, classes: Sequence[str]) -> str | list[Probability]:
+    # The response does not say which of its lists are probabilities: numbers from 0 to 1 are taken for such.
     if isinstance(value, list) and value and all(isinstance(each, (int, float)) and 0 <= each <= 1 for each in value):
         labels = classes if len(classes) == len(value) else [str(place) for place in range(len(value))]
         return [Probability(label, float(each)) for label, each in zip(labels, value, strict=True)]

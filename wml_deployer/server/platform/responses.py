@@ -31,12 +31,12 @@ RELEASE = "5.0.0"
 """Release of Cloud Pak for Data: the only one that both clients support."""
 
 _FORM = 64 * 1024
+"""Bytes of a form that are read at most."""
 # The identity service is not part of Watson Machine Learning; its errors have another form.
 _NOT_FOUND = {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."}
 
 _SINCE = "2020-01-01T00:00:00.000Z"
 _ID = "99999999-9999-9999-9999-999999999999"
-
 
 _REGIONS = ("us-south", "eu-de", "eu-gb", "jp-tok", "au-syd", "ca-tor")
 _SERVICES = {
@@ -52,7 +52,7 @@ def show_release(_call: Call) -> JsonResponse:
 
 
 def list_instances(call: Call) -> JsonResponse:
-    """List the only instance."""
+    """List the machine learning instances: there is one."""
     return JsonResponse(200, {"resources": [_document(_ID, call)]})
 
 

@@ -24,7 +24,7 @@ def members_of(record: Record) -> list[dict[str, Any]]:
 
 
 def add(transaction: Transaction, record: Record, members: Any) -> list[dict[str, Any]]:
-    """Add members; return the new ones.
+    """Add members, each in place of one with the same id if there is one; return the new ones.
 
     Raises:
         InvalidRequestError: They are not a list of members, or a field is invalid.

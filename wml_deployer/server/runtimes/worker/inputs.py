@@ -20,7 +20,7 @@ __all__ = ["to_array", "to_frame"]
 _NUMBERS = frozenset("iufb")
 
 _HAS_TEXT_DTYPE = isinstance(pd.Series(["text"]).dtype, pd.StringDtype)
-"""Whether this pandas has a string dtype by default; the pandas of the service's runtimes has not."""
+"""Whether pandas gives text a string dtype by default, as version 3 does; that of the service's runtimes does not."""
 
 
 def to_array(values: list[Any]) -> np.ndarray[Any, Any]:
@@ -115,6 +115,7 @@ def _in_nanoseconds(dates: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _declare(frame: pd.DataFrame, name: str, dtype: str) -> None:
+    """Convert a column to the dtype that the input schema declares; other columns keep what their values say."""
     column = frame[name]
     try:
         if dtype.startswith("datetime64"):
