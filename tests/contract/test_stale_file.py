@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from tests.contract.insides import client_of
 from tests.contract.processes import ROWS, model
 from wml_deployer import Deployer
-from wml_deployer._clients import direct
+from wml_deployer._clients import rest
 from wml_deployer.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def test_versions_on_later_pages_of_the_service_are_found(
     reached: SoftwareCredentials, metadata_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lost file is rebuilt with all of its versions, however many lists it takes."""
-    monkeypatch.setattr(direct, "PAGE", 2)
+    monkeypatch.setattr(rest, "PAGE", 2)
     with Deployer(reached, metadata_path) as deployer:
         for number in range(5):
             deployer.release(model(number), sample=ROWS, version=f"v{number}")
