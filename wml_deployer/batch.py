@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wml_deployer._clients.records import DeploymentRecord, JobRecord
     from wml_deployer._scoring.lookups import Revision
     from wml_deployer.display._frames import Scores
+    from wml_deployer.payload._arrow import ArrowFrame
 
 __all__ = ["Job"]
 
@@ -76,6 +77,7 @@ class Job:
     _client: Client | None = field(default=None, repr=False, compare=False)
     _known: Revision | None = field(default=None, repr=False, compare=False)
     _index: pd.Index[Any] | None = field(default=None, repr=False, compare=False)
+    _frame: ArrowFrame | None = field(default=None, repr=False, compare=False)
     _predictions: list[Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -85,7 +87,9 @@ class Job:
         client: Client,
         asset: Asset | None,
         known: Revision | None = None,
+        *,
         index: pd.Index[Any] | None = None,
+        frame: ArrowFrame | None = None,
     ) -> Self:
         """Make the handle of a record.
 
@@ -95,6 +99,7 @@ class Job:
             asset: The revision that scores, if it is known.
             known: What is known of the revision; asked for with the result if not given.
             index: The labels of the rows that were handed in.
+            frame: These rows, if they are a frame of another library than pandas.
 
         """
         model_id, revision = asset or (None, None)
@@ -108,6 +113,7 @@ class Job:
             _client=client,
             _known=known,
             _index=index,
+            _frame=None if frame is None else frame.take([]),
             _predictions=record.predictions,
         )
 
@@ -180,7 +186,7 @@ class Job:
             n rows: ``prediction`` and, for classifiers, ``probability_<class>`` by the classes of the revision that the
             job was started for, whatever serves by now. Where these are not known, the probabilities are numbered. The
             index is that of the rows that were handed in, or a running number if this handle was found by
-            :meth:`wml_deployer.Deployer.jobs`.
+            :meth:`wml_deployer.Deployer.jobs`. Rows of another library than pandas get a frame of that library.
 
         Raises:
             RolloutError: The job failed or was cancelled.
@@ -205,7 +211,7 @@ class Job:
                 operation="score in batch",
                 next_step="Score the rows again: somebody else switched the batch deployment in between.",
             )
-        return as_scores(scores)
+        return as_scores(scores) if self._frame is None else self._frame.give_back(scores)
 
     def cancel(self, *, timeout: float | None = None) -> None:
         """Stop the job; the service forgets it.

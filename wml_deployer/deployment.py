@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,13 +25,16 @@ from wml_deployer.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._scoring import ArrowRowsT
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
     from wml_deployer.metadata import Route, Version
     from wml_deployer.monitoring import ScoringHook
+    from wml_deployer.payload._arrow import ArrowFrame
     from wml_deployer.schema import Schema
 
 __all__ = ["Deployment", "StoredModel"]
@@ -236,6 +240,12 @@ class Deployment:
             return self._take(wait_until_serving(self._client, record, record.model_id, record.revision, record))
 
     @overload
+    def score(self, X: pd.DataFrame, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
+    @overload
+    def score(
+        self, X: ArrowRowsT, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> ArrowRowsT: ...
+    @overload
     def score(
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
     ) -> Iterator[Scores]: ...
@@ -250,11 +260,12 @@ class Deployment:
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
-    ) -> Scores | Iterator[Scores]:
+    ) -> Any:
         """Score rows; see :meth:`wml_deployer.Deployer.score`.
 
         Args:
-            X: n rows × k fields: a frame, an array, a list of rows or a single row; or an iterator of such.
+            X: n rows × k fields: a frame of pandas, polars, pyarrow or DuckDB, an array, a list of rows or a single
+                row; or an iterator of such.
             timeout: Seconds for the whole call; a minute for each request if not given.
             batch_rows: Rows a request; chosen from the answer times if not given.
             batch_bytes: Bytes of a request's body at most.
@@ -262,20 +273,63 @@ class Deployment:
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
 
         Returns:
-            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``.
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>``. X's library, if it is not
+            pandas, gets its own kind of frame, without an index.
+
+        """
+        how = Batching(batch_rows, batch_bytes, in_flight, on_error)
+        if isinstance(X, Iterator):
+            return self._score_chunks(X, how, timeout)
+        from wml_deployer.payload import other_frame  # noqa: PLC0415 - deferred: pandas is slow to import
+
+        frame = other_frame(X)
+        scores = self.score_rows(X if frame is None else frame, how, timeout)
+        return scores if frame is None else frame.give_back(scores)
+
+    def score_rows(self, rows: Any, batching: Batching, timeout: float | None = None) -> Scores:
+        """Score rows of any library; the scores are a frame of pandas.
+
+        Args:
+            rows: n rows × k fields.
+            batching: How they are spread over requests.
+            timeout: Seconds for the whole call.
 
         """
         from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - deferred: pandas is slow to import
 
-        how = Batching(batch_rows, batch_bytes, in_flight, on_error)
-        if isinstance(X, Iterator):
-            return map(as_scores, self._endpoint.score_chunks(X, how, self._ask, timeout=timeout, hooks=self._hooks))
         with deadline(timeout):
-            scores = as_scores(self._endpoint.score(X, how, self._ask, hooks=self._hooks))
+            scores = as_scores(self._endpoint.score(rows, batching, self._ask, hooks=self._hooks))
         self._follow()
         return scores
 
-    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
+    def _score_chunks(self, chunks: Iterator[Any], batching: Batching, timeout: float | None) -> Iterator[Any]:
+        """Score chunk after chunk, each in its own library."""
+        from wml_deployer.display._frames import as_scores  # noqa: PLC0415 - deferred: pandas is slow to import
+        from wml_deployer.payload import other_frame  # noqa: PLC0415
+
+        waiting: deque[ArrowFrame | None] = deque()
+
+        def taken() -> Iterator[Any]:
+            for chunk in chunks:
+                frame = other_frame(chunk)
+                waiting.append(frame)
+                yield chunk if frame is None else frame
+
+        for scores in self._endpoint.score_chunks(taken(), batching, self._ask, timeout=timeout, hooks=self._hooks):
+            frame = waiting.popleft()
+            yield as_scores(scores) if frame is None else frame.give_back(scores)
+
+    @overload
+    async def ascore(
+        self, X: pd.DataFrame, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> Scores: ...
+    @overload
+    async def ascore(
+        self, X: ArrowRowsT, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> ArrowRowsT: ...
+    @overload
+    async def ascore(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
+    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Any:
         """Score rows on a thread, without blocking the event loop; see :meth:`score`.
 
         Args:
@@ -357,7 +411,7 @@ def _(deployment: Deployment) -> View:
 
 async def score_on_thread(
     score: Callable[..., Any], rows: Any, timeout: float | None, batching: BatchingOptions
-) -> Scores:
+) -> Any:
     """Score rows on a thread, without blocking the event loop; a cancelled task leaves no request behind.
 
     Args:
@@ -374,10 +428,9 @@ async def score_on_thread(
         raise ConfigurationError("Expected rows, got an iterator of them.", next_step="Await each chunk.")
     stop = threading.Event()
 
-    def score_unless_stopped() -> Scores:
+    def score_unless_stopped() -> Any:
         with stoppable(stop):
-            scores: Scores = score(rows, timeout=timeout, **batching)
-            return scores
+            return score(rows, timeout=timeout, **batching)
 
     try:
         return await asyncio.to_thread(score_unless_stopped)

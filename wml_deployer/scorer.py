@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
@@ -22,16 +22,19 @@ from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials
 from wml_deployer.errors import ConflictError, SchemaError
+from wml_deployer.payload import other_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wml_deployer._clients.protocol import Scoring
+    from wml_deployer._scoring import ArrowRowsT
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.lookups import Revision
     from wml_deployer.credentials import Credentials
     from wml_deployer.credentials._sources import CredentialsLocation
     from wml_deployer.monitoring import ScoringHook
+    from wml_deployer.payload._arrow import ArrowFrame
     from wml_deployer.schema import Schema
 
 __all__ = ["Scorer"]
@@ -91,15 +94,20 @@ class Scorer:
     revisions: tuple[tuple[tuple[str, str | None], Revision], ...] = field(default=(), repr=False)
     hooks: tuple[ScoringHook, ...] = field(default=(), repr=False)
 
-    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+    @overload
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame: ...
+    @overload
+    def __call__(self, frame: ArrowRowsT) -> ArrowRowsT: ...
+    def __call__(self, frame: Any) -> Any:
         """Score a partition.
 
         Args:
-            frame: n rows × k fields, and the columns to keep.
+            frame: n rows × k fields, and the columns to keep; of pandas, or of another library as ``score`` takes it.
 
         Returns:
             n rows on the frame's index, in the shape of ``meta`` unless another version serves whose classes are
-            others: the columns are always those of the version that scored the rows.
+            others: the columns are always those of the version that scored the rows. A frame of another library
+            gets one of that library.
 
         Raises:
             SchemaError: The columns are not the model's, or one to keep is not there.
@@ -107,10 +115,24 @@ class Scorer:
             ConflictError: It is not known which probability is whose.
 
         """
+        other = other_frame(frame)
+        if other is not None:
+            return self._score_other(other)
         if frame.empty:
             return self.meta.set_axis(frame.index, axis=0)
         kept, rows = self._split(frame)
         return self._beside(kept, self._endpoint.score(rows, self.batching, self._ask, self._sizer, hooks=self.hooks))
+
+    def _score_other(self, frame: ArrowFrame) -> Any:
+        """Score a frame of another library, in which the columns to keep stay as they are."""
+        require_columns(frame.names, self.keep)
+        kept, rows = frame.split(self.keep)
+        if len(frame):
+            scores = self._shaped(self._endpoint.score(rows, self.batching, self._ask, self._sizer, hooks=self.hooks))
+            refuse_clash(kept.names, scores)
+        else:
+            scores = self.meta.drop(columns=list(self.keep))
+        return frame.give_back(scores, beside=kept if self.keep else None)
 
     def map_in_pandas(self, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Score the batches that Spark hands to a task; the next is read and encoded while one is being answered.
@@ -166,7 +188,9 @@ class Scorer:
 
     def _beside(self, kept: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
         """Join the kept columns, and convert to the dtypes of ``meta`` where the columns are the same."""
-        whole = scores if kept is None else join_kept(kept, scores)
+        return self._shaped(scores if kept is None else join_kept(kept, scores))
+
+    def _shaped(self, whole: pd.DataFrame) -> pd.DataFrame:
         if whole.dtypes.equals(self.meta.dtypes):
             return whole
         return whole.astype({name: dtype for name, dtype in self.meta.dtypes.items() if name in whole.columns})
@@ -265,13 +289,39 @@ def split_kept(frame: pd.DataFrame, keep: Sequence[str]) -> tuple[pd.DataFrame, 
 
     """
     names = list(keep)
-    missing = [name for name in names if name not in frame.columns]
+    require_columns(frame.columns, names)
+    return frame[names], frame.drop(columns=names)
+
+
+def require_columns(names: Iterable[Any], keep: Sequence[str]) -> None:
+    """Check that the columns to keep are there.
+
+    Raises:
+        SchemaError: A column is not there.
+
+    """
+    there = set(names)
+    missing = [name for name in keep if name not in there]
     if missing:
         raise SchemaError(
             f"The columns to keep {', '.join(map(repr, missing))} are not among those of the frame.",
             next_step="Give keep= as a list of names of its columns.",
         )
-    return frame[names], frame.drop(columns=names)
+
+
+def refuse_clash(kept: Iterable[Any], scores: pd.DataFrame) -> None:
+    """Check that no column to keep has the name of a score.
+
+    Raises:
+        SchemaError: One has.
+
+    """
+    both = [name for name in kept if name in scores.columns]
+    if both:
+        raise SchemaError(
+            f"The columns to keep {', '.join(map(repr, both))} are called as scores are.",
+            next_step="Rename them before scoring.",
+        )
 
 
 def join_kept(kept: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -281,10 +331,5 @@ def join_kept(kept: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         SchemaError: A column that was kept is called as one of the scores is.
 
     """
-    both = [name for name in kept.columns if name in scores.columns]
-    if both:
-        raise SchemaError(
-            f"The columns to keep {', '.join(map(repr, both))} are called as scores are.",
-            next_step="Rename them before scoring.",
-        )
+    refuse_clash(kept.columns, scores)
     return pd.concat([kept, scores], axis=1)

@@ -23,6 +23,9 @@ EXTRAS = {
     "With evidently and the extra parquet": "evidently",
     "With lightgbm, onnxmltools and the extra local-onnx": "onnxmltools",
     "With opentelemetry-sdk": "opentelemetry.sdk",
+    "With polars": "polars",
+    "With polars and pyarrow": "pyarrow",
+    "With polars, pyarrow and duckdb": "duckdb",
 }
 INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 SHELL = ("bash", "sh", "console", "shell")

@@ -6,11 +6,11 @@ Here are the keyword arguments of scoring, as users write them and checked; the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Protocol, TypedDict, TypeVar
 
 from wml_deployer.errors import ConfigurationError
 
-__all__ = ["BATCH_BYTES", "IN_FLIGHT", "Batching", "BatchingOptions", "OnError"]
+__all__ = ["BATCH_BYTES", "IN_FLIGHT", "ArrowRows", "ArrowRowsT", "Batching", "BatchingOptions", "OnError"]
 
 BATCH_BYTES = 4_000_000
 """Default of the most bytes in a request's body, which services of this kind accept."""
@@ -20,6 +20,16 @@ IN_FLIGHT = 4
 
 OnError = Literal["raise", "null"]
 """How a failing batch is handled."""
+
+
+class ArrowRows(Protocol):
+    """A frame of polars, a table of pyarrow, a relation of DuckDB: whatever has the Arrow stream protocol."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows; https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html."""
+
+
+ArrowRowsT = TypeVar("ArrowRowsT", bound=ArrowRows)
 
 
 class BatchingOptions(TypedDict, total=False):

@@ -18,7 +18,7 @@ import pandas as pd
 from wml_deployer._verification import user_code
 from wml_deployer._verification.sample import Part, Rehearsal, Sample
 from wml_deployer.errors import InvalidResponseError, ModelError, PayloadError
-from wml_deployer.payload import decode, encode, prepare
+from wml_deployer.payload import decode, encode, other_frame, prepare
 from wml_deployer.reports import Finding
 from wml_deployer.schema import Schema
 
@@ -77,6 +77,11 @@ def read_rows(data: Any, schema: Schema, *, texts: bool = False) -> SampleRows:
         PayloadError: It holds no rows, or values that cannot be sent.
 
     """
+    other = other_frame(data)
+    if other is not None:
+        other = other if len(other) <= MAX_ROWS else other.take(_spread(len(other)))
+        prepare(other, schema=schema)  # refuses what a frame of pandas may hold
+        data = other.to_pandas()
     if texts and not isinstance(data, pd.DataFrame):
         series = pd.Series(data)
         data = series.to_frame("text" if series.name is None else series.name)
@@ -104,12 +109,16 @@ def _thin_out(data: Any) -> Any:
     count = len(data) if hasattr(data, "__len__") and not single else 1
     if count <= MAX_ROWS:
         return data
-    positions = [index * count // MAX_ROWS for index in range(MAX_ROWS)]
+    positions = _spread(count)
     if isinstance(data, pd.DataFrame):
         return data.iloc[positions]
     if isinstance(data, list | tuple):
         return [data[position] for position in positions]
     return data[positions] if isinstance(data, np.ndarray) else data
+
+
+def _spread(count: int) -> list[int]:
+    return [index * count // MAX_ROWS for index in range(MAX_ROWS)]
 
 
 def _local_frame(data: Any, names: list[str] | None) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from wml_deployer._rollout.candidates import finish, require_candidate, start, v
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import refuse_schema_change
+from wml_deployer._scoring import Batching
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.agreement import TimedScores, compare_answers
@@ -102,9 +103,15 @@ class CandidateVerbs(OpenProject):
             ConfigurationError: The payload log has no rows of the live version's columns, or cannot be read.
 
         """
+        from wml_deployer.payload import other_frame  # noqa: PLC0415 - deferred: pandas is slow to import
+
         with deadline(timeout):
             live, candidate = self._deployment("compare"), self._candidate()
-            rows = _logged(X, live.schema) if isinstance(X, PayloadLog) else X
+            if isinstance(X, PayloadLog):
+                rows: Any = _logged(X, live.schema)
+            else:
+                frame = other_frame(X)  # once: a stream cannot be read a second time
+                rows = X if frame is None else frame
             return compare_answers(_scored(live, rows), _scored(candidate, rows))
 
     @verb
@@ -186,5 +193,5 @@ def _logged(log: PayloadLog, schema: Schema | None) -> pd.DataFrame:
 
 def _scored(deployment: Deployment, rows: Any) -> TimedScores:
     began = time.perf_counter()
-    scores = deployment._unwatched().score(rows)  # noqa: SLF001 - a handle of its own
+    scores = deployment._unwatched().score_rows(rows, Batching())  # noqa: SLF001 - a handle of its own
     return TimedScores(str(deployment.version), scores, time.perf_counter() - began)

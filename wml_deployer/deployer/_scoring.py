@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from wml_deployer._scoring import ArrowRowsT
     from wml_deployer.display._frames import Scores
     from wml_deployer.monitoring import ScoringHook
     from wml_deployer.scorer import Scorer
@@ -37,6 +38,12 @@ class ScoringVerbs(OpenProject):
     """Scores on the project's deployment: online, from workers, and in batch on the platform."""
 
     @overload
+    def score(self, X: pd.DataFrame, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
+    @overload
+    def score(
+        self, X: ArrowRowsT, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> ArrowRowsT: ...
+    @overload
     def score(
         self, X: Iterator[Any], *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
     ) -> Iterator[Scores]: ...
@@ -52,12 +59,13 @@ class ScoringVerbs(OpenProject):
         batch_bytes: int = BATCH_BYTES,
         in_flight: int = IN_FLIGHT,
         on_error: OnError = "raise",
-    ) -> Scores | Iterator[Scores]:
+    ) -> Any:
         """Score rows on the live deployment, however many.
 
         Args:
-            X: n rows × k fields: a frame, an array, a list of rows or a single row. Columns are put in the
-                model's order. An iterator of such, the chunks of a CSV file for instance, gives an iterator.
+            X: n rows × k fields: a frame of pandas, polars, pyarrow or DuckDB, an array, a list of rows or a single
+                row. Columns are put in the model's order. An iterator of such, the chunks of a CSV file for instance,
+                gives an iterator.
             timeout: Seconds for the whole call; a minute for each request if not given.
             batch_rows: Rows a request; chosen from the answer times if not given.
             batch_bytes: Bytes of a request's body at most.
@@ -65,7 +73,8 @@ class ScoringVerbs(OpenProject):
             on_error: ``"raise"`` fails with the first batch that fails; ``"null"`` leaves nulls in its rows.
 
         Returns:
-            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class.
+            n rows on X's index: ``prediction`` and, for classifiers, ``probability_<class>`` of each class. X's
+            library, if it is not pandas, gets its own kind of frame, without an index.
 
         Raises:
             SchemaError: The columns are not the model's; nothing was sent.
@@ -74,7 +83,7 @@ class ScoringVerbs(OpenProject):
 
         """
         deployment = self._deployment("score")
-        scores: Scores | Iterator[Scores] = deployment.score(
+        return deployment.score(
             X,
             timeout=None if timeout is None else remaining(),
             batch_rows=batch_rows,
@@ -82,7 +91,6 @@ class ScoringVerbs(OpenProject):
             in_flight=in_flight,
             on_error=on_error,
         )
-        return scores
 
     @verb
     def watch(self, hook: Hook) -> Hook:
@@ -133,7 +141,17 @@ class ScoringVerbs(OpenProject):
         if hook in self._hooks:
             self._hooks.remove(hook)
 
-    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Scores:
+    @overload
+    async def ascore(
+        self, X: pd.DataFrame, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> Scores: ...
+    @overload
+    async def ascore(
+        self, X: ArrowRowsT, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]
+    ) -> ArrowRowsT: ...
+    @overload
+    async def ascore(self, X: Any, *, timeout: float | None = ..., **batching: Unpack[BatchingOptions]) -> Scores: ...
+    async def ascore(self, X: Any, *, timeout: float | None = None, **batching: Unpack[BatchingOptions]) -> Any:
         """Score rows on a thread, without blocking the event loop; see :meth:`score`.
 
         Args:
@@ -153,7 +171,7 @@ class ScoringVerbs(OpenProject):
     @verb
     def scorer(
         self,
-        like: pd.DataFrame,
+        like: Any,
         *,
         keep: str | Sequence[str] = (),
         in_flight: int = 1,
@@ -162,7 +180,8 @@ class ScoringVerbs(OpenProject):
         """Make a callable that scores on the workers of Dask, Spark or any pool of processes.
 
         Args:
-            like: A few rows of what it will be called with; they are scored once, to know what comes back.
+            like: A few rows of what it will be called with, of pandas or another library; they are scored once, to know
+                what comes back.
             keep: Columns that are not sent and stand before the scores: the keys to join them by.
             in_flight: Requests at the same time from one worker.
             timeout: Seconds for the whole call.
@@ -176,9 +195,12 @@ class ScoringVerbs(OpenProject):
 
         """
         from wml_deployer._scoring import Batching  # noqa: PLC0415
+        from wml_deployer.payload import other_frame  # noqa: PLC0415
         from wml_deployer.scorer import Scorer, join_kept, split_kept  # noqa: PLC0415 - deferred: pandas is slow to import
 
         deployment = self._deployment("score")
+        other = other_frame(like)
+        like = like if other is None else other.to_pandas()
         names = (keep,) if isinstance(keep, str) else tuple(keep)
         kept, rows = split_kept(like, names)
         meta = join_kept(kept, deployment._unwatched().score(rows, timeout=timeout)).iloc[:0]  # noqa: SLF001
@@ -208,16 +230,23 @@ class ScoringVerbs(OpenProject):
             DeadlineError: The time is over.
 
         """
-        from wml_deployer.payload import prepare  # noqa: PLC0415 - deferred: pandas is slow to import
+        from wml_deployer.payload import other_frame, prepare  # noqa: PLC0415 - deferred: pandas is slow to import
 
         served = self._deployment("score in batch")._endpoint.current(settled=True)  # noqa: SLF001
-        table = prepare(X, schema=served.revision.schema)
+        frame = other_frame(X)
+        table = prepare(X if frame is None else frame, schema=served.revision.schema)
         client, asset = self._project.client, Asset(served.record.model_id, served.record.revision)
         record = start_job(client, self.metadata.project_name, asset, table.encode())
-        return Job.from_record(record, client, asset, served.revision, table.index)
+        return Job.from_record(record, client, asset, served.revision, index=table.index, frame=frame)
 
+    @overload
+    def score_batch(self, X: pd.DataFrame, *, timeout: float = ...) -> Scores: ...
+    @overload
+    def score_batch(self, X: ArrowRowsT, *, timeout: float = ...) -> ArrowRowsT: ...
+    @overload
+    def score_batch(self, X: Any, *, timeout: float = ...) -> Scores: ...
     @verb
-    def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> Scores:
+    def score_batch(self, X: Any, *, timeout: float = JOB_SECONDS) -> Any:
         """Score rows on the platform itself, in one job, and wait for the scores.
 
         Args:

@@ -54,7 +54,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import orjson
@@ -64,12 +64,13 @@ from wml_deployer.payload._answer import answer_columns, column_frame
 from wml_deployer.payload._document import InputDocument, is_document, read_document
 from wml_deployer.payload._errors import invalid
 from wml_deployer.payload._fast_answer import fast_frame
-from wml_deployer.payload._frames import frame_table
+from wml_deployer.payload._frames import arrow_table, frame_table
 from wml_deployer.payload._rows import rows_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wml_deployer.payload._arrow import ArrowFrame, Backend
     from wml_deployer.payload._table import Table
     from wml_deployer.schema import ClassLabel, Schema
 
@@ -90,7 +91,8 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | InputDocum
     """Check rows completely, before any of them is written or sent.
 
     Args:
-        data: n rows x k fields as a DataFrame, a numpy array (structured and masked ones too), a list of rows or of
+        data: n rows x k fields as a DataFrame of pandas or polars, a table of pyarrow, a relation of DuckDB or whatever
+            else has the Arrow stream protocol; a numpy array (structured and masked ones too), a list of rows or of
             mappings; a single row as a mapping, a Series or a flat list (of a model with one column, these are the
             values of that column); or a finished ``{"input_data": [...]}``,
             whose values are checked and which is otherwise left as it is. It is read again when the rows are
@@ -118,7 +120,29 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | InputDocum
         data = _one_column(data, schema.fields[0].name)
     if isinstance(data, pd.DataFrame):
         return frame_table(data, schema)
-    return read_document(data) if is_document(data) else rows_table(data, schema)
+    if is_document(data):
+        return read_document(data)
+    frame = other_frame(data)
+    return rows_table(data, schema) if frame is None else arrow_table(frame, schema)
+
+
+def other_frame(data: object) -> ArrowFrame | None:
+    """Read a frame of another library than pandas; None for rows of any other kind.
+
+    Args:
+        data: Anything. A lazy frame or a relation is computed, and a stream is read to its end: once.
+
+    Raises:
+        PayloadError: It cannot be computed or read.
+        SchemaError: Two of its columns have one name.
+        ClientNotInstalledError: It takes pyarrow to read it, which is not installed.
+
+    """
+    if isinstance(data, (*_ROWS, pd.DataFrame)):
+        return None
+    from wml_deployer.payload._arrow import read_arrow  # noqa: PLC0415 - deferred: most rows do without narwhals
+
+    return read_arrow(data)
 
 
 def _one_column(data: object, name: str) -> object:
@@ -177,9 +201,29 @@ def encode(data: object, *, schema: Schema | None = None) -> bytes:
     return prepare(data, schema=schema).encode()
 
 
+@overload
 def to_frame(
-    response: object, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None
-) -> pd.DataFrame:
+    response: object,
+    *,
+    classes: Sequence[ClassLabel] = ...,
+    index: pd.Index[Any] | None = ...,
+    backend: Literal["pandas"] = ...,
+) -> pd.DataFrame: ...
+@overload
+def to_frame(
+    response: object,
+    *,
+    classes: Sequence[ClassLabel] = ...,
+    index: pd.Index[Any] | None = ...,
+    backend: Backend,
+) -> Any: ...
+def to_frame(
+    response: object,
+    *,
+    classes: Sequence[ClassLabel] = (),
+    index: pd.Index[Any] | None = None,
+    backend: Backend = "pandas",
+) -> Any:
     """Make a frame of a scoring answer, whichever of the service's runtimes it comes from.
 
     Args:
@@ -187,7 +231,8 @@ def to_frame(
             (``[[label, [probabilities]], ...]``) as a notebook prints them.
         classes: The labels of the k probabilities, in their order (``estimator.classes_``). Where there are as many
             probabilities, they name the columns; otherwise these are numbered.
-        index: The labels of the n rows that were sent; numbered from 0 without.
+        index: The labels of the n rows that were sent; numbered from 0 without. Only pandas has them.
+        backend: The library of the frame: ``"pandas"``, ``"polars"`` or ``"pyarrow"``.
 
     Returns:
         n rows. ``prediction`` and, from classifiers, ``probability_<class>``; predictions of several values become
@@ -197,7 +242,9 @@ def to_frame(
 
     Raises:
         InvalidResponseError: The answer has none of these shapes, rows of different widths, mixed kinds of
-            predictions, or not as many rows as ``index``.
+            predictions, or not as many rows as ``index``; or the library cannot hold it.
+        ConfigurationError: There is no such library.
+        ClientNotInstalledError: The library is not installed.
 
     Example:
         >>> to_frame({"predictions": [{"fields": ["prediction"], "values": [[4.125], [3.5]]}]})
@@ -207,16 +254,35 @@ def to_frame(
 
     """
     columns, rows = answer_columns(response, classes)
-    return column_frame(columns, rows, index)
+    return _in_library(column_frame(columns, rows, index), backend)
 
 
-def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[Any] | None = None) -> pd.DataFrame:
+@overload
+def decode(
+    body: bytes,
+    *,
+    classes: Sequence[ClassLabel] = ...,
+    index: pd.Index[Any] | None = ...,
+    backend: Literal["pandas"] = ...,
+) -> pd.DataFrame: ...
+@overload
+def decode(
+    body: bytes, *, classes: Sequence[ClassLabel] = ..., index: pd.Index[Any] | None = ..., backend: Backend
+) -> Any: ...
+def decode(
+    body: bytes,
+    *,
+    classes: Sequence[ClassLabel] = (),
+    index: pd.Index[Any] | None = None,
+    backend: Backend = "pandas",
+) -> Any:
     """Make a frame of a scoring answer's bytes: :func:`to_frame`, several times faster for the usual answers.
 
     Args:
         body: The JSON text of the answer. NaN and infinities are read as Python's json module writes them.
         classes: The labels of the k probabilities, in their order.
         index: The labels of the n rows that were sent.
+        backend: The library of the frame.
 
     Returns:
         n rows, as :func:`to_frame` gives them.
@@ -232,7 +298,16 @@ def decode(body: bytes, *, classes: Sequence[ClassLabel] = (), index: pd.Index[A
 
     """
     frame = fast_frame(body, classes, index) if len(body) > FEW_BYTES else None
-    return to_frame(_parsed(body), classes=classes, index=index) if frame is None else frame
+    scores = to_frame(_parsed(body), classes=classes, index=index) if frame is None else frame
+    return _in_library(scores, backend)
+
+
+def _in_library(scores: pd.DataFrame, backend: Backend) -> Any:
+    if backend == "pandas":
+        return scores
+    from wml_deployer.payload._arrow import arrow_scores  # noqa: PLC0415 - deferred: most answers do without narwhals
+
+    return arrow_scores(scores, backend)
 
 
 def _parsed(body: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NUMBER_KINDS", "Reader", "column_name", "column_rows", "doubles_of", "slices"]
+    from wml_deployer.payload._errors import Refusal
+
+__all__ = [
+    "NUMBER_KINDS",
+    "CheckedColumn",
+    "Reader",
+    "column_name",
+    "column_rows",
+    "doubles_of",
+    "out_of_range",
+    "slices",
+]
 
 Reader = Callable[[int, int], Sequence[Any]]
 """From the first row (included) and the last (excluded) to the JSON values of a column between them."""
@@ -44,6 +56,22 @@ FEW_MOMENTS = 3
 _FIRST, _LAST = np.datetime64("0001-01-01T00:00:00"), np.datetime64("9999-12-31T23:59:59")
 _UNITS = frozenset({"s", "ms", "us", "ns"})  # of pandas; numpy has more
 _MINUTE_SECONDS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedColumn:
+    """A column of a library that vouches for the type of its values, so that none of them has to be looked at.
+
+    Attributes:
+        read: Returns values that orjson writes as they are.
+        is_number: Whether they are numbers or booleans.
+        refused: The rows whose values cannot be sent, and why, if there are some.
+
+    """
+
+    read: Reader
+    is_number: bool = False
+    refused: tuple[Sequence[int], Refusal] | None = None
 
 
 def slices(count: int, step: int | None = None) -> Iterator[tuple[int, int]]:
@@ -67,8 +95,8 @@ def column_rows(
     """Check columns, and return how ranges of their rows are read.
 
     Args:
-        columns: k numpy arrays, pandas arrays or sequences of n values. Many values are not copied here: they are
-            read again when rows are written.
+        columns: k numpy arrays, pandas arrays, checked columns or sequences of n values. Many values are not copied
+            here: they are read again when rows are written.
         names: The k names, if they have any.
         index: The labels of the n rows, if they have any.
         rows: n.
@@ -82,12 +110,18 @@ def column_rows(
     readers = [_reader(column, column_name(names, place), log) for place, column in enumerate(columns)]
     log.check()
     for place in numbers:
-        if getattr(getattr(columns[place], "dtype", None), "kind", "O") not in NUMBER_KINDS:
+        if not _is_number(columns[place]):
             for start, stop in slices(rows):
                 texts = (row for row, cell in enumerate(readers[place](start, stop), start) if _goes_as_text(cell))
                 log.add(column_name(names, place), texts, TEXT)
     log.check()
     return lambda start, stop: list(zip(*(read(start, stop) for read in readers), strict=True))
+
+
+def _is_number(column: Any) -> bool:
+    if isinstance(column, CheckedColumn):
+        return column.is_number
+    return getattr(getattr(column, "dtype", None), "kind", "O") in NUMBER_KINDS
 
 
 def _goes_as_text(cell: Any) -> bool:
@@ -96,6 +130,10 @@ def _goes_as_text(cell: Any) -> bool:
 
 
 def _reader(values: Any, name: str, log: FaultLog) -> Reader:
+    if isinstance(values, CheckedColumn):
+        if values.refused is not None:
+            log.add(name, *values.refused)
+        return values.read
     dtype = getattr(values, "dtype", None)
     if isinstance(dtype, pd.CategoricalDtype):
         return _categories(values, name, log)
@@ -127,7 +165,7 @@ def doubles_of(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader:
-    outside = _out_of_range(values)
+    outside = out_of_range(values)
     if outside.any():
         log.add(name, np.flatnonzero(outside).tolist(), YEAR)
         return lambda _start, _stop: ()
@@ -137,7 +175,7 @@ def _moments(values: NDArray[np.datetime64], name: str, log: FaultLog) -> Reader
     return lambda start, stop: _texts(values[start:stop], unit)
 
 
-def _out_of_range(values: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+def out_of_range(values: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     """Return which values ISO 8601 cannot write with a year of four digits."""
     # In seconds, because numpy compares in the finer unit, and the year 9999 overflows nanoseconds.
     seconds = values.astype("M8[s]")
@@ -162,10 +200,10 @@ def _texts(values: NDArray[np.datetime64], unit: Literal["s", "us", "ns"]) -> li
 
 def _zoned(values: Any, name: str, log: FaultLog) -> Reader:
     utc = np.asarray(values.tz_convert(None))
-    outside = _out_of_range(utc)
+    outside = out_of_range(utc)
     if not outside.any():  # pandas can compute local times then
         seconds = _offsets(values)
-        outside = _out_of_range(utc + seconds.astype("m8[s]"))
+        outside = out_of_range(utc + seconds.astype("m8[s]"))
         log.add(name, np.flatnonzero(seconds % _MINUTE_SECONDS).tolist(), OFFSET)
     log.add(name, np.flatnonzero(outside).tolist(), YEAR)
     unit = _needed_unit(utc)

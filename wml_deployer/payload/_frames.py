@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from wml_deployer.errors import PayloadError
 from wml_deployer.payload._columns import NUMBER_KINDS, column_rows
@@ -21,22 +22,33 @@ from wml_deployer.payload._table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
+    from wml_deployer.payload._arrow import ArrowFrame
     from wml_deployer.payload._table import Values
     from wml_deployer.schema import Schema
 
-__all__ = ["frame_table"]
+__all__ = ["arrow_table", "frame_table"]
 
 
 def frame_table(frame: pd.DataFrame, schema: Schema | None) -> Table:
     """Check a frame against the model's input and what JSON can carry."""
     names, order = arrange(frame.columns.tolist(), schema)
     index = frame.index
-    rows, width = len(index), len(names)
+    _require_columns(len(index), len(names))
+    return Table(names, len(names), len(index), index, _values(frame, names, order, schema.numbers if schema else ()))
+
+
+def arrow_table(frame: ArrowFrame, schema: Schema | None) -> Table:
+    """Check a frame of another library against the model's input and what JSON can carry."""
+    names, order = arrange(frame.names, schema)
+    index = pd.RangeIndex(len(frame))
+    _require_columns(len(index), len(names))
+    values = _column_values(frame.columns(order), names, index, schema.numbers if schema else ())
+    return Table(names, len(names), len(index), index, values)
+
+
+def _require_columns(rows: int, width: int) -> None:
     if rows and not width:
         raise PayloadError(f"{rows:,} rows without a column cannot be scored.", next_step=KINDS)
-    return Table(names, width, rows, index, _values(frame, names, order, schema.numbers if schema else ()))
 
 
 def _values(frame: pd.DataFrame, names: list[str], order: list[int] | None, numbers: Sequence[int]) -> Values:
@@ -48,7 +60,13 @@ def _values(frame: pd.DataFrame, names: list[str], order: list[int] | None, numb
         return python_rows((array if order is None else array[:, order]).tolist(), names, index, numbers)
     arrays = _column_arrays(frame) if array is None else list(array.T)
     columns = arrays if order is None else [arrays[place] for place in order]
+    return _column_values(columns, names, index, numbers)
+
+
+def _column_values(columns: list[Any], names: list[str], index: pd.Index[Any], numbers: Sequence[int]) -> Values:
     if _are_numbers_of_one_dtype(columns):
+        if len(columns) == 1:
+            return array_rows(columns[0].reshape(-1, 1), names, index)
         return stacked_rows(columns, names, index)
     return column_rows(columns, names, index, len(index), numbers)
 
@@ -75,7 +93,7 @@ def _column_arrays(frame: Any) -> list[Any]:
 
 
 def _are_numbers_of_one_dtype(columns: Sequence[Any]) -> bool:
-    first = columns[0].dtype if columns else None
+    first = getattr(columns[0], "dtype", None) if columns else None
     return (
         isinstance(first, np.dtype)
         and first.kind in NUMBER_KINDS

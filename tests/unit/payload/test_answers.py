@@ -48,12 +48,14 @@ def paired(values: bytes) -> bytes:
 
 
 def from_bytes(answer: Any, **options: Any) -> pd.DataFrame:
-    return decode(json.dumps(answer, separators=(",", ":")).encode(), **options)
+    frame: pd.DataFrame = decode(json.dumps(answer, separators=(",", ":")).encode(), **options)
+    return frame
 
 
 def from_loose_bytes(answer: Any, **options: Any) -> pd.DataFrame:
     """With spaces, as other servers may write it."""
-    return decode(json.dumps(answer, indent=1).encode(), **options)
+    frame: pd.DataFrame = decode(json.dumps(answer, indent=1).encode(), **options)
+    return frame
 
 
 @pytest.fixture(params=[to_frame, from_bytes, from_loose_bytes])
