@@ -221,8 +221,9 @@ def exhaustive(session: nox.Session, run: Callable[[nox.Session], None]) -> None
 
 
 def run_engines(session: nox.Session) -> None:
-    """Score on real clusters of Dask and Spark, whose workers are killed; Spark needs Java 17."""
-    run_suite(session, "-m", "", "tests/engines", "tests/unit/payload/test_arrow.py", extras="local,dask,spark")
+    """Score on real clusters of Dask and Spark, whose workers are killed, and from DuckDB; Spark needs Java 17."""
+    files = ("tests/engines", "tests/unit/payload/test_arrow.py", "tests/contract/test_arrow_frames.py")
+    run_suite(session, "-m", "", *files, extras="local,dask,spark", also=["duckdb>=1.2"])
 
 
 def run_frameworks(session: nox.Session) -> None:

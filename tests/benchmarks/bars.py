@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["Bars"]
 
 PACKAGES = ("pandas", "numpy", "orjson", "urllib3", "scikit-learn", "zlib-ng", "ibm-watson-machine-learning")
-PACKAGES_BESIDE = ("ibm-watsonx-ai", "dask", "pyspark")
+PACKAGES_BESIDE = ("ibm-watsonx-ai", "dask", "pyspark", "polars", "pyarrow")
 
 PAGE = """# Benchmarks
 

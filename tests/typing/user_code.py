@@ -42,6 +42,13 @@ class Estimator:
     """Stands for whatever was fitted."""
 
 
+class Table:
+    """Stands for a frame of polars or a table of pyarrow."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows."""
+
+
 def opening(folder: Path) -> Deployer:
     """Open a project in each of the ways."""
     assert_type(load_credentials("credentials.yaml"), CloudCredentials | SoftwareCredentials | LocalCredentials)
@@ -82,6 +89,11 @@ def scoring(deployer: Deployer, rows: pd.DataFrame, chunks: Iterator[pd.DataFram
     assert_type(deployer.score([[1.0, 2.0]], batch_rows=500, on_error="null"), Scores)
     assert_type(deployer.score(chunks), Iterator[Scores])
     assert_type(deployer.status().score(rows), Scores)
+    assert_type(deployer.score(Table(), timeout=5), Table)
+    assert_type(deployer.status().score(Table()), Table)
+    assert_type(deployer.score_batch(Table()), Table)
+    assert_type(deployer.scorer(Table())(Table()), Table)
+    assert_type(deployer.scorer(rows)(rows), pd.DataFrame)
     assert_type(deployer.scorer(rows, keep=["id"]), Scorer)
     job = deployer.submit_batch(rows)
     assert_type(job, Job)
@@ -96,6 +108,7 @@ def scoring(deployer: Deployer, rows: pd.DataFrame, chunks: Iterator[pd.DataFram
 async def scoring_in_an_event_loop(deployer: Deployer, rows: pd.DataFrame) -> None:
     """Score while something else goes on."""
     assert_type(await deployer.ascore(rows, in_flight=2), Scores)
+    assert_type(await deployer.ascore(Table()), Table)
 
 
 def looking(deployer: Deployer, ax: Axes) -> None:

@@ -30,6 +30,7 @@ class ArrowRows(Protocol):
 
 
 ArrowRowsT = TypeVar("ArrowRowsT", bound=ArrowRows)
+"""Rows of one such library, whose scores are of the same."""
 
 
 class BatchingOptions(TypedDict, total=False):
