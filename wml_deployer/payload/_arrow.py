@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
@@ -323,11 +324,12 @@ def arrow_scores(scores: pd.DataFrame, backend: Backend) -> Any:
             f"Scores cannot be made a frame of {backend!r}.", next_step="Give 'pandas', 'polars' or 'pyarrow'."
         )
     try:
-        return _native_frame(scores, backend).to_native()
+        import_module(backend)
     except ImportError as error:
         raise ClientNotInstalledError(
             f"A frame of {backend} needs {backend}, which is not installed.", next_step=f"Install {backend}."
         ) from error
+    return _native_frame(scores, backend).to_native()
 
 
 def _native_frame(scores: pd.DataFrame, library: _Library) -> nw.DataFrame[Any]:
@@ -342,9 +344,8 @@ def _native_frame(scores: pd.DataFrame, library: _Library) -> nw.DataFrame[Any]:
 def _score_column(name: str, column: pd.Series[Any], library: _Library) -> nw.Series[Any]:
     """Make a column of scores; NaN in pandas, which stands for null there, is null."""
     dtype = _SCORE_TYPES.get(column.dtype.kind)
-    if isinstance(column.dtype, np.dtype) and dtype is not None:
-        numbers = nw.new_series(name, np.ascontiguousarray(column.to_numpy()), dtype, backend=library)
-        return numbers.fill_nan(None) if dtype == nw.Float64 else numbers
+    if isinstance(column.dtype, np.dtype) and dtype is not None and not column.hasnans:
+        return nw.new_series(name, np.ascontiguousarray(column.to_numpy()), dtype, backend=library)
     cells = [None if gap else cell for cell, gap in zip(column.tolist(), column.isna().tolist(), strict=True)]
     if dtype is None and {str, type(None)}.issuperset(map(type, cells)):
         dtype = nw.String

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -116,7 +117,7 @@ COLUMNS: dict[str, Callable[[Random, int], Column]] = {
 
 ARROW_COLUMNS: dict[str, Callable[[Random, int], Column]] = {
     **COLUMNS,
-    "halffloat": of(lambda random: random.randrange(1_000) / 8, pa.float16()),
+    "halffloat": of(lambda random: np.float16(random.randrange(1_000) / 8), pa.float16()),
     "timestamp[s]": moments("s", zone=False),
     "timestamp[s] with a zone": moments("s", zone=True),
     "duration[s]": durations("s"),

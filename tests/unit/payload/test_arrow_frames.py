@@ -120,6 +120,7 @@ def test_categories_of_polars_are_sent_as_their_labels() -> None:
     assert [[label, label] for label in labels] == sent(frame)
 
 
+@pytest.mark.skipif(not hasattr(pl, "Int128"), reason="this polars has none")
 def test_wide_integers_of_polars_are_sent_within_64_bits() -> None:
     """128 bits are a type, not a value."""
     assert [[2**63], [None]] == sent(pl.DataFrame({"x": pl.Series([2**63, None], dtype=pl.Int128)}))
@@ -189,13 +190,13 @@ def test_columns_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("make", [lambda: pl.Series("x", [1]), lambda: pa.chunked_array([[1]])])
 def test_single_column_is_no_frame(make: Callable[[], Any]) -> None:
     """It has no names to compare."""
-    with pytest.raises(PayloadError, match=r"Series holds no rows|ChunkedArray cannot be read as a table"):
+    with pytest.raises(PayloadError, match=r"holds no rows|cannot be read as a table"):
         encode(make())
 
 
 def test_query_that_fails_is_reported() -> None:
     """A lazy frame is computed when it is scored, and says what is wrong with it only then."""
-    with pytest.raises(PayloadError, match=r"A LazyFrame cannot be read as a table: .*'b'|\"b\""):
+    with pytest.raises(PayloadError, match=r"A LazyFrame cannot be read as a table: .*b"):
         encode(pl.LazyFrame({"a": [1]}).select("b"))
 
 
