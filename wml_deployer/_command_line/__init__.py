@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, NoReturn
@@ -92,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = make_parser().parse_args(words)
     except UsageError as error:
         return refuse(error, as_json="--json" in words)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger("wml_deployer").setLevel(logging.INFO if given.verbose else logging.NOTSET)
+    # Nobody watches bars there: a line tells each stage that is over.
+    logging.getLogger("wml_deployer.progress").setLevel(logging.INFO if os.environ.get("CI") else logging.NOTSET)
     try:
         result = given.run(given)
     except (errors.WMLDeployerError, KeyboardInterrupt) as error:
