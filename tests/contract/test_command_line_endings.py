@@ -15,7 +15,7 @@ import pytest
 
 from tests.credentials_file import write_credentials
 from wml_deployer import Deployer
-from wml_deployer._command_line import main, output
+from wml_deployer._command_line import COMMANDS, main, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,45 @@ def test_escape_sequences_do_not_reach_the_terminal(capsys: pytest.CaptureFixtur
     output.write_line("v1\x1b[2J\x07\x9b31m\ttabs and\nlines stay", sys.stdout)
 
     assert "v1\\x1b[2J\\x07\\x9b31m\ttabs and\nlines stay\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [["--name", "v\x1b[31m"], ["--reason", "\x1b]0;title\x07"]])
+def test_escape_sequences_are_refused_before_anything_is_done(shell: Shell, model: Any, options: list[str]) -> None:
+    """They would be in the history for good."""
+    code, out, err = shell.run(*shell.words("deploy", *options, model=model))
+
+    assert (True, False) == (code in {10, 11}, "\x1b" in out + err)
+    assert 12 == shell.run(*shell.words("status"))[0]
+
+
+def test_no_argument_takes_a_secret() -> None:
+    """Every user of a machine sees the arguments of its processes."""
+    names = [name for command in COMMANDS for argument in command.arguments for name in argument.names]
+
+    assert len(names) > 50
+    assert [] == [name for name in names if re.search("key|token|password|secret", name)]
+
+
+def test_ci_gets_a_line_for_each_stage(shell: Shell, model: Any) -> None:
+    """On standard error, and nothing else there."""
+    done = shell.process(shell.words("deploy", model=model), stdout=subprocess.PIPE, env={**os.environ, "CI": "true"})
+    stages = re.findall(r"^(\w+) took [\d.]+ s", done.stderr.decode(), re.MULTILINE)
+
+    assert (0, ["packing", "connecting", "uploading", "waiting", "rollout"]) == (done.returncode, stages)
+    assert len(stages) == len(done.stderr.splitlines())
+
+
+def test_credentials_can_be_in_the_environment_alone(
+    shell: Shell, model: Any, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word ``env`` says so; a file of the project's folder is not read."""
+    shell.run(*shell.words("deploy", model=model))
+    shell.credentials.write_text("nonsense: true", encoding="utf-8")
+    for name in ("url", "username", "apikey", "space_id", "ca_bundle"):
+        monkeypatch.setenv(f"WML_{name.upper()}", str(getattr(server.info, name)))
+    words = ["status", str(shell.folder)]
+
+    assert (0, 10) == (shell.run(*words, "env")[0], shell.run(*words, str(shell.credentials))[0])
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,28 @@ def test_every_command_has_its_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
     assert {command.name for command in COMMANDS} | SHARED == SCHEMA["$defs"].keys()
+
+
+def properties(name: str) -> set[str]:
+    """The names that a document of the schema has at its top, or those of the items of a list."""
+    schema = SCHEMA["$defs"][name]
+    parts = [schema, schema.get("items", {})]
+    parts += [SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] for part in schema.get("allOf", [])]
+    parts += [SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] for part in parts if "$ref" in part]
+    return {key for part in parts for key in part.get("properties", {})}
+
+
+def test_the_page_has_the_documents_of_the_schema() -> None:
+    """Row by row, each with the properties of all its commands."""
+    page = (PAGES / "cli.md").read_text(encoding="utf-8").partition("| command | document |")[2].partition("\n\n")[0]
+    shown = {}
+    for line in page.splitlines()[2:]:
+        commands, document = line.strip("| ").split(" | ")
+        names = set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", document)))
+        shown.update(dict.fromkeys(re.findall(r"`([^`]+)`", commands), names))
+    shown["version"] = properties("version")
+
+    assert {command.name: properties(command.name) for command in COMMANDS} == shown
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,12 @@ __all__ = ["jobs", "score", "task_credentials"]
     DTYPE,
     argument("--batch-rows", type=int, metavar="N", help="rows a request; chosen from the answer times by default"),
     argument("--in-flight", type=int, default=IN_FLIGHT, metavar="N", help="requests at the same time"),
-    argument("--on-error", choices=["raise", "null"], default="raise", help="what a batch that fails does"),
+    argument(
+        "--on-error",
+        choices=["raise", "null"],
+        default="raise",
+        help="end with the first request that fails, or leave its rows empty",
+    ),
 )
 def score(given: argparse.Namespace) -> Result:
     """Score rows chunk by chunk."""

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from wml_deployer._verification.sample_file import read_sample_file
 from wml_deployer.errors import ClientNotInstalledError, PayloadError
 from wml_deployer.frameworks._schema import column_types
+from wml_deployer.schema import Field
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,3 +190,37 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatc
     monkeypatch.setattr(pd, "read_parquet", without)
     with pytest.raises(ClientNotInstalledError, match="pip install pyarrow"):
         read_sample_file(tmp_path / "sample.parquet", {})
+
+
+def fitting(folder: Path, text: str, **fields: str) -> pd.DataFrame:
+    """Read a CSV for a stored model with these fields."""
+    path = folder / "rows.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_sample_file(path, {}).fitting([Field(name, dtype) for name, dtype in fields.items()])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cells", "expected"),
+    [
+        ("object", ["00123", "1"], pd.Series(["00123", "1"], dtype=object)),
+        ("int64", ["00123", "1"], pd.Series([123, 1], dtype="Int64")),
+        ("int64", ["1", ""], pd.Series([1, None], dtype="Int64")),
+        ("int64", ["1.0", "2.0"], pd.Series([1.0, 2.0])),
+        ("int64", ["1", "many"], pd.Series(["1", "many"], dtype=object)),
+        ("float64", ["1", "NA"], pd.Series([1.0, np.nan])),
+        ("bool", ["True", ""], pd.Series([True, None], dtype="boolean")),
+        ("category", ["1", "2"], pd.Series(["1", "2"], dtype="category")),
+        ("of another program", ["1", "2"], pd.Series([1, 2])),
+    ],
+)
+def test_a_stored_field_decides(dtype: str, cells: list[str], expected: pd.Series[Any], tmp_path: Path) -> None:
+    """A number of another kind than the field's is one all the same, and what is none stays text, to be refused."""
+    frame = fitting(tmp_path, "\n".join(["b,a", *(f"x,{cell}" for cell in cells)]), a=dtype)
+
+    pd.testing.assert_series_equal(expected.rename("a"), frame["a"])
+
+
+def test_a_date_that_is_none_is_refused_for_a_stored_field(tmp_path: Path) -> None:
+    """By its column."""
+    with pytest.raises(PayloadError, match="column 'a'"):
+        fitting(tmp_path, "a\nsoon\n", a="datetime64[ns]")
