@@ -86,7 +86,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Any:
     """Put a file on standard input."""
 
     def put(name: str) -> None:
-        content = io.BufferedReader(io.BytesIO((shell.folder / name).read_bytes()))  # type: ignore[arg-type]
+        content = io.BufferedReader(io.BytesIO((shell.folder / name).read_bytes()))
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=content))
 
     return put
@@ -110,7 +110,7 @@ def test_columns_that_are_kept_stand_before_the_scores(shell: Shell, monkeypatch
     """As they were written, whatever they look like, and in the rows that they belong to."""
     monkeypatch.setattr(rows, "CHUNK_ROWS", 7)
     keys = [f"{number:05}" for number in range(60)]
-    ROWS.assign(key=keys).to_csv(shell.folder / "keyed.csv", index=False)
+    ROWS.assign(key=pd.Series(keys)).to_csv(shell.folder / "keyed.csv", index=False)
     output = shell.folder / "kept.csv"
     code = shell.run("score", "keyed.csv", "--keep", "key", "--output", str(output))
     found = pd.read_csv(output, dtype={"key": str})
