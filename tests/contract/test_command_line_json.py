@@ -72,6 +72,8 @@ def documents(
         ["candidate", *second],
         ["promote", project, "local", "--reason", "fewer mistakes"],
         ["rollback", project, "local"],
+        ["scale", project, "local", "--copies", "2"],
+        ["scale", project, "local", "--copies", "2"],
         ["update", *second],
         ["status", project, "local"],
         ["history", project, "local"],
@@ -79,6 +81,7 @@ def documents(
         ["score", rows, project, "local"],
         ["score", rows, project, "local", "--output", str(folder / "scores.csv")],
         ["jobs", project, "local"],
+        ["task-credentials", project, "local"],
         ["recover", project, "local"],
         ["prune", project, "local", "--keep", "1"],
         ["console", project, "local"],
@@ -166,15 +169,16 @@ def test_a_failure_prints_what_the_schema_says(
 
 def test_what_was_done_is_told(documents: Documents) -> None:
     """A pipeline sees whether anything changed."""
-    done = {name: documents[name][-1].get("action") for name in ("deploy", "release", "update", "rollback", "promote")}
+    expected = {
+        "deploy": ["deployed"],
+        "release": ["unchanged"],
+        "promote": ["updated"],
+        "rollback": ["rolled back"],
+        "scale": ["configured", "unchanged"],
+        "update": ["updated"],
+    }
 
-    assert {
-        "deploy": "deployed",
-        "release": "unchanged",
-        "update": "updated",
-        "rollback": "rolled back",
-        "promote": "updated",
-    } == done
+    assert expected == {name: [document["action"] for document in documents[name]] for name in expected}
 
 
 def test_a_schema_that_lacks_a_property_is_noticed(documents: Documents) -> None:

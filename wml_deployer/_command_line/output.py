@@ -171,7 +171,7 @@ def jsonable(value: Any) -> Any:
 
 def _as_text(document: dict[str, Any] | list[dict[str, Any]]) -> str:
     if isinstance(document, dict):
-        return "\n".join(f"{name}: {value}" for name, value in document.items())
+        return "\n".join(f"{name}: {value}" for name, value in document.items() if value is not None)
     return as_table(document)
 
 
