@@ -16,7 +16,7 @@ from wml_deployer._clients.records import DeploymentRecord
 from wml_deployer._rollout.serving_options import user_tags
 from wml_deployer._rollout.waiting import wait_until_serving
 from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
-from wml_deployer._transport.deadline import deadline, remaining, stoppable
+from wml_deployer._transport.deadline import deadline, request_deadline, stoppable
 from wml_deployer.display._card import fingerprint
 from wml_deployer.display._handles import deployment_view, model_view
 from wml_deployer.display._view import View, view_of
@@ -368,7 +368,7 @@ class Deployment:
         return endpoint
 
     def _ask(self, body: bytes) -> bytes:
-        with deadline(REQUEST_SECONDS if remaining() is None else None):
+        with request_deadline(REQUEST_SECONDS):
             return self._client.score(self.id, body)
 
     def _follow(self) -> None:

@@ -270,11 +270,11 @@ def test_a_full_pool_is_waited_for_no_longer_than_the_time(service: Service) -> 
     deployer.score(service.rows)
     transport = deployer._project.client._transport  # type: ignore[attr-defined]
     (pool,) = transport._pools.values()
-    taken_places = [pool.places.acquire(blocking=False) for _ in range(CONNECTIONS)]
+    for _ in range(CONNECTIONS):
+        pool.pace.enter()
     start = time.monotonic()
 
     with pytest.raises(DeadlineError):
         deployer.score(service.rows, timeout=SECONDS)
 
-    taken = time.monotonic() - start
-    assert ([True] * CONNECTIONS, True) == (taken_places, taken < SECONDS + OVERTIME_SECONDS)
+    assert time.monotonic() - start < SECONDS + OVERTIME_SECONDS

@@ -228,6 +228,11 @@ class DirectCalls(DeploymentCalls, RightsCalls):
         except NotFoundError:
             return
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether requests wait for their turn, because the service accepts no more."""
+        return self._transport.is_crowded(self.url)
+
     def beside(self, work: Callable[[], None]) -> None:
         """Run something on a thread of its own, until :meth:`close` ends it."""
         self._transport.start(work)

@@ -88,6 +88,10 @@ class Scoring(Protocol):
     def score(self, deployment_id: str, body: bytes) -> bytes:
         """Send ``input_data`` bytes to a deployment and return the answer's bytes."""
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether requests wait for their turn, because the service accepts no more."""
+
     def beside(self, work: Callable[[], None]) -> None:
         """Run work on a background thread; closing the connections ends it."""
 
@@ -258,6 +262,10 @@ class Client(Protocol):
 
     def cancel_job(self, job_id: str) -> None:
         """Stop a job and forget it."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether requests wait for their turn, because the service accepts no more."""
 
     def beside(self, work: Callable[[], None]) -> None:
         """Run work on a background thread; closing the connections ends it."""

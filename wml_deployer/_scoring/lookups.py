@@ -216,6 +216,8 @@ class Lookups:
 
     def look_up_in_background(self) -> None:
         """Start a lookup on a thread of its own if the last one is old, unless one is running."""
+        if self.client.is_crowded:
+            return  # it would take the turn of a request; it is made when the scores are there
         shared, now = self._state, time.monotonic()
         with shared.lock:
             last = shared.last

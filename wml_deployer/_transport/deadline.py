@@ -29,10 +29,24 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-__all__ = ["DeadlineSocket", "acquire", "cleanup_deadline", "deadline", "hold", "pause", "remaining", "stoppable"]
+__all__ = [
+    "DeadlineSocket",
+    "acquire",
+    "cleanup_deadline",
+    "deadline",
+    "hold",
+    "pause",
+    "remaining",
+    "request_deadline",
+    "stoppable",
+    "uncounted",
+    "wait_for",
+]
 
 POLL_SECONDS = 0.2
 """How often a wait that another thread may stop looks whether it was stopped."""
+IDLE_SECONDS = 60.0
+"""How often a wait for an event looks again by itself."""
 CLEANUP_SECONDS = 60.0
 """The longest time for cleaning up after a failed call, and the usual one without a deadline."""
 CLEANUP_SHARE = 0.1
@@ -47,10 +61,16 @@ Result = TypeVar("Result")
 
 @dataclass
 class _Limits:
-    """The times by which the work of a call, and cleaning up after it, must end."""
+    """The times by which the work of a call, and cleaning up after it, must end.
+
+    Attributes:
+        is_default: Whether nobody asked for it: it bounds one request of a call that has no deadline.
+
+    """
 
     end: float
     cleanup_end: float
+    is_default: bool = False
 
 
 _limits: ContextVar[_Limits | None] = ContextVar("wml_deployer_limits", default=None)
@@ -83,6 +103,50 @@ def deadline(seconds: float | None, *, cleanup: bool = False) -> AbstractContext
     if enclosing is not None:
         limits = _Limits(min(limits.end, enclosing.end), min(limits.cleanup_end, enclosing.cleanup_end))
     return _Within(limits)
+
+
+def request_deadline(seconds: float) -> AbstractContextManager[None]:
+    """Limit a request whose caller set no deadline; within any other deadline, that one counts.
+
+    Args:
+        seconds: Seconds for the request, without the time that it waits for its turn.
+
+    Example:
+        >>> with request_deadline(5):
+        ...     remaining() <= 5
+        True
+
+    """
+    if _limits.get() is not None:
+        return nullcontext()
+    end = time.monotonic() + seconds
+    return _Within(_Limits(end, end + OVERTIME_SECONDS, is_default=True))
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Do not count the time of the block for the deadline that a request has by default.
+
+    Example:
+        >>> with request_deadline(0.02):
+        ...     with uncounted():
+        ...         pause(0.05)
+        ...     remaining() > 0
+        True
+
+    """
+    limits = _limits.get()
+    if limits is None or not limits.is_default:
+        yield
+        return
+    began, token = time.monotonic(), _limits.set(None)
+    try:
+        yield
+    finally:
+        _limits.reset(token)
+        waited = time.monotonic() - began
+        limits.end += waited
+        limits.cleanup_end += waited
 
 
 def cleanup_deadline() -> AbstractContextManager[None]:
@@ -185,6 +249,24 @@ def pause(seconds: float) -> None:
     while (wait := end - time.monotonic()) > 0:
         time.sleep(_at_most(wait))
     remaining()
+
+
+def wait_for(event: threading.Event, seconds: float | None) -> None:
+    """Wait for an event, but not beyond the deadline; it may come back early.
+
+    Args:
+        event: Set by another thread.
+        seconds: How long, at most; ``None`` leaves it to the deadline.
+
+    Raises:
+        DeadlineError: The deadline has passed, or the call was given up.
+
+    Example:
+        >>> import threading
+        >>> wait_for(threading.Event(), 0.01)
+
+    """
+    event.wait(_at_most(IDLE_SECONDS if seconds is None else seconds))
 
 
 class _Lock(Protocol):

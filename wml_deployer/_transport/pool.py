@@ -23,7 +23,8 @@ from pydantic import SecretBytes, SecretStr
 
 from wml_deployer._transport.body import DOWNLOAD_BYTES, RESPONSE_BYTES
 from wml_deployer._transport.connection import Address, Connection, connect
-from wml_deployer._transport.deadline import POLL_SECONDS, DeadlineSocket, deadline, hold, pause, remaining, stoppable
+from wml_deployer._transport.deadline import POLL_SECONDS, DeadlineSocket, pause, remaining, request_deadline, stoppable
+from wml_deployer._transport.pacing import LONGEST_PAUSE_SECONDS, Pace
 from wml_deployer._transport.proxies import proxy_for
 from wml_deployer._transport.responses import Response, retry_after
 from wml_deployer.errors import (
@@ -129,10 +130,15 @@ class Transport:
         again = method == "GET" if repeatable is None else repeatable
         start = None if body is None or isinstance(body, bytes | SecretBytes) else body.tell()
         # Without a deadline of the caller, a server that sends a byte now and then must not hold them for ever.
-        with deadline(REQUEST_SECONDS if remaining() is None else None):
-            for attempt, seconds in enumerate((*self._pauses, None)):
+        remaining()
+        with request_deadline(REQUEST_SECONDS):
+            attempt, answers, is_refused = 0, -1, False
+            while True:
+                seconds = self._pauses[attempt] if attempt < len(self._pauses) else None
                 exchange = _RequestAttempt(method, url, headers or {}, body, token, read, silence)
-                asked = None
+                # Somebody waits for what is looked up, and everybody for a login.
+                exchange.is_first = is_refused or method == "GET" or token is None
+                asked, is_refused = None, False
                 try:
                     response = self._send(exchange) if attempts is None else self._recorded(exchange, attempts)
                 except (TransportError, DeadlineError) as error:
@@ -142,12 +148,24 @@ class Transport:
                 else:
                     if seconds is None or response.status not in (_BUSY if again else _NOT_WORKED_ON):
                         return response
-                    asked = retry_after(response.headers)
+                    asked, is_refused = retry_after(response.headers), response.status in _NOT_WORKED_ON
                 _log.debug("%s: attempt %d failed", exchange, attempt + 1)
-                _pause(seconds, asked)
+                attempt += 1
+                if is_refused:
+                    # Its next turn comes when the service accepts requests again. It is not given up as long as others
+                    # are answered.
+                    _refuse_long_wait(asked)
+                    pause(asked if asked is not None and asked > LONGEST_PAUSE_SECONDS else 0.0)
+                    now_answered = self._pool(url).pace.answers
+                    attempt, answers = (attempt if answers in {-1, now_answered} else 1), now_answered
+                else:
+                    _pause(seconds, asked)
                 if start is not None:
                     body.seek(start)  # type: ignore[union-attr]  # only a file has a start
-        raise AssertionError("unreachable")  # pragma: no cover
+
+    def is_crowded(self, url: str) -> bool:
+        """Say whether requests to the host of a URL wait for their turn."""
+        return self._pool(url).pace.is_crowded
 
     def start(self, work: Callable[[], None]) -> None:
         """Run something that sends requests on a thread of its own, until :meth:`close` ends it."""
@@ -181,7 +199,8 @@ class Transport:
     def _send(self, exchange: _RequestAttempt) -> Response:
         """Send a request once, over an idle connection or a new one, and keep it if it can be reused."""
         pool = self._pool(exchange.url)
-        with hold(pool.places):
+        began = pool.pace.enter(first=exchange.is_first)
+        try:
             connection = pool.idle_connection()
             if connection is None:
                 with _typed_errors(exchange):
@@ -191,11 +210,17 @@ class Transport:
             except BaseException:
                 connection.close()
                 raise
+            if response.status in _NOT_WORKED_ON:
+                pool.pace.refused(began, response.headers)
+            else:
+                pool.pace.answered()
             if connection.is_reusable and self._pools.get(pool.key) is pool:
                 pool.idle.append(connection)
             else:
                 connection.close()
             return response
+        finally:
+            pool.pace.leave()
 
     def _connect(self, url: str) -> Connection:
         parts = urlsplit(url)
@@ -217,7 +242,7 @@ class Transport:
 
 
 class _Pool:
-    """The connections to one host: places for those in use, and the idle ones.
+    """The connections to one host: the pace of their requests, and the idle ones.
 
     Args:
         key: The host and its port.
@@ -227,8 +252,7 @@ class _Pool:
 
     def __init__(self, key: str, connections: int) -> None:
         self.key = key
-        self.connections = connections
-        self.places = threading.BoundedSemaphore(connections)
+        self.pace = Pace(connections)
         self.idle: deque[Connection] = deque()
 
     def idle_connection(self) -> Connection | None:
@@ -244,11 +268,9 @@ class _Pool:
 
     def close(self, end: float) -> None:
         """Wait until no connection is in use, at most until this moment, and close them."""
-        taken = [self.places.acquire(timeout=max(0.0, end - time.monotonic())) for _ in range(self.connections)]
+        self.pace.drain(end)
         while self.idle:
             self.idle.pop().close()
-        for _ in range(sum(taken)):
-            self.places.release()
 
 
 @dataclass
@@ -257,6 +279,7 @@ class _RequestAttempt:
 
     Attributes:
         was_sent: Whether the service may have received it.
+        is_first: Whether its turn comes before those of others.
 
     """
 
@@ -268,6 +291,7 @@ class _RequestAttempt:
     read: Callable[[Iterator[bytes]], Any] | None
     silence: float | None
     was_sent: bool = False
+    is_first: bool = False
 
     def __str__(self) -> str:
         """Name method and URL, without the query."""
@@ -357,13 +381,23 @@ def _pause(seconds: float, asked: float | None) -> None:
     """Wait before the next attempt: as long as the service asks, or else as long as usual."""
     # Jitter keeps many workers that failed together from coming back together.
     wait = seconds * random.uniform(0.5, 1.5) if asked is None else asked  # noqa: S311 - not a secret
+    _refuse_long_wait(asked)
+    pause(wait)
+
+
+def _refuse_long_wait(asked: float | None) -> None:
+    """Refuse to wait as long as the service asks where the call's time is over before.
+
+    Raises:
+        DeadlineError: It is.
+
+    """
     left = remaining()
     if asked is not None and left is not None and asked >= left:
         raise DeadlineError(
             f"The service asks to wait {asked:.1f} s, but only {left:.1f} s of the call's time are left.",
             next_step="Give it more with timeout=, in seconds.",
         )
-    pause(wait)
 
 
 STOP_SECONDS = 5 * POLL_SECONDS

@@ -96,6 +96,11 @@ class SwitchingService:
         self.after()
         return orjson.dumps({"predictions": [answer_block(answer)]})
 
+    @property
+    def is_crowded(self) -> bool:
+        """No request waits for its turn."""
+        return False
+
     def beside(self, work: Callable[[], None]) -> None:
         """Run something on a thread of its own."""
         threading.Thread(target=work, daemon=True).start()

@@ -194,7 +194,7 @@ def test_a_url_is_sent_in_ascii(scripted: ScriptedServer, transport: Transport) 
 def test_a_full_pool_is_waited_for_no_longer_than_the_deadline(scripted: ScriptedServer) -> None:
     """All connections are busy."""
     transport = Transport(scripted.ca, connections=1)
-    transport._pool(scripted.url).places.acquire()
+    transport._pool(scripted.url).pace.enter()
     start = time.monotonic()
 
     with pytest.raises(DeadlineError), deadline(0.2):
