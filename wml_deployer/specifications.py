@@ -56,14 +56,16 @@ _KNOWN_TYPES: dict[str, frozenset[str]] = {
     "runtime-24.1-py3.11": frozenset(
         {"pytorch-onnx_2.1", "scikit-learn_1.3", "tensorflow_2.14", "tensorflow_rt24.1", "xgboost_2.0"}
     ),
-    "runtime-25.1-py3.12": frozenset({"scikit-learn_1.6", "xgboost_2.1"}),
+    "runtime-25.1-py3.12": frozenset({"scikit-learn_1.6", "tensorflow_rt25.1", "xgboost_2.1"}),
     "onnxruntime_opset_19": frozenset({"onnxruntime_1.16"}),
     "onnxruntime_opset_21": frozenset({"onnxruntime_1.17"}),
     "pmml-3.0_4.3": frozenset({"pmml_4.2.1"}),
     "spark-mllib_3.3": frozenset({"mllib_3.3"}),
     "spark-mllib_3.4": frozenset({"mllib_3.4"}),
 }
-"""Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store; 25.1's are users'."""
+"""Pairs that IBM's samples (IBM/watsonx-ai-samples) and the tests in its client's wheel store. Those of 25.1 are
+users', and TensorFlow's is named like those of earlier runtimes.
+"""
 
 _RUNTIME = re.compile(r"runtime-\d+\.\d+-py\d+\.\d+(-cuda)?")
 """IBM's general runtimes. AutoAI's, AI services' and users' own carry scikit-learn too, for other kinds of asset."""

@@ -26,6 +26,8 @@ EXTRAS = {
     "With polars": "polars",
     "With polars and pyarrow": "pyarrow",
     "With polars, pyarrow and duckdb": "duckdb",
+    "With PyTorch, onnxscript and onnxruntime": "onnxscript",
+    "With Keras and TensorFlow": "tensorflow",
 }
 INSTALLING = re.compile(r"(python -m pip install|pip install|git clone|cd|nox) .*")
 SHELL = ("bash", "sh", "console", "shell")

@@ -142,6 +142,16 @@ def _ask_keras(model: Any, rows: Any) -> Any:
     return _flattened(model.predict(np.asarray(rows), verbose=0))
 
 
+def _ask_torch(model: Any, rows: Any) -> Any:
+    torch = importlib.import_module("torch")
+    given = torch.tensor(rows)
+    if given.is_floating_point():
+        kinds = (weight.dtype for weight in model.parameters() if weight.is_floating_point())
+        given = given.to(next(kinds, torch.float32))
+    with torch.no_grad():
+        return _flattened(model(given).numpy())
+
+
 def _ask_xgboost(model: Any, rows: Any) -> Any:
     return model.predict(importlib.import_module("xgboost").DMatrix(rows, enable_categorical=True))
 
@@ -151,6 +161,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "call": _call_model,
     "flat": _flat,
     "keras": _ask_keras,
+    "torch": _ask_torch,
     "xgboost": _ask_xgboost,
 }
 """How a model is asked for the predictions of n rows."""

@@ -80,7 +80,8 @@ def place(client: Client, prepared: PreparedModel, name: str | None) -> Placemen
 def _place_natively(client: Client, prepared: PreparedModel, name: str | None) -> Placement:
     offered, profile = client.specifications(), prepared.profile
     try:
-        base = choose_specification(profile.model_type, offered, name=name)
+        base, served = _runtime_of((profile.model_type, *prepared.other_types), offered, name)
+        prepared = replace(prepared, profile=replace(profile, model_type=served))
     except SpecificationError:
         framework = profile.model_type.rpartition("_")[0]
         carrier = choose_carrier(framework, offered, name=name)
@@ -92,6 +93,22 @@ def _place_natively(client: Client, prepared: PreparedModel, name: str | None) -
     specification = prepared.environment.applied_to(client.specification(base))
     unfit = model_findings(prepared.profile, prepared.package, specification)
     return Placement(prepared, base, specification, offered, (*prepared.findings, *unfit))
+
+
+def _runtime_of(types: Sequence[str], offered: Sequence[Specification], name: str | None) -> tuple[Specification, str]:
+    """Choose the runtime for the first of several model types that one serves.
+
+    Raises:
+        SpecificationError: None does; it says why of the best type.
+
+    """
+    refused = None
+    for model_type in types:
+        try:
+            return choose_specification(model_type, offered, name=name), model_type
+        except SpecificationError as error:  # noqa: PERF203 - two or three types at most
+            refused = refused or error
+    raise refused or AssertionError("no model type")
 
 
 def _place_function(client: Client, prepared: PreparedModel, name: str | None) -> Placement:

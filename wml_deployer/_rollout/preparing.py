@@ -29,13 +29,16 @@ from wml_deployer._environment.code import pack_code
 from wml_deployer._environment.requirements import read_requirements
 from wml_deployer._functions import is_score_function, modules_by_value, score_of
 from wml_deployer._preflight.findings import input_findings
+from wml_deployer._rollout.file_models import prepare_file, prepare_module
 from wml_deployer._rollout.names import check_name
 from wml_deployer._verification import user_code
 from wml_deployer._verification.sample import Rehearsal
 from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer.errors import ModelError, UnsupportedModelError
-from wml_deployer.frameworks import ModelProfile, major_minor, unserved
+from wml_deployer.frameworks import ModelProfile, file_model, major_minor, recognise, unserved
 from wml_deployer.frameworks import profile as profile_of
+from wml_deployer.frameworks._pytorch import is_module
+from wml_deployer.frameworks._tensorflow import is_keras_file, load_keras
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
 from wml_deployer.packaging._pickles import load_estimator, scan_pickles
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wml_deployer._environment.code import Code
+    from wml_deployer._rollout.file_models import PreparedFile
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer._verification.sample import Sample
     from wml_deployer.metadata import Metadata, Route
@@ -96,6 +100,7 @@ class PreparedModel:
         why: Why on this one, where another one was possible.
         as_function: Makes a function of it, where it may become one, and takes the reason.
         environment: What is installed over the runtime.
+        other_types: Further model types under which a runtime may serve it, best first.
 
     """
 
@@ -108,6 +113,7 @@ class PreparedModel:
     why: str = ""
     as_function: Callable[[str], PreparedModel] | None = None
     environment: Environment = field(default_factory=Environment)
+    other_types: tuple[str, ...] = ()
 
     @property
     def obstacle(self) -> str | None:
@@ -128,7 +134,6 @@ def prepare_model(request: StoreRequest, metadata: Metadata) -> Iterator[Prepare
         ModelError: It cannot be stored.
 
     """
-    model, rows, unpickle, route = request.model, request.sample, request.unpickle, request.route
     packed = pack_code(request.code) if request.code else None
 
     def equipped(prepared: PreparedModel) -> PreparedModel:
@@ -141,29 +146,65 @@ def prepare_model(request: StoreRequest, metadata: Metadata) -> Iterator[Prepare
             prepared = replace(prepared, route="derived", why="further packages are installed over the runtime")
         return replace(prepared, environment=environment, as_function=function)
 
-    if is_score_function(model):
-        with _own_function(model, metadata, rows) as prepared:
-            yield equipped(prepared)
-        return
-    is_path = isinstance(model, str | os.PathLike)
-    if is_path:
-        _refuse_missing(Path(model))
-    if is_path and not unpickle:
-        if route == "function":
-            raise ModelError(
-                f"{os.fspath(model)} is a path, and a function carries the model itself.",
-                operation="store",
-                next_step="Pass unpickle=True, or the fitted estimator.",
-            )
-        profile = _profile_of_path(model, metadata, rows)
-        with pack(model) as package:
-            yield equipped(PreparedModel(profile, package))
-        return
-    versions = _saved_with(model) if is_path else {}
-    estimator = load_estimator(model, versions) if is_path else model
     with ExitStack() as stack:
-        ways = _Ways(stack, estimator, metadata, rows, versions=versions, path=model if is_path else None)
-        yield equipped(ways.choose(route))
+        yield equipped(_prepare(stack, request, metadata))
+
+
+def _prepare(stack: ExitStack, request: StoreRequest, metadata: Metadata) -> PreparedModel:
+    model, rows, route = request.model, request.sample, request.route
+    if is_score_function(model):
+        return stack.enter_context(_own_function(model, metadata, rows))
+    if isinstance(model, str | os.PathLike):
+        _refuse_missing(Path(model))
+    as_function = route == "function"
+    found = file_model(model)
+    if found is not None and not (as_function and is_keras_file(model)):
+        if as_function:
+            raise _not_a_function(found.source, "Leave out route=: the service runs it as it is.")
+        return _as_it_is(stack.enter_context(prepare_file(found, metadata, rows)))
+    if is_keras_file(model):
+        model = load_keras(Path(model))
+    if is_module(model) and not as_function:
+        return _module(stack, model, request, metadata)
+    if not isinstance(model, str | os.PathLike):
+        return _Ways(stack, model, metadata, rows, versions={}, path=None).choose(route)
+    if not request.unpickle:
+        if as_function:
+            raise _not_a_function(os.fspath(model), "Pass unpickle=True, or the fitted estimator.")
+        return PreparedModel(_profile_of_path(model, metadata, rows), stack.enter_context(pack(model)))
+    versions = _saved_with(model)
+    estimator = load_estimator(model, versions)
+    return _Ways(stack, estimator, metadata, rows, versions=versions, path=model).choose(route)
+
+
+def _not_a_function(path: str, next_step: str) -> ModelError:
+    return ModelError(
+        f"{path} is not loaded, and a function carries the model itself.", operation="store", next_step=next_step
+    )
+
+
+def _as_it_is(file: PreparedFile, why: str = "", make: Callable[[str], PreparedModel] | None = None) -> PreparedModel:
+    tested = (file.rehearsal.sample, file.findings, file.rehearsal.cause)
+    prepared = PreparedModel(file.profile, file.package, *tested, why=why, as_function=make)
+    return replace(prepared, other_types=file.other_types)
+
+
+def _module(stack: ExitStack, module: Any, request: StoreRequest, metadata: Metadata) -> PreparedModel:
+    """Prepare a PyTorch module: as an ONNX graph where it can be exported and answers alike, else as a function."""
+    recognise(module)  # refuses one in training
+
+    def as_function(why: str) -> PreparedModel:
+        return _Ways(stack, module, metadata, request.sample, versions={}, path=None).function(why)
+
+    try:
+        file = stack.enter_context(prepare_module(module, metadata, request.sample))
+    except UnsupportedModelError as error:
+        if request.route == "native":
+            raise
+        return as_function(error.message)
+    why = "exported to ONNX, which runs without PyTorch, in single precision; route='function' takes the module itself"
+    prepared = _as_it_is(file, why, as_function)
+    return prepared if prepared.obstacle is None or request.route == "native" else as_function(prepared.obstacle)
 
 
 def imported_modules(package: Package, code: Code | None) -> set[str]:
@@ -223,19 +264,19 @@ class _Ways:
         if route == "native":
             return self._native()
         if route == "function" or self._unserved is not None:
-            return self._function(self._unserved or "it was asked for")
+            return self.function(self._unserved or "it was asked for")
         try:
             native = self._native()
         except ModelError as error:
-            return self._function(error.message, instead_of=error)
+            return self.function(error.message, instead_of=error)
         if native.obstacle is None:
-            return replace(native, as_function=self._function if self._is_of_this_process else None)
+            return replace(native, as_function=self.function if self._is_of_this_process else None)
         return self._function_instead(native) if self._is_of_this_process else native
 
     def _function_instead(self, native: PreparedModel) -> PreparedModel:
         """Make a function of a model that would answer otherwise natively, if that helps."""
         try:
-            function = self._function(native.obstacle or "")
+            function = self.function(native.obstacle or "")
         except ModelError:
             return native
         return native if function.obstacle else function
@@ -259,7 +300,7 @@ class _Ways:
             package = replace(package, digest=digest(self._estimator))
         return PreparedModel(profile, package, rehearsal.sample, rehearsal.findings, rehearsal.cause)
 
-    def _function(self, why: str, instead_of: ModelError | None = None) -> PreparedModel:
+    def function(self, why: str, instead_of: ModelError | None = None) -> PreparedModel:
         """Make a function of the model, and rehearse with the very module that is stored."""
         # Deferred: pandas is slow to import.
         from wml_deployer._functions.content import pack_function  # noqa: PLC0415

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._verification.runtimes import FunctionRuntime
 
-__all__ = ["MAX_ROWS", "SampleRows", "read_rows", "rehearse_payloads"]
+__all__ = ["MAX_ROWS", "SampleRows", "as_array", "read_rows", "rehearse_payloads", "thin_out"]
 
 MAX_ROWS = 1000
 """More rows find nothing that these do not, and keep an unverified version at the endpoint for longer."""
@@ -82,10 +82,15 @@ def read_rows(data: Any, schema: Schema, *, texts: bool = False) -> SampleRows:
         other = other if len(other) <= MAX_ROWS else other.take(_spread(len(other)))
         prepare(other, schema=schema)  # refuses what a frame of pandas may hold
         data = other.to_pandas()
+    if getattr(data, "ndim", 2) > 2:  # noqa: PLR2004 - rows and columns
+        raise PayloadError(
+            f"A sample of {data.ndim} dimensions is not a table, which is what such models are rehearsed with.",
+            next_step="Give rows of k values, and let the model bring them into its own shape; or export it to ONNX.",
+        )
     if texts and not isinstance(data, pd.DataFrame):
         series = pd.Series(data)
         data = series.to_frame("text" if series.name is None else series.name)
-    data = _thin_out(data)
+    data = thin_out(data)
     document = orjson.loads(prepare(data, schema=schema).encode())
     blocks = document["input_data"]
     if len(blocks) != 1 or not blocks[0]["values"]:
@@ -103,7 +108,26 @@ def read_rows(data: Any, schema: Schema, *, texts: bool = False) -> SampleRows:
     return SampleRows(frame.reset_index(drop=True), named)
 
 
-def _thin_out(data: Any) -> Any:
+def as_array(data: Any) -> np.ndarray[Any, Any]:
+    """Return the rows of a sample as an array of n rows, of two or more dimensions.
+
+    Raises:
+        PayloadError: They are not numbers.
+
+    """
+    if isinstance(data, Mapping):
+        blocks = data.get("input_data") or [{}]
+        data = blocks[0].get("values", [])
+    array: np.ndarray[Any, Any] = np.atleast_2d(np.asarray(thin_out(data)))
+    if array.dtype.kind not in "biuf" or not array.size:
+        raise PayloadError(
+            "The sample is not a table or tensor of numbers.", next_step="Give as sample= rows that the module takes."
+        )
+    return array
+
+
+def thin_out(data: Any) -> Any:
+    """Take a thousand rows, evenly spread over all, where there are more."""
     # A mapping or a Series is one row, whatever its length.
     single = isinstance(data, Mapping | pd.Series) or getattr(data, "ndim", 2) == 1
     count = len(data) if hasattr(data, "__len__") and not single else 1

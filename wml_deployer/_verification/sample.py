@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from wml_deployer.reports import Finding
     from wml_deployer.schema import Schema
 
-__all__ = ["Part", "Rehearsal", "Sample", "SampleFolder"]
+__all__ = ["UNKNOWN", "Part", "Rehearsal", "Sample", "SampleFolder"]
 
 _log = logging.getLogger(__name__)
+
+
+UNKNOWN = b"null"
+"""In place of an answer of the local model, where nothing here can run it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Part:
     Attributes:
         name: Which rows they are, for messages: ``"all rows"``, ``"row 3 alone"``.
         payload: The request's body, with n rows.
-        expected: The local model's answer to them, as the service would write it.
+        expected: The local model's answer to them, as the service would write it; ``UNKNOWN`` if it is not run here.
         rows: The positions in the sample of the rows; empty if they are not rows of the sample as it is.
 
     """

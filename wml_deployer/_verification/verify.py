@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from wml_deployer._preflight.model import differing_libraries
 from wml_deployer._verification.agreement import agree, rows_that_differ
+from wml_deployer._verification.sample import UNKNOWN
 from wml_deployer.errors import BadRequestError, RolloutError, WMLDeployerError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def verify(client: Client, deployment_id: str, sample: Sample | None) -> Verific
                 raise _refused(part, refusal) from refusal
             raise
         answers.append(live)
-        error = error or disagreement(live, _decoded(part.expected, sample), part)
+        error = error or disagreement(live, _expected(part, sample, answers[0]), part)
     if error is None:
         return "passed"
     diagnosis = _diagnose(client, sample, answers)
@@ -96,6 +97,17 @@ def disagreement(live: pd.DataFrame, local: pd.DataFrame, part: Part) -> Rollout
     error = RolloutError(_table(both, part, len(local)))
     error.differing = both
     return error
+
+
+def _expected(part: Part, sample: Sample, whole: pd.DataFrame) -> pd.DataFrame:
+    """Return what the local model answers to a part; if it was not run, what the endpoint answers to the same rows."""
+    if part.expected != UNKNOWN:
+        return _decoded(part.expected, sample)
+    if len(whole) != len(sample.parts[0].rows or whole):
+        raise RolloutError(
+            f"The deployment answers {len(whole)} rows to the {len(sample.parts[0].rows)} of the sample."
+        )
+    return whole.iloc[list(part.rows)].reset_index(drop=True) if part.rows else whole
 
 
 def _decoded(body: bytes, sample: Sample) -> pd.DataFrame:

@@ -132,7 +132,9 @@ class StoringVerbs(OpenProject):
         """Pack a model, upload it and freeze it as a revision; the same content is stored once.
 
         Args:
-            model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory.
+            model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory; an
+                ``onnx.ModelProto``, or a path to a ``.onnx``, ``.pmml``, ``.keras`` or ``.h5`` file or a SavedModel; a
+                PyTorch module.
             sample: n rows × k fields that a deployment of it must answer as the local model does, in any form that
                 :meth:`score` takes; a few dozen do, and of more than 1000 rows 1000 are taken. They stay on this
                 machine. The column names of a frame are the schema of a model that was fitted on a bare array.

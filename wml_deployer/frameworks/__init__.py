@@ -14,9 +14,11 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.errors import UnsupportedModelError, WMLDeployerError
+from wml_deployer.frameworks import _onnx, _pmml, _tensorflow
 from wml_deployer.frameworks._inspection import distributions_of_modules, parts, roots
 from wml_deployer.frameworks._registry import FALLBACKS, FRAMEWORKS
 from wml_deployer.frameworks._schema import class_labels, input_fields, takes_names
@@ -26,11 +28,13 @@ from wml_deployer.schema import Schema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from wml_deployer.frameworks._file_model import FileModel
     from wml_deployer.frameworks._framework import Framework
 
 __all__ = [
     "ModelProfile",
     "default_settings",
+    "file_model",
     "major_minor",
     "process_settings",
     "profile",
@@ -40,7 +44,8 @@ __all__ = [
 
 _STORABLE = (
     "a fitted scikit-learn estimator or pipeline (XGBoost's scikit-learn API included), a trained xgboost.Booster, "
-    "any other object with predict, or a path to a .joblib or .pkl file, a directory or a .tar.gz"
+    "any other object with predict, an onnx.ModelProto, or a path to a file (.joblib, .pkl, .onnx, .pmml, .keras or "
+    ".h5), a directory or a .tar.gz"
 )
 
 
@@ -162,6 +167,35 @@ def recognise(estimator: object) -> Framework:
     )
 
 
+def file_model(model: object) -> FileModel | None:
+    """Describe a model in its framework's own format: ONNX, PMML, or TensorFlow's; ``None`` if it is none.
+
+    Args:
+        model: A path of a file or folder, an ``onnx.ModelProto``, or anything else.
+
+    Raises:
+        UnsupportedModelError: It is such a model, and cannot be stored.
+        PackagingError: A file is not what its name says.
+
+    Example:
+        >>> file_model("model.joblib") is None
+        True
+
+    """
+    if _onnx.is_model_proto(model):
+        return _onnx.model_of_proto(model)
+    if not isinstance(model, str | os.PathLike):
+        return None
+    path = Path(model)
+    if path.is_dir():
+        return _tensorflow.model_of_folder(path) if (path / _tensorflow.SAVED_MODEL).is_file() else None
+    if not path.is_file():
+        return None
+    kinds = {".onnx": _onnx.model_of_file, ".pmml": _pmml.model_of_file}
+    read = kinds.get(path.suffix, _tensorflow.model_of_keras_file if path.suffix in _tensorflow.KERAS else None)
+    return None if read is None else read(path)
+
+
 def process_settings() -> dict[str, dict[str, Any]]:
     """Return what was set of the loaded frameworks for this process and changes what models answer, by package.
 
@@ -259,7 +293,12 @@ def unserved(estimator: object) -> str | None:
         for part in parts(estimator, _is_model):
             for framework in FRAMEWORKS:
                 if not framework.is_served and framework.package in roots(part):
-                    return f"{type(part).__name__} comes from {type(framework).__name__}, which no runtime carries"
+                    lack = (
+                        "for which the service has no model type"
+                        if framework.is_carried
+                        else "which no runtime carries"
+                    )
+                    return f"{type(part).__name__} comes from {type(framework).__name__}, {lack}"
     return None
 
 

@@ -24,6 +24,7 @@ class Framework:
         bundled: Other packages that every runtime with this framework has, listed or not.
         file_name: What IBM's client calls the pickle in the archive.
         is_served: Whether a runtime of the service has a model type for it; others go live as functions.
+        is_carried: Whether runtimes have the library all the same.
         call: How a function asks a model for predictions: a name in ``CALLS`` of its loader.
         needs_same_release: Whether models are only sure to load in the minor release that saved them.
         volatile_attributes: Attributes that change with use, or say how to run and not what to answer: a digest leaves
@@ -39,6 +40,7 @@ class Framework:
     bundled: ClassVar[tuple[str, ...]] = ()
     file_name: ClassVar[str] = "scikit_model.pkl"
     is_served: ClassVar[bool] = True
+    is_carried: ClassVar[bool] = False
     call: ClassVar[str] = "predict"
     needs_same_release: ClassVar[bool] = True
     volatile_attributes: ClassVar[frozenset[str]] = frozenset()

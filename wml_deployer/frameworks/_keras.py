@@ -24,6 +24,7 @@ class Keras(Framework):
     name = "keras"
     package = "keras"
     is_served = False
+    is_carried = True
     call = "keras"
     reducers: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "keras.src.models.model.Model": _model_by_its_weights,

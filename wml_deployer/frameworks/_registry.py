@@ -8,6 +8,7 @@ from wml_deployer.frameworks._catboost import CatBoost
 from wml_deployer.frameworks._keras import Keras
 from wml_deployer.frameworks._lightgbm import LightGBM
 from wml_deployer.frameworks._predictor import CallableModel, Predictor
+from wml_deployer.frameworks._pytorch import PyTorch
 from wml_deployer.frameworks._sklearn import ScikitLearn
 from wml_deployer.frameworks._statsmodels import Statsmodels
 from wml_deployer.frameworks._xgboost import XGBoost
@@ -24,6 +25,7 @@ FRAMEWORKS: list[Framework] = [
     CatBoost(),
     Statsmodels(),
     Keras(),
+    PyTorch(),
 ]
 """One row each; an object belongs to the first one that recognises it."""
 

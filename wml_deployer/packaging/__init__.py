@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,12 +22,12 @@ from wml_deployer.packaging._files import files_of, is_text, read_head
 from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
-__all__ = ["Package", "pack"]
+__all__ = ["Package", "pack", "pack_files"]
 
 _PICKLE = "scikit_model.pkl"
 """What IBM's client calls the pickle in an archive; ``load`` of either client looks for ``.pkl`` only."""
@@ -133,6 +133,54 @@ def pack(model: object, *, directory: str | os.PathLike[str] | None = None) -> P
             f"The model cannot be packed: {error}",
             next_step="See that the files can be read, and that the temporary folder (directory=) has room.",
         ) from error
+
+
+def pack_files(files: Mapping[str, Path | bytes], *, archived: bool = True) -> Package:
+    """Pack files under the names that a runtime expects.
+
+    Args:
+        files: Name in the archive -> the file, or its content; ``.`` is a folder, whose files keep their names.
+        archived: Whether they go into a ``.tar.gz``; otherwise there is one, which is uploaded as it is.
+
+    Returns:
+        What is uploaded, to be used in a ``with`` block.
+
+    Raises:
+        PackagingError: A file cannot be read.
+
+    Example:
+        >>> with pack_files({"model.onnx": b"a graph"}) as package:
+        ...     package.path.name
+        'model.tar.gz'
+
+    """
+
+    def members(folder: Path) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for name, file in files.items():
+            if isinstance(file, bytes):
+                found[name] = folder / name
+                found[name].write_bytes(file)
+            else:
+                found |= files_of(file) if file.is_dir() else {name: file}
+        return found
+
+    try:
+        return replace(_packed(members, None), _scan=PickleScan()) if archived else _copied(*files.items())
+    except OSError as error:
+        raise PackagingError(
+            f"The model cannot be packed: {error}", next_step="See that its files can be read."
+        ) from error
+
+
+def _copied(only: tuple[str, Path | bytes]) -> Package:
+    """Take the one file as it is, under the name that IBM's clients expect."""
+    name, file = only
+    folder = TemporaryDirectory(prefix="wml_deployer-")
+    target = Path(folder.name, name)
+    target.write_bytes(file if isinstance(file, bytes) else file.read_bytes())
+    checksum = _sha256(target)
+    return Package(target, checksum, checksum, target.stat().st_size, folder, PickleScan())
 
 
 def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None) -> Package:
