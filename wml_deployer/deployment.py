@@ -204,6 +204,12 @@ class Deployment:
         """How many copies shared the requests when it was last looked at."""
         return self._record.copies
 
+    @property
+    def route(self) -> Route | None:
+        """The way on which the version that serves went live, where this project knows it."""
+        serving = self.model_id, self.revision
+        return next((one.route for one in self._versions if (one.model_id, one.revision) == serving), None)
+
     def refresh(self, *, timeout: float | None = None) -> Self:
         """Look up the deployment again.
 
@@ -402,7 +408,7 @@ def _(stored: StoredModel) -> View:
 
 @view_of.register(Deployment)
 def _(deployment: Deployment) -> View:
-    facts = {name: getattr(deployment, name) for name in ("name", "id", "version", "model_id", "revision")}
+    facts = {name: getattr(deployment, name) for name in ("name", "id", "version", "route", "model_id", "revision")}
     options = {
         name: getattr(deployment, name) for name in ("serving_name", "description", "tags", "hardware", "copies")
     }

@@ -288,7 +288,18 @@ def test_history_is_a_table_to_read(story: Story, model: Any, capsys: pytest.Cap
     header, entry = capsys.readouterr().out.splitlines()
 
     assert (0, "Nothing was live yet.") == empty
-    assert ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"] == header.split()
+    assert [
+        "when",
+        "action",
+        "version",
+        "revision",
+        "route",
+        "from",
+        "to",
+        "who",
+        "why",
+        "verification",
+    ] == header.split()
     assert "the first" in entry
 
 

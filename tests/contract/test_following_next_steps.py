@@ -265,7 +265,7 @@ def test_give_rows_of_the_fit(step: Step, project: Deployer) -> None:
 @follows("Fit a smaller model, with fewer or shallower trees for instance; or store it natively, with route='native'.")
 def test_store_a_large_model_natively(step: Step, project: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function carries a bounded content."""
-    monkeypatch.setattr("wml_deployer._functions.content.LARGEST_CONTENT", 10)
+    monkeypatch.setattr("wml_deployer._functions.content.LARGEST_MODEL", 10)
     step.given_by(lambda: project.store(model(1), version="v1", route="function"))
     stored = project.store(model(1), version="v1", **step.arguments("route='native'"))
 

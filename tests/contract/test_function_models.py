@@ -248,3 +248,13 @@ def answers(model: Any, rows: Any) -> list[list[Any]]:
 def scores(deployer: Deployer, rows: Any) -> list[list[Any]]:
     """What the deployment says of each row."""
     return deployer.score(rows).to_numpy(dtype=object).tolist()  # type: ignore[no-any-return]  # lists of values
+
+
+def test_texts_are_scored_in_each_form_that_a_sample_has(deployer: Deployer) -> None:
+    """A series, a flat array and a list of texts are n rows of the only column."""
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
+    forms = [TEXTS, TEXTS.to_numpy(), TEXTS.tolist()]
+    deployer.release(model, sample=forms[1], allow_schema_change=True)
+    answered = [deployer.score(form)["prediction"].tolist() for form in forms]
+
+    assert [model.predict(TEXTS).tolist()] * 3 == answered

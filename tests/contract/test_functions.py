@@ -160,9 +160,9 @@ def test_a_model_that_is_too_large_is_refused(
     deployer: Deployer, server: LocalServer, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is sent, and the error says what else to do."""
-    monkeypatch.setattr(content, "LARGEST_CONTENT", 100)
+    monkeypatch.setattr(content, "LARGEST_MODEL", 100)
     server.clear_requests()
-    with pytest.raises(ModelError, match="a function carries at most") as caught:
+    with pytest.raises(ModelError, match="a package that carries one has at most") as caught:
         deployer.release(model, sample=ROWS, route="function")
 
     assert ([], True) == (uploads(server), "Fit a smaller model" in (caught.value.next_step or ""))

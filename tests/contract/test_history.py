@@ -74,6 +74,15 @@ def test_a_log_entry_says_what_was_live(project: Deployer, client: Client) -> No
     assert (version.model_id, version.revision, version.digest) == (told["model_id"], told["revision"], told["digest"])
 
 
+def test_history_names_the_route_of_each_change(project: Deployer) -> None:
+    """Also of a version that is no longer stored; views show it."""
+    deployment = project.update(model(1), sample=ROWS, version="B", route="function")
+    views = [each._repr_html_() for each in (project.history(), project, deployment)]
+
+    assert ["native", "function"] == project.history()["route"].tolist()
+    assert ("function", [True] * 3) == (deployment.route, ["function" in html for html in views])
+
+
 def test_rolling_back_to_what_is_live_is_refused(project: Deployer, server: LocalServer) -> None:
     """Nothing is changed."""
     server.clear_requests()

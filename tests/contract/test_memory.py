@@ -11,9 +11,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tests.contract.insides import client_of
 from wml_deployer import Deployer
+from wml_deployer._clients.records import ModelProperties
 from wml_deployer._rollout.service_log import read_log, write_log
 from wml_deployer._rollout.waiting import wait_until_settled
 from wml_deployer.errors import ModelError, RolloutError, VersionError
+from wml_deployer.packaging import pack
+from wml_deployer.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +124,25 @@ def test_a_candidate_is_not_pruned(deployer: Deployer, model: Any, features: pd.
     deployer.candidate(narrow(features, labels, 4), version="candidate")
 
     assert () == deployer.prune(keep=0)
+
+
+def test_a_model_that_somebody_is_storing_in_is_not_pruned(
+    deployer: Deployer, features: pd.DataFrame, labels: pd.Series[Any], model: Any
+) -> None:
+    """Its facts are new, and no revision has them yet."""
+    stored = deployer.store(narrow(features, labels, 3), version="old")
+    deployer.store(model, version="new")
+    client = deployer._project.client
+    properties = ModelProperties("churn", stored.model_type, specification_id(client, stored), Schema(), {"own": 1})
+    with pack(narrow(features, labels, 3)) as package:
+        client.change_model(stored.id, package.path, properties)
+
+    assert ((), ["old", "new"]) == (deployer.prune(keep=1), [version.name for version in deployer.metadata.versions])
+
+
+def specification_id(client: Any, stored: Any) -> str:
+    """The id of the specification that a model runs on."""
+    return next(one.id for one in client.specifications() if one.name == stored.software_specification)
 
 
 def test_nothing_is_pruned_where_a_name_is_unknown(deployer: Deployer, model: Any) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 ROWS = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
 _INSTALLS = "installs packages in an environment of its own, which takes minutes"
+_WRITTEN_ELSEWHERE = "about a file or an object that another library writes"
 NOT_FOLLOWED = {
     "Correct each of them; check() lists warnings as well.": "check() is named as a place to look at",
     "Set it on the pipeline, with pipeline.set_output(transform=...) for instance, and fit it again.": (
@@ -59,6 +60,21 @@ NOT_FOLLOWED = {
     "Pass the folder of the package, or the module: code=['{}'].": _INSTALLS,
     "Move it to a module, and give that as code=['my_module.py'].": _INSTALLS,
     "Move them to a module, and give that as code=['my_module.py']; or work with the Python of the runtime.": _INSTALLS,
+    "Call .eval() on it first.": _WRITTEN_ELSEWHERE,
+    "Convert the model with target_opset={}, or opset_version={} in torch.onnx.export.": _WRITTEN_ELSEWHERE,
+    "Give as sample= rows that the graph takes: as many values a row as its input has, of its type.": (
+        _WRITTEN_ELSEWHERE
+    ),
+    "Give as sample= rows that the module takes.": _WRITTEN_ELSEWHERE,
+    "Give route='function'.": "a graph that answers otherwise than its module is a fault of the exporter",
+    "Leave out route=: the service runs it as it is.": _WRITTEN_ELSEWHERE,
+    "Install ONNX Runtime to rehearse it here: pip install onnxruntime": _INSTALLS,
+    "Install the Keras that saved it; or leave out route=, and the file is stored as it is.": _INSTALLS,
+    "Pass sample=, and install onnxruntime; or leave out route=: it then goes live as a function.": _INSTALLS,
+    "Save it again, with onnx.save(model, path).": _WRITTEN_ELSEWHERE,
+    "Save it whole, with onnx.save(model, path); or put the files beside it.": _WRITTEN_ELSEWHERE,
+    "Save it with model.save(path).": _WRITTEN_ELSEWHERE,
+    "Save it with onnx.save(model, path, save_as_external_data=True), and pass the path.": _WRITTEN_ELSEWHERE,
     "See that get_params() and classes_ of the model work, and store it again.": "about the user's own code",
     "See that get_params() and the attributes of the model work.": "about the user's own code",
     "is a Git LFS pointer, not the file itself (git lfs pull)": "needs a repository with Git LFS",

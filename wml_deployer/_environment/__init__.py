@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wml_deployer._environment.code import Code
+    from wml_deployer.packaging import Carrier
     from wml_deployer.specifications import Specification
 
 __all__ = ["Environment", "derived_name", "is_derived_name"]
@@ -36,6 +37,7 @@ class Environment:
     Attributes:
         requirements: What pip installs, one requirement each, in the order of their names.
         code: The caller's own packages.
+        model: The package that carries a large model.
 
     Example:
         >>> bool(Environment()), Environment(("lightgbm==4.6.0",)).pins
@@ -45,19 +47,21 @@ class Environment:
 
     requirements: tuple[str, ...] = ()
     code: Code | None = None
+    model: Carrier | None = None
 
     def __bool__(self) -> bool:
         """Whether it adds anything."""
-        return bool(self.requirements or self.code)
+        return bool(self.requirements or self.code or self.model)
 
     @property
     def digest(self) -> str:
         """Identifies its content: 12 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.recorded).encode()).hexdigest()[:12]
+        content = [*self.recorded, *([self.model.module] if self.model else [])]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
     @property
     def recorded(self) -> tuple[tuple[str, ...], str | None]:
-        """What is written down of it: the requirements, and the digest of the code."""
+        """What is written down of it: the requirements, and the digest of the code. The model is the version itself."""
         return self.requirements, self.code.digest if self.code else None
 
     @property
@@ -79,7 +83,7 @@ class Environment:
         """
         pins = dict(self.pins)
         listed = {name: pins.pop(canonicalize_name(name), version) for name, version in specification.packages.items()}
-        modules = frozenset(self.code.modules if self.code else ())
+        modules = frozenset([*(self.code.modules if self.code else ()), *([self.model.module] if self.model else ())])
         name = derived_name(specification.name, self) if self else specification.name
         return replace(specification, name=name, packages={**listed, **pins}, modules=modules)
 

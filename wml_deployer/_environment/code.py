@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from wml_deployer.errors import Fault, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Code", "pack_code"]
+__all__ = ["Code", "pack_code", "write_distribution"]
 
 _LARGEST = 50 * 2**20
 """Bytes of own code that are packed: more is data, which belongs into the model."""
@@ -92,7 +93,9 @@ def pack_code(paths: Sequence[str | os.PathLike[str]]) -> Code:
     for name, data in sorted(files.items()):
         digest.update(f"{len(name)} {name} {len(data)} ".encode() + data)
     identity = digest.hexdigest()
-    return Code(identity, tuple(sorted(names)), _archive(f"wml-deployer-code-{identity[:12]}", files))
+    packed = io.BytesIO()
+    write_distribution(packed, f"wml-deployer-code-{identity[:12]}", files)
+    return Code(identity, tuple(sorted(names)), packed.getvalue())
 
 
 def _faults(root: Path) -> Iterator[Fault]:
@@ -131,18 +134,29 @@ def _files(root: Path) -> Iterator[tuple[str, bytes]]:
             yield relative.as_posix(), path.read_bytes()
 
 
-def _archive(name: str, files: dict[str, bytes]) -> bytes:
+def write_distribution(target: IO[bytes] | Path, name: str, files: Mapping[str, bytes | Path]) -> None:
+    """Write packages and modules as a zipped source distribution, which needs setuptools alone to be installed.
+
+    Args:
+        target: Where the archive goes.
+        name: Name of the distribution.
+        files: Path of each file from the folder that holds the packages -> what is in it.
+
+    """
     folders = {str(Path(file).parent).replace("/", ".") for file in files if file.endswith(".py") and "/" in file}
     modules = sorted(file.removesuffix(".py") for file in files if "/" not in file)
     setup = _SETUP.format(name=name, packages=sorted(folders), modules=modules)
     # Where pip looks for them: beside setup.py, in the one folder of a source distribution.
     members = {"setup.py": setup.encode(), "PKG-INFO": _PKG_INFO.format(name=name).encode(), **files}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for member, data in sorted(members.items()):
             entry = zipfile.ZipInfo(f"{name.replace('-', '_')}-1.0/{member}", _EPOCH)
-            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
+            if isinstance(data, bytes):
+                archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+                continue
+            entry.file_size = data.stat().st_size  # beyond 2 GiB the archive needs another form, chosen by this
+            with data.open("rb") as source, archive.open(entry, "w") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
 
 
 def _unusable(faults: Sequence[Fault]) -> ModelError:

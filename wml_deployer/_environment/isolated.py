@@ -103,6 +103,8 @@ def prove_in_isolation(
             code = home / "code.zip"
             code.write_bytes(environment.code.archive)
             _run("The own code cannot be installed", [python, *_PIP, code], home)
+        if environment.model:
+            _run("The package with the model cannot be installed", [python, *_PIP, environment.model.archive], home)
         progress.advance(detail="predicting")
         model, rows = home / ("function.py" if is_function else "model.pkl"), home / "sample.json"
         with model.open("wb") as file:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,20 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from wml_deployer._environment.code import write_distribution
 from wml_deployer._functions import is_maker, loader, modules_by_value, outputs
 from wml_deployer.errors import PackagingError
-from wml_deployer.packaging import Package
+from wml_deployer.packaging import Carrier, Package
 from wml_deployer.packaging._gzip import GzipWriter
 from wml_deployer.packaging._pickles import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["LARGEST_CONTENT", "pack_function", "pack_score_function"]
+__all__ = ["LARGEST_CONTENT", "LARGEST_MODEL", "pack_function", "pack_score_function"]
 
 LARGEST_CONTENT = 100 * 1024**2
-"""Bytes of the packed model that a function carries at most. IBM documents no limit; Python holds the module's source
-several times over while it is imported, in a deployment with 8 GB.
+"""Bytes of the packed model that a function carries at most: Python holds the module's source several times over while
+it is imported. A larger model travels in a package of its own, which is installed where the function runs.
+"""
+
+LARGEST_MODEL = 1024**3
+"""Bytes of the packed model that such a package carries at most. IBM documents no limit; loaded, a model takes several
+times as much of a deployment's 8 GB.
 """
 
 _PROTOCOL = 4
@@ -80,8 +87,14 @@ def _packed(model: object, before: str, after: str, identity: str) -> Package:
         pickled = Path(folder.name, "model.pkl")
         _pickle(model, pickled)
         scan = scan_pickles(pickled)
-        packed = base64.b64encode(_compressed(pickled)).decode()
-        pickled.unlink()
+        compressed = _compressed(pickled)
+        carrier = None
+        if compressed.stat().st_size > LARGEST_CONTENT:
+            carrier = _carrier(compressed, identity, Path(folder.name))
+            packed = loader.INSTALLED + carrier.module
+        else:
+            packed = base64.b64encode(compressed.read_bytes()).decode()
+            compressed.unlink()
         # Base64 gives back to gzip what it took, and nothing else can be compressed further.
         text = f"{source}\n\nscore = {before}{packed!r}{after}\n"
         content = gzip.compress(text.encode(), compresslevel=1, mtime=0)
@@ -94,7 +107,8 @@ def _packed(model: object, before: str, after: str, identity: str) -> Package:
         target,
         hashlib.sha256(f"{source}\n{before}{after}\n{identity}".encode()).hexdigest(),
         hashlib.sha256(content).hexdigest(),
-        len(content),
+        len(content) + (carrier.archive.stat().st_size if carrier else 0),
+        carrier,
         _folder=folder,
         _scan=scan,
     )
@@ -123,19 +137,30 @@ def _pickle(model: object, path: Path) -> None:
         ) from error
 
 
-def _compressed(pickled: Path) -> bytes:
-    path = pickled.with_suffix(".gz")
+def _compressed(pickled: Path) -> Path:
+    """Compress the pickle, and remove it."""
+    path = pickled.with_name(loader.MODEL_FILE)
     with pickled.open("rb") as source, path.open("wb") as target, GzipWriter(target) as writer:
-        while chunk := source.read(1 << 20):
-            writer.write(chunk)
+        shutil.copyfileobj(source, writer, 1 << 20)
+    pickled.unlink()
     size = path.stat().st_size
-    if size > LARGEST_CONTENT:
+    if size > LARGEST_MODEL:
         raise PackagingError(
-            f"The model has {size / 1024**2:,.0f} MiB packed, and a function carries at most "
-            f"{LARGEST_CONTENT / 1024**2:,.0f}.",
+            f"The model has {size / 1024**2:,.0f} MiB packed, and a package that carries one has at most "
+            f"{LARGEST_MODEL / 1024**2:,.0f}.",
             next_step="Fit a smaller model, with fewer or shallower trees for instance; or store it natively, with "
             "route='native'.",
         )
-    content = path.read_bytes()
-    path.unlink()
-    return content
+    return path
+
+
+def _carrier(compressed: Path, identity: str, folder: Path) -> Carrier:
+    """Make a package of the compressed model: its name says which model it carries."""
+    module = f"wml_deployer_model_{identity[:12]}"
+    package = folder / "package" / module
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('"""A model."""\n', encoding="utf-8")
+    compressed.rename(package / loader.MODEL_FILE)
+    archive = folder / "model.zip"
+    write_distribution(archive, module.replace("_", "-"), {f"{module}/{path.name}": path for path in package.iterdir()})
+    return Carrier(module, package.parent, archive)

@@ -100,6 +100,8 @@ def describe(model: object, frame: pd.DataFrame | None, schema: Schema, *, named
     elif form == "frame":
         columns = _unknown_columns(model, schema) if frame is None else _described_frame(frame)
         described = {"columns": columns}
+        axis = None if frame is None else frame.columns.name
+        described |= {"axis": axis} if isinstance(axis, str) else {}
     else:
         # Names that a bare array never had put its columns in order.
         described = {"names": [field.name for field in schema.fields]}

@@ -26,6 +26,7 @@ import re
 import warnings
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     Column = Mapping[str, Any]
 
 __all__ = ["CALLS", "ModelFunction", "answer", "load", "outputs"]
+
+INSTALLED = "package:"
+"""Before the name of the package that carries a model too large for a function; base64 has no colon."""
+
+MODEL_FILE = "model.gz"
+"""The file of such a package that holds the model."""
 
 _EXACT_IN_DOUBLE = 2**53
 _NONE: Any = None
@@ -85,7 +92,7 @@ class ModelFunction:
             warnings.simplefilter("ignore")  # pandas warns of what this undoes
             if self.description["input"] == "series":
                 return _series([row[0] for row in rows], self._columns[0])
-            return _frame(rows, self._columns)
+            return _frame(rows, self._columns, self.description.get("axis"))
 
     def _answer(self, block: Mapping[str, Any]) -> dict[str, Any]:
         parts = list(self._apart(block))
@@ -117,10 +124,14 @@ def load(content: str, form: str = "pickle") -> Any:
     """Read what was stored.
 
     Args:
-        content: Gzipped bytes in base64.
+        content: Gzipped bytes in base64; or the name of an installed package that carries them, after ``INSTALLED``.
         form: The name of one of ``READERS``.
 
     """
+    if content.startswith(INSTALLED):
+        package = importlib.import_module(content[len(INSTALLED) :])
+        with gzip.open(Path(str(package.__file__)).with_name(MODEL_FILE)) as stream:
+            return pickle.load(stream) if form == "pickle" else READERS[form](stream.read())
     return READERS[form](gzip.decompress(base64.b64decode(content)))
 
 
@@ -156,19 +167,20 @@ def _array(rows: list[list[Any]], description: Mapping[str, Any]) -> np.ndarray[
     return _number(flat, {"dtype": dtype.name}).reshape(len(rows), -1)
 
 
-def _frame(rows: list[list[Any]], columns: Sequence[Column]) -> Any:
+def _frame(rows: list[list[Any]], columns: Sequence[Column], axis: str | None = None) -> Any:
     pd = _pandas()
+    names = pd.Index([column["name"] for column in columns], name=axis)
     if columns and all((column["kind"], column.get("dtype")) == ("float", "float64") for column in columns):
         # One block, laid out by column as pandas does: the last bit of a dot product depends on it.
         array = np.asfortranarray(np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)))
-        return pd.DataFrame(array, columns=[column["name"] for column in columns], copy=False)
+        return pd.DataFrame(array, columns=names, copy=False)
     arrays = {place: _array_of([row[place] for row in rows], column) for place, column in enumerate(columns)}
     # From pandas 3 on, an array of objects would become text, and so it is named as what it is.
     named = {
         place: pd.Series(array, dtype=object) if array.dtype == object else array for place, array in arrays.items()
     }
     frame = pd.DataFrame(named, index=range(len(rows)))
-    frame.columns = pd.Index([column["name"] for column in columns])
+    frame.columns = names
     return frame
 
 
@@ -272,16 +284,8 @@ def _timestamp(values: list[Any], column: Column) -> Any:
     zone, unit = column.get("zone"), column["unit"]
     cut_off = re.compile(rf"\.\d{{{_DIGITS[unit]}}}\d*[1-9]")
     for value in values:
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise TypeError(f"{value!r} is not a date")
-        if zone and not _OFFSET.search(value):
-            raise ValueError(f"{value} has no time zone; give it the one of the fit, with .dt.tz_localize({zone!r})")
-        if not zone and _OFFSET.search(value):
-            raise ValueError(f"{value} has a time zone, and the fit had none; drop it with .dt.tz_localize(None)")
-        if cut_off.search(value):
-            raise ValueError(f"{value} is finer than the dates of the fit; round it with .dt.as_unit({unit!r})")
+        if value is not None:
+            _check_date(value, zone, cut_off, unit)
     if zone:
         timestamps = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").dt
         return timestamps.tz_convert(zone).dt.as_unit(unit).array
@@ -292,6 +296,17 @@ def _timestamp(values: list[Any], column: Column) -> Any:
     if not (np.isnat(seconds) | (read.astype(seconds.dtype) == seconds)).all():
         raise ValueError(f"a date is outside the years that {read.dtype} holds")
     return read
+
+
+def _check_date(value: Any, zone: str | None, cut_off: re.Pattern[str], unit: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a date")
+    if zone and not _OFFSET.search(value):
+        raise ValueError(f"{value} has no time zone; give it the one of the fit, with .dt.tz_localize({zone!r})")
+    if not zone and _OFFSET.search(value):
+        raise ValueError(f"{value} has a time zone, and the fit had none; drop it with .dt.tz_localize(None)")
+    if cut_off.search(value):
+        raise ValueError(f"{value} is finer than the dates of the fit; round it with .dt.as_unit({unit!r})")
 
 
 def _duration(values: list[Any], column: Column) -> Any:
@@ -310,6 +325,10 @@ def _arrow(values: list[Any], column: Column) -> Any:
     zoned = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     kind = pa.timestamp(*zoned.groups()) if zoned else pa.type_for_alias(name)
     if pa.types.is_timestamp(kind):
+        cut_off = re.compile(rf"\.\d{{{_DIGITS[kind.unit]}}}\d*[1-9]")
+        for value in values:
+            if value is not None:
+                _check_date(value, kind.tz, cut_off, kind.unit)
         # Arrow keeps timestamps in UTC, whatever the zone.
         timestamps = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
         array = pa.array(

@@ -30,6 +30,9 @@ __all__ = ["derived", "remove_unused"]
 
 _log = logging.getLogger(__name__)
 
+_EXTENSIONS = ("requirements", "code", "model")
+"""How the names of package extensions end: what pip installs from an index, the own code, a large model."""
+
 
 @contextmanager
 def derived(
@@ -72,7 +75,7 @@ def _derive(client: Client, base: Specification, environment: Environment) -> Sp
         found = _found_after(client, name, error)
         if found is not None:
             return found
-        _remove_extensions(client, [f"{name}-{stem}" for stem in ("requirements", "code")], error)
+        _remove_extensions(client, [f"{name}-{stem}" for stem in _EXTENSIONS], error)
         raise
 
 
@@ -94,7 +97,7 @@ def remove_unused(client: Client, name: str | None = None) -> tuple[str, ...]:
 
 def remove(client: Client, specification: Specification) -> bool:
     """Remove a derived specification and its extensions; say whether it is gone."""
-    extensions = [f"{specification.name}-{stem}" for stem in ("requirements", "code")]
+    extensions = [f"{specification.name}-{stem}" for stem in _EXTENSIONS]
     try:
         client.delete_specification(specification.id)
         for name in extensions:
@@ -141,6 +144,8 @@ def _files(environment: Environment, folder: Path) -> Iterator[tuple[str, Path]]
         code = folder / "code.zip"
         code.write_bytes(environment.code.archive)
         yield "pip_zip", code
+    if environment.model:
+        yield "pip_zip", environment.model.archive
 
 
 def _uploaded(client: Client, name: str, kind: str, content: Path) -> str:

@@ -161,6 +161,7 @@ def log_entry(
         model_id=now.model_id if now else None,
         revision=now.revision if now else None,
         digest=now.digest if now else None,
+        route=now.route if now else None,
         why=why,
         verification=verification,
         who=_user(),

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from wml_deployer._rollout.assets import asset_of, revisions_left
+from wml_deployer._rollout.assets import asset_of, find, revisions_left
 from wml_deployer.errors import ConflictError, NotFoundError, PackagingError
 from wml_deployer.packaging._archive import check_archive
 
@@ -43,6 +43,7 @@ __all__ = [
     "models_of",
     "parse_commit_message",
     "project_of",
+    "refuse_unfinished",
     "refuse_unknown_versions",
     "remove_stale",
 ]
@@ -142,6 +143,29 @@ def refuse_unknown_versions(client: Client, metadata: Metadata, model_ids: Itera
                 )
 
 
+def refuse_unfinished(client: Client, model_id: str, operation: str) -> None:
+    """Refuse to delete a model that somebody is storing a version in right now.
+
+    A store gives a model its new facts and content first, and freezes them then: until that is done, no revision has
+    the facts that the model has.
+
+    Raises:
+        ConflictError: A store of the last hour is not finished.
+
+    """
+    current = find(lambda: client.model(model_id))
+    newest = next(iter(revisions_left(client, model_id)), None)
+    if current is None or (newest and client.model(model_id, newest.revision).custom == current.custom):
+        return
+    changed = str(current.raw.get("metadata", {}).get("modified_at", ""))
+    if _since(changed) < STALE_AFTER:
+        raise ConflictError(
+            f"Somebody is storing a version in model {model_id}.",
+            operation=operation,
+            next_step="Call again when that is over.",
+        )
+
+
 def remove_stale(client: Client, metadata: Metadata, models: Sequence[ModelRecord]) -> None:
     """Remove models of the project that an interrupted call created and never filled."""
     known = {version.model_id for version in metadata.versions} | {metadata.model_uid}
@@ -201,8 +225,12 @@ def _created_at(model: ModelRecord) -> str:
 
 
 def _age(model: ModelRecord) -> timedelta:
+    return _since(_created_at(model))
+
+
+def _since(moment: str) -> timedelta:
     try:
-        made = datetime.fromisoformat(_created_at(model).replace("Z", "+00:00"))
+        made = datetime.fromisoformat(moment.replace("Z", "+00:00"))
     except ValueError:
         return timedelta(0)
     return datetime.now(timezone.utc) - made

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from wml_deployer._environment import Environment
 from wml_deployer._environment.requirements import pins_of
 from wml_deployer._preflight.model import function_findings, model_findings
 from wml_deployer._rollout.preparing import imported_modules
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._environment import Environment
     from wml_deployer._rollout.preparing import PreparedModel
     from wml_deployer.reports import Finding
     from wml_deployer.specifications import Specification
@@ -128,8 +128,11 @@ def _place_function(client: Client, prepared: PreparedModel, name: str | None) -
     if prepared.environment.requirements or name is not None or not asked.lacks_libraries:
         return asked
     # Where the runtime lacks what the model needs, it is installed at the versions of this process.
-    code = prepared.environment.code
     frameworks = {each.package for each in FRAMEWORKS if each.name in profile.libraries}
-    modules = imported_modules(prepared.package, code) | frameworks | (profile.libraries.keys() & {"numpy", "pandas"})
-    pinned = placed(Environment(pins_of(modules), code))
+    modules = (
+        imported_modules(prepared.package, prepared.environment.code)
+        | frameworks
+        | (profile.libraries.keys() & {"numpy", "pandas"})
+    )
+    pinned = placed(replace(prepared.environment, requirements=pins_of(modules)))
     return asked if pinned.lacks_libraries else pinned

@@ -37,7 +37,9 @@ from wml_deployer._verification.sample_file import SampleFile
 from wml_deployer.errors import ModelError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, file_model, major_minor, recognise, unserved
 from wml_deployer.frameworks import profile as profile_of
+from wml_deployer.frameworks._inspection import roots
 from wml_deployer.frameworks._pytorch import is_module
+from wml_deployer.frameworks._schema import names_as_given
 from wml_deployer.frameworks._tensorflow import is_keras_file, load_keras
 from wml_deployer.packaging import Package, pack
 from wml_deployer.packaging._digest import digest
@@ -137,9 +139,9 @@ def prepare_model(request: StoreRequest, metadata: Metadata) -> Iterator[Prepare
     packed = pack_code(request.code) if request.code else None
 
     def equipped(prepared: PreparedModel) -> PreparedModel:
-        environment = Environment(
-            read_requirements(request.requirements, imported_modules(prepared.package, packed)), packed
-        )
+        package = prepared.package
+        requirements = read_requirements(request.requirements, imported_modules(package, packed))
+        environment = Environment(requirements, packed, package.carrier)
         make = prepared.as_function
         function = None if make is None else lambda why: equipped(make(why))
         if environment and prepared.route == "native":
@@ -160,7 +162,7 @@ def _prepare(stack: ExitStack, request: StoreRequest, metadata: Metadata) -> Pre
     found = file_model(model)
     if found is not None and not (as_function and is_keras_file(model)):
         if as_function:
-            raise _not_a_function(found.source, "Leave out route=: the service runs it as it is.")
+            raise _not_a_function(found.source, next_step="Leave out route=: the service runs it as it is.")
         return _as_it_is(stack.enter_context(prepare_file(found, metadata, rows)))
     if is_keras_file(model):
         model = load_keras(Path(model))
@@ -170,14 +172,14 @@ def _prepare(stack: ExitStack, request: StoreRequest, metadata: Metadata) -> Pre
         return _Ways(stack, model, metadata, rows, versions={}, path=None).choose(route)
     if not request.unpickle:
         if as_function:
-            raise _not_a_function(os.fspath(model), "Pass unpickle=True, or the fitted estimator.")
+            raise _not_a_function(os.fspath(model), next_step="Pass unpickle=True, or the fitted estimator.")
         return PreparedModel(_profile_of_path(model, metadata, rows), stack.enter_context(pack(model)))
     versions = _saved_with(model)
     estimator = load_estimator(model, versions)
     return _Ways(stack, estimator, metadata, rows, versions=versions, path=model).choose(route)
 
 
-def _not_a_function(path: str, next_step: str) -> ModelError:
+def _not_a_function(path: str, *, next_step: str) -> ModelError:
     return ModelError(
         f"{path} is not loaded, and a function carries the model itself.", operation="store", next_step=next_step
     )
@@ -250,6 +252,11 @@ class _Ways:
                 operation="store",
                 next_step=f"Set model_type: {named}, or remove the key, or fit with the version it names.",
             )
+        if "pandas" in roots(rows) and hasattr(rows, "columns") and self._profile.schema.fields:
+            fields = self._profile.schema.fields
+            given = names_as_given(estimator, [each.name for each in fields], [str(each) for each in rows.columns])
+            renamed = tuple(replace(each, name=name) for each, name in zip(fields, given, strict=True))
+            self._profile = replace(self._profile, schema=replace(self._profile.schema, fields=renamed))
         self._rows: SampleRows | None = None if rows is None else self._read(rows)
         if self._rows is not None:
             self._profile = profile_of(estimator, self._rows.frame if self._rows.named else None)
@@ -318,6 +325,9 @@ class _Ways:
             if instead_of is None or instead_of is error:
                 raise
             raise instead_of from instead_of.__cause__
+        if package.carrier is not None:
+            size = package.size / 1024**2
+            why = f"{why}; its {size:,.0f} MiB travel in a package, which is installed where the version first runs"
         runtime = FunctionRuntime(package)
         form = form_of(self._estimator, named=named)
         schema = replace(profile.schema, named=form == "frame")

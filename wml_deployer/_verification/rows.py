@@ -104,7 +104,8 @@ def read_rows(data: Any, schema: Schema, *, texts: bool = False) -> SampleRows:
         frame = pd.DataFrame(blocks[0]["values"], columns=names)
     named = bool(schema.fields) or (names is not None and all(isinstance(label, str) for label in frame.columns))
     if names is not None:
-        frame = frame.set_axis([str(label) for label in frame.columns], axis=1)[names]
+        labels = pd.Index([str(label) for label in frame.columns], name=frame.columns.name)
+        frame = frame.set_axis(labels, axis=1)[names]
     return SampleRows(frame.reset_index(drop=True), named)
 
 

@@ -12,6 +12,8 @@ holds the two together.
 from __future__ import annotations
 
 import gzip
+import sys
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +27,10 @@ from wml_deployer._verification import user_code
 from wml_deployer.frameworks import default_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wml_deployer._functions.loader import ModelFunction
-    from wml_deployer.packaging import Package
+    from wml_deployer.packaging import Carrier, Package
     from wml_deployer.schema import Schema
 
 __all__ = [
@@ -192,6 +194,20 @@ def arrays_of(column: Any) -> list[np.ndarray[Any, Any]]:
     ]
 
 
+@contextmanager
+def _importable(carrier: Carrier | None) -> Iterator[None]:
+    """Let the package of a large model be imported within a block, as if it were installed."""
+    if carrier is None:
+        yield
+        return
+    sys.path.insert(0, str(carrier.folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(carrier.folder))
+        sys.modules.pop(carrier.module, None)
+
+
 class FunctionRuntime:
     """A model as a function serves it.
 
@@ -207,7 +223,8 @@ class FunctionRuntime:
         """Import the module, which loads the model."""
         module = ModuleType("deployed_function")
         source = gzip.decompress(package.path.read_bytes())
-        with user_code("Importing the function", "See that the model can be unpickled."):
+        what, next_step = "Importing the function", "See that the model can be unpickled."
+        with user_code(what, next_step), _importable(package.carrier):
             exec(compile(source, "function.py", "exec"), module.__dict__)  # noqa: S102 - as the service does
         self._score = module.__dict__["score"]
         # A function of the user's own reads its payloads itself.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wml_deployer._rollout.assets import delete_model, is_gone
 from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import retired_names
-from wml_deployer._rollout.orphans import refuse_unknown_versions
+from wml_deployer._rollout.orphans import refuse_unfinished, refuse_unknown_versions
 from wml_deployer._rollout.recovering import recover
 from wml_deployer._rollout.rollback import find_version, live_version, logged_version, rollback_target
 from wml_deployer._rollout.service_log import write_log
@@ -37,8 +37,8 @@ class HistoryVerbs(OpenProject):
 
         Returns:
             One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
-            ``version``, ``revision`` (null where the version is no longer stored), ``from``, ``to``, ``who``, ``why``,
-            ``verification``.
+            ``version``, ``revision`` (null where the version is no longer stored), ``route``, ``from``, ``to``,
+            ``who``, ``why``, ``verification``.
 
         """
         return _history_frame(self.metadata)
@@ -110,11 +110,12 @@ def _history_frame(metadata: Metadata) -> History:
     """Return the log as a frame, oldest first."""
     from wml_deployer.display._frames import History  # noqa: PLC0415 - deferred: pandas is slow to import
 
-    columns = ["when", "action", "version", "revision", "from", "to", "who", "why", "verification"]
+    columns = ["when", "action", "version", "revision", "route", "from", "to", "who", "why", "verification"]
     rows = []
     for entry in metadata.log:
         stored = logged_version(metadata, entry)
-        served = (entry.to_version, stored.revision if stored else None, entry.from_version, entry.to_version)
+        revision, route = (stored.revision, stored.route) if stored else (None, None)
+        served = (entry.to_version, revision, entry.route or route, entry.from_version, entry.to_version)
         rows.append((entry.when, entry.action, *served, entry.who, entry.why, entry.verification))
     return History(rows, columns=columns)
 
@@ -229,6 +230,7 @@ def _delete(client: Client, metadata: Metadata, model_id: str) -> bool:
     try:
         # Once more just before it goes: another machine may have stored a version in it since.
         refuse_unknown_versions(client, metadata, [model_id], "prune")
+        refuse_unfinished(client, model_id, "prune")
         delete_model(client, model_id)
     except ConflictError as error:
         _log.warning("model %s stays: %s", model_id, error.message)

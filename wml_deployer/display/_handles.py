@@ -38,7 +38,7 @@ def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
         ("Live version", (live if deployed else None) or "none"),
     )
     rows = tuple(_version_row(version, live if deployed else None) for version in reversed(metadata.versions))
-    columns = ("Version", "State", "Revision", "Model type", "Specification", "Stored (UTC)")
+    columns = ("Version", "State", "Revision", "Route", "Model type", "Specification", "Stored (UTC)")
     return View(
         Card(
             "Deployer",
@@ -56,7 +56,7 @@ def deployment_view(
     """Show a deployment as it was last looked at.
 
     Args:
-        facts: ``name``, ``id``, ``version``, ``model_id`` and ``revision``.
+        facts: ``name``, ``id``, ``version``, ``route``, ``model_id`` and ``revision``.
         options: How it is served: ``serving_name``, ``description``, ``tags``, ``hardware`` and ``copies``.
         url: Where predictions are asked for.
         state: Its state.
@@ -69,6 +69,7 @@ def deployment_view(
         ("Id", facts["id"] or ""),
         ("URL", url),
         ("Version", facts["version"] or "not of this project"),
+        *((("Route", facts["route"]),) if facts.get("route") else ()),
         ("Model", f"{facts['model_id']}{revision}"),
         ("Copies", f"{options['copies']}{hardware}"),
         *((("Serving name", options["serving_name"]),) if options["serving_name"] else ()),
@@ -116,7 +117,7 @@ def _space_row(space: dict[Any, Any]) -> tuple[str | Badge, ...]:
 def _version_row(version: Version, live: str | None) -> tuple[str | Badge, ...]:
     state = Badge("live", "good") if version.name == live else ""
     kind, specification = version.model_type, version.software_specification
-    return version.name, state, version.revision, kind, specification, moment(version.stored_at)
+    return version.name, state, version.revision, version.route, kind, specification, moment(version.stored_at)
 
 
 def _schema_facts(schema: Schema | None) -> tuple[tuple[str, str], ...]:

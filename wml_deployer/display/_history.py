@@ -17,7 +17,7 @@ MOST_SPANS = 6
 """How many spans the strip has; those before are one."""
 
 _VERIFICATIONS: dict[str, Tone] = {"passed": "good", "failed": "bad", "skipped": "warning"}
-_COLUMNS = ("When (UTC)", "Action", "From", "To", "Verification", "Why", "Who")
+_COLUMNS = ("When (UTC)", "Action", "From", "To", "Route", "Verification", "Why", "Who")
 
 
 def history_view(history: pd.DataFrame) -> View:
@@ -67,5 +67,5 @@ def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str | None, flo
 
 def _row(change: dict[Any, Any]) -> tuple[str | Badge, ...]:
     verification = Badge(str(change["verification"]), _VERIFICATIONS.get(str(change["verification"]), "neutral"))
-    texts = [change[name] or "" for name in ("action", "from", "to")]
+    texts = [change.get(name) or "" for name in ("action", "from", "to", "route")]
     return moment(change["when"]), *map(str, texts), verification, str(change["why"] or ""), str(change["who"] or "")

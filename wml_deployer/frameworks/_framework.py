@@ -80,6 +80,10 @@ class Framework:
         """Return the names of the columns that a model was fitted on, in order, if it knows them."""
         return getattr(model, "feature_names_in_", None)
 
+    def name_as_kept(self, name: str) -> str:
+        """Return how a model keeps the name of a column that it was fitted on."""
+        return name
+
     def categorical(self, step: Any) -> Sequence[bool]:
         """Say of each column whether a model, or a step of one, was fitted on pandas categories there."""
         del step

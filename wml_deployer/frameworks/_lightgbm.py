@@ -52,6 +52,10 @@ class LightGBM(Framework):
         names: list[str] = booster.feature_name()
         return None if names == [f"Column_{place}" for place in range(len(names))] else names
 
+    def name_as_kept(self, name: str) -> str:
+        """Write underscores for spaces, as LightGBM does."""
+        return name.replace(" ", "_")
+
     def categorical(self, step: Any) -> Sequence[bool]:
         """Say which columns had pandas categories: the Booster keeps these as lists, in the order of the columns."""
         booster = getattr(step, "booster_", step)

@@ -19,7 +19,7 @@ from wml_deployer.schema import ClassLabel, Field
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["class_labels", "column_types", "fitted_names", "input_fields", "takes_names"]
+__all__ = ["class_labels", "column_types", "fitted_names", "input_fields", "names_as_given", "takes_names"]
 
 
 def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
@@ -30,9 +30,25 @@ def input_fields(estimator: object, sample: Any) -> tuple[Field, ...]:
     if not names and not all(isinstance(column, str) for column in sample.columns):
         return ()  # numbered columns: places, not names
     columns = [str(column) for column in sample.columns]
+    names = names_as_given(estimator, names, columns)
     _check_columns(names, columns)
     dtypes = dict(zip(columns, map(str, sample.dtypes), strict=True))
     return tuple(Field(name, dtypes[name]) for name in names or columns)
+
+
+def names_as_given(estimator: Any, names: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the fit as a frame has them, where the model keeps them in another form.
+
+    Args:
+        estimator: The model.
+        names: The names that it keeps.
+        columns: The columns of a frame.
+
+    """
+    found = roots(first_step(estimator))
+    framework = next((each for each in FRAMEWORKS[1:] if each.package in found), FRAMEWORKS[0])
+    given = {framework.name_as_kept(column): column for column in columns}
+    return tuple(name if name in columns else given.get(name, name) for name in names)
 
 
 def takes_names(estimator: object) -> bool:

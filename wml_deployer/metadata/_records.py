@@ -189,6 +189,7 @@ class LogEntry(_Record):
         model_id: Id of the model asset that was live afterwards.
         revision: The asset's revision.
         digest: Digest of its content.
+        route: The way on which it went live.
         why: The reason that the caller gave.
         verification: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
         who: Who did it.
@@ -213,6 +214,7 @@ class LogEntry(_Record):
     model_id: str | None = None
     revision: str | None = None
     digest: str | None = None
+    route: Route | None = None
     why: str | None = None
     verification: Literal["passed", "failed", "skipped"]
     who: str | None = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Package", "pack", "pack_files"]
+__all__ = ["Carrier", "Package", "pack", "pack_files"]
 
 _PICKLE = "scikit_model.pkl"
 """What IBM's client calls the pickle in an archive; ``load`` of either client looks for ``.pkl`` only."""
@@ -42,6 +42,22 @@ _NEXT_STEP = "Pass a .joblib or .pkl file, a directory, a .tar.gz, or the fitted
 
 
 @dataclass(frozen=True)
+class Carrier:
+    """A Python package that carries a model too large for the function that serves it.
+
+    Attributes:
+        module: What the function imports to find the model.
+        folder: Where the package lies here.
+        archive: Its zipped source distribution, which the service installs.
+
+    """
+
+    module: str
+    folder: Path
+    archive: Path
+
+
+@dataclass(frozen=True)
 class Package:
     """A model's archive, ready to be uploaded; leave its ``with`` block when it is.
 
@@ -51,7 +67,8 @@ class Package:
             ``predict``, saving and loading. A path is not loaded, so it is identified by the bytes of its files: the
             SHA-256 of what ``sha256sum`` prints for them, whatever their order, times, owners and compression.
         checksum: SHA-256 of the archive itself, as ``sha256sum model.tar.gz`` prints it.
-        size: Bytes of the archive.
+        size: Bytes of the archive, and of the carrier's.
+        carrier: The package in which the model itself travels, where it is too large for a function.
 
     Example:
         >>> from sklearn.dummy import DummyRegressor
@@ -67,6 +84,7 @@ class Package:
     digest: str
     checksum: str
     size: int
+    carrier: Carrier | None = None
     _folder: TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
     _scan: PickleScan | None = field(default=None, repr=False, compare=False)
 
@@ -180,7 +198,7 @@ def _copied(only: tuple[str, Path | bytes]) -> Package:
     target = Path(folder.name, name)
     target.write_bytes(file if isinstance(file, bytes) else file.read_bytes())
     checksum = _sha256(target)
-    return Package(target, checksum, checksum, target.stat().st_size, folder, PickleScan())
+    return Package(target, checksum, checksum, target.stat().st_size, _folder=folder, _scan=PickleScan())
 
 
 def _pack_estimator(estimator: object, directory: str | os.PathLike[str] | None) -> Package:
@@ -241,7 +259,7 @@ def _packed(
         for path in found.values():
             if path.parent == inside:
                 path.unlink()
-        return Package(target, str(identity or written), _sha256(target), target.stat().st_size, folder)
+        return Package(target, str(identity or written), _sha256(target), target.stat().st_size, _folder=folder)
     except BaseException:
         folder.cleanup()
         raise

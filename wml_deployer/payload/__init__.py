@@ -93,8 +93,8 @@ def prepare(data: object, *, schema: Schema | None = None) -> Table | InputDocum
     Args:
         data: n rows x k fields as a DataFrame of pandas or polars, a table of pyarrow, a relation of DuckDB or whatever
             else has the Arrow stream protocol; a numpy array (structured and masked ones too), a list of rows or of
-            mappings; a single row as a mapping, a Series or a flat list (of a model with one column, these are the
-            values of that column); or a finished ``{"input_data": [...]}``,
+            mappings; a single row as a mapping, a Series, a flat list or array (of a model with one column, these are
+            the values of that column); or a finished ``{"input_data": [...]}``,
             whose values are checked and which is otherwise left as it is. It is read again when the rows are
             written, and never changed.
         schema: The model's input. Columns are put in its order; rows without names are taken to be in it.
@@ -146,11 +146,13 @@ def other_frame(data: object) -> ArrowFrame | None:
 
 
 def _one_column(data: object, name: str) -> object:
-    """Make n rows of a series or a flat list of the values of a model's only column."""
+    """Make n rows of a series, a flat list or an array of the values of a model's only column."""
     if isinstance(data, pd.Series) and data.index.tolist() != [name]:
         return data.to_frame(name)
     if isinstance(data, list) and data and not any(isinstance(value, _ROWS) for value in data):
         return [[value] for value in data]
+    if isinstance(data, np.ndarray) and data.ndim == 1 and data.dtype.names is None:
+        return data.reshape(-1, 1)
     return data
 
 

@@ -389,3 +389,15 @@ def test_what_an_estimator_raises_when_it_is_looked_at_is_the_cause(member: dict
         profile(estimator)
 
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_spaces_in_the_names_of_columns_are_those_of_the_sample() -> None:
+    """LightGBM keeps underscores in their place, alone and as the first step of a pipeline."""
+    lightgbm = pytest.importorskip("lightgbm")
+    frame = pd.DataFrame({"net income": [1.0, 2.0] * 20, "age_in_years": [3.0, 4.0] * 20})
+    models = [lightgbm.LGBMRegressor(verbose=-1), make_pipeline(lightgbm.LGBMRegressor(verbose=-1))]
+    fitted = [model.fit(frame, frame["net income"]) for model in models]
+    fitted.append(lightgbm.train({"verbose": -1}, lightgbm.Dataset(frame, frame["net income"]), 2))
+
+    for model in fitted:
+        assert ["net income", "age_in_years"] == [field.name for field in profile(model, sample=frame).schema.fields]

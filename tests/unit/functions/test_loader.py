@@ -134,6 +134,31 @@ def test_arrow_arrives_as_it_was(name: str) -> None:
     pd.testing.assert_series_equal(arrived(column), column.rename("a"))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("timestamp[ns]", "2026-01-01T00:00:00+09:00", "has a time zone"),
+        ("timestamp[us, tz=Europe/Lisbon]", "2026-01-01T00:00:00", "has no time zone"),
+        ("timestamp[s]", "2026-01-01T00:00:00.500000", "finer than the dates of the fit"),
+    ],
+)
+def test_a_date_of_arrow_that_would_change_on_the_way_is_refused(name: str, value: str, problem: str) -> None:
+    """As one of pandas is."""
+    pytest.importorskip("pyarrow")
+
+    with pytest.raises(ValueError, match=f"The column 'a' cannot be read as arrow: .*{problem}"):
+        loader({"name": "a", "kind": "arrow", "type": name}).read({"values": [[value]]})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "object"])
+def test_the_name_of_the_columns_is_that_of_the_fit(dtype: str) -> None:
+    """A frame that was pivoted has one."""
+    frame = pd.DataFrame({"a": [1.0]}, dtype=dtype).rename_axis(columns="month")
+    column = describe_column("a", frame["a"])
+
+    assert "month" == loader(column, axis="month").read({"values": [[1.0]]}).columns.name
+
+
 def test_a_category_that_the_fit_did_not_know_is_missing() -> None:
     """So it is in a frame with the categories of the fit."""
     column = COLUMNS["ordered category"]
