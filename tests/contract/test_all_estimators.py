@@ -6,7 +6,6 @@ values. It takes minutes, and is divided into parts that can be run one by one.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from tests.contract.test_estimators import (
 )
 from wml_deployer import Deployer
 from wml_deployer.errors import WMLDeployerError
+from wml_deployer.frameworks._pytorch import export_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ def of_lightgbm() -> Iterator[tuple[str, Fitted]]:
 
 def of_catboost() -> Iterator[tuple[str, Fitted]]:
     """Its estimators, and categories."""
-    import catboost  # noqa: PLC0415 - an extra
+    catboost = pytest.importorskip("catboost")
 
     few: dict[str, Any] = {"iterations": 5, "verbose": 0, "allow_writing_files": False}
     categories = MIXED[["region", "c"]]
@@ -94,8 +94,8 @@ def of_catboost() -> Iterator[tuple[str, Fitted]]:
 
 def of_statsmodels() -> Iterator[tuple[str, Fitted]]:
     """Results of arrays, frames and formulas."""
-    import statsmodels.api as sm  # noqa: PLC0415 - an extra
-    import statsmodels.formula.api as smf  # noqa: PLC0415 - an extra
+    sm = pytest.importorskip("statsmodels.api")
+    smf = pytest.importorskip("statsmodels.formula.api")
 
     rows = sm.add_constant(NUMBERS)
     named = NUMBERS.assign(y=TARGET)
@@ -113,17 +113,17 @@ def of_statsmodels() -> Iterator[tuple[str, Fitted]]:
 
 def of_imblearn() -> Iterator[tuple[str, Fitted]]:
     """Pipelines that resample in their fit, and an ensemble."""
-    from imblearn.ensemble import BalancedRandomForestClassifier  # noqa: PLC0415 - an extra
-    from imblearn.over_sampling import SMOTE, RandomOverSampler  # noqa: PLC0415 - an extra
-    from imblearn.pipeline import make_pipeline as pipeline_of  # noqa: PLC0415 - an extra
-    from imblearn.under_sampling import RandomUnderSampler  # noqa: PLC0415 - an extra
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    over = pytest.importorskip("imblearn.over_sampling")
+    pipeline_of = pytest.importorskip("imblearn.pipeline").make_pipeline
+    under = pytest.importorskip("imblearn.under_sampling")
 
     logistic = LogisticRegression(max_iter=1000)
     models: dict[str, Any] = {
-        "SMOTE": pipeline_of(SMOTE(random_state=0, k_neighbors=2), logistic),
-        "over": pipeline_of(StandardScaler(), RandomOverSampler(random_state=0), logistic),
-        "under": pipeline_of(RandomUnderSampler(random_state=0), StandardScaler(), logistic),
-        "forest": BalancedRandomForestClassifier(5, random_state=0),
+        "SMOTE": pipeline_of(over.SMOTE(random_state=0, k_neighbors=2), logistic),
+        "over": pipeline_of(StandardScaler(), over.RandomOverSampler(random_state=0), logistic),
+        "under": pipeline_of(under.RandomUnderSampler(random_state=0), StandardScaler(), logistic),
+        "forest": ensemble.BalancedRandomForestClassifier(5, random_state=0),
     }
     for name, model in models.items():
         yield f"imblearn: {name}", Fitted(model.fit(NUMBERS, LABELS), NUMBERS, model.predict(NUMBERS))
@@ -131,8 +131,7 @@ def of_imblearn() -> Iterator[tuple[str, Fitted]]:
 
 def of_keras() -> Iterator[tuple[str, Fitted]]:
     """Networks of one output and of several."""
-    import keras  # noqa: PLC0415 - an extra
-
+    keras = pytest.importorskip("keras")
     layers = keras.layers
     for units in (1, 3):
         model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(units)])
@@ -141,10 +140,8 @@ def of_keras() -> Iterator[tuple[str, Fitted]]:
 
 def of_pytorch() -> Iterator[tuple[str, Fitted]]:
     """Modules, exported to ONNX; compared with ONNX Runtime, which computes in another order than PyTorch."""
-    import torch  # noqa: PLC0415 - an extra
-
-    from wml_deployer.frameworks._pytorch import export_module  # noqa: PLC0415 - needs PyTorch
-
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
     torch.manual_seed(0)
     nn = torch.nn
     for units in (1, 3):
@@ -181,14 +178,14 @@ def by_onnx_runtime(graph: Any) -> list[Any]:
     return answered
 
 
-LIBRARIES: dict[str, tuple[str, Callable[[], Iterator[tuple[str, Fitted]]]]] = {
-    "lightgbm": ("lightgbm", of_lightgbm),
-    "catboost": ("catboost", of_catboost),
-    "statsmodels": ("statsmodels", of_statsmodels),
-    "imbalanced-learn": ("imblearn", of_imblearn),
-    "keras": ("keras", of_keras),
-    "pytorch": ("onnxscript", of_pytorch),
-    "onnx": ("skl2onnx", of_onnx),
+LIBRARIES: dict[str, Callable[[], Iterator[tuple[str, Fitted]]]] = {
+    "lightgbm": of_lightgbm,
+    "catboost": of_catboost,
+    "statsmodels": of_statsmodels,
+    "imbalanced-learn": of_imblearn,
+    "keras": of_keras,
+    "pytorch": of_pytorch,
+    "onnx": of_onnx,
 }
 
 
@@ -227,9 +224,7 @@ def test_models_of_other_libraries_answer_bit_for_bit(
     library: str, reached: SoftwareCredentials, tmp_path: Path
 ) -> None:
     """Each by one release."""
-    module, models = LIBRARIES[library]
-    if find_spec(module) is None:
-        pytest.skip(f"needs {module}")
-    found = {name: difference_of(fit, reached, tmp_path / f"{i}") for i, (name, fit) in enumerate(models())}
+    models = LIBRARIES[library]()
+    found = {name: difference_of(fit, reached, tmp_path / f"{i}") for i, (name, fit) in enumerate(models)}
 
     assert {} == {name: what for name, what in found.items() if what}

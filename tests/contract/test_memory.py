@@ -142,7 +142,7 @@ def test_a_model_that_somebody_is_storing_in_is_not_pruned(
 
 def specification_id(client: Any, stored: Any) -> str:
     """The id of the specification that a model runs on."""
-    return next(one.id for one in client.specifications() if one.name == stored.software_specification)
+    return str(next(one.id for one in client.specifications() if one.name == stored.software_specification))
 
 
 def test_nothing_is_pruned_where_a_name_is_unknown(deployer: Deployer, model: Any) -> None:

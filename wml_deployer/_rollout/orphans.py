@@ -187,7 +187,8 @@ def archive_digest(client: Client, model_id: str, revision: str | None) -> str:
         PackagingError: It is not a whole archive.
 
     """
-    if client.model(model_id, revision).kind == "function":
+    record = client.model(model_id, revision)
+    if record.kind == "function" or record.model_type.startswith("pmml"):  # these are no archives
         return client.read_model(model_id, revision, checksum_of)
     with TemporaryDirectory(prefix="wml_deployer-") as folder:
         archive = Path(folder) / "model.tar.gz"

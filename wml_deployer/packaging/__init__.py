@@ -50,6 +50,10 @@ class Carrier:
         folder: Where the package lies here.
         archive: Its zipped source distribution, which the service installs.
 
+    Example:
+        >>> Carrier("wml_deployer_model_4f0a", Path("package"), Path("model.zip")).archive.name
+        'model.zip'
+
     """
 
     module: str
