@@ -207,7 +207,6 @@ def boosters() -> dict[str, Kind]:
                 categories, categories["region"].cat.codes * 10.0 + TARGET
             ),
             categories,
-            "column 'region': its categories are declared anew",
         ),
     }
 

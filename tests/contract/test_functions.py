@@ -61,9 +61,12 @@ def fit(strength: float) -> Any:
 
 
 def uploads(server: LocalServer) -> list[str]:
-    """What was sent to the service, other than questions."""
+    """What was sent to the service, other than questions and logins."""
+    logins = ("authorize", "/identity/token")
     return [
-        f"{one.method} {one.path}" for one in server.requests if one.method != "GET" and "authorize" not in one.path
+        f"{one.method} {one.path}"
+        for one in server.requests
+        if one.method != "GET" and not any(login in one.path for login in logins)
     ]
 
 
