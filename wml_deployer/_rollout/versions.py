@@ -19,7 +19,7 @@ from wml_deployer._rollout.preparing import PreparedModel, StoreRequest, prepare
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import refuse_taken, store, stored_already
-from wml_deployer.errors import ConflictError, Fault, SchemaError
+from wml_deployer.errors import ConflictError, Fault, SchemaError, SpecificationError
 from wml_deployer.frameworks._sklearn import takes_any_columns
 from wml_deployer.metadata import Version
 
@@ -87,7 +87,12 @@ class Versions:
         metadata, client = self._file.read(), self._client()
         version = stored_already(client, metadata, prepared, request.version, request.specification)
         if version is None:
-            placement = place(client, prepared, request.specification)
+            try:
+                placement = place(client, prepared, request.specification)
+            except SpecificationError:
+                # What the model itself is refused for helps more than a runtime for it would.
+                refuse(prepared.findings, "store", prepared.cause)
+                raise
             prepared = placement.prepared
             version = stored_already(client, metadata, prepared, request.version, request.specification)
         if version is not None:
