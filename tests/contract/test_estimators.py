@@ -6,6 +6,7 @@ models of bare arrays, and those of other libraries.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -292,9 +293,25 @@ def differing(scores: pd.DataFrame, model: Any, rows: Any) -> str | None:
         columns = [column for column in scores if str(column).split("_")[0] == name]
         theirs = [flat(row) for row in scores[columns].to_numpy(dtype=object).tolist()]
         ours = [flat(row) for row in zip(*expected, strict=True)] if isinstance(expected, list) else None
-        if theirs != (ours or [flat(row) for row in np.asarray(expected).tolist()]):
+        ours = ours or [flat(row) for row in np.asarray(expected).tolist()]
+        if theirs != ours and not (varies(model, given) and nearly(theirs, ours)):
             return f"{name}: {theirs[:2]} and not {expected[:2]}"
     return None
+
+
+def varies(model: Any, given: Any) -> bool:
+    """Whether copies of a model and its rows answer otherwise here, in the last bits.
+
+    Some products of matrices are computed in another order where the numbers lie elsewhere in memory.
+    """
+    answers = [pickle.loads(pickle.dumps(model)).predict(given.copy()) for _ in range(5)]
+    return not all(np.array_equal(model.predict(given), each) for each in answers)
+
+
+def nearly(theirs: list[list[Any]], ours: list[list[Any]]) -> bool:
+    """Whether numbers differ in the last bits alone, and labels not at all."""
+    pairs = [pair for rows in zip(theirs, ours, strict=True) for pair in zip(*rows, strict=True)]
+    return all(one == other or np.isclose(one, other, rtol=1e-12, atol=1e-12) for one, other in pairs)
 
 
 def flat(value: Any) -> list[Any]:
