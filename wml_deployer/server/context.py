@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.control.models import Control
+from wml_deployer.server.deployments.verification import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -81,6 +82,7 @@ class Context:
         sessions: The sessions of the console.
         limits: Largest requests that it accepts.
         control: What tests have set through the control API.
+        answers: The first requests that each version answered.
         job_slots: Limits the jobs that run at a time: two for each deployment.
 
     """
@@ -98,6 +100,7 @@ class Context:
     sessions: Sessions
     limits: RequestLimits = field(default_factory=RequestLimits)
     control: Control = field(default_factory=Control)
+    answers: Answers = field(default_factory=Answers)
     job_slots: Semaphores = field(default_factory=lambda: Semaphores(2))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
@@ -111,6 +114,7 @@ class Context:
         """Stop the worker pool and the jobs of a deleted deployment."""
         self.control.pacing.forget(deployment_id)
         self.job_slots.forget(deployment_id)
+        self.answers.forget(deployment_id)
         self.spawn(self.serving.stop(deployment_id))
 
     async def close(self) -> None:

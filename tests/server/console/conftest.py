@@ -14,6 +14,7 @@ import urllib3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.server.conftest import Client
     from wml_deployer.testing import LocalServer
@@ -46,9 +47,20 @@ class Visitor:
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
+        self._start(server.url, server.info.ca_bundle)
+
+    @classmethod
+    def of(cls, url: str, authority: Path) -> Visitor:
+        """A visitor of a service of another process."""
+        visitor = cls.__new__(cls)
+        visitor._start(url, authority)
+        return visitor
+
+    def _start(self, url: str, authority: Path) -> None:
+        self.url = url
         self.cookies: dict[str, str] = {}
         self.given: list[str] = []
-        self._pool = urllib3.PoolManager(ca_certs=str(server.info.ca_bundle), retries=False)
+        self._pool = urllib3.PoolManager(ca_certs=str(authority), retries=False)
 
     def close(self) -> None:
         self._pool.clear()
@@ -56,7 +68,7 @@ class Visitor:
     def __call__(self, method: str, path: str, body: str | None = None, **headers: str) -> Shown:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {"Cookie": cookies, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        answer = self._pool.request(method, self.server.url + path, body=body, headers=sent, redirect=False)
+        answer = self._pool.request(method, self.url + path, body=body, headers=sent, redirect=False)
         for line in answer.headers.getlist("set-cookie"):
             self.given.append(line)
             self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
@@ -73,7 +85,7 @@ class Visitor:
 
     def post(self, path: str, **fields: str) -> Shown:
         """Send a form's fields as they are."""
-        return self("POST", path, urlencode(fields), Origin=self.server.url)
+        return self("POST", path, urlencode(fields), Origin=self.url)
 
 
 @dataclass(frozen=True)

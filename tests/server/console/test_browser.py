@@ -36,8 +36,8 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 FLAGS += ["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 ROWS = "\n".join([",".join(FIELDS), "5.1,3.5,1.4,0.2", "6.0,2.7,4.5,1.5", "6.9,3.1,5.4,2.1"])
 THEMES = ("light", "dark")
-DESKTOP, PHONE = 1200, 360
-SEEN = ("space", "deployment", "scores", "refusal", "rollback", "model", "requests", "error", "sign-in")
+DESKTOP, PHONE = 1280, 360
+SEEN = ("space", "deployment", "scores", "refusal", "rollback", "compare", "model", "requests", "error", "sign-in")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,7 @@ def opened(page: Page, name: str, service: LocalServer, deployed: Deployed) -> N
         "sign-in": "/console/sign-in",
         "space": "/",
         "rollback": f"{deployed.path}/rollback?revision=1",
+        "compare": "/console/compare",
         "model": f"/console/models/{deployed.model_id}",
         "requests": "/console/requests",
         "error": "/console/nothing",
@@ -153,15 +154,16 @@ def test_nobody_is_shut_out(name: str, findings: dict[str, list[str]]) -> None:
     assert [] == findings[name]
 
 
-def test_everything_fits_a_phone(browser: Browser, service: LocalServer, deployed: Deployed) -> None:
-    """No page has to be scrolled sideways."""
-    with window(browser, width=PHONE) as page:
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_nothing_is_cut_off(width: int, browser: Browser, service: LocalServer, deployed: Deployed) -> None:
+    """No page, and no table in it, has to be scrolled sideways."""
+    with window(browser, width=width) as page:
         page.goto(service.console_link())
         page.wait_for_url(f"{service.url}/")
         wide = []
         for name in SEEN:
             opened(page, name, service, deployed)
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            if page.evaluate(WIDE):
                 wide.append(name)
 
     assert [] == wide
@@ -175,9 +177,11 @@ def test_look_score_and_roll_back(deployed: Deployed, page: Page, api: Client) -
     page.wait_for_selector("#result h3")
     scored = page.locator("#result tbody tr").all_inner_texts()
     page.click("text=Roll back")
+    page.fill("#why", "try the first one")
     page.click("button:has-text('Roll back to v0.1')")
     page.wait_for_selector("#state:has-text('Serves v0.1')")
     page.wait_for_selector("#versions tr:has-text('v0.1') >> text=live")
+    page.wait_for_selector("#versions tr:has-text('try the first one')")
 
     assert 3 == len(scored)
     assert ["setosa", "versicolor", "virginica"] == [max_of(row) for row in scored]
@@ -206,6 +210,8 @@ def test_scoring_keeps_the_page(page: Page, service: LocalServer, deployed: Depl
 
 
 # A table that scrolls can have the focus, too, and holds what is looked for without being it.
+WIDE = """document.documentElement.scrollWidth > innerWidth
+  || [...document.querySelectorAll(".scroll, .copied pre")].some((part) => part.scrollWidth > part.clientWidth + 1)"""
 READ = """() => {
     const one = document.activeElement;
     return one.matches("[role=group]") ? "" : (one.labels?.[0] ?? one).textContent.trim();
@@ -238,12 +244,24 @@ def test_no_mouse_is_needed(deployed: Deployed, page: Page, api: Client) -> None
     tab_to(page, "Roll back to v0.1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/rollback?revision=1")
+    tab_to(page, "Reason")
+    page.keyboard.insert_text("try the first one")
     tab_to(page, "Roll back to v0.1")
     page.keyboard.press("Enter")
     page.wait_for_selector("#state:has-text('Serves v0.1')")
 
     assert "solid" == seen
     assert "1" == api.deployment(deployed.deployment_id)["entity"]["asset"]["rev"]
+
+
+def test_a_call_is_copied(page: Page, service: LocalServer, deployed: Deployed) -> None:
+    """By a button that says so; where a browser forbids it, the call is selected."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(service.url + deployed.path)
+    page.click("[data-copies=call-curl]")
+    page.wait_for_selector("[data-copies=call-curl]:has-text('Copied')")
+
+    assert page.text_content("#call-curl") == page.evaluate("navigator.clipboard.readText()")
 
 
 def test_results_are_announced(page: Page, service: LocalServer, deployed: Deployed) -> None:

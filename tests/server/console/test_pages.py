@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from html import unescape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+from sklearn.dummy import DummyRegressor
 
 from tests.server.conftest import RUNTIME
 from tests.server.console.conftest import FIELDS, SCHEMA, Deployed, Visitor, deploy, freeze, replace
+from wml_deployer import Deployer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.server.conftest import Client
     from wml_deployer.testing import LocalServer
@@ -195,18 +200,121 @@ def test_a_batch_deployment_has_no_form(visitor: Visitor, client: Client, deploy
 
 
 def test_rolling_back_is_shown_before_it_is_done(visitor: Visitor, deployed: Deployed) -> None:
-    """What is live now beside what would be."""
+    """What is live now beside what would be, and that nothing is there to verify it with."""
     text = visitor("GET", f"{deployed.path}/rollback?revision=1").text
 
     assert "Roll back to v0.1?" in text
-    assert "Version v0.2 v0.1 Revision 2 1" in text
+    assert "Version v0.2 v0.1 Model iris iris Revision 2 1" in text
+    assert "It cannot be verified here." in text
+
+
+@pytest.mark.parametrize("why", ["", "  ", "x" * 201, "\x1b[31m"])
+def test_rolling_back_asks_for_a_reason(why: str, visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """Without one that can be written down nothing is changed, and the page says so."""
+    shown = visitor.send(f"{deployed.path}/rollback", revision="1", why=why)
+
+    assert (400, True) == (shown.status, 'aria-invalid="true"' in shown.html)
+    assert "2" == client.deployment(deployed.deployment_id)["entity"]["asset"]["rev"]
+
+
+def test_rolling_back_is_verified_and_written_down(
+    visitor: Visitor, client: Client, archives: tuple[bytes, bytes], rows: Rows
+) -> None:
+    """The version answers what it answered before; the history has the reason, who it was, and that it passed."""
+    deployed = deploy(client, archives)
+    roll_back(visitor, client, deployed, "1", "try the first")
+    client.predict(deployed.deployment_id, rows, fields=FIELDS)
+    roll_back(visitor, client, deployed, "2", "the newest again")
+    asks = visitor("GET", f"{deployed.path}/rollback?revision=1").text
+    roll_back(visitor, client, deployed, "1", "complaints")
+    log = client.deployment(deployed.deployment_id)["entity"]["custom"]["wml_deployer"]["log"]
+
+    assert "It will be verified. v0.1 has to answer 1 request as it did when it was live." in asks
+    assert [
+        ("rollback", "v0.2", "v0.1", "try the first", "skipped"),
+        ("update", "v0.1", "v0.2", "the newest again", "skipped"),
+        ("rollback", "v0.2", "v0.1", "complaints", "passed"),
+    ] == [tuple(entry[key] for key in ("action", "from", "to", "why", "verification")) for entry in log]
+    assert all(entry["who"].endswith("(console)") for entry in log)
+    assert "rollback v0.2 v0.1 passed complaints" in visitor("GET", deployed.path).text
+
+
+def roll_back(visitor: Visitor, client: Client, deployed: Deployed, revision: str, why: str) -> None:
+    """Serve a revision by the console, and wait until it does."""
+    assert 303 == visitor.send(f"{deployed.path}/rollback", revision=revision, why=why).status
+    client.wait_until_idle(deployed.deployment_id)
+
+
+def test_a_deployer_finds_what_the_console_did(tmp_path: Path) -> None:
+    """The next change has it in the history, and goes on from it."""
+    (tmp_path / "metadata.yaml").write_text("project_name: iris\nproject_version: v0.1\n", encoding="utf-8")
+    deployer = Deployer.local(tmp_path / "metadata.yaml")
+    sample = [[1.0], [2.0]]
+    for version, value in (("v0.1", 1.0), ("v0.2", 2.0)):
+        deployer.release(
+            DummyRegressor(strategy="constant", constant=value).fit(sample, [0, 1]), sample=sample, version=version
+        )
+    link = urlsplit(deployer.console_link())
+    visitor = Visitor.of(f"{link.scheme}://{link.netloc}", tmp_path / ".wml" / "ca.pem")
+    visitor("GET", f"{link.path}?{link.query}")
+    deployment_id = deployer.metadata.deployment_uid
+    visitor.send(f"/console/deployments/{deployment_id}/rollback", revision="1", why="too high")
+    while deployer.status().version != "v0.1":
+        time.sleep(0.05)
+    visitor.close()
+    deployer.rollback(to="v0.2")
+    told = deployer.history()[["action", "from", "to", "why", "verification"]].tail(2)
+
+    assert [("rollback", "v0.2", "v0.1", "too high", "passed"), ("rollback", "v0.1", "v0.2", None, "passed")] == [
+        *told.itertuples(index=False, name=None)
+    ]
+
+
+def test_two_versions_are_compared(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """With their metrics, and what became of them; any two of the space can be chosen."""
+    one, other = (f"{deployed.model_id}:{revision}" for revision in (1, 2))
+    text = visitor("GET", f"/console/compare?space={client.space_id}&one={quote(one)}&other={quote(other)}").text
+
+    assert "Version v0.1 v0.2 Model iris iris Revision 1 2" in text
+    assert "Metrics accuracy 0.9733 0.9733" in text
+    assert 404 == visitor("GET", f"/console/compare?space={client.space_id}&one=none").status
+
+
+def test_a_search_finds_by_name_id_and_tag(visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """What does not match is not shown, and nothing found is said."""
+    pages = [
+        visitor("GET", f"/?space={client.space_id}&q={text}").text for text in ("FLOW", deployed.model_id[:8], "x" * 9)
+    ]
+
+    assert [("0 deployments, 1 model"), ("0 deployments, 1 model"), ("0 deployments, 0 models")] == [
+        re.findall(r"\d deployments?, \d models?", page)[0] for page in pages
+    ]
+    assert "No deployment has “xxxxxxxxx” in its name" in pages[-1]
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "javascript"])
+def test_a_copied_call_predicts(language: str, visitor: Visitor, deployed: Deployed, tmp_path: Path) -> None:
+    """Each call gets a token and prints predictions, as it stands on the page."""
+    page = visitor("GET", deployed.path).html
+    [code] = re.findall(f'<pre tabindex="0" id="call-{language}">(.*?)</pre>', page, re.DOTALL)
+    program = {"curl": "bash", "python": sys.executable, "javascript": "node"}[language]
+    if shutil.which(program) is None or (language == "curl" and shutil.which("curl") is None):
+        pytest.skip(f"needs {language}")
+    path = tmp_path / "call.mjs"
+    path.write_text(unescape(code), encoding="utf-8")
+    trusted = {"NODE_EXTRA_CA_CERTS": str(visitor.server.info.ca_bundle)}
+    done = subprocess.run(
+        [program, str(path)], capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **trusted}
+    )
+
+    assert (0, True) == (done.returncode, '"predictions"' in done.stdout.replace("'", '"')), done.stderr
 
 
 def test_rolling_back_lets_the_other_revision_answer(
     visitor: Visitor, client: Client, deployed: Deployed, classifiers: tuple[Any, Any], rows: Rows
 ) -> None:
     """Under the same id, as after the patch of the API."""
-    sent = visitor.send(f"{deployed.path}/rollback", revision="1")
+    sent = visitor.send(f"{deployed.path}/rollback", revision="1", why="as it was")
     document = client.wait_until_idle(deployed.deployment_id)
     answer = client.predict(deployed.deployment_id, rows).json["predictions"][0]["values"]
 
@@ -220,9 +328,9 @@ def test_what_is_loading_is_told(server: LocalServer, visitor: Visitor, client: 
     """The version before serves meanwhile, a second change is refused, and the page asks again by itself."""
     server.pace("deployment", seconds=1.0)
     try:
-        visitor.send(f"{deployed.path}/rollback", revision="1")
+        visitor.send(f"{deployed.path}/rollback", revision="1", why="as it was")
         during = visitor("GET", deployed.path)
-        refused = visitor.send(f"{deployed.path}/rollback", revision="1")
+        refused = visitor.send(f"{deployed.path}/rollback", revision="1", why="as it was")
         client.wait_until_idle(deployed.deployment_id)
     finally:
         server.pace("deployment")
@@ -237,12 +345,13 @@ def test_a_version_that_does_not_load_is_gone_back_from(visitor: Visitor, client
     """The one before goes on serving, and the page says why."""
     replace(client, deployed.model_id, b"no archive", {})
     freeze(client, deployed.model_id, "broken")
-    visitor.send(f"{deployed.path}/rollback", revision="3")
+    visitor.send(f"{deployed.path}/rollback", revision="3", why="the newest")
     client.wait_until_idle(deployed.deployment_id)
     text = visitor("GET", deployed.path).text
 
     assert "ready Serves v0.2 , revision 2" in text
     assert "The last change failed." in text
+    assert re.search("update v0.2 . failed the newest", text)
 
 
 @pytest.mark.parametrize("revision", ["7", "", "latest' --", "99999999999999999999"])
@@ -250,7 +359,7 @@ def test_a_revision_that_is_not_there_changes_nothing(
     revision: str, visitor: Visitor, client: Client, deployed: Deployed
 ) -> None:
     """The page says what is missing."""
-    shown = visitor.send(f"{deployed.path}/rollback", revision=revision)
+    shown = visitor.send(f"{deployed.path}/rollback", revision=revision, why="as it was")
 
     assert (404, True) == (shown.status, "does not exist" in shown.text)
     assert "2" == client.deployment(deployed.deployment_id)["entity"]["asset"]["rev"]
@@ -267,11 +376,24 @@ def test_requests_are_listed(server: LocalServer, visitor: Visitor, client: Clie
 
     assert "2 requests, 1 failed" in every
     assert every.index("404 GET /ml/v4/models/none") < every.index(f"POST /ml/v4/deployments/{deployed.deployment_id}")
-    assert ("1 request, 1 failed", "1 request, 0 failed") == (
-        failed[failed.index("1 r") :][:19],
-        predictions[predictions.index("1 r") :][:19],
+    assert ("1 request, 1 failed", "1 request, 0 failed") == tuple(
+        text.partition("The newest first ")[2][:19] for text in (failed, predictions)
     )
-    assert "1 request, 0 failed" in visitor("GET", deployed.path).text
+    assert "1 request, 0 failed · half took at most" in visitor("GET", deployed.path).text
+
+
+def test_requests_can_be_filtered(server: LocalServer, visitor: Visitor, client: Client, deployed: Deployed) -> None:
+    """By deployment, and by what method, path and status contain; the icon that browsers ask for is no request."""
+    server.clear_requests()
+    client.predict(deployed.deployment_id, [[1, 2, 3, 4]])
+    client("GET", f"/ml/v4/models/none?{client.scope}")
+    icon = visitor("GET", "/favicon.ico")
+    counts = [
+        visitor("GET", f"/console/requests?{query}").text.partition("The newest first ")[2][:9]
+        for query in (f"deployment={deployed.deployment_id}", "q=404", "q=/MODELS/", "q=nowhere", "")
+    ]
+
+    assert (301, ["1 request", "1 request", "1 request", "0 request", "2 request"]) == (icon.status, counts)
 
 
 def test_the_log_can_be_stopped(visitor: Visitor) -> None:

@@ -15,7 +15,7 @@ import orjson
 from wml_deployer.server.errors import MORE_INFO
 from wml_deployer.server.http.connections import CONNECTION
 from wml_deployer.server.http.request_log import Entry
-from wml_deployer.server.http.routing import CONSOLE, CONTROL
+from wml_deployer.server.http.routing import CONSOLE, CONTROL, FAVICON
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,7 +56,7 @@ class Middleware:
         # Both clients join the host and the link to the next page with two slashes.
         scope["path"] = re.sub("/{2,}", "/", scope["path"])
         # Requests from the console and the control API are not logged.
-        if scope["path"] == "/" or scope["path"].startswith((CONTROL, CONSOLE)):
+        if scope["path"] in ("/", FAVICON) or scope["path"].startswith((CONTROL, CONSOLE)):
             inner = dict(scope)
             # Keep the token of a sign-in link out of uvicorn's access log.
             scope["query_string"] = b""

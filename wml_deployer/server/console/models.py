@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from wml_deployer.server.artifacts import models as artifacts
 from wml_deployer.server.console import versions
+from wml_deployer.server.deployments import history, snapshots
 from wml_deployer.server.deployments import models as deployments
-from wml_deployer.server.deployments import snapshots
 from wml_deployer.server.deployments.models import not_found
 from wml_deployer.server.errors import NotFoundError
 from wml_deployer.server.spaces.containers import PROJECT, SPACE
@@ -47,6 +47,7 @@ class Deployment:
         live: The version that is being served, if any.
         pending: The version that is being loaded, if any.
         failure: Why the last change failed.
+        history: The entries of its log, newest first.
         document: Document in the API.
 
     """
@@ -59,6 +60,7 @@ class Deployment:
     live: Version | None
     pending: Version | None
     failure: list[str]
+    history: list[dict[str, Any]]
     document: dict[str, Any]
 
     @property
@@ -72,6 +74,11 @@ class Deployment:
         """Serving name, if it has one."""
         parameters = self.document["entity"].get("online", {}).get("parameters", {})
         return parameters.get("serving_name") if isinstance(parameters, dict) else None
+
+    @property
+    def names(self) -> list[str]:
+        """What it can be called by in a prediction request: its id, and its serving name."""
+        return [name for name in (self.id, self.serving_name) if name]
 
     @property
     def tags(self) -> list[str]:
@@ -193,6 +200,7 @@ def as_deployment(transaction: Transaction, record: Record) -> Deployment:
         state=status["state"],
         live=_version_of(transaction, serving) if snapshots.SERVING in record.private else None,
         pending=_version_of(transaction, pending) if pending else None,
+        history=history.entries(record)[::-1],
         failure=[str(error.get("message", "")) for error in status.get("failure", {}).get("errors", ())],
         document=record.document,
     )

@@ -66,7 +66,9 @@ def spaces(transaction: Transaction) -> list[tuple[str, str]]:
     return [(record.id, record.name) for record in transaction.find(SPACE)]
 
 
-def space(transaction: Transaction, identifier: str, *, deployments: str | None, models: str | None) -> Space:
+def space(
+    transaction: Transaction, identifier: str, *, deployments: str | None, models: str | None, text: str = ""
+) -> Space:
     """Return a space.
 
     Args:
@@ -74,6 +76,7 @@ def space(transaction: Transaction, identifier: str, *, deployments: str | None,
         identifier: Id of the space.
         deployments: Where the page of deployments starts (see `Page.older`); None for the first one.
         models: Where the page of models starts.
+        text: What the name, id or tags of a deployment or model must contain.
 
     Raises:
         NotFoundError: The space does not exist.
@@ -83,6 +86,13 @@ def space(transaction: Transaction, identifier: str, *, deployments: str | None,
     record = transaction.get(SPACE, identifier)
     if record is None:
         raise NotFoundError(f"The space with id '{identifier}' does not exist.", code="space_does_not_exist")
+    if text:
+        return Space(
+            record.id,
+            record.name,
+            _found(transaction, record.id, (DEPLOYMENT,), text, partial(_deployments, transaction)),
+            _found(transaction, record.id, KINDS, text, partial(_models, transaction, record.id)),
+        )
     return Space(
         record.id,
         record.name,
@@ -106,6 +116,24 @@ def _page(
         first=after is None,
         older=members[-1].sequence if len(found) > PAGE else None,
     )
+
+
+def _found(
+    transaction: Transaction,
+    container: str,
+    kinds: tuple[str, ...],
+    text: str,
+    render: Callable[[list[Record]], list[_T]],
+) -> Page[_T]:
+    text = text.lower()
+    records = [record for kind in kinds for record in transaction.find(kind, container) if text in _searched(record)]
+    newest = sorted(records, key=lambda record: record.sequence, reverse=True)
+    return Page(members=render(newest[:PAGE]), total=len(records), first=True, older=None)
+
+
+def _searched(record: Record) -> str:
+    tags = record.metadata.get("tags")
+    return " ".join([record.name, record.id, *map(str, tags if isinstance(tags, list) else ())]).lower()
 
 
 def _start(after: str | None) -> int | None:

@@ -14,7 +14,7 @@ from wml_deployer.server.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["example", "to_body"]
+__all__ = ["example", "example_row", "to_body"]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -59,8 +59,19 @@ def example(fields: Sequence[tuple[str, str]]) -> str:
     """
     if not fields:
         return ""
-    row = ["0" if _is_numeric(kind) else "false" if kind == "bool" else "text" for _, kind in fields]
+    row = [value if isinstance(value, str) else str(value).lower() for value in example_row(fields)]
     return f"{','.join(_quoted(name) for name, _ in fields)}\n{','.join(row)}\n"
+
+
+def example_row(fields: Sequence[tuple[str, str]]) -> list[object]:
+    """Return an example row for the model's columns.
+
+    Example:
+        >>> example_row([("age", "float64"), ("smokes", "bool"), ("city", "object")])
+        [0, False, 'text']
+
+    """
+    return [0 if _is_numeric(kind) else False if kind == "bool" else "text" for _, kind in fields]
 
 
 def _from_json(text: str) -> dict[str, Any]:

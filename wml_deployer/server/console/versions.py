@@ -41,6 +41,7 @@ class Version:
         fields: Name and type of the columns, in order; empty if unknown.
         classes: Labels of the probabilities; empty if unknown.
         facts: Other facts, as label and text.
+        details: Of the facts that have several parts, such as metrics, label, name and text of each part.
 
     """
 
@@ -57,11 +58,27 @@ class Version:
     fields: tuple[tuple[str, str], ...] = ()
     classes: tuple[str, ...] = ()
     facts: list[tuple[str, str]] = field(default_factory=list)
+    details: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """The name to show."""
         return self.name or (f"revision {self.revision}" if self.revision else "not a revision")
+
+    @property
+    def title(self) -> str:
+        """The name of the artifact, which is the same for all its versions: this library adds that of the version."""
+        return self.model_name.removesuffix(f"_{self.name}") or self.model_name
+
+    @property
+    def key(self) -> str:
+        """Identifies it in addresses and forms."""
+        return f"{self.model_id}:{self.revision or ''}"
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of its content, if the library that stored it has written it down."""
+        return next((text for label, text in self.facts if label == "digest"), None)
 
     @property
     def remark(self) -> str:
@@ -112,7 +129,15 @@ def _version(transaction: Transaction, artifact: Record, document: dict[str, Any
         fields=tuple(_fields(entity)),
         classes=tuple(_classes(custom)),
         facts=[(key.replace("_", " "), text) for key, text in custom_facts.items() if key != "version" and text],
+        details=dict(_details(custom)),
     )
+
+
+def _details(custom: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    for value in custom.values():
+        for label, parts in value.items() if isinstance(value, dict) else ():
+            for name, part in parts.items() if isinstance(parts, dict) else ():
+                yield (label.replace("_", " "), str(name)), _text(part)
 
 
 def _name_in(message: Any) -> str | None:

@@ -8,9 +8,10 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wml_deployer.server.deployments import models, snapshots
+from wml_deployer.server.deployments import history, models, snapshots
 from wml_deployer.server.deployments.models import BusyError, DeploymentError
 from wml_deployer.server.deployments.snapshots import serving_spec_of
+from wml_deployer.server.deployments.verification import verify
 from wml_deployer.server.errors import check_labels
 from wml_deployer.server.http.patch import Operation, apply
 from wml_deployer.server.runtimes import LoadError
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     from wml_deployer.server.storage.records import Record
     from wml_deployer.server.storage.transaction import Transaction
 
-__all__ = ["FollowUp", "finish_change", "load_pending", "message", "resume", "scaling_text", "update"]
+__all__ = [
+    "FollowUp",
+    "finish_change",
+    "load_pending",
+    "message",
+    "request_verification",
+    "resume",
+    "scaling_text",
+    "update",
+]
 
 _IN_METADATA = ("tags", "owner")
 _IN_BOTH = ("name", "description")
@@ -84,6 +94,22 @@ def update(context: Context, transaction: Transaction, record: Record, operation
     return follow_up
 
 
+def request_verification(context: Context, record: Record, entry: dict[str, Any]) -> None:
+    """Let a change of the asset that has just begun be verified, and written to the deployment's log.
+
+    Args:
+        context: The running service.
+        record: The deployment.
+        entry: What its log is to say, without time and verification.
+
+    """
+    entry = {**entry, "verification": "skipped"}
+    if record.entity["status"]["state"] in models.TRANSIENT_STATES:
+        record.private["entry"] = entry
+    else:
+        _log(context, record, entry, None)
+
+
 def finish_change(context: Context, transaction: Transaction, record: Record, failure: dict[str, Any] | None) -> None:
     """Finish the initialization, update or scaling of a deployment.
 
@@ -96,6 +122,9 @@ def finish_change(context: Context, transaction: Transaction, record: Record, fa
     """
     status = record.entity["status"]
     previous, scaling = record.private.pop("previous", None), status.pop("scaling", None)
+    entry = record.private.pop("entry", None)
+    if entry is not None:
+        _log(context, record, entry, failure)
     status.pop("message", None)
     if previous is not None or scaling is not None:
         record.metadata["modified_at"] = context.clock.stamp()
@@ -110,6 +139,15 @@ def finish_change(context: Context, transaction: Transaction, record: Record, fa
         # Without an earlier content there is nothing to revert to.
         status["state"] = "ready" if snapshots.SERVING in record.private else "failed"
     transaction.save(record)
+
+
+def _log(context: Context, record: Record, entry: dict[str, Any], failure: dict[str, Any] | None) -> None:
+    when = context.clock.now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    if failure is None:
+        live = {"version": entry.get("to"), "digest": entry.get("digest")}
+        history.add_entry(record, {"when": when, **entry}, live=live if all(live.values()) else {})
+    else:
+        history.add_entry(record, {"when": when, **entry, "verification": "failed"}, live=None)
 
 
 def _check(record: Record, operations: list[Operation]) -> None:
@@ -243,7 +281,7 @@ async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, di
     try:
         slot = snapshots.PENDING if snapshots.PENDING in record.private else snapshots.SERVING
         spec = serving_spec_of(context, record, slot)
-        return await context.serving.start(spec, partial(_report, context, record)), None
+        pool = await context.serving.start(spec, partial(_report, context, record))
     except LoadError as error:
         return None, _failure(context, error.code, error.message)
     except Exception as error:
@@ -251,6 +289,14 @@ async def _load(context: Context, record: Record) -> tuple[WorkerPool | None, di
         _LOGGER.exception("Deployment %s was not loaded.", record.id)
         message = f"The service failed to load the asset ({type(error).__name__}: {error}). Its log has the traceback."
         return None, _failure(context, "model_load_failed", message)
+    answers = context.answers.of(record.id, record.entity["asset"]) if "entry" in record.private else ()
+    fault = await verify(pool, answers)
+    if answers:
+        record.private["entry"]["verification"] = "failed" if fault else "passed"
+    if fault is None:
+        return pool, None
+    await pool.stop()
+    return None, _failure(context, "verification_failed", f"The version did not pass its verification. {fault}")
 
 
 def _report(context: Context, loaded: Record, text: str) -> None:
@@ -268,6 +314,8 @@ def _finish(context: Context, loaded: Record, failure: dict[str, Any] | None) ->
         record = transaction.get(models.KIND, loaded.id)
         if record is None or record.entity["asset"] != loaded.entity["asset"]:
             return False
+        if "entry" in loaded.private:
+            record.private["entry"] = loaded.private["entry"]
         finish_change(context, transaction, record, failure)
         return True
 

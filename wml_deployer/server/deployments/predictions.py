@@ -9,6 +9,7 @@ from starlette.responses import Response
 from wml_deployer.server.deployments import models, snapshots
 from wml_deployer.server.deployments.models import DeploymentError, NotReadyError, not_found
 from wml_deployer.server.deployments.snapshots import serving_spec_of
+from wml_deployer.server.deployments.verification import Answer, served_asset
 from wml_deployer.server.errors import ServiceError
 from wml_deployer.server.http.routing import JsonResponse
 from wml_deployer.server.runtimes import LoadError, PredictionError
@@ -66,7 +67,17 @@ async def score(context: Context, identifier: str, body: Callable[[], Awaitable[
         raise _PredictionRefusedError(error) from error
     except LoadError as error:
         raise DeploymentError(error.message, code=error.code) from error
+    if context.answers.wants(record):
+        _keep(context, record, Answer(content, answer))
     return Response(answer, media_type="application/json")
+
+
+def _keep(context: Context, before: Record, answer: Answer) -> None:
+    """Keep an answer, unless another version may have given it: the deployment must be as it was before."""
+    with context.store.reading() as transaction:
+        record = transaction.get(models.KIND, before.id)
+    if record is not None and served_asset(record) == served_asset(before):
+        context.answers.keep(record, answer)
 
 
 def _require_ready(record: Record) -> None:

@@ -7,25 +7,47 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
 
-__all__ = ["FILTERS", "Entry", "LogView", "RequestLog", "newest", "predictions_of"]
+__all__ = [
+    "FILTERS",
+    "Entry",
+    "LogView",
+    "RequestLog",
+    "has_failed",
+    "newest",
+    "predicted",
+    "predictions",
+    "predictions_of",
+    "quantile",
+]
 
 _KEPT = 10_000
 _FAILED = 400
 _SHOWN, _SHOWN_OF_ONE = 100, 10
 _PREDICTIONS = re.compile(r"/ml/v4/deployments/(?P<id>[^/]+)/predictions")
 
+
+def predicted(entry: Entry) -> str | None:
+    """Return the id or serving name of the deployment that a prediction was requested of; None for other requests."""
+    match = _PREDICTIONS.fullmatch(entry.path)
+    return match["id"] if match else None
+
+
+def has_failed(entry: Entry) -> bool:
+    """Return whether a request was refused, failed or was dropped."""
+    return entry.status >= _FAILED or entry.status == 0
+
+
 FILTERS: dict[str, Callable[[Entry], bool]] = {
     "all": lambda _entry: True,
-    "predictions": lambda entry: _PREDICTIONS.fullmatch(entry.path) is not None,
-    "failed": lambda entry: entry.status >= _FAILED or entry.status == 0,
+    "predictions": lambda entry: predicted(entry) is not None,
+    "failed": has_failed,
 }
 """Filters of the log, by the name that the console shows."""
 
@@ -90,35 +112,75 @@ class LogView:
 
     Attributes:
         entries: The newest matching requests, newest first.
-        count: Number of matching requests.
-        failed: Number of those that failed.
-        median: Their median duration in milliseconds; None if there are none.
+        matching: All of them, oldest first.
 
     """
 
     entries: list[Entry]
-    count: int
-    failed: int
-    median: float | None
+    matching: list[Entry]
+
+    @property
+    def count(self) -> int:
+        """Number of matching requests."""
+        return len(self.matching)
+
+    @property
+    def failed(self) -> int:
+        """Number of those that failed."""
+        return sum(map(has_failed, self.matching))
+
+    @property
+    def median(self) -> float | None:
+        """Their median duration in milliseconds; None if there are none."""
+        return quantile(self.matching, 50)
 
 
-def newest(log: Iterable[Entry], name: str) -> LogView:
-    """Return the requests that match a filter; all of them if there is no filter of this name."""
-    return _log(entry for entry in log if FILTERS.get(name, FILTERS["all"])(entry))
+def newest(log: Iterable[Entry], name: str, *, names: Collection[str] = (), text: str = "") -> LogView:
+    """Return the requests that match.
 
+    Args:
+        log: The request log.
+        name: Name of a filter; all requests if there is none of this name.
+        names: Id and serving name of a deployment, for only those of its predictions.
+        text: What method, path or status contain.
 
-def predictions_of(log: Iterable[Entry], *names: str | None) -> LogView:
-    """Return the prediction requests of a deployment, by its id or serving name."""
-    found = ((entry, _PREDICTIONS.fullmatch(entry.path)) for entry in log)
-    return _log((entry for entry, match in found if match and match["id"] in names), _SHOWN_OF_ONE)
-
-
-def _log(entries: Iterable[Entry], shown: int = _SHOWN) -> LogView:
-    kept = list(entries)
-    times = [entry.seconds * 1000 for entry in kept]
-    return LogView(
-        list(islice(reversed(kept), shown)),
-        len(kept),
-        sum(map(FILTERS["failed"], kept)),
-        median(times) if times else None,
+    """
+    matches = FILTERS.get(name, FILTERS["all"])
+    text = text.lower()
+    return _view(
+        entry
+        for entry in log
+        if matches(entry)
+        and (not names or predicted(entry) in names)
+        and (not text or text in f"{entry.method} {entry.path} {entry.status}".lower())
     )
+
+
+def predictions_of(log: Iterable[Entry], names: Collection[str]) -> LogView:
+    """Return the prediction requests of a deployment, given by its id and serving name."""
+    return _view((entry for entry in log if predicted(entry) in names), _SHOWN_OF_ONE)
+
+
+def predictions(log: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Return the prediction requests by the id or serving name that they name."""
+    found: dict[str, list[Entry]] = {}
+    for entry in log:
+        if (name := predicted(entry)) is not None:
+            found.setdefault(name, []).append(entry)
+    return found
+
+
+def quantile(entries: Collection[Entry], percent: int) -> float | None:
+    """Return how many milliseconds the given share of the requests took at most; None without requests.
+
+    It is the time of one of them, the nearest rank.
+    """
+    if not entries:
+        return None
+    times = sorted(entry.seconds for entry in entries)
+    return times[max(-(-len(times) * percent // 100) - 1, 0)] * 1000
+
+
+def _view(entries: Iterable[Entry], shown: int = _SHOWN) -> LogView:
+    matching = list(entries)
+    return LogView(list(islice(reversed(matching), shown)), matching)

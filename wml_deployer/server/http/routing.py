@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONSOLE",
     "CONTROL",
+    "FAVICON",
     "Call",
     "Download",
     "JsonResponse",
@@ -50,6 +51,8 @@ CONTROL = "/control/v1"
 """Prefix of the control API; its requests are not logged and get no faults."""
 CONSOLE = "/console/"
 """Prefix of the console, whose first page is ``/``; the same holds for its requests."""
+FAVICON = "/favicon.ico"
+"""What browsers ask for beside a page, whatever it says about its icon."""
 
 _ANONYMOUS = Caller("", "software")
 _CHUNK = 256 * 1024
