@@ -1,4 +1,4 @@
-"""What a newcomer does: copy the README's blocks into a notebook, then follow one guide, in an empty home.
+"""What a newcomer does: copy the README's blocks into a notebook, run it twice, and follow one guide, in an empty home.
 
 Run by ``nox -s browser`` in an environment that holds the built wheel and a notebook, and nothing else. Prints how
 long each part took; a cell that fails, warns or writes to the error stream fails the whole.
@@ -23,7 +23,7 @@ GUIDE = ROOT / "docs" / "pages" / "how-to" / "rollouts.md"
 
 
 def notebook_of(steps: list[Step], folder: Path) -> Any:
-    """Lay the files that the page shows, and make a cell of each block that runs."""
+    """Lay the files that the page shows, and make a cell of each block that runs, and all of them once more."""
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     for step in steps:
         if step.kind == "file":
@@ -31,6 +31,8 @@ def notebook_of(steps: list[Step], folder: Path) -> Any:
         elif step.kind in {"python", "shell"}:
             prefix = "%%bash\n" if step.kind == "shell" else ""
             notebook.cells.append(nbformat.v4.new_code_cell(prefix + step.code))  # type: ignore[no-untyped-call]
+    # Everybody runs a notebook again.
+    notebook.cells += [nbformat.v4.new_code_cell(cell.source) for cell in notebook.cells]  # type: ignore[no-untyped-call]
     return notebook
 
 

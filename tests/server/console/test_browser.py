@@ -101,6 +101,19 @@ def page(browser: Browser, service: LocalServer) -> Iterator[Page]:
         yield opened
 
 
+CHANGES = (
+    ("2026-01-12T09:30:00Z", "deploy", None, "v0.1", "first trial"),
+    ("2026-02-02T14:05:00Z", "update", "v0.1", "v0.2", "less regularised"),
+    ("2026-02-09T08:20:00Z", "rollback", "v0.2", "v0.1", "complaints about virginica"),
+    ("2026-02-16T16:45:00Z", "update", "v0.1", "v0.2", "with the new labels"),
+)
+NAMES = ("when", "action", "from", "to", "why")
+LOG = [{**dict(zip(NAMES, change, strict=True)), "verification": "passed", "who": "ana"} for change in CHANGES]
+HISTORY = {"wml_deployer": {"project": "iris", "log": LOG}}
+SHOWN = ("scores", "rollback", "compare", "requests")
+"""Pages that the documentation shows."""
+
+
 def opened(page: Page, name: str, service: LocalServer, deployed: Deployed) -> None:
     """Go to a page as its name says."""
     paths = {
@@ -134,8 +147,10 @@ def findings(
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415
 
     axe, found, folder = Axe(), {}, os.environ.get("WML_SCREENSHOTS")
-    deployed = deploy(api, archives, name="iris-Deployment")
-    api.predict(deployed.deployment_id, [[6.0, 2.7, 4.5, 1.5]], fields=FIELDS)
+    deployed = deploy(api, archives, name="iris-Deployment", custom=HISTORY)
+    for number in range(30):
+        api.predict(deployed.deployment_id, [[6.0, 2.7, 4.5, 1.5]] * (number + 1), fields=FIELDS)
+    api.predict(deployed.deployment_id, [["long"]])
     with window(browser, request.param) as page:
         page.goto(service.console_link())
         page.wait_for_url(f"{service.url}/")
@@ -143,7 +158,7 @@ def findings(
             opened(page, name, service, deployed)
             violations = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
             found[name] = [f"{each['impact']}: {each['id']}: {each['help']}" for each in violations]
-            if folder:
+            if folder and name in SHOWN:
                 page.screenshot(path=Path(folder) / f"console-{name}-{request.param}.png", full_page=True)
     return found
 

@@ -276,7 +276,7 @@ def test_two_versions_are_compared(visitor: Visitor, client: Client, deployed: D
     text = visitor("GET", f"/console/compare?space={client.space_id}&one={quote(one)}&other={quote(other)}").text
 
     assert "Version v0.1 v0.2 Model iris iris Revision 1 2" in text
-    assert "Metrics accuracy 0.9733 0.9733" in text
+    assert "Metrics accuracy 0.9533 0.9733 +0.02" in text
     assert 404 == visitor("GET", f"/console/compare?space={client.space_id}&one=none").status
 
 
