@@ -110,6 +110,7 @@ CHANGES = (
 NAMES = ("when", "action", "from", "to", "why")
 LOG = [{**dict(zip(NAMES, change, strict=True)), "verification": "passed", "who": "ana"} for change in CHANGES]
 HISTORY = {"wml_deployer": {"project": "iris", "log": LOG}}
+TALLEST = 2000
 SHOWN = ("scores", "rollback", "compare", "requests")
 """Pages that the documentation shows."""
 
@@ -148,8 +149,9 @@ def findings(
 
     axe, found, folder = Axe(), {}, os.environ.get("WML_SCREENSHOTS")
     deployed = deploy(api, archives, name="iris-Deployment", custom=HISTORY)
-    for number in range(30):
-        api.predict(deployed.deployment_id, [[6.0, 2.7, 4.5, 1.5]] * (number + 1), fields=FIELDS)
+    for number in range(40):
+        service.advance_clock(20 + number % 3 * 15)
+        api.predict(deployed.deployment_id, [[6.0, 2.7, 4.5, 1.5]] * (number * 7 % 11 + 1), fields=FIELDS)
     api.predict(deployed.deployment_id, [["long"]])
     with window(browser, request.param) as page:
         page.goto(service.console_link())
@@ -159,7 +161,12 @@ def findings(
             violations = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
             found[name] = [f"{each['impact']}: {each['id']}: {each['help']}" for each in violations]
             if folder and name in SHOWN:
-                page.screenshot(path=Path(folder) / f"console-{name}-{request.param}.png", full_page=True)
+                # The calls name the folder of this machine, and the list of requests is long.
+                page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = false })")
+                height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+                clip = {"x": 0, "y": 0, "width": DESKTOP, "height": height}
+                path = Path(folder) / f"console-{name}-{request.param}.png"
+                page.screenshot(path=path, full_page=True, clip=clip)
     return found
 
 

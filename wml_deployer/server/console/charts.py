@@ -177,7 +177,8 @@ def _top(highest: float) -> float:
 
 
 def _rows(top: float, unit: str) -> list[tuple[float, str]]:
-    values = (0, top) if top == 1 and not unit else (0, top / 2, top)
+    # There is no half of a request.
+    values = (0, top / 2, top) if unit or top % 2 == 0 else (0, top)
     return [(_y(value, top), f"{value:,g}{unit}") for value in values]
 
 
