@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
+    from wml_deployer._rollout.preparing import VersionSource
     from wml_deployer._scoring import ArrowRowsT
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
@@ -73,10 +74,17 @@ class StoredModel:
     software_specification: str
     schema: Schema | None = field(default=None, repr=False)
     route: Route = "native"
+    _source: VersionSource | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def from_version(cls, version: Version) -> Self:
-        """Make the handle of a version that metadata.lock keeps."""
+    def from_version(cls, version: Version, source: VersionSource | None = None) -> Self:
+        """Make the handle of a version that metadata.lock keeps.
+
+        Args:
+            version: The version.
+            source: Where it is stored, from which other deployment spaces can take it.
+
+        """
         return cls(
             version=version.name,
             id=version.model_id,
@@ -86,7 +94,12 @@ class StoredModel:
             software_specification=version.software_specification,
             schema=version.schema,
             route=version.route,
+            _source=source,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the connection to its space here: elsewhere, a pickled handle names a version of the same space."""
+        return {**self.__dict__, "_source": None}
 
     def _repr_html_(self) -> str:
         return view_of(self).html
@@ -104,6 +117,7 @@ class Deployment:
         version: Name of the version that serves, where this project knows it.
         model_id: The model asset that serves.
         revision: Its revision.
+        space: Name of the deployment space.
         action: What the call that returned this did: ``"deployed"``, ``"updated"``, ``"rolled back"``,
             ``"configured"`` (how it is served was changed, and not what), ``"unchanged"``; ``None`` where it looked
             only.
@@ -134,6 +148,7 @@ class Deployment:
     model_id: str
     revision: str | None
     action: Done | None = field(repr=False, compare=False, default=None, kw_only=True)
+    space: str | None = field(default=None, kw_only=True)
     raw: dict[str, Any] = field(repr=False, compare=False)
     _client: Client = field(repr=False, compare=False)
     _schema: Schema | None = field(repr=False, compare=False, default=None)
@@ -171,6 +186,7 @@ class Deployment:
             _client=client,
             _schema=version.schema if version else None,
             _versions=versions if version is None or version in versions else (*versions, version),
+            space=client.scope.name or client.scope.id,
             _hooks=hooks,
         )
 
@@ -408,7 +424,8 @@ def _(stored: StoredModel) -> View:
 
 @view_of.register(Deployment)
 def _(deployment: Deployment) -> View:
-    facts = {name: getattr(deployment, name) for name in ("name", "id", "version", "route", "model_id", "revision")}
+    named = ("name", "id", "version", "route", "model_id", "revision", "space")
+    facts = {name: getattr(deployment, name) for name in named}
     options = {
         name: getattr(deployment, name) for name in ("serving_name", "description", "tags", "hardware", "copies")
     }

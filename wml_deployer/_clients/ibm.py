@@ -211,6 +211,11 @@ class IBMClient(SpaceCalls, DirectCalls):
             return None
         return None if found in {_NOT_FOUND, "None"} else found
 
+    def read_extension(self, extension_id: str, path: Path) -> None:
+        """Download the file of a package extension."""
+        with self._calling("download the package extension"):
+            self._client.package_extensions.download(extension_id, str(path))
+
     def delete_extension(self, extension_id: str) -> None:
         """Delete a package extension."""
         with self._calling("delete the package extension"):

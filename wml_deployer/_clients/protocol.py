@@ -155,6 +155,9 @@ class Client(Protocol):
     def extension_called(self, name: str) -> str | None:
         """Return the id of the package extension of this name; ``None`` where there is none."""
 
+    def read_extension(self, extension_id: str, path: Path) -> None:
+        """Download the file of a package extension."""
+
     def delete_extension(self, extension_id: str) -> None:
         """Delete a package extension."""
 

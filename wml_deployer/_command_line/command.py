@@ -85,20 +85,20 @@ def command(
     return make
 
 
-def open_project(given: argparse.Namespace) -> Deployer:
-    """Open the project of a command with its credentials."""
+def open_project(given: argparse.Namespace, credentials: str | None = None) -> Deployer:
+    """Open the project of a command with its credentials, or with others."""
     from wml_deployer.deployer import Deployer  # noqa: PLC0415 - --help answers at once
 
-    metadata = given.project / "metadata.yaml"
-    if given.credentials in {"local", "env"}:
-        return Deployer(read_credentials(given), metadata)
-    return Deployer.from_files(given.credentials, metadata)
+    metadata, chosen = given.project / "metadata.yaml", credentials or given.credentials
+    if chosen in {"local", "env"}:
+        return Deployer(read_credentials(chosen), metadata)
+    return Deployer.from_files(chosen, metadata)
 
 
-def read_credentials(given: argparse.Namespace) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
+def read_credentials(text: str) -> CloudCredentials | SoftwareCredentials | LocalCredentials:
     """Read the credentials of a command: of the embedded service, of the environment alone, or a file."""
     from wml_deployer.credentials import LocalCredentials, load_credentials  # noqa: PLC0415 - --help answers at once
 
-    if given.credentials == "local":
+    if text == "local":
         return LocalCredentials()
-    return load_credentials(None if given.credentials == "env" else given.credentials)
+    return load_credentials(None if text == "env" else text)

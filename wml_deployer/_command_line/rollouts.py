@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from wml_deployer._command_line.arguments import (
@@ -52,14 +53,25 @@ def update(given: argparse.Namespace) -> Result:
         )
 
 
-@command("deploy the first time, afterwards update; nothing when this content is live", *_ROLLOUT, ALLOW_SCHEMA_CHANGE)
+@command(
+    "deploy the first time, afterwards update; nothing when this content is live",
+    *_ROLLOUT,
+    ALLOW_SCHEMA_CHANGE,
+    argument(
+        "--from",
+        dest="source",
+        metavar="CREDENTIALS",
+        help="take the model from another space: it is the name of a version that is stored there",
+    ),
+)
 def release(given: argparse.Namespace) -> Result:
     """Deploy or update, or find that nothing is to be done."""
-    options = _rollout_options(given)
-    with open_project(given) as deployer:
-        return Result(
-            deployment_facts(deployer.release(given.model, allow_schema_change=given.allow_schema_change, **options))
-        )
+    options = {**_rollout_options(given), "allow_schema_change": given.allow_schema_change}
+    with ExitStack() as stack:
+        deployer, model = stack.enter_context(open_project(given)), given.model
+        if given.source is not None:
+            model = stack.enter_context(open_project(given, given.source)).version(str(given.model))
+        return Result(deployment_facts(deployer.release(model, **options)))
 
 
 @command(
@@ -87,10 +99,19 @@ def scale(given: argparse.Namespace) -> Result:
         return Result(deployment_facts(scaled))
 
 
-@command("tell what serves", PROJECT, CREDENTIALS, TIMEOUT)
+@command(
+    "tell what serves",
+    *(PROJECT, CREDENTIALS, TIMEOUT),
+    argument("--all", action="store_true", help="in every space of the project, as metadata.lock has it"),
+)
 def status(given: argparse.Namespace) -> Result:
-    """Look up the deployment."""
+    """Look up the deployment, or what is live in which space."""
     with open_project(given) as deployer:
+        if given.all:
+            found = deployer.spaces()
+            rows = found.where(found.notna(), None).to_dict("records")
+            listed = [{str(name): value for name, value in row.items()} for row in rows]
+            return Result(listed, None if listed else "Nothing was stored yet.")
         return Result(deployment_facts(deployer.status(timeout=given.timeout)))
 
 
@@ -113,6 +134,18 @@ def _rollout_options(given: argparse.Namespace) -> dict[str, Any]:
 
 def deployment_facts(deployment: Deployment) -> dict[str, Any]:
     """Return what is told of a deployment; first what was done, where something was."""
-    names = ("id", "name", "url", "state", "version", "model_id", "revision", "hardware", "copies", "serving_name")
+    names = (
+        "id",
+        "name",
+        "url",
+        "state",
+        "version",
+        "model_id",
+        "revision",
+        "space",
+        "hardware",
+        "copies",
+        "serving_name",
+    )
     done = {} if deployment.action is None else {"action": deployment.action}
     return {**done, **{name: getattr(deployment, name) for name in names}}

@@ -19,7 +19,7 @@ def spaces(given: argparse.Namespace) -> Result:
     """List the spaces."""
     from wml_deployer.spaces import list_spaces  # noqa: PLC0415 - --help answers at once
 
-    found = list_spaces(read_credentials(given), timeout=given.timeout)
+    found = list_spaces(read_credentials(given.credentials), timeout=given.timeout)
     rows = found.astype(object).where(found.notna(), None).to_dict("records")
     return Result([{str(name): value for name, value in row.items()} for row in rows], None if rows else "None.")
 
@@ -40,7 +40,7 @@ def create(given: argparse.Namespace) -> Result:
     from wml_deployer.spaces import create_space  # noqa: PLC0415 - --help answers at once
 
     made = create_space(
-        read_credentials(given),
+        read_credentials(given.credentials),
         given.space,
         description=given.description,
         runtime=given.runtime,

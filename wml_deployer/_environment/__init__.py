@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wml_deployer.packaging import Carrier
     from wml_deployer.specifications import Specification
 
-__all__ = ["Environment", "derived_name", "is_derived_name"]
+__all__ = ["Environment", "base_name", "derived_name", "is_derived_name"]
 
 _DERIVED = re.compile(r"(?P<base>.+)-wml_deployer-[0-9a-f]{12}")
 
@@ -107,6 +107,18 @@ def derived_name(base: str, environment: Environment) -> str:
 
     """
     return f"{base}-wml_deployer-{environment.digest}"
+
+
+def base_name(name: str) -> str:
+    """Return the name of the runtime that a specification was derived from, or its own name.
+
+    Example:
+        >>> base_name("runtime-25.1-py3.12-wml_deployer-0123456789ab"), base_name("runtime-25.1-py3.12")
+        ('runtime-25.1-py3.12', 'runtime-25.1-py3.12')
+
+    """
+    found = _DERIVED.fullmatch(name)
+    return found["base"] if found else name
 
 
 def is_derived_name(name: str) -> bool:

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -20,7 +21,7 @@ from wml_deployer.errors import Fault, ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Code", "pack_code", "write_distribution"]
+__all__ = ["Code", "pack_code", "unpack_code", "write_distribution"]
 
 _LARGEST = 50 * 2**20
 """Bytes of own code that are packed: more is data, which belongs into the model."""
@@ -89,13 +90,42 @@ def pack_code(paths: Sequence[str | os.PathLike[str]]) -> Code:
     size = sum(map(len, files.values()))
     if size > _LARGEST:
         raise _unusable([Fault("code", f"it has {size:,} bytes", f"at most {_LARGEST:,}: keep data out of packages")])
-    digest = hashlib.sha256()
-    for name, data in sorted(files.items()):
-        digest.update(f"{len(name)} {name} {len(data)} ".encode() + data)
-    identity = digest.hexdigest()
+    identity = _digest(files)
     packed = io.BytesIO()
     write_distribution(packed, f"wml-deployer-code-{identity[:12]}", files)
     return Code(identity, tuple(sorted(names)), packed.getvalue())
+
+
+def unpack_code(archive: bytes) -> Code:
+    """Read own packages that were packed before.
+
+    Args:
+        archive: What :func:`pack_code` made.
+
+    Example:
+        >>> import tempfile
+        >>> module = Path(tempfile.mkdtemp(), "helpers.py")
+        >>> _ = module.write_text("RATE = 2")
+        >>> code = pack_code([module])
+        >>> unpack_code(code.archive) == code
+        True
+
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            members = {name.partition("/")[2]: packed.read(name) for name in packed.namelist()}
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(f"The own packages cannot be read: {error}", next_step="Give the packages again.") from error
+    files = {name: data for name, data in members.items() if name not in {"setup.py", "PKG-INFO"}}
+    modules = {name.partition("/")[0].removesuffix(".py") for name in files}
+    return Code(_digest(files), tuple(sorted(modules)), archive)
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        digest.update(f"{len(name)} {name} {len(data)} ".encode() + data)
+    return digest.hexdigest()
 
 
 def _faults(root: Path) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import sys
 from contextlib import ExitStack
@@ -20,12 +21,12 @@ from wml_deployer._functions import is_maker, loader, modules_by_value, outputs
 from wml_deployer.errors import PackagingError
 from wml_deployer.packaging import Carrier, Package
 from wml_deployer.packaging._gzip import GzipWriter
-from wml_deployer.packaging._pickles import scan_pickles
+from wml_deployer.packaging._pickles import PickleScan, scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["LARGEST_CONTENT", "LARGEST_MODEL", "pack_function", "pack_score_function"]
+__all__ = ["LARGEST_CONTENT", "LARGEST_MODEL", "pack_function", "pack_score_function", "scan_function"]
 
 LARGEST_CONTENT = 100 * 1024**2
 """Bytes of the packed model that a function carries at most: Python holds the module's source several times over while
@@ -39,6 +40,9 @@ times as much of a deployment's 8 GB.
 
 _PROTOCOL = 4
 """Read by every runtime of the service."""
+
+_CARRIED = re.compile(r"[( ]'(H4sI[A-Za-z0-9+/]{16,}={0,2})'(?:,\n\))?\)?[.(a-z)]*\n\Z")
+"""The packed model in the last statement of a module; what gzip wrote begins with these letters in Base64."""
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -77,6 +81,22 @@ def pack_score_function(function: Callable[..., Any], identity: str) -> Package:
     """
     call = "()" if is_maker(function) else ""
     return _packed(function, "load(", f"){call}", identity)
+
+
+def scan_function(path: Path) -> PickleScan:
+    """Read what the model imports that a stored function carries; nothing of a function that was not packed here.
+
+    Args:
+        path: The gzipped module.
+
+    """
+    carried = _CARRIED.search(gzip.decompress(path.read_bytes()).decode(errors="replace"))
+    if carried is None:
+        return PickleScan()
+    with TemporaryDirectory(prefix="wml_deployer-") as folder:
+        pickled = Path(folder, "model.pkl")
+        pickled.write_bytes(gzip.decompress(base64.b64decode(carried[1])))
+        return scan_pickles(pickled)
 
 
 def _packed(model: object, before: str, after: str, identity: str) -> Package:

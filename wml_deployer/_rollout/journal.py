@@ -162,6 +162,7 @@ def log_entry(
         revision=now.revision if now else None,
         digest=now.digest if now else None,
         route=now.route if now else None,
+        origin=now.origin if now else None,
         why=why,
         verification=verification,
         who=_user(),

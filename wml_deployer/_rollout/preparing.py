@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from math import isfinite
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wml_deployer._environment import Environment
 from wml_deployer._environment.code import pack_code
@@ -49,14 +49,49 @@ from wml_deployer.schema import Field, Schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from wml_deployer._clients.protocol import Client
     from wml_deployer._environment.code import Code
     from wml_deployer._rollout.file_models import PreparedFile
     from wml_deployer._verification.rows import SampleRows
-    from wml_deployer._verification.sample import Sample
-    from wml_deployer.metadata import Metadata, Route
+    from wml_deployer._verification.sample import Sample, SampleFolder
+    from wml_deployer.metadata import Metadata, MetadataFile, Origin, Route, Version
     from wml_deployer.reports import Finding
 
-__all__ = ["PreparedModel", "StoreRequest", "imported_modules", "prepare_model"]
+__all__ = ["PreparedModel", "Promotion", "StoreRequest", "VersionSource", "imported_modules", "prepare_model"]
+
+
+class VersionSource(NamedTuple):
+    """A stored version, and where it is stored.
+
+    Attributes:
+        version: The version.
+        file: The files of its project.
+        connect: Connects to its deployment space, or returns it where that is done.
+        samples: Where its sample is.
+
+    """
+
+    version: Version
+    file: MetadataFile
+    connect: Callable[[], Client]
+    samples: SampleFolder
+
+
+class Promotion(NamedTuple):
+    """What is kept of a version that is taken from another space.
+
+    Attributes:
+        origin: Where it is stored there.
+        name: Its name there.
+        runtime: Name of the runtime that it runs on there.
+        metrics: What was measured of it.
+
+    """
+
+    origin: Origin
+    name: str
+    runtime: str
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -65,6 +100,7 @@ class StoreRequest:
 
     model: Any
     stored: str | None = None
+    source: VersionSource | None = None
     sample: Any = None
     version: str | None = None
     specification: str | None = None
@@ -103,6 +139,7 @@ class PreparedModel:
         as_function: Makes a function of it, where it may become one, and takes the reason.
         environment: What is installed over the runtime.
         other_types: Further model types under which a runtime may serve it, best first.
+        promotion: Where it comes from, if that is another space.
 
     """
 
@@ -116,6 +153,7 @@ class PreparedModel:
     as_function: Callable[[str], PreparedModel] | None = None
     environment: Environment = field(default_factory=Environment)
     other_types: tuple[str, ...] = ()
+    promotion: Promotion | None = None
 
     @property
     def obstacle(self) -> str | None:

@@ -75,7 +75,8 @@ class Project:
         if self._client is None:
             self._client = connect(self._credentials)
             if self._file.space is not None:
-                self._file.space = self._file.space._replace(id=self._client.scope.id)
+                scope = self._client.scope
+                self._file.space = self._file.space._replace(id=scope.id, name=scope.name or self._file.space.name)
         return self._client
 
     def open(self, *, brings_model: bool) -> None:

@@ -208,6 +208,7 @@ def _read_version(client: Client, listed: ModelRecord, ids: tuple[str, str]) -> 
             named=revision.schema.named,
             parameters=facts.get("parameters", {}),
             metrics=facts.get("metrics", {}),
+            origin=facts.get("origin"),
             stored_at=_frozen_at(revision),
         )
     except MetadataError as error:

@@ -184,6 +184,7 @@ def _version(
         named=profile.schema.named,
         parameters=profile.parameters,
         metrics=dict(metrics),
+        origin=prepared.promotion.origin if prepared.promotion else None,
         stored_at=datetime.now(timezone.utc),
     )
 
@@ -214,6 +215,7 @@ def _with_profile(said: dict[str, Any], prepared: PreparedModel, metrics: Mappin
         "metrics": {name: float(value) for name, value in metrics.items()},
         "requirements": list(requirements),
         "code": code,
+        "origin": prepared.promotion.origin.model_dump(exclude_none=True) if prepared.promotion else None,
     }
     return {CUSTOM_KEY: {**said[CUSTOM_KEY], **{key: value for key, value in more.items() if value}}}
 

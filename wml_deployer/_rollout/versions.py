@@ -6,32 +6,34 @@ A version that would break the callers of the endpoint, by other columns or by n
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wml_deployer._preflight.findings import refuse_readers
 from wml_deployer._preflight.model import refuse
-from wml_deployer._rollout.assets import revisions_left
+from wml_deployer._rollout.assets import asset_of, is_there, revisions_left
 from wml_deployer._rollout.deploying import deployment_of
 from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.placing import Placement, place
 from wml_deployer._rollout.preparing import PreparedModel, StoreRequest, prepare_model
+from wml_deployer._rollout.promoting import fetch, is_elsewhere, refuse_foreign
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._rollout.service_log import read_log, read_retired
 from wml_deployer._rollout.storing import refuse_taken, store, stored_already
-from wml_deployer.errors import ConflictError, Fault, SchemaError, SpecificationError
+from wml_deployer.errors import ConflictError, Fault, ModelError, SchemaError, SpecificationError, VersionError
 from wml_deployer.frameworks._sklearn import takes_any_columns
 from wml_deployer.metadata import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._verification.sample import SampleFolder
     from wml_deployer.metadata import Metadata, MetadataFile
     from wml_deployer.schema import Schema
 
-__all__ = ["Versions", "deployed_already", "refuse_schema_change"]
+__all__ = ["Versions", "deployed_already", "refuse_schema_change", "stored_otherwise"]
 
 
 class Versions:
@@ -62,10 +64,19 @@ class Versions:
 
         """
         metadata = self._file.read()
-        if request.stored is not None:
-            yield find_version(metadata, request.stored, "store")
-        else:
+        source = request.source
+        if request.stored is None:
             with prepare_model(request, metadata) as prepared:
+                yield prepared
+        elif source is None or not is_elsewhere(source, self._client(), self._file):
+            yield _find_stored(metadata, request)
+        else:
+            refuse_foreign(source, metadata.project_name)
+            here = self._same_as(source.version, metadata, request.version)
+            if here is not None:
+                yield here
+                return
+            with fetch(source) as prepared:
                 yield prepared
 
     def get(self, prepared: PreparedModel | Version, request: StoreRequest, *, upload: bool = True) -> Version:
@@ -85,10 +96,14 @@ class Versions:
         if isinstance(prepared, Version):
             return self._measured(prepared, request.metrics)
         metadata, client = self._file.read(), self._client()
+        promotion = prepared.promotion
+        if promotion is not None:
+            metrics = {**promotion.metrics, **request.metrics}
+            request = replace(request, version=request.version or promotion.name, metrics=metrics)
         version = stored_already(client, metadata, prepared, request.version, request.specification)
         if version is None:
             try:
-                placement = place(client, prepared, request.specification)
+                placement = place(client, prepared, request.specification or (promotion and promotion.runtime))
             except SpecificationError:
                 # What the model itself is refused for helps more than a runtime for it would.
                 refuse(prepared.findings, "store", prepared.cause)
@@ -127,6 +142,15 @@ class Versions:
         others = tuple(other for other in metadata.versions if other.name != version.name)
         self._file.write(metadata.model_copy(update={"versions": others, "model_uid": None}))
 
+    def _same_as(self, version: Version, metadata: Metadata, name: str | None) -> Version | None:
+        """Return the version here with the content, the requirements and the runtime of another space's."""
+
+        def content(one: Version) -> tuple[object, ...]:
+            return one.digest, one.requirements, one.code, one.software_specification
+
+        same = [one for one in metadata.versions if content(one) == content(version) and name in {None, one.name}]
+        return same[-1] if same and is_there(self._client(), same[-1]) else None
+
     def _store(self, client: Client, metadata: Metadata, placement: Placement, request: StoreRequest) -> Version:
         refuse_readers(client)
         record = deployment_of(client, metadata) if client.scope.kind == "space" else None
@@ -159,6 +183,33 @@ class Versions:
         versions = (*(other for other in metadata.versions if other.name != version.name), version)
         added = {"versions": versions, "retired": retired_names(metadata, versions), "model_uid": version.model_id}
         self._file.write(metadata.model_copy(update=added))
+
+
+def _find_stored(metadata: Metadata, request: StoreRequest) -> Version:
+    """Find the version that a handle of this space names: by its revision where that is known, else by its name."""
+    source = request.source
+    if source is None:
+        return find_version(metadata, str(request.stored), "store")
+    wanted = asset_of(source.version)
+    found = next((version for version in metadata.versions if asset_of(version) == wanted), None)
+    if found is None:
+        raise VersionError(
+            f"Revision {source.version.revision} of model {source.version.model_id}, version {source.version.name}, is "
+            "not in this metadata.lock: it was pruned, or the file is not the newest.",
+            operation="store",
+            next_step="Get the newest metadata.lock, or rebuild it from the space with recover().",
+        )
+    if request.version not in {None, found.name}:
+        raise stored_otherwise(found.name, ["version="])
+    return found
+
+
+def stored_otherwise(name: str, refused: Sequence[str]) -> ModelError:
+    """Make the error that refuses arguments for a version that is stored."""
+    return ModelError(
+        f"Version {name} is stored already, and does not change: {', '.join(refused)} came too late.",
+        next_step="Give them to store(model), or give the model in place of what store returned.",
+    )
 
 
 def deployed_already(project: str) -> ConflictError:

@@ -121,4 +121,5 @@ class Deployer(StoringVerbs, RolloutVerbs, CandidateVerbs, ScoringVerbs, History
 def _(deployer: Deployer) -> View:
     metadata = deployer.metadata
     live = live_version(metadata)
-    return deployer_view(metadata, deployer._where(), live.name if live else None)  # noqa: SLF001 - its own module
+    space = deployer._file.space_name  # noqa: SLF001 - its own module
+    return deployer_view(metadata, deployer._where(), space, live.name if live else None)  # noqa: SLF001

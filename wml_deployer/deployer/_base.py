@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from wml_deployer._clients.door import local_service
 from wml_deployer._clients.protocol import refuse_project
-from wml_deployer._rollout.preparing import StoreRequest
+from wml_deployer._rollout.preparing import StoreRequest, VersionSource
 from wml_deployer._rollout.project import Project
+from wml_deployer._rollout.versions import stored_otherwise
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verification.sample import SampleFolder
 from wml_deployer.credentials import CloudCredentials, LocalCredentials, SoftwareCredentials
@@ -18,7 +19,7 @@ from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.deployer._verb import verb
 from wml_deployer.deployment import Deployment, StoredModel
 from wml_deployer.errors import ConfigurationError, CredentialsError, ModelError
-from wml_deployer.metadata import MetadataFile, Space
+from wml_deployer.metadata import LOCAL, MetadataFile, Space
 
 if TYPE_CHECKING:
     import os
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from wml_deployer.monitoring import ScoringHook
 
 __all__ = ["ROLLOUT_SECONDS", "OpenProject", "store_request"]
-
-LOCAL = "local"
-"""What the embedded service is called in metadata.lock."""
 
 ROLLOUT_SECONDS = 600.0
 """Default time for a call that changes something."""
@@ -54,8 +52,8 @@ class OpenProject:
         self._file = MetadataFile(metadata, ask=self._ask_for_space)
         self._credentials = _placed(credentials, self._file.directory)
         self._file.space = _space_of(self._credentials)
-        samples = SampleFolder(self._file.directory / ".wml" / "samples")
-        self._project = Project(self._credentials, self._file, samples)
+        self._samples = SampleFolder(self._file.directory / ".wml" / "samples")
+        self._project = Project(self._credentials, self._file, self._samples)
         self._deployed: tuple[tuple[int, int], Deployment] | None = None
         self._hooks: list[ScoringHook] = []
         self._source = CredentialsLocation(
@@ -147,10 +145,21 @@ class OpenProject:
                 project.open(brings_model=True)
             yield prepared
 
-    def _ask_for_space(self) -> Space:
-        """Ask the service for the space that the credentials name."""
+    def _ask_for_space(self) -> Space | None:
+        """Find the space that the credentials name; the embedded service's is in its folder, whether it runs or not."""
+        given = self._credentials
+        if isinstance(given, LocalCredentials):
+            from wml_deployer.server import find_space  # noqa: PLC0415 - deferred: only this service needs it
+
+            found = find_space(given.directory or Path(".wml"), given.space)
+            return None if found is None else Space(LOCAL, found, given.space)
         _ = self._project.client
-        return self._file.space or _space_of(self._credentials)
+        return self._file.space
+
+    def _stored(self, version: Version) -> StoredModel:
+        """Make the handle of a stored version, from which other spaces can take it."""
+        source = VersionSource(version, self._file, lambda: self._project.client, self._samples)
+        return StoredModel.from_version(version, source)
 
     def _deployment(self, operation: str) -> Deployment:
         """Return the handle to score with; it is looked up again when the project's files change."""
@@ -203,7 +212,7 @@ def store_request(
             isolated=isolated,
         )
     _refuse_changes(model, sample, version, specification, route, requirements=requirements, code=code)
-    return StoreRequest(model, stored=model.version, metrics=metrics or {})
+    return StoreRequest(model, model.version, model._source, version=version, metrics=metrics or {})  # noqa: SLF001
 
 
 def _known_route(route: Route | None) -> Route | None:
@@ -225,17 +234,15 @@ def _refuse_changes(
     """Refuse arguments that come too late for a stored version: without the model, a sample has no expected answer."""
     refused = {
         "sample": sample is not None,
-        "version": version not in {None, stored.version},
+        # A version that is taken from another space may get another name.
+        "version": version not in {None, stored.version} and stored._source is None,  # noqa: SLF001
         "specification": specification not in {None, stored.software_specification},
         "route": route not in {None, stored.route},
         **{name: value is not None for name, value in environment.items()},
     }
     names = [f"{name}=" for name, is_refused in refused.items() if is_refused]
     if names:
-        raise ModelError(
-            f"Version {stored.version} is stored already, and does not change: {', '.join(names)} came too late.",
-            next_step="Give them to store(model), or give the model in place of what store returned.",
-        )
+        raise stored_otherwise(stored.version, names)
 
 
 def _space_of(credentials: CloudCredentials | SoftwareCredentials | LocalCredentials) -> Space:

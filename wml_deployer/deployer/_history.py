@@ -11,7 +11,13 @@ from wml_deployer._rollout.derived import remove_unused
 from wml_deployer._rollout.names import retired_names
 from wml_deployer._rollout.orphans import refuse_unfinished, refuse_unknown_versions
 from wml_deployer._rollout.recovering import recover
-from wml_deployer._rollout.rollback import find_version, live_version, logged_version, rollback_target
+from wml_deployer._rollout.rollback import (
+    find_version,
+    live_entry,
+    live_version,
+    logged_version,
+    rollback_target,
+)
 from wml_deployer._rollout.service_log import write_log
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject
 from wml_deployer.deployer._verb import verb
@@ -19,6 +25,8 @@ from wml_deployer.errors import ConflictError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._clients.records import DeploymentRecord
@@ -38,10 +46,45 @@ class HistoryVerbs(OpenProject):
         Returns:
             One row for each deploy, update, rollback, revert and delete, oldest first: ``when``, ``action``,
             ``version``, ``revision`` (null where the version is no longer stored), ``route``, ``from``, ``to``,
-            ``who``, ``why``, ``verification``.
+            ``who``, ``why``, ``verification``, ``space`` (name of the deployment space) and ``origin`` (the space,
+            model and revision that the version was taken from, null where it was stored as a model).
 
         """
-        return _history_frame(self.metadata)
+        metadata = self.metadata
+        return _history_frame(metadata, self._file.space_name)
+
+    @verb
+    def spaces(self) -> pd.DataFrame:
+        r"""List the deployment spaces that the project is used with, and what is live in each.
+
+        It is what metadata.lock says; no service is asked.
+
+        Returns:
+            One row for each space: ``service`` (its URL, or ``local``), ``space`` (its name; empty in files of earlier
+            releases), ``space_id``, ``version`` and ``revision`` (what is live; null where nothing is), ``deployment``
+            (its id) and ``since``.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> Deployer.local(path).spaces().columns.tolist()
+            ['service', 'space', 'space_id', 'version', 'revision', 'deployment', 'since']
+
+        """
+        import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
+
+        project, rows = self._file.read_yaml(), []
+        for state in self._file.states():
+            metadata = project.model_copy(update={"versions": state.versions, "log": state.log})
+            entry, live = live_entry(metadata), live_version(metadata)
+            name, revision = (live.name, live.revision) if live else (None, None)
+            since = entry.when if entry else None
+            rows.append((state.service, state.name or "", state.space, name, revision, state.deployment_id, since))
+        columns = ["service", "space", "space_id", "version", "revision", "deployment", "since"]
+        return pd.DataFrame(sorted(rows, key=lambda row: row[:3]), columns=columns, dtype=object)
 
     @verb
     def diff(self, one: str, other: str) -> Differences:
@@ -106,7 +149,7 @@ class HistoryVerbs(OpenProject):
             return _prune(project.client, self._file, record, keep, named)
 
 
-def _history_frame(metadata: Metadata) -> History:
+def _history_frame(metadata: Metadata, space: str | None) -> History:
     """Return the log as a frame, oldest first."""
     from wml_deployer.display._frames import History  # noqa: PLC0415 - deferred: pandas is slow to import
 
@@ -116,7 +159,9 @@ def _history_frame(metadata: Metadata) -> History:
         stored = logged_version(metadata, entry)
         revision, route = (stored.revision, stored.route) if stored else (None, None)
         served = (entry.to_version, revision, entry.route or route, entry.from_version, entry.to_version)
-        rows.append((entry.when, entry.action, *served, entry.who, entry.why, entry.verification))
+        origin = None if entry.origin is None else str(entry.origin)
+        rows.append((entry.when, entry.action, *served, entry.who, entry.why, entry.verification, space, origin))
+    columns += ["space", "origin"]
     return History(rows, columns=columns)
 
 

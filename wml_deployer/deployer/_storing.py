@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from wml_deployer._preflight.findings import (
@@ -16,22 +16,23 @@ from wml_deployer._preflight.findings import (
 from wml_deployer._preflight.model import refuse
 from wml_deployer._rollout.placing import place
 from wml_deployer._rollout.preparing import prepare_model
+from wml_deployer._rollout.promoting import fetch, is_elsewhere, refuse_foreign
 from wml_deployer._rollout.rollback import find_version
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.deployer._base import ROLLOUT_SECONDS, OpenProject, store_request
 from wml_deployer.deployer._verb import verb
-from wml_deployer.deployment import StoredModel
 from wml_deployer.errors import ModelError, SpecificationError, WMLDeployerError
 from wml_deployer.reports import CheckReport
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.placing import Placement
-    from wml_deployer._rollout.preparing import StoreRequest
-    from wml_deployer.metadata import Metadata, Route
+    from wml_deployer._rollout.preparing import PreparedModel, StoreRequest
+    from wml_deployer.deployment import StoredModel
+    from wml_deployer.metadata import Metadata, MetadataFile, Route
     from wml_deployer.reports import Finding
     from wml_deployer.specifications import Specification
 
@@ -109,7 +110,7 @@ class StoringVerbs(OpenProject):
             unpickle=unpickle,
         )
         with deadline(timeout):
-            report = _check(lambda: self._project.client, self.metadata, request)
+            report = _check(lambda: self._project.client, self._file, request)
         if strict:
             refuse(report.findings, "check")
         return report
@@ -173,7 +174,41 @@ class StoringVerbs(OpenProject):
         )
         with self._storing(timeout) as project, self._prepared(project, request) as candidate:
             stored = project.versions.get(candidate, request)
-        return StoredModel.from_version(stored)
+        return self._stored(stored)
+
+    @verb
+    def version(self, name: str) -> StoredModel:
+        r"""Return a stored version: to deploy it, or to take it to another space.
+
+        ``production.release(staging.version("v0.2"))`` stores and serves in production the bytes that staging has: on
+        the same software specification, with the same schema, classes and sample. The history there says where they
+        come from. :meth:`store`, :meth:`deploy`, :meth:`update` and :meth:`candidate` take it in the same way.
+
+        Args:
+            name: Name, revision or digest of a version.
+
+        Returns:
+            The frozen revision.
+
+        Raises:
+            VersionError: There is no such version; the message lists what there is.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from sklearn.dummy import DummyClassifier
+            >>> from wml_deployer import Deployer
+            >>> path = Path(tempfile.mkdtemp()) / "metadata.yaml"
+            >>> _ = path.write_text("project_name: churn\nproject_version: v0.1\n")
+            >>> staging = Deployer.local(path, path.parent / "staging")
+            >>> production = Deployer.local(path, path.parent / "production")
+            >>> with staging, production:
+            ...     _ = staging.release(DummyClassifier().fit([[0], [1]], [0, 1]))
+            ...     production.release(staging.version("v0.1")).version
+            'v0.1'
+
+        """
+        return self._stored(find_version(self.metadata, name, "version"))
 
 
 T = TypeVar("T")
@@ -189,20 +224,24 @@ class _Seen(NamedTuple):
     why: str = ""
 
 
-def _check(connect: Callable[[], Client], metadata: Metadata, request: StoreRequest) -> CheckReport:
+def _check(connect: Callable[[], Client], file: MetadataFile, request: StoreRequest) -> CheckReport:
     """Find what would go wrong with a model, as far as each step lets the next one look.
 
     Args:
         connect: Logs in; what it raises is a finding.
-        metadata: The project.
+        file: The files of the project.
         request: The model and how to store it.
 
     """
     findings: list[Finding] = []
+    metadata, source = file.read(), request.source
     client = _collect(findings, None, connect)
     if client is not None:
         _collect(findings, None, lambda: findings.extend(space_findings(client)))
-    look = _look_at_new if request.stored is None else _look_at_stored
+    comes_along = request.stored is None
+    if source is not None and client is not None:
+        comes_along = bool(_collect(findings, "model", lambda: is_elsewhere(source, client, file)))
+    look = _look_at_new if comes_along else _look_at_stored
     seen = look(findings, client, metadata, request)
     ordered = sorted(findings, key=lambda finding: _ORDER[finding.severity])
     name = seen.specification.name if seen.specification else None
@@ -211,13 +250,14 @@ def _check(connect: Callable[[], Client], metadata: Metadata, request: StoreRequ
 
 def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metadata, request: StoreRequest) -> _Seen:
     with ExitStack() as stack:
-        prepared = _collect(findings, "model", lambda: stack.enter_context(prepare_model(request, metadata)))
+        prepared = _collect(findings, "model", lambda: stack.enter_context(_prepared(request, metadata)))
         if prepared is None:
             return _Seen()
         found, specification = prepared.findings, None
         if client is not None:
             try:
-                placement = place(client, prepared, request.specification)
+                promotion = prepared.promotion
+                placement = place(client, prepared, request.specification or (promotion and promotion.runtime))
             except SpecificationError as error:
                 findings += as_findings(error, request.specification or prepared.profile.model_type)
             except WMLDeployerError as error:
@@ -228,9 +268,20 @@ def _look_at_new(findings: list[Finding], client: Client | None, metadata: Metad
                 if request.isolated:
                     _collect(findings, "isolation", lambda: _prove(placement))
         findings += found
-        findings += schema_findings(prepared.profile.schema, sampled=request.sample is not None)
+        findings += schema_findings(
+            prepared.profile.schema, sampled=request.sample is not None or prepared.sample is not None
+        )
         findings += size_findings(prepared.package.size)
         return _Seen(prepared.profile.model_type, specification, prepared.route, prepared.why)
+
+
+@contextmanager
+def _prepared(request: StoreRequest, metadata: Metadata) -> Iterator[PreparedModel]:
+    """Prepare a model of the caller's, or a version of another space."""
+    if request.source is not None:
+        refuse_foreign(request.source, metadata.project_name)
+    with prepare_model(request, metadata) if request.source is None else fetch(request.source) as prepared:
+        yield prepared
 
 
 def _prove(placement: Placement) -> None:

@@ -22,18 +22,20 @@ __all__ = ["deployer_view", "deployment_view", "model_view", "spaces_view"]
 _TONES: dict[str, Tone] = {"ready": "good", "failed": "bad", "initializing": "warning", "updating": "warning"}
 
 
-def deployer_view(metadata: Metadata, where: str, live: str | None) -> View:
+def deployer_view(metadata: Metadata, where: str, space: str | None, live: str | None) -> View:
     """Show a project as its files tell it; the service is not asked.
 
     Args:
         metadata: The project.
         where: Where it is deployed.
+        space: Name of the deployment space there, if it is known.
         live: Name of the version that the log says is live, if any.
 
     """
     deployed = metadata.deployment_uid is not None
     facts = (
         ("Service", where),
+        ("Space", space or "not known before it is used"),
         ("Deployment", metadata.deployment_uid or "none yet: deploy(model)"),
         ("Live version", (live if deployed else None) or "none"),
     )
@@ -56,7 +58,7 @@ def deployment_view(
     """Show a deployment as it was last looked at.
 
     Args:
-        facts: ``name``, ``id``, ``version``, ``route``, ``model_id`` and ``revision``.
+        facts: ``name``, ``id``, ``version``, ``route``, ``model_id``, ``revision`` and ``space``.
         options: How it is served: ``serving_name``, ``description``, ``tags``, ``hardware`` and ``copies``.
         url: Where predictions are asked for.
         state: Its state.
@@ -67,6 +69,7 @@ def deployment_view(
     revision = f" (revision {facts['revision']})" if facts["revision"] else ""
     shown = (
         ("Id", facts["id"] or ""),
+        ("Space", facts["space"] or ""),
         ("URL", url),
         ("Version", facts["version"] or "not of this project"),
         *((("Route", facts["route"]),) if facts.get("route") else ()),

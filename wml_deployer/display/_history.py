@@ -37,7 +37,11 @@ def history_view(history: pd.DataFrame) -> View:
         earlier, shown = shown[: 1 - MOST_SPANS], shown[1 - MOST_SPANS :]
         shown.insert(0, (f"{len(earlier)} earlier", sum(length for _, length in earlier)))
     strip = Strip("Live, one after the other", tuple((name, span(length), length) for name, length in shown))
-    table = Grid("Every change, newest first", _COLUMNS, tuple(map(_row, reversed(changes))))
+    # Only a project with several spaces has versions that were taken from one.
+    columns = (*_COLUMNS, "Taken from") if any(change.get("origin") for change in changes) else _COLUMNS
+    rows = tuple(_row(change)[: len(columns)] for change in reversed(changes))
+    table = Grid("Every change, newest first", columns, rows)
+    spaces = dict.fromkeys(str(change["space"]) for change in changes if change.get("space"))
     name = spans[-1][0] if spans else None
     live = Badge(f"{name} is live", "good") if name else Badge("nothing is live")
     return View(
@@ -45,7 +49,7 @@ def history_view(history: pd.DataFrame) -> View:
             "History",
             f"{len(changes)} changes" if len(changes) > 1 else "1 change",
             live,
-            (),
+            (("Space", ", ".join(spaces)),) if spaces else (),
             (*((strip,) if spans else ()), table),
         )
     )
@@ -68,4 +72,5 @@ def spans_of(history: pd.DataFrame, now: datetime) -> list[tuple[str | None, flo
 def _row(change: dict[Any, Any]) -> tuple[str | Badge, ...]:
     verification = Badge(str(change["verification"]), _VERIFICATIONS.get(str(change["verification"]), "neutral"))
     texts = [change.get(name) or "" for name in ("action", "from", "to", "route")]
-    return moment(change["when"]), *map(str, texts), verification, str(change["why"] or ""), str(change["who"] or "")
+    told = [str(change.get(name) or "") for name in ("why", "who", "origin")]
+    return moment(change["when"]), *map(str, texts), verification, *told

@@ -25,6 +25,7 @@ from wml_deployer.metadata._lock_file import dump_states, parse_states
 from wml_deployer.metadata._records import (
     LogEntry,
     Metadata,
+    Origin,
     Pending,
     Route,
     ServingOptions,
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "LOCAL",
     "LogEntry",
     "Metadata",
     "MetadataFile",
+    "Origin",
     "Pending",
     "Route",
     "ServingOptions",
@@ -47,6 +50,9 @@ __all__ = [
     "Version",
     "unwritable",
 ]
+
+LOCAL = "local"
+"""What every embedded service is called in metadata.lock."""
 
 _STATE = ("serving", "pending", "versions", "retired", "log")
 """What :class:`Metadata` has of a space in metadata.lock, beside the ids."""
@@ -72,8 +78,11 @@ class Space(NamedTuple):
 
     def is_of(self, state: SpaceState) -> bool:
         """Return whether this may be the space that a state is of."""
-        same = self.id == state.space if self.id is not None else self.name in {None, state.name}
-        return self.service == state.service and same
+        if self.service != state.service:
+            return False
+        if self.id is not None:
+            return self.id == state.space
+        return self.name is None or state.name is None or self.name == state.name
 
 
 class MetadataFile:
@@ -82,7 +91,7 @@ class MetadataFile:
     Args:
         path: Where metadata.yaml is; a relative path means the current working directory.
         space: The deployment space that is worked with; the only one of the file if not given.
-        ask: Asks the service for the space, and returns it with its id.
+        ask: Finds the space with its id, by asking the service if need be; returns ``None`` if it does not exist yet.
 
     Attributes:
         path: The absolute path of metadata.yaml.
@@ -104,7 +113,7 @@ class MetadataFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], space: Space | None = None, ask: Callable[[], Space] | None = None
+        self, path: str | os.PathLike[str], space: Space | None = None, ask: Callable[[], Space | None] | None = None
     ) -> None:
         """Name the file; nothing is read yet."""
         self.path = Path(path).expanduser().absolute()
@@ -167,6 +176,17 @@ class MetadataFile:
                 f"{self.path} is malformed.", faults=tuple(faults), next_step="Correct it; nothing was done."
             )
         return metadata
+
+    @property
+    def space_name(self) -> str | None:
+        """The name of the space as the service told it last, or as the credentials have it."""
+        state = self._state(self._read_states())
+        known = self.space.name if self.space else None
+        return known or (state.name if state else None)
+
+    def states(self) -> tuple[SpaceState, ...]:
+        """Return what metadata.lock has of every space that the project is used with."""
+        return self._read_states()
 
     def elsewhere(self) -> dict[str, str]:
         """Return the names that versions have or had in other spaces, each with the digest of its content."""
@@ -279,15 +299,27 @@ class MetadataFile:
     def _state(self, states: tuple[SpaceState, ...]) -> SpaceState | None:
         """Return the state of the space that is worked with, if there is one."""
         fitting = [state for state in states if self.space is None or self.space.is_of(state)]
-        if len(fitting) > 1 and self._ask is not None:
-            self.space = self._ask()
-            fitting = [state for state in states if self.space.is_of(state)]
+        if self._ask is not None and any(self._is_uncertain(state, len(fitting)) for state in fitting):
+            found = self._ask()
+            if found is None:
+                return None
+            self.space = found
+            fitting = [state for state in states if found.is_of(state)]
         if len(fitting) > 1:
             named = ", ".join(f"{state.space} on {state.service}" for state in fitting)
             raise MetadataError(
                 f"{self.lock_path} knows several spaces: {named}.", next_step="Give the credentials a space_id."
             )
         return fitting[0] if fitting else None
+
+    def _is_uncertain(self, state: SpaceState, number: int) -> bool:
+        """Return whether a state that fits so far may be another space's: only an id tells for sure.
+
+        Every embedded service is called ``local``, and a space that was named by its id has no name here.
+        """
+        if self.space is None or self.space.id is not None:
+            return False
+        return number > 1 or self.space.service == LOCAL or self.space.name != state.name
 
     def _changed(self, metadata: Metadata, state: SpaceState | None) -> SpaceState | None:
         """Return the state that metadata make of the one before; ``None`` where there is nothing to be written."""

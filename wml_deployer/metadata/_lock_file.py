@@ -75,11 +75,16 @@ def dump_states(states: Sequence[SpaceState]) -> bytes:
 def _space(state: SpaceState, schemas: dict[str, Any]) -> dict[str, Any]:
     said = state.model_dump(mode="json", by_alias=True, exclude_none=True)
     versions = [_version(version, schemas) for version in said.pop("versions")]
-    log = [{**entry, "when": Moment(entry["when"])} for entry in said.pop("log")]
+    log = [_on_one_line({**entry, "when": Moment(entry["when"])}) for entry in said.pop("log")]
     retired = {"retired": names} if (names := said.pop("retired")) else {}
     if "tags" in said.get("serving", {}):
         said["serving"]["tags"] = Flow(said["serving"]["tags"])
     return {**said, "versions": versions, **retired, "log": log}
+
+
+def _on_one_line(record: dict[str, Any]) -> dict[str, Any]:
+    """Let the place that a version was taken from stand on one line."""
+    return {key: Row(value) if key == "origin" else value for key, value in record.items()}
 
 
 def _version(version: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def _version(version: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
         version[name] = Row(sorted(version[name].items()))
     version["stored_at"] = Moment(version["stored_at"])
     version["requirements"] = Flow(version["requirements"])
+    version = _on_one_line(version)
     return {key: value for key, value in version.items() if value not in ({}, []) and (key, value) != _DEFAULT_ROUTE}
 
 

@@ -18,7 +18,17 @@ from wml_deployer.schema import ClassLabel, Field, Schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LogEntry", "Metadata", "Pending", "Route", "ServingOptions", "SpaceState", "Version", "unwritable"]
+__all__ = [
+    "LogEntry",
+    "Metadata",
+    "Origin",
+    "Pending",
+    "Route",
+    "ServingOptions",
+    "SpaceState",
+    "Version",
+    "unwritable",
+]
 
 Route = Literal["native", "derived", "function"]
 """How a model goes live: as one of the service's model types, the same on a software specification of the caller's own
@@ -116,6 +126,38 @@ class _Count(int):
         return f"<{int(self)}>"
 
 
+class Origin(_Record):
+    """Where a version was taken from: its revision in another deployment space.
+
+    Attributes:
+        service: URL of the service; ``"local"`` for the embedded one.
+        space: Id of the deployment space there.
+        name: Name of that space.
+        model_id: Id of the model asset there.
+        revision: Its revision.
+
+    Example:
+        >>> str(Origin(service="local", space="3fa2", name="churn-staging", model_id="9d0e", revision="2"))
+        'churn-staging: revision 2 of model 9d0e'
+
+    """
+
+    service: _Text
+    space: _Text
+    name: str | None = None
+    model_id: _Text
+    revision: _Text
+
+    @property
+    def place(self) -> str:
+        """What people call the space."""
+        return self.name or self.space
+
+    def __str__(self) -> str:
+        """Say which revision it is."""
+        return f"{self.place}: revision {self.revision} of model {self.model_id}"
+
+
 class Version(_Record):
     """One stored version of the model, frozen in the service as a revision.
 
@@ -136,6 +178,7 @@ class Version(_Record):
         named: Whether the model itself takes named columns; otherwise the names are those of its sample.
         parameters: Parameters of the fit that were set to something else than their default, as text.
         metrics: What the caller measured of it.
+        origin: Where it was taken from; None where it was stored as a model.
         stored_at: When it was stored; kept in UTC, to the second.
 
     Raises:
@@ -167,6 +210,7 @@ class Version(_Record):
     named: bool = True
     parameters: dict[str, str] = Key(default_factory=dict)
     metrics: dict[str, float] = Key(default_factory=dict)
+    origin: Origin | None = None
     stored_at: _Time
 
     @property
@@ -190,6 +234,7 @@ class LogEntry(_Record):
         revision: The asset's revision.
         digest: Digest of its content.
         route: The way on which it went live.
+        origin: Where the version was taken from; None where it was stored as a model.
         why: The reason that the caller gave.
         verification: Whether the sample's predictions came back right; ``"skipped"`` where there was no sample.
         who: Who did it.
@@ -215,6 +260,7 @@ class LogEntry(_Record):
     revision: str | None = None
     digest: str | None = None
     route: Route | None = None
+    origin: Origin | None = None
     why: str | None = None
     verification: Literal["passed", "failed", "skipped"]
     who: str | None = None
@@ -289,7 +335,7 @@ class SpaceState(_Record):
     Attributes:
         service: URL of the service; ``"local"`` for the embedded one.
         space: Id of the deployment space.
-        name: Name of the space, where the credentials name it so.
+        name: Name of the space, as the service told it last.
         model_id: Id of the model asset that serves, or was stored last.
         deployment_id: Id of the deployment.
         serving: How it is served, where that differs from the defaults.

@@ -23,8 +23,8 @@ class ProgressEvent:
     """The progress of a stage.
 
     Attributes:
-        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"rollout"``, ``"waiting"``, ``"checking"``
-            (in a clean environment) or ``"scoring"``. Stages can be nested.
+        stage: ``"connecting"``, ``"packing"``, ``"uploading"``, ``"downloading"``, ``"rollout"``, ``"waiting"``,
+            ``"checking"`` (in a clean environment) or ``"scoring"``. Stages can be nested.
         done: How much of the stage is done, in units.
         total: How much there is to do, in units; ``None`` if it is not known.
         unit: ``"bytes"``, ``"rows"``, ``"steps"`` or ``"looks"`` (status requests).

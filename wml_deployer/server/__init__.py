@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from wml_deployer.server.app.running import EmbeddedServer
     from wml_deployer.server.settings import ServerInfo, Settings
     from wml_deployer.server.storage.folder import ServerStartError
+    from wml_deployer.server.storage.store import find_space
 
-__all__ = ["EmbeddedServer", "ServerInfo", "ServerStartError", "Settings", "console_link", "join_or_start"]
+__all__ = [
+    "EmbeddedServer",
+    "ServerInfo",
+    "ServerStartError",
+    "Settings",
+    "console_link",
+    "find_space",
+    "join_or_start",
+]
 
 _HOMES = {
     "EmbeddedServer": "app.running",
@@ -22,6 +31,7 @@ _HOMES = {
     "ServerStartError": "storage.folder",
     "Settings": "settings",
     "console_link": "app.launch",
+    "find_space": "storage.store",
     "join_or_start": "app.launch",
 }
 

@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wml_deployer.server.storage.blobs import Blobs
-from wml_deployer.server.storage.folder import FolderInUseError, ServerStartError
+from wml_deployer.server.storage.folder import Folder, FolderInUseError, ServerStartError
 from wml_deployer.server.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from wml_deployer.server.storage.folder import Folder
-
-__all__ = ["FORMAT", "Store", "StoreFormatError", "prepare", "reset"]
+__all__ = ["FORMAT", "Store", "StoreFormatError", "find_space", "prepare", "reset"]
 
 FORMAT = 3
 """Format of the database; increased with each change of the tables or the records."""
@@ -154,6 +152,31 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
+
+
+def find_space(directory: str | os.PathLike[str], name: str | None = None) -> str | None:
+    """Return the id of a space in the data folder of a service, whether that runs or not; None if it is not there.
+
+    Args:
+        directory: The data folder of the service.
+        name: Name of the space; the one that the first start creates if not given.
+
+    Example:
+        >>> import tempfile
+        >>> find_space(tempfile.mkdtemp()) is None
+        True
+
+    """
+    path = Folder(Path(directory).absolute()).database
+    query = "SELECT value FROM settings WHERE key='default_space'"
+    if name is not None:
+        query = "SELECT id FROM records WHERE kind='space' AND name=?"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(query, () if name is None else (name,)).fetchone()
+    except sqlite3.Error:  # missing, or of another format
+        return None
+    return None if found is None else str(found[0])
 
 
 def reset(folder: Folder) -> int:
