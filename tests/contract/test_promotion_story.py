@@ -71,7 +71,8 @@ class Library:
     def live(self) -> list[Any]:
         """Say what is live in which space."""
         with self.open("local") as deployer:
-            return deployer.spaces()[["space", "version"]].to_numpy().tolist()
+            found: list[Any] = deployer.spaces()[["space", "version"]].to_numpy().tolist()
+        return found
 
 
 class CommandLine:

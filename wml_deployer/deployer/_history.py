@@ -77,14 +77,14 @@ class HistoryVerbs(OpenProject):
         import pandas as pd  # noqa: PLC0415 - deferred: pandas is slow to import
 
         project, rows = self._file.read_yaml(), []
-        for state in self._file.states():
+        for state in sorted(self._file.states(), key=lambda state: (state.service, state.name or "", state.space)):
             metadata = project.model_copy(update={"versions": state.versions, "log": state.log})
             entry, live = live_entry(metadata), live_version(metadata)
             name, revision = (live.name, live.revision) if live else (None, None)
             since = entry.when if entry else None
             rows.append((state.service, state.name or "", state.space, name, revision, state.deployment_id, since))
         columns = ["service", "space", "space_id", "version", "revision", "deployment", "since"]
-        return pd.DataFrame(sorted(rows, key=lambda row: row[:3]), columns=columns, dtype=object)
+        return pd.DataFrame(rows, columns=columns, dtype=object)
 
     @verb
     def diff(self, one: str, other: str) -> Differences:
