@@ -78,13 +78,7 @@ class StoredModel:
 
     @classmethod
     def from_version(cls, version: Version, source: VersionSource | None = None) -> Self:
-        """Make the handle of a version that metadata.lock keeps.
-
-        Args:
-            version: The version.
-            source: Where it is stored, from which other deployment spaces can take it.
-
-        """
+        """Make the handle of a version that metadata.lock keeps; other spaces can take it from its source."""
         return cls(
             version=version.name,
             id=version.model_id,
