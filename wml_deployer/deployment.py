@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wml_deployer._clients.protocol import Client
-    from wml_deployer._rollout.preparing import VersionSource
+    from wml_deployer._rollout.sources import VersionSource
     from wml_deployer._scoring import ArrowRowsT
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
@@ -79,17 +79,8 @@ class StoredModel:
     @classmethod
     def from_version(cls, version: Version, source: VersionSource | None = None) -> Self:
         """Make the handle of a version that metadata.lock keeps; other spaces can take it from its source."""
-        return cls(
-            version=version.name,
-            id=version.model_id,
-            revision=version.revision,
-            digest=version.digest,
-            model_type=version.model_type,
-            software_specification=version.software_specification,
-            schema=version.schema,
-            route=version.route,
-            _source=source,
-        )
+        facts = (version.digest, version.model_type, version.software_specification, version.schema, version.route)
+        return cls(version.name, version.model_id, version.revision, *facts, source)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the connection to its space here: elsewhere, a pickled handle names a version of the same space."""

@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from math import isfinite
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from wml_deployer._environment import Environment
 from wml_deployer._environment.code import pack_code
@@ -49,49 +49,15 @@ from wml_deployer.schema import Field, Schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from wml_deployer._clients.protocol import Client
     from wml_deployer._environment.code import Code
     from wml_deployer._rollout.file_models import PreparedFile
+    from wml_deployer._rollout.sources import Promotion, VersionSource
     from wml_deployer._verification.rows import SampleRows
-    from wml_deployer._verification.sample import Sample, SampleFolder
-    from wml_deployer.metadata import Metadata, MetadataFile, Origin, Route, Version
+    from wml_deployer._verification.sample import Sample
+    from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
 
-__all__ = ["PreparedModel", "Promotion", "StoreRequest", "VersionSource", "imported_modules", "prepare_model"]
-
-
-class VersionSource(NamedTuple):
-    """A stored version, and where it is stored.
-
-    Attributes:
-        version: The version.
-        file: The files of its project.
-        connect: Connects to its deployment space, or returns it where that is done.
-        samples: Where its sample is.
-
-    """
-
-    version: Version
-    file: MetadataFile
-    connect: Callable[[], Client]
-    samples: SampleFolder
-
-
-class Promotion(NamedTuple):
-    """What is kept of a version that is taken from another space.
-
-    Attributes:
-        origin: Where it is stored there.
-        name: Its name there.
-        runtime: Name of the runtime that it runs on there.
-        metrics: What was measured of it.
-
-    """
-
-    origin: Origin
-    name: str
-    runtime: str
-    metrics: Mapping[str, float]
+__all__ = ["PreparedModel", "StoreRequest", "imported_modules", "prepare_model"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from wml_deployer._environment import Environment, base_name
 from wml_deployer._environment.code import unpack_code
 from wml_deployer._rollout.assets import find
 from wml_deployer._rollout.orphans import CUSTOM_KEY, archive_digest, checksum_of
-from wml_deployer._rollout.preparing import PreparedModel, Promotion
+from wml_deployer._rollout.preparing import PreparedModel
+from wml_deployer._rollout.sources import Promotion
 from wml_deployer.errors import ConflictError, VersionError
 from wml_deployer.frameworks import ModelProfile
 from wml_deployer.metadata import Origin
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._environment.code import Code
-    from wml_deployer._rollout.preparing import VersionSource
+    from wml_deployer._rollout.sources import VersionSource
     from wml_deployer.metadata import MetadataFile, Version
 
 __all__ = ["fetch", "is_elsewhere", "refuse_foreign"]

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from wml_deployer._clients.door import local_service
 from wml_deployer._clients.protocol import refuse_project
-from wml_deployer._rollout.preparing import StoreRequest, VersionSource
+from wml_deployer._rollout.preparing import StoreRequest
 from wml_deployer._rollout.project import Project
+from wml_deployer._rollout.sources import VersionSource
 from wml_deployer._rollout.versions import stored_otherwise
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._verification.sample import SampleFolder
