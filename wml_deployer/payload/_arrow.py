@@ -258,8 +258,10 @@ def _time(nanoseconds: int) -> time:
 
 def _checked_cells(column: nw.Series[Any]) -> Any:
     """Return decimals, objects and rarer types as Python values, which are checked one by one."""
+    is_decimal = column.dtype == nw.Decimal and column.implementation is nw.Implementation.PYARROW
     try:
-        cells = column.to_list()
+        # pyarrow makes arrays of decimals in half the time that it takes for lists.
+        cells: list[Any] = column.to_numpy().tolist() if is_decimal else column.to_list()
     except Exception as error:
         raise _unreadable(column.to_native(), error) from error
     # Python's forms of intervals and maps are tuples and lists.
