@@ -209,7 +209,7 @@ def test_a_lost_response_changes_nothing_twice(deployed: Deployer, model: Any, l
 
 @pytest.mark.slow
 def test_a_call_that_is_killed_anywhere_is_finished_by_the_next_one(
-    deployed: Deployer, model: Any, metadata_path: Path, reached: SoftwareCredentials
+    model: Any, options: dict[str, Any], metadata_path: Path, reached: SoftwareCredentials
 ) -> None:
     """Each request and file write is a place to die at; the file says afterwards what the service does."""
 
@@ -218,12 +218,14 @@ def test_a_call_that_is_killed_anywhere_is_finished_by_the_next_one(
             deployer.release(model, tags=[f"team-{number}"], copies=1 + number % 2)
         return len(ended.events)
 
-    points = release(0, None)
-    for point in range(points):
-        with pytest.raises(Killed):
-            release(point + 1, point)
-        release(point + 1, None)
-        kept = deployed.metadata.serving
-        assert kept is not None
-        assert (f"team-{point + 1}",) == kept.tags == deployed.status().tags
-        assert 1 + (point + 1) % 2 == (kept.copies or 1) == deployed.status().copies
+    with Deployer(reached, metadata_path) as deployed:
+        deployed.deploy(model, **options)
+        points = release(0, None)
+        for point in range(points):
+            with pytest.raises(Killed):
+                release(point + 1, point)
+            release(point + 1, None)
+            kept = deployed.metadata.serving
+            assert kept is not None
+            assert (f"team-{point + 1}",) == kept.tags == deployed.status().tags
+            assert 1 + (point + 1) % 2 == (kept.copies or 1) == deployed.status().copies
