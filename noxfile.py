@@ -232,8 +232,22 @@ def run_frameworks(session: nox.Session) -> None:
     run_suite(session, *WORKERS, "--timeout", "600", *files, also=["catboost", "statsmodels"], extras=FRAMEWORKS)
 
 
+def run_mlflow(session: nox.Session) -> None:
+    """Deploy MLflow's models, by its own deployment plugin, too; and read a payload log with Evidently."""
+    files = ("tests/contract/test_mlflow.py", "tests/architecture/test_docstrings.py", "tests/docs/test_blocks.py")
+    chosen = ("-m", "not exhaustive", "-k", "mlflow or watch", *files)
+    run_suite(session, *WORKERS, "--timeout", "600", *chosen, also=["evidently"], extras="local,mlflow,otel,parquet")
+
+
 @nox.session
-@nox.parametrize("run", [nox.param(run_engines, id="engines"), nox.param(run_frameworks, id="frameworks")])
+@nox.parametrize(
+    "run",
+    [
+        nox.param(run_engines, id="engines"),
+        nox.param(run_frameworks, id="frameworks"),
+        nox.param(run_mlflow, id="mlflow"),
+    ],
+)
 def optional(session: nox.Session, run: Callable[[nox.Session], None]) -> None:
     """Run the tests that need large optional packages: nox -s "optional(engines)"."""
     run(session)

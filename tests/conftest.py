@@ -28,6 +28,7 @@ OPTIONAL = frozenset(
         "keyring",
         "lightgbm",
         "matplotlib",
+        "mlflow",
         "onnx",
         "onnxmltools",
         "onnxruntime",

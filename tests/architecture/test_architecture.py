@@ -44,6 +44,7 @@ FLOORS = (
     "batch",
     "deployer",
     "spaces",
+    "mlflow_plugin",
     "testing",
     "__main__",
 )

@@ -239,6 +239,18 @@ def test_pass_unpickle_to_a_function(step: Step, project: Deployer, tmp_path: Pa
     assert "v1" == stored.version
 
 
+@follows("Pass unpickle=True if you trust who logged it.")
+def test_pass_unpickle_for_a_model_of_mlflow(step: Step, project: Deployer, tmp_path: Path) -> None:
+    """It brings a pickle along; MLflow is not needed for this one."""
+    joblib.dump(model(1), tmp_path / "model.pkl")
+    flavor = "{pickled_model: model.pkl, serialization_format: pickle, sklearn_version: 1.6.1}"
+    (tmp_path / "MLmodel").write_text(f"flavors: {{sklearn: {flavor}}}\n")
+    step.given_by(lambda: project.update(tmp_path, sample=ROWS))
+    project.update(tmp_path, sample=ROWS, **step.arguments("unpickle=True"))
+
+    assert 1 == number_of(project)
+
+
 @follows("Leave out route=: it then goes live as a function.")
 def test_leave_out_the_route(step: Step, project: Deployer) -> None:
     """No runtime serves LightGBM."""

@@ -66,7 +66,11 @@ def dtype(text: str) -> tuple[str, str]:
     return name, kind
 
 
-MODEL = argument("model", type=Path, help="a file (.joblib, .pkl, .onnx, .pmml, .keras, .h5), .tar.gz or directory")
+MODEL = argument(
+    "model",
+    type=Path,
+    help="a file (.joblib, .pkl, .onnx, .pmml, .keras, .h5), .tar.gz, directory, or a model of MLflow",
+)
 """A model file, or what else the facade takes by its path."""
 PROJECT = argument("project", type=Path, help="folder with metadata.yaml")
 """The folder of a project."""

@@ -38,6 +38,7 @@ from wml_deployer.errors import ModelError, UnsupportedModelError
 from wml_deployer.frameworks import ModelProfile, file_model, major_minor, recognise, unserved
 from wml_deployer.frameworks import profile as profile_of
 from wml_deployer.frameworks._inspection import roots
+from wml_deployer.frameworks._mlflow import fetched, is_logged
 from wml_deployer.frameworks._pytorch import is_module
 from wml_deployer.frameworks._schema import names_as_given
 from wml_deployer.frameworks._tensorflow import is_keras_file, load_keras
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from wml_deployer._rollout.sources import Promotion, VersionSource
     from wml_deployer._verification.rows import SampleRows
     from wml_deployer._verification.sample import Sample
+    from wml_deployer.frameworks._mlflow import LoggedModel
     from wml_deployer.metadata import Metadata, Route
     from wml_deployer.reports import Finding
 
@@ -140,6 +142,10 @@ def prepare_model(request: StoreRequest, metadata: Metadata) -> Iterator[Prepare
         ModelError: It cannot be stored.
 
     """
+    if is_logged(request.model):
+        with fetched(request.model) as logged, prepare_model(*_of_mlflow(logged, request, metadata)) as prepared:
+            yield _signed(prepared, logged) if request.sample is None else prepared
+        return
     packed = pack_code(request.code) if request.code else None
 
     def equipped(prepared: PreparedModel) -> PreparedModel:
@@ -211,6 +217,22 @@ def _module(stack: ExitStack, module: Any, request: StoreRequest, metadata: Meta
     why = "exported to ONNX, which runs without PyTorch, in single precision; route='function' takes the module itself"
     prepared = _as_it_is(file, why, as_function)
     return prepared if prepared.obstacle is None or request.route == "native" else as_function(prepared.obstacle)
+
+
+def _of_mlflow(logged: LoggedModel, request: StoreRequest, metadata: Metadata) -> tuple[StoreRequest, Metadata]:
+    """Make the request to store a model of MLflow that for the model itself, or for its pickle."""
+    model = logged.opened(unpickle=request.unpickle, is_untested=request.sample is None and request.route != "function")
+    if not request.unpickle and metadata.model_type is None:
+        metadata = metadata.model_copy(update={"model_type": logged.model_type})
+    requirements = logged.requirements if request.requirements is None else request.requirements
+    return replace(request, model=model, requirements=requirements), metadata
+
+
+def _signed(prepared: PreparedModel, logged: LoggedModel) -> PreparedModel:
+    """Add what a signature says of the model's columns, also to the function that may be made of it."""
+    make = prepared.as_function
+    function = None if make is None else lambda why: _signed(make(why), logged)
+    return replace(prepared, profile=logged.signed(prepared.profile), as_function=function)
 
 
 def imported_modules(package: Package, code: Code | None) -> set[str]:

@@ -135,7 +135,7 @@ class StoringVerbs(OpenProject):
         Args:
             model: A fitted estimator, or a path to a ``.joblib``, ``.pkl``, ``.tar.gz`` or directory; an
                 ``onnx.ModelProto``, or a path to a ``.onnx``, ``.pmml``, ``.keras`` or ``.h5`` file or a SavedModel; a
-                PyTorch module.
+                PyTorch module; or a model of MLflow, by its folder or a URI such as ``"models:/churn@champion"``.
             sample: n rows × k fields that a deployment of it must answer as the local model does, in any form that
                 :meth:`score` takes; a few dozen do, and of more than 1000 rows 1000 are taken. They stay on this
                 machine. The column names of a frame are the schema of a model that was fitted on a bare array.
