@@ -56,8 +56,9 @@ def deployer(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Depl
 
 
 @pytest.fixture
-def environment(server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Work in an empty folder, with the service named by variables."""
+def environment(server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Work in an empty folder and an empty space, with the service named by variables."""
+    server.reset()
     info = server.info
     variables = {
         "WML_URL": info.url,
@@ -69,8 +70,7 @@ def environment(server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, value in variables.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.chdir(tmp_path)
-    yield variables
-    server.reset()
+    return variables
 
 
 @pytest.fixture
