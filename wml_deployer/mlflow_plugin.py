@@ -306,7 +306,9 @@ def _metadata(name: str) -> Path:
     here = Path("metadata.yaml")
     if here.exists() and MetadataFile(here).read_yaml().project_name == name:
         return here
-    path = Path(".wml", "mlflow", quote(name, safe=""), "metadata.yaml")
+    # A name of dots alone would be another folder.
+    folder = quote(name, safe="").replace(".", "%2E")
+    path = Path(".wml", "mlflow", folder, "metadata.yaml")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"project_name: {json.dumps(name)}\nproject_version: v1\n", encoding="utf-8")
