@@ -127,8 +127,8 @@ def test_every_command_has_its_schema() -> None:
 def properties(name: str) -> set[str]:
     """The names that a document of the schema has at its top, or those of the items of a list."""
     schema = SCHEMA["$defs"][name]
-    parts = [schema, schema.get("items", {})]
-    parts += [SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] for part in schema.get("allOf", [])]
+    parts = [schema, schema.get("items", {}), *schema.get("anyOf", [])[:1]]
+    parts += [SCHEMA["$defs"][one["$ref"].rpartition("/")[2]] for part in parts for one in part.get("allOf", [])]
     parts += [SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] for part in parts if "$ref" in part]
     return {key for part in parts for key in part.get("properties", {})}
 

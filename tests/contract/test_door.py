@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.insides import connect
-from wml_deployer._clients.records import PlanRecord, SpaceRecord
+from wml_deployer._clients.records import SpaceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,4 +54,6 @@ def test_the_caller_knows_its_role(client: Client) -> None:
 @pytest.mark.core
 def test_a_plan_without_a_limit_has_none(client: Client) -> None:
     """What the service writes as -1 is no limit."""
-    assert PlanRecord("standard", 0.0, None) == client.plan("99999999-9999-9999-9999-999999999999")
+    plan = client.plan("99999999-9999-9999-9999-999999999999")
+
+    assert ("standard", 0.0, None, None) == (plan.name, plan.used, plan.limit, plan.jobs_limit)
