@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-SHARE = 15
+SHARE = 20
 """The session slow has one point of so many."""
 
 
@@ -125,4 +125,5 @@ def test_a_response_is_lost(scenario: LostAnswerScenario, whole: bool) -> None:
             scenario.run_point(call, way, again=(place // len(WAYS) + place) % 2 == 0)
 
     assert [] == scenario.violations
-    assert scenario.spoilt > 0.8 * scenario.count > 0
+    # Looks at a deployment at work depend on the time, so that a few may not come.
+    assert 0 < scenario.count <= scenario.spoilt + max(1, 0.2 * scenario.count)
