@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from wml_deployer._clients.records import DeploymentRecord
 from wml_deployer._rollout.serving_options import user_tags
 from wml_deployer._rollout.waiting import wait_until_serving
-from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, Batching, BatchingOptions, OnError
 from wml_deployer._transport.deadline import deadline, request_deadline, stoppable
 from wml_deployer.display._card import fingerprint
 from wml_deployer.display._handles import deployment_view, model_view
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from wml_deployer._clients.protocol import Client
     from wml_deployer._rollout.sources import VersionSource
-    from wml_deployer._scoring import ArrowRowsT
+    from wml_deployer._scoring.options import ArrowRowsT
     from wml_deployer._scoring.serving import Endpoint
     from wml_deployer.display._frames import Scores
     from wml_deployer.metadata import Route, Version

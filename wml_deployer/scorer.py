@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, overload
 import pandas as pd
 
 from wml_deployer._clients.door import open_scoring
-from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import AdaptiveBatchSizer
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import hold
 from wml_deployer.credentials import LocalCredentials, load_credentials
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from wml_deployer._clients.protocol import Scoring
-    from wml_deployer._scoring import ArrowRowsT
     from wml_deployer._scoring.batches import Send
     from wml_deployer._scoring.lookups import Revision
+    from wml_deployer._scoring.options import ArrowRowsT
     from wml_deployer.credentials import Credentials
     from wml_deployer.credentials._sources import CredentialsLocation
     from wml_deployer.monitoring import ScoringHook

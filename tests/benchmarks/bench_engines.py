@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.conftest import FIELDS, credentials_for, floats
-from wml_deployer._scoring import Batching
+from wml_deployer._scoring.options import Batching
 from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.scorer import Scorer
 

@@ -12,8 +12,8 @@ import pytest
 from tests.benchmarks.conftest import credentials_for, floats
 from tests.benchmarks.ways import ibm_ways
 from wml_deployer._clients.door import open_scoring
-from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import score_chunks, score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer.testing import LocalServer
 
 if TYPE_CHECKING:

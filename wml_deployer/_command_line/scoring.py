@@ -18,7 +18,7 @@ from wml_deployer._command_line.arguments import (
 from wml_deployer._command_line.command import Result, argument, command, open_project
 from wml_deployer._command_line.output import stop_writing
 from wml_deployer._command_line.rows import RowFile, score_writer
-from wml_deployer._scoring import IN_FLIGHT
+from wml_deployer._scoring.options import IN_FLIGHT
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pandas as pd
 
-from wml_deployer._scoring import BATCH_BYTES
+from wml_deployer._scoring.options import BATCH_BYTES
 from wml_deployer._transport.deadline import stoppable
 from wml_deployer.errors import (
     AuthenticationError,
@@ -33,7 +33,7 @@ from wml_deployer.progress._stage import stage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wml_deployer._scoring import Batching
+    from wml_deployer._scoring.options import Batching
     from wml_deployer.payload._document import InputDocument
     from wml_deployer.progress._stage import Stage
     from wml_deployer.schema import ClassLabel, Schema

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._scoring import Batching
     from wml_deployer._scoring.batches import AdaptiveBatchSizer, Report, Send
     from wml_deployer._scoring.lookups import Served
+    from wml_deployer._scoring.options import Batching
     from wml_deployer.monitoring._events import RequestRecord, ScoringHook
 
 __all__ = ["Endpoint"]

@@ -9,7 +9,7 @@ from wml_deployer._rollout.candidates import finish, require_candidate, start, v
 from wml_deployer._rollout.deploying import delete
 from wml_deployer._rollout.names import check_reason
 from wml_deployer._rollout.versions import refuse_schema_change
-from wml_deployer._scoring import Batching
+from wml_deployer._scoring.options import Batching
 from wml_deployer._transport.deadline import deadline
 from wml_deployer._transport.idempotency import add_note
 from wml_deployer._verification.agreement import TimedScores, compare_answers

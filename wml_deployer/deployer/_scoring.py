@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from typing_extensions import Unpack
 
 from wml_deployer._rollout.assets import asset_of
-from wml_deployer._scoring import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
+from wml_deployer._scoring.options import BATCH_BYTES, IN_FLIGHT, BatchingOptions, OnError
 from wml_deployer._transport.deadline import remaining
 from wml_deployer.batch import Asset, Job, asset_of_job, is_job_of, start_job
 from wml_deployer.deployer._base import OpenProject
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wml_deployer._scoring import ArrowRowsT
+    from wml_deployer._scoring.options import ArrowRowsT
     from wml_deployer.display._frames import Scores
     from wml_deployer.monitoring import ScoringHook
     from wml_deployer.scorer import Scorer
@@ -194,7 +194,7 @@ class ScoringVerbs(OpenProject):
             VersionError: The project is not deployed yet.
 
         """
-        from wml_deployer._scoring import Batching  # noqa: PLC0415
+        from wml_deployer._scoring.options import Batching  # noqa: PLC0415
         from wml_deployer.payload import other_frame  # noqa: PLC0415
         from wml_deployer.scorer import Scorer, join_kept, split_kept  # noqa: PLC0415 - deferred: pandas is slow to import
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from tests.unit.transport.test_transport import drop, reply
-from wml_deployer._scoring import Batching
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.pool import Transport
 from wml_deployer.errors import PayloadTooLargeError, ServerError

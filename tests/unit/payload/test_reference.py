@@ -25,8 +25,8 @@ from tests.unit.payload.reference import (
     same_json,
 )
 from wml_deployer import payload
-from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer.errors import InvalidResponseError, PayloadError, ServerError
 from wml_deployer.payload import decode, encode, prepare, to_frame, to_input_data
 from wml_deployer.payload._table import BatchSizer

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import FIRST_ROWS, AdaptiveBatchSizer, score_chunks, score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer.errors import (
     AuthenticationError,
     InvalidResponseError,

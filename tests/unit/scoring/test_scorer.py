@@ -16,8 +16,8 @@ import pytest
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from tests.unit.transport.test_transport import reply
 from wml_deployer import scorer as scorer_module
-from wml_deployer._scoring import Batching
 from wml_deployer._scoring.batches import FIRST_ROWS, score_rows
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer.credentials._sources import CredentialsLocation
 from wml_deployer.errors import ConflictError, RateLimitError

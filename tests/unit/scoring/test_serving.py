@@ -11,8 +11,9 @@ import pytest
 
 from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
 from wml_deployer._clients.deployments import changing
-from wml_deployer._scoring import Batching, lookups, serving
+from wml_deployer._scoring import lookups, serving
 from wml_deployer._scoring.lookups import Revision
+from wml_deployer._scoring.options import Batching
 from wml_deployer._scoring.serving import Endpoint
 from wml_deployer._transport.deadline import deadline
 from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseError, TransportError
