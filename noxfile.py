@@ -121,11 +121,9 @@ def run_whole(session: nox.Session) -> None:
 
 
 def run_core(session: nox.Session) -> None:
-    """Run what depends on Python and on IBM's client: the core of the contract on each client, and the unit tests."""
-    run_suite(session, *WORKERS, "-m", "core", "tests/contract")
-    # They run on 3.11 with the whole suite; "versions(whole-3.12)" has them on 3.12.
-    if session.python != "3.12":
-        session.run("pytest", *WORKERS, "-m", "not slow and not exhaustive", "tests/unit")
+    """Run what depends on Python and on IBM's client: the unit tests, and the core of the contract on each client."""
+    run_suite(session, *WORKERS, "-m", "not slow and not exhaustive", "tests/unit")
+    session.run("pytest", *WORKERS, "-m", "core", "tests/contract")
 
 
 def run_on_one_client(session: nox.Session, client: str) -> None:
