@@ -1,4 +1,4 @@
-"""credentials.yaml as a user writes it, for the embedded service."""
+"""Credentials for the embedded service as users give them: credentials.yaml, and environment variables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ if TYPE_CHECKING:
 
     from wml_deployer.server import ServerInfo
 
-__all__ = ["write_credentials"]
+__all__ = ["credential_variables", "write_credentials"]
+
+NAMES = ("url", "username", "apikey", "space_id", "ca_bundle")
 
 
 def write_credentials(path: Path, info: ServerInfo) -> None:
     """Write a file that nobody else can read, with what a client needs to reach the service."""
     path.touch(mode=0o600)
-    names = ("url", "username", "apikey", "space_id", "ca_bundle")
-    path.write_text("".join(f"{name}: {getattr(info, name)}\n" for name in names), encoding="utf-8")
+    path.write_text("".join(f"{name}: {getattr(info, name)}\n" for name in NAMES), encoding="utf-8")
+
+
+def credential_variables(info: ServerInfo) -> dict[str, str]:
+    """Return the environment variables that name the service, as workers and pipelines have them."""
+    return {f"WML_{name.upper()}": str(getattr(info, name)) for name in NAMES}

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.credentials_file import credential_variables
 from wml_deployer import Deployer, SoftwareCredentials
 from wml_deployer.errors import ConfigurationError, SchemaError
 
@@ -197,14 +198,7 @@ def test_scorer_keeps_columns_of_the_same_library(
     project: Deployer, server: LocalServer, rows: Any, expected: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key stays what it is, and stands before the scores."""
-    info = server.info
-    for name, value in {
-        "WML_URL": info.url,
-        "WML_USERNAME": info.username,
-        "WML_APIKEY": info.apikey,
-        "WML_CA_BUNDLE": str(info.ca_bundle),
-        "WML_SPACE_ID": info.space_id,
-    }.items():
+    for name, value in credential_variables(server.info).items():
         monkeypatch.setenv(name, value)
     keyed = rows.with_columns(key=pl.int_range(2**53, 2**53 + 60))
     scorer = pickle.loads(pickle.dumps(project.scorer(keyed.head(3), keep="key")))

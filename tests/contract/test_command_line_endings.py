@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import pytest
 
-from tests.credentials_file import write_credentials
+from tests.credentials_file import credential_variables, write_credentials
 from wml_deployer import Deployer
 from wml_deployer._command_line import COMMANDS, main, output
 
@@ -155,8 +155,8 @@ def test_credentials_can_be_in_the_environment_alone(
     """The word ``env`` says so; a file of the project's folder is not read."""
     shell.run(*shell.words("deploy", model=model))
     shell.credentials.write_text("nonsense: true", encoding="utf-8")
-    for name in ("url", "username", "apikey", "space_id", "ca_bundle"):
-        monkeypatch.setenv(f"WML_{name.upper()}", str(getattr(server.info, name)))
+    for name, value in credential_variables(server.info).items():
+        monkeypatch.setenv(name, value)
     words = ["status", str(shell.folder)]
 
     assert (0, 10) == (shell.run(*words, "env")[0], shell.run(*words, str(shell.credentials))[0])

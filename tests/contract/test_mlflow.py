@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.credentials_file import credential_variables
 from wml_deployer import Deployer
 from wml_deployer.errors import ModelError
 
@@ -59,16 +60,9 @@ def deployer(reached: SoftwareCredentials, metadata_path: Path) -> Iterator[Depl
 def environment(server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Work in an empty folder and an empty space, with the service named by variables."""
     server.reset()
-    info = server.info
-    variables = {
-        "WML_URL": info.url,
-        "WML_USERNAME": info.username,
-        "WML_APIKEY": info.apikey,
-        "WML_SPACE_ID": info.space_id,
-        "WML_CA_BUNDLE": str(info.ca_bundle),
-    }
+    variables = credential_variables(server.info)
     for name, value in variables.items():
-        monkeypatch.setenv(name, str(value))
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return variables
 

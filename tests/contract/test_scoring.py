@@ -17,6 +17,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.credentials_file import credential_variables
 from wml_deployer import CloudCredentials, Deployer, SoftwareCredentials
 from wml_deployer.errors import (
     AuthorizationError,
@@ -329,14 +330,7 @@ def test_a_scorer_works_in_other_processes(
     project: Deployer, server: LocalServer, features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spawned workers find the credentials in their environment and score each partition."""
-    info = server.info
-    for name, value in {
-        "WML_URL": info.url,
-        "WML_USERNAME": info.username,
-        "WML_APIKEY": info.apikey,
-        "WML_CA_BUNDLE": str(info.ca_bundle),
-        "WML_SPACE_ID": info.space_id,
-    }.items():
+    for name, value in credential_variables(server.info).items():
         monkeypatch.setenv(name, value)
     partitions = [features.iloc[:300], features.iloc[300:], features.iloc[:0]]
 

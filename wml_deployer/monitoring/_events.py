@@ -248,5 +248,5 @@ def _typed(column: pd.Series[Any], dtype: str) -> pd.Series[Any]:
         if name.startswith("bool"):
             return column.astype("boolean" if column.isna().any() else "bool")
     except (TypeError, ValueError, OverflowError):
-        pass
+        return column  # values of another type stay as they were sent
     return column

@@ -24,19 +24,11 @@ if TYPE_CHECKING:
     from tests.unit.conftest import ScriptedServer
     from wml_deployer.monitoring import Attempt
 
-BUY_STAY = ("buy", "stay")
-BUY_LEAVE = ("buy", "leave")
-
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest) -> SwitchingService:
     """Serve the first of two revisions."""
-    service = SwitchingService()
-    service.url = f"https://{request.node.name}"
-    service.store("1", BUY_STAY)
-    service.store("2", BUY_LEAVE)
-    service.switch("1")
-    return service
+    return SwitchingService.with_revisions(request.node.name)
 
 
 def rows(*places: int) -> pd.DataFrame:

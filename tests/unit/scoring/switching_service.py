@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wml_deployer.schema import ClassLabel
 
 DEPLOYMENT = "3f2c"
+BUY_STAY = ("buy", "stay")
+BUY_LEAVE = ("buy", "leave")
 
 
 class SwitchingService:
@@ -34,6 +36,17 @@ class SwitchingService:
     """
 
     url = "https://service"
+
+    @classmethod
+    def with_revisions(cls, name: str) -> SwitchingService:
+        """Serve the first of two revisions."""
+        service = cls()
+        # What is known of a deployment is shared by the whole process, by its URL.
+        service.url = f"https://{name}"
+        service.store("1", BUY_STAY)
+        service.store("2", BUY_LEAVE)
+        service.switch("1")
+        return service
 
     def __init__(self) -> None:
         """Serve nothing yet."""

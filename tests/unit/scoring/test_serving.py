@@ -9,7 +9,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from tests.unit.scoring.switching_service import DEPLOYMENT, SwitchingService
+from tests.unit.scoring.switching_service import BUY_LEAVE, BUY_STAY, DEPLOYMENT, SwitchingService
 from wml_deployer._clients.deployments import changing
 from wml_deployer._scoring import lookups, serving
 from wml_deployer._scoring.lookups import Revision
@@ -20,20 +20,12 @@ from wml_deployer.errors import ConflictError, DeadlineError, InvalidResponseErr
 from wml_deployer.payload._labels import ClassNames, Verdict
 from wml_deployer.schema import Field, Schema
 
-BUY_STAY = ("buy", "stay")
-BUY_LEAVE = ("buy", "leave")
-
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest) -> SwitchingService:
     """Serve the first of three revisions."""
-    service = SwitchingService()
-    # What is known of a deployment is shared by the whole process.
-    service.url = f"https://{request.node.name}"
-    service.store("1", BUY_STAY)
-    service.store("2", BUY_LEAVE)
+    service = SwitchingService.with_revisions(request.node.name)
     service.store("3", ("buy", "leave", "stay"))
-    service.switch("1")
     return service
 
 
