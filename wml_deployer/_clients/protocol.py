@@ -213,7 +213,7 @@ class Client(Protocol):
         *,
         options: ServingOptions | None = None,
     ) -> DeploymentRecord:
-        """Start an online deployment of a revision, with one copy: the service takes no other number here."""
+        """Start an online deployment of a revision with one copy; the service accepts no other number here."""
 
     def serve(self, deployment_id: str, model_id: str, revision: str) -> DeploymentRecord:
         """Start to serve another revision under the same id and URL."""

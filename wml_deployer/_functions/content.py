@@ -30,7 +30,7 @@ __all__ = ["LARGEST_CONTENT", "LARGEST_MODEL", "pack_function", "pack_score_func
 
 LARGEST_CONTENT = 100 * 1024**2
 """Bytes of the packed model that a function carries at most: Python holds the module's source several times over while
-it is imported. A larger model travels in a package of its own, which is installed where the function runs.
+it is imported. A larger model is uploaded as a separate package, which is installed where the function runs.
 """
 
 LARGEST_MODEL = 1024**3

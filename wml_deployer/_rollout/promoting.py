@@ -120,7 +120,7 @@ def _refuse_unfinished(source: VersionSource) -> None:
 
 
 def _refuse_carried(client: Client, version: Version) -> None:
-    """Refuse a function whose model is so large that it travels in a package of its own."""
+    """Refuse a function whose model is so large that it is in a separate package."""
     specification = version.software_specification
     if specification != base_name(specification) and client.extension_called(f"{specification}-model") is not None:
         raise VersionError(

@@ -338,7 +338,7 @@ class PayloadLog:
 
 @lru_cache(maxsize=8)
 def _on_worker(folder: str, max_bytes: int) -> PayloadLog:
-    # One for all partitions of a process: each adds to the file of those before.
+    # One log for all partitions of a process, which append to one file.
     log = PayloadLog(folder, max_bytes=max_bytes)
     log._is_synchronous = True  # noqa: SLF001 - its own module
     return log

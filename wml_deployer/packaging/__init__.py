@@ -72,7 +72,7 @@ class Package:
             SHA-256 of what ``sha256sum`` prints for them, whatever their order, times, owners and compression.
         checksum: SHA-256 of the archive itself, as ``sha256sum model.tar.gz`` prints it.
         size: Bytes of the archive, and of the carrier's.
-        carrier: The package in which the model itself travels, where it is too large for a function.
+        carrier: The separate package that holds the model, where it is too large for a function.
 
     Example:
         >>> from sklearn.dummy import DummyRegressor

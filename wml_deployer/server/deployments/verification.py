@@ -1,6 +1,6 @@
 """Verify a version that served before: it has to answer as it did then.
 
-The service has no sample of its own. But the first requests that a version gets are those of its rollout, which carry
+The service is not given the sample as such, but the first requests that a version gets come from its rollout and carry
 the caller's sample, so the service keeps a few of them with their answers. They stay in memory and end with the
 service: rows are the user's, and are written to no file. For example::
 
