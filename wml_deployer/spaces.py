@@ -35,7 +35,7 @@ from wml_deployer.errors import (
     ServiceError,
     WMLDeployerError,
 )
-from wml_deployer.metadata import unwritable
+from wml_deployer.metadata import name_fault
 from wml_deployer.progress._stage import stage
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _account(credentials: Credentials) -> Iterator[Account]:
 
 
 def _check_name(name: str) -> None:
-    problem = f"has {unwritable(name)}" if unwritable(name) else "" if name.strip() else "is blank"
+    problem = name_fault(name)
     if problem:
         raise ConfigurationError(
             f"The name of the space {problem}; nothing was created.",

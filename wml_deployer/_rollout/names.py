@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from wml_deployer.errors import MetadataError, ModelError, VersionError
-from wml_deployer.metadata import unwritable
+from wml_deployer.metadata import name_fault, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,8 +29,8 @@ def check_name(name: str) -> None:
         ModelError: It is blank, or has characters that a file or a terminal does not take.
 
     """
-    problem = f"has {unwritable(name)}" if unwritable(name) else "is blank"
-    if unwritable(name) or not name.strip():
+    problem = name_fault(name)
+    if problem:
         raise ModelError(
             f"The name of the version {problem}.", next_step='Give a text on one line, such as version="v0.2".'
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from wml_deployer._transport.deadline import cleanup_deadline, deadline
 from wml_deployer.errors import ConfigurationError, Fault, WMLDeployerError
-from wml_deployer.metadata import unwritable
+from wml_deployer.metadata import name_fault, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,7 +182,7 @@ def _description(value: object) -> str:
 def _tags(value: object) -> str:
     is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     tags: Any = value if is_list else ()
-    is_right = is_list and all(isinstance(tag, str) and tag.strip() and unwritable(tag) is None for tag in tags)
+    is_right = is_list and all(isinstance(tag, str) and name_fault(tag) is None for tag in tags)
     return "" if value is None or is_right else "a list of words, such as ['churn', 'team-a']"
 
 
@@ -192,7 +192,7 @@ def _copies(value: object) -> str:
 
 
 def _hardware(value: object) -> str:
-    is_right = value is None or (isinstance(value, str) and value.strip() and unwritable(value) is None)
+    is_right = value is None or (isinstance(value, str) and name_fault(value) is None)
     return "" if is_right else "a name, such as 'M'"
 
 

@@ -31,6 +31,7 @@ from wml_deployer.metadata._records import (
     ServingOptions,
     SpaceState,
     Version,
+    name_fault,
     unwritable,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "ServingOptions",
     "Space",
     "Version",
+    "name_fault",
     "unwritable",
 ]
 

@@ -27,6 +27,7 @@ __all__ = [
     "ServingOptions",
     "SpaceState",
     "Version",
+    "name_fault",
     "unwritable",
 ]
 
@@ -59,6 +60,20 @@ def unwritable(text: str, *, lines: bool = False) -> str | None:
         if category in {"Cc", "Zl", "Zp"} and not (lines and character in "\n\r\t"):
             return f"the control character {character!r}"
     return None
+
+
+def name_fault(name: str) -> str | None:
+    """Say what is wrong with a name, which is a text on one line, or ``None``.
+
+    Example:
+        >>> name_fault("v0.1"), name_fault(" ")
+        (None, 'is blank')
+
+    """
+    problem = unwritable(name)
+    if problem:
+        return f"has {problem}"
+    return None if name.strip() else "is blank"
 
 
 def _non_empty(text: str) -> str:
